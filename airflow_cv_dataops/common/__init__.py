@@ -1,0 +1,1 @@
+"""What every operator and sensor shares: partition keys, lineage, settings."""

@@ -1,0 +1,116 @@
+"""Arguments that may come out of a template as strings."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+
+
+def as_number(name: str, value: Any) -> float | None:
+    """Return a number from a number or its text; ``None`` from ``None``, an empty text or ``"None"``."""
+    if value is None or value == "" or value == "None":
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name}={value!r} is not a number.") from error
+
+
+def required_number(name: str, value: Any) -> float:
+    """Return a number from a number or its text. :raises ConfigurationError: there is none."""
+    number = as_number(name, value)
+    if number is None:
+        raise ConfigurationError(f"{name} is empty: a number is needed.")
+    return number
+
+
+def as_count(name: str, value: Any) -> int | None:
+    """Return a whole number from a number or its text; ``None`` as in :func:`as_number`."""
+    number = as_number(name, value)
+    if number is None:
+        return None
+    if not number.is_integer():
+        raise ConfigurationError(f"{name}={value!r} is not a whole number.")
+    return int(number)
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """Return a truth value from a bool or its text (``true``, ``false``, ``1``, ``0``, any case)."""
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in ("true", "1", "yes"):
+        return True
+    if text in ("false", "0", "no", "", "none"):
+        return False
+    raise ConfigurationError(f"{name}={value!r} is neither true nor false.")
+
+
+def as_list(name: str, value: Any) -> list[str] | None:
+    """Return a list of strings from a sequence, a JSON array, or a comma-separated text; ``None`` from nothing."""
+    if value is None or value == "" or value == "None":
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        value = _array(name, text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
+    return [str(item) for item in value]
+
+
+def as_names_or_uri(name: str, value: Any) -> list[str] | str | None:
+    """Return a list of names, or the URI (or path) of a file with them: a text with ``/`` and no comma, or with a file's suffix.
+
+    ``None`` from nothing.
+    """
+    if isinstance(value, str) and "," not in value and ("/" in value or value.endswith((".txt", ".names", ".yaml", ".yml"))):
+        return value
+    return as_list(name, value)
+
+
+def numbers(name: str, known: type, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the numbers that were given for the fields of a dataclass, whole where the field is a whole number.
+
+    :raises ConfigurationError: a name is not one of its fields, or a value is not a number.
+    """
+    kinds = {field.name: field.type for field in fields(known)}
+    if unknown := sorted(set(given or {}) - set(kinds)):
+        raise ConfigurationError(f"{name} has no {', '.join(unknown)}; it has {', '.join(kinds)}.")
+    readers = {key: as_count if str(kind) == "int" else as_number for key, kind in kinds.items()}
+    values = {key: readers[key](f"{name}[{key!r}]", value) for key, value in (given or {}).items()}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def as_entries(name: str, value: Any) -> list[Any]:
+    """Return a list from a sequence or the text of one; a text that is no array is the only entry; empty from nothing."""
+    if value is None or value == "" or value == "None":
+        return []
+    if isinstance(value, str):
+        return _array(name, value.strip()) if value.strip().startswith("[") else [value]
+    return list(value)
+
+
+def as_mapping(name: str, value: Any) -> dict[str, Any]:
+    """Return a mapping from a mapping or the text of one; empty from nothing."""
+    if value is None or value == "" or value == "None":
+        return {}
+    return dict(_read(name, value, dict, "JSON object") if isinstance(value, str) else value)
+
+
+def _array(name: str, text: str) -> list[Any]:
+    return list(_read(name, text, list, "JSON array"))
+
+
+def _read(name: str, text: str, kind: type, wanted: str) -> Any:
+    """Read JSON, or the literal that a template makes of a Python value (``['it', "isn't"]``)."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, kind):
+            return value
+    raise ConfigurationError(f"{name}={text!r} is not a {wanted}.")

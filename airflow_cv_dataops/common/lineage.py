@@ -1,0 +1,87 @@
+"""The mixin that tells OpenLineage what a task read and wrote, for every operator and sensor alike."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.common.partition import resolve_partition_key
+from airflow_cv_dataops.core.lineage.model import StepLineage
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors.base import OperatorLineage
+    from airflow.sdk import Context
+    from jinja2 import Environment
+
+log = logging.getLogger(__name__)
+
+
+class LineageMixin:
+    """Implements the three methods that Airflow's OpenLineage provider asks an operator for.
+
+    The provider calls them in a forked process, where the threads of other libraries are gone (an in-process API server's
+    among them): nothing here opens a table or looks up a connection. What a task will read and write is worked out before,
+    when its templates are rendered; what it found out is put into ``step_lineage`` by ``execute``.
+    """
+
+    partition_key: str | None
+    partition_format: str
+    step_lineage: StepLineage | None = None
+    resolved_partition_key: str | None = None
+    _plan: StepLineage | None = None
+    _task_instance: Any = None
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Environment, seen_oids: set[int]
+    ) -> None:
+        """Render, then plan the lineage while connections can still be looked up.
+
+        Airflow calls this one for mapped tasks as well, which never see ``render_template_fields``.
+        """
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)  # type: ignore[misc]
+        if parent is not self:
+            return
+        self._task_instance = context.get("ti")
+        try:
+            self.resolved_partition_key = resolve_partition_key(context, self.partition_key, self.partition_format)
+            self._plan = self.planned_lineage()
+        except Exception:
+            # Lineage must never be what a task fails of; where an argument is wrong, execute says so.
+            log.warning("The lineage of this task cannot be planned", exc_info=True)
+
+    def planned_lineage(self) -> StepLineage:
+        """Describe inputs and outputs as far as they are known before the task has run."""
+        raise NotImplementedError
+
+    def get_openlineage_facets_on_start(self) -> OperatorLineage:
+        """Declare the stable inputs and outputs."""
+        return _operator_lineage(self._planned(), complete=False, airflow=self._airflow_facts(self._task_instance))
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
+        """Report what the run read and wrote; a task that was skipped before it ran wrote nothing."""
+        lineage = self.step_lineage or replace(self._planned(), outputs=())
+        return _operator_lineage(lineage, complete=True, airflow=self._airflow_facts(task_instance))
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage:
+        """Report what the run read, with the assertions and gates that failed, and no outputs."""
+        lineage = replace(self.step_lineage or self._planned(), outputs=())
+        return _operator_lineage(lineage, complete=True, airflow=self._airflow_facts(task_instance))
+
+    def _planned(self) -> StepLineage:
+        return self._plan or self.planned_lineage()
+
+    def _airflow_facts(self, task_instance: Any) -> dict[str, Any]:
+        names = ("dag_id", "task_id", "run_id", "try_number", "map_index")
+        facts = {name: getattr(task_instance, name, None) for name in names}
+        return {**facts, "partition_key": self.resolved_partition_key}
+
+
+def _operator_lineage(lineage: StepLineage, *, complete: bool, airflow: dict[str, Any] | None = None) -> OperatorLineage:
+    from airflow.providers.openlineage.extractors.base import OperatorLineage
+
+    from airflow_cv_dataops.core.lineage.events import to_openlineage
+
+    parts = to_openlineage(lineage, complete=complete, airflow=airflow)
+    return OperatorLineage(inputs=parts.inputs, outputs=parts.outputs, run_facets=parts.run_facets, job_facets=parts.job_facets)

@@ -1,0 +1,183 @@
+"""The audit of one partition: run the checks, write findings and metrics, decide by policy."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.audit.check import Check, enabled_checks
+from airflow_cv_dataops.core.audit.checks import BUILT_IN
+from airflow_cv_dataops.core.audit.data import BASE_COLUMNS, AuditInput, AuditThresholds
+from airflow_cv_dataops.core.audit.describe import audit_lineage
+from airflow_cv_dataops.core.audit.numbers import AuditNumbers, audit_metrics, count_findings
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
+from airflow_cv_dataops.core.metrics import write_metrics
+from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.rows import check_partition_key
+from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
+from airflow_cv_dataops.core.summary import StepResult, Summary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+_DEFAULT_THRESHOLDS = AuditThresholds()
+_NO_SEVERITIES: Mapping[str, str] = {}
+_FINDINGS_COLUMNS = ("message", "image_id", "source_uri", "annotation_id", "category", "score", "suggestion")
+
+
+def audit_labels(
+    dataset: Dataset,
+    partition_key: str,
+    *,
+    audit: str = "label_audit",
+    categories: Sequence[str] | None = None,
+    label_sets: Sequence[str] | None = None,
+    models: Sequence[str] | None = None,
+    checks: Sequence[Check] | None = None,
+    disabled: Collection[str] = (),
+    severities: Mapping[str, str] = _NO_SEVERITIES,
+    thresholds: AuditThresholds = _DEFAULT_THRESHOLDS,
+    on_findings: str = "fail",
+    fail_on: Sequence[str] = ("error",),
+    max_error_rate: float | None = None,
+    recorded_at: datetime | None = None,
+) -> StepResult:
+    """Audit the labels of one partition and replace this audit's ``findings`` and ``metrics`` of it.
+
+    :param audit: which audit owns the findings; audits of different names stand side by side.
+    :param categories: the taxonomy; ``None``: any category goes.
+    :param label_sets: audit these label sets only; ``None``: all.
+    :param models: judge labels by these models' predictions only; ``None``: all.
+    :param checks: the checks to run, e.g. ``(*BUILT_IN, my_check)``; ``None``: the built-in ones.
+    :param disabled: ids of checks that are not to run.
+    :param severities: severity by check id, where it is not to be the default one.
+    :param on_findings: ``fail``, ``warn`` (log only) or ``skip`` (skip this task and what follows).
+    :param fail_on: the severities of which a single finding fails the audit.
+    :param max_error_rate: 0 to 1; when given, it decides in place of ``fail_on``: the audit fails where more than this share of the
+        annotations has a finding of severity ``error`` or a suspect label.
+    :param recorded_at: the ``recorded_at`` of the metrics; default: now.
+    :raises ConfigurationError: an argument cannot be used, or a check returned something else than findings rows.
+    """
+    started = time.monotonic()
+    check_partition_key(partition_key)
+    check_policy(on_findings, fail_on)
+    _check_arguments(audit, categories, label_sets, models, max_error_rate)
+    to_run = enabled_checks(BUILT_IN if checks is None else checks, disabled, severities)
+    snapshots = dataset.snapshots(("images", "annotations", "predictions"))
+    data = _read(dataset, partition_key, snapshots, [check for check, _ in to_run], label_sets, models, categories, thresholds)
+    found = _run(to_run, data)
+    numbers = count_findings(data, found)
+    findings_snapshot = dataset.replace_partition("findings", partition_key, findings_table(audit, found), owner=audit)
+    write_metrics(dataset, partition_key, f"audit:{audit}", audit_metrics(numbers), recorded_at or datetime.now(UTC))
+    summary = Summary(
+        dataset=dataset.name,
+        partition_key=partition_key,
+        snapshot_id=findings_snapshot,
+        counts=numbers.counts(),
+        metrics=numbers.rates(),
+        duration_seconds=time.monotonic() - started,
+        details={"audit": audit, "input_snapshots": snapshots},
+    )
+    where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {audit}"
+    failure = _failure(numbers, fail_on, max_error_rate, where)
+    log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {numbers.sentence()}")
+    checks_run = [check for check, _ in to_run]
+    lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, numbers, {**snapshots, "findings": findings_snapshot})
+    if on_findings == "warn":
+        failure = None
+    return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip")
+
+
+def _check_arguments(
+    audit: str,
+    categories: Sequence[str] | None,
+    label_sets: Sequence[str] | None,
+    models: Sequence[str] | None,
+    max_error_rate: float | None,
+) -> None:
+    if not audit or not isinstance(audit, str):
+        raise ConfigurationError(f"audit={audit!r} cannot be used: expected a name such as 'label_audit'.")
+    for name, values in (("categories", categories), ("label_sets", label_sets), ("models", models)):
+        if values is not None and (isinstance(values, str) or not values or not all(isinstance(value, str) for value in values)):
+            raise ConfigurationError(f"{name}={values!r} cannot be used: expected at least one string in a list, or None for all.")
+    if max_error_rate is not None and not 0 <= max_error_rate <= 1:
+        raise ConfigurationError(f"max_error_rate={max_error_rate!r} is out of range: expected 0 to 1.")
+
+
+def _read(
+    dataset: Dataset,
+    partition_key: str,
+    snapshots: Mapping[str, str],
+    checks: Sequence[Check],
+    label_sets: Sequence[str] | None,
+    models: Sequence[str] | None,
+    categories: Sequence[str] | None,
+    thresholds: AuditThresholds,
+) -> AuditInput:
+    """Read what the checks need, in an order that does not depend on how the tables' files lie."""
+    filters = {"annotations": ("label_set", label_sets), "predictions": ("model", models)}
+    tables = {}
+    for table in ("images", "annotations", "predictions"):
+        asked = {name.partition(".")[2] for check in checks for name in check.reads if name.startswith(f"{table}.")}
+        columns = [name for name in TABLES[table].column_names if name in asked or name in BASE_COLUMNS[table]]
+        if table not in snapshots:
+            tables[table] = arrow_schema(table).empty_table().select(columns)
+            continue
+        where = _one_of(*filters[table]) if table in filters else None
+        tables[table] = dataset.read(table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns, where=where)
+    images = tables["images"].sort_by([("source_uri", "ascending")])
+    annotations = tables["annotations"].sort_by([(name, "ascending") for name in ("label_set", "file_name", "annotation_id")])
+    return AuditInput(images, annotations, tables["predictions"], None if categories is None else tuple(categories), thresholds)
+
+
+def _one_of(column: str, values: Sequence[str] | None) -> Any:
+    from pyiceberg.expressions import In
+
+    return None if values is None else In(column, set(values))
+
+
+def _run(checks: Sequence[tuple[Check, str]], data: AuditInput) -> list[Findings]:
+    progress = Progress("checks", len(checks), log)
+    found = []
+    for check, severity in checks:
+        found.append(Findings(check.id, severity, _findings_of(check, data)))
+        progress.advance()
+    return found
+
+
+def _findings_of(check: Check, data: AuditInput) -> pa.Table:
+    import pyarrow as pa
+
+    try:
+        rows = check.run(data)
+    except Exception as error:
+        error.add_note(f"Raised by check {check.id!r} on {data.annotations.num_rows:,} annotations and {data.images.num_rows:,} images.")
+        raise
+    if rows is None:
+        return pa.table({"message": pa.array([], pa.string())})
+    names = rows.column_names if isinstance(rows, pa.Table) else [type(rows).__name__]
+    if "message" not in names or not set(names) <= set(_FINDINGS_COLUMNS):
+        raise ConfigurationError(
+            f"Check {check.id!r} returned {names}: expected None or an Arrow table with columns of {', '.join(_FINDINGS_COLUMNS)}, "
+            "message among them."
+        )
+    return rows
+
+
+def _failure(numbers: AuditNumbers, fail_on: Sequence[str], max_error_rate: float | None, where: str) -> str | None:
+    where = f"{where} ({numbers.sentence()})"
+    if max_error_rate is None:
+        return failure_by_policy(numbers.by_severity, on_findings="fail", fail_on=fail_on, where=where)[0]
+    rate = numbers.label_error_rate
+    if math.isnan(rate) or rate <= max_error_rate:
+        return None
+    at_fault = f"{numbers.erroneous:,} of {numbers.annotations:,} annotations ({rate:.2%})"
+    return f"{at_fault} are wrong or suspect, more than max_error_rate={max_error_rate:g} allows; see {where}"

@@ -1,0 +1,152 @@
+"""What checks look at: one partition's tables, and the arrays that most checks want."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from airflow_cv_dataops.core.audit.probabilities import JudgedLabels
+
+# Always read. What only some checks need stands in Check.reads, so that polygons and probabilities stay on disk for the others.
+BASE_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "images": ("source_uri", "image_id", "file_name", "width", "height"),
+    "annotations": ("label_set", "annotation_id", "image_id", "source_uri", "file_name", "task", "category", "bbox", "source"),
+    "predictions": ("model", "image_id"),
+}
+
+
+@dataclass(frozen=True)
+class AuditThresholds:
+    """The numbers that checks compare with.
+
+    :param bbox_outside_px: how far a box may reach beyond its image, in pixels; 1 px forgives VOC's 1-based corners and rounding by tools.
+    :param bbox_side_px: a box side not longer than this, in pixels, has no extent (0.01 px: rounding noise of normalised coordinates).
+    :param polygon_area_px: a polygon of at most this area, in square pixels, has none.
+    :param duplicate_iou: two boxes with at least this intersection over union, 0.5 to 1, are the same box.
+    :param min_labels_per_class: a class with fewer labels takes the mean threshold of all classes in ``suspect_label``.
+    :raises ConfigurationError: a value is out of its range.
+    """
+
+    bbox_outside_px: float = 1.0
+    bbox_side_px: float = 0.01
+    polygon_area_px: float = 0.01
+    duplicate_iou: float = 0.99
+    min_labels_per_class: int = 5
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.duplicate_iou <= 1:
+            raise ConfigurationError(f"duplicate_iou={self.duplicate_iou!r} is out of range: expected 0.5 to 1.")
+        for name in ("bbox_outside_px", "bbox_side_px", "polygon_area_px", "min_labels_per_class"):
+            if not getattr(self, name) >= 0:
+                raise ConfigurationError(f"{name}={getattr(self, name)!r} is out of range: expected 0 or more.")
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """The boxes of all annotations, in their order; float64 arrays of length N in pixels, NaN where there is no number.
+
+    :param present: the annotation has a box at all.
+    :param finite: all four numbers are there and finite.
+    :param has_extent: finite, and both sides longer than the threshold ``bbox_side_px``.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    width: np.ndarray
+    height: np.ndarray
+    present: np.ndarray
+    finite: np.ndarray
+    has_extent: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class AuditInput:
+    """One partition's tables, in the schema module's column types, and what is derived from them once.
+
+    :param images: at least ``BASE_COLUMNS["images"]``; likewise the others, each with what the enabled checks read beside.
+    :param categories: the taxonomy; ``None`` where any category goes.
+    """
+
+    images: pa.Table
+    annotations: pa.Table
+    predictions: pa.Table
+    categories: tuple[str, ...] | None = None
+    thresholds: AuditThresholds = field(default_factory=AuditThresholds)
+
+    @cached_property
+    def boxes(self) -> Boxes:
+        import numpy as np
+
+        bbox = self.annotations.column("bbox").combine_chunks()
+        present = _numpy(bbox.is_valid()).astype(bool)
+        x, y, width, height = (_struct_field(bbox, name) for name in ("x", "y", "width", "height"))
+        finite = np.isfinite(x) & np.isfinite(y) & np.isfinite(width) & np.isfinite(height)
+        side = self.thresholds.bbox_side_px
+        return Boxes(x, y, width, height, present, finite, has_extent=finite & (width > side) & (height > side))
+
+    @cached_property
+    def image_row(self) -> np.ndarray:
+        """Row in ``images`` of each annotation's image, int64; -1 where it has none in the partition."""
+        import pyarrow.compute as pc
+
+        ids = self.images.column("image_id").combine_chunks()
+        found = pc.index_in(self.annotations.column("image_id"), value_set=ids, skip_nulls=True)
+        return _numpy(pc.fill_null(found, -1)).astype("int64")
+
+    @cached_property
+    def image_size(self) -> tuple[np.ndarray, np.ndarray]:
+        """Width and height of each annotation's image in pixels, float64; NaN where the image is unknown."""
+        import numpy as np
+
+        known = self.image_row >= 0
+        sizes = []
+        for name in ("width", "height"):
+            values = np.full(len(self.image_row), np.nan)
+            values[known] = _numpy(self.images.column(name))[self.image_row[known]]
+            sizes.append(values)
+        return sizes[0], sizes[1]
+
+    @cached_property
+    def judged_labels(self) -> JudgedLabels | None:
+        """The classification labels that predictions can judge; for checks that read task, probabilities and classes of predictions."""
+        from airflow_cv_dataops.core.audit.probabilities import judged_labels
+
+        return judged_labels(self.annotations, self.predictions)
+
+
+def group_codes(*columns: Any) -> np.ndarray:
+    """Return one int64 per row; two rows have the same number exactly if they agree in all columns (null equals null)."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    codes = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        encoded = pc.dictionary_encode(column, null_encoding="encode")
+        encoded = encoded.combine_chunks() if hasattr(encoded, "combine_chunks") else encoded
+        values = _numpy(encoded.indices).astype(np.int64)
+        codes = codes * (len(encoded.dictionary) + 1) + values
+        # Numbers stay below the row count, so that the next column's product cannot overflow.
+        codes = np.unique(codes, return_inverse=True)[1].astype(np.int64) if len(columns) > 1 else codes
+    return codes
+
+
+def _struct_field(struct: Any, name: str) -> np.ndarray:
+    import pyarrow.compute as pc
+
+    # struct_field keeps the struct's own nulls; fill_null turns both kinds of null into NaN.
+    return _numpy(pc.fill_null(pc.struct_field(struct, name), float("nan")))
+
+
+def _numpy(column: Any) -> np.ndarray:
+    """Return a column without nulls as numpy."""
+    import pyarrow as pa
+
+    return column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(zero_copy_only=False)

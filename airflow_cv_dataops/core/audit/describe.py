@@ -1,0 +1,63 @@
+"""What an audit tells lineage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.audit.check import Check
+from airflow_cv_dataops.core.audit.numbers import AuditNumbers
+from airflow_cv_dataops.core.lineage.model import Assertion, StepLineage
+from airflow_cv_dataops.core.store.dataset import Dataset
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_cv_dataops.core.audit.data import AuditInput
+
+
+def audit_lineage(
+    dataset: Dataset,
+    partition_key: str,
+    audit: str,
+    data: AuditInput,
+    checks: Sequence[Check],
+    numbers: AuditNumbers,
+    snapshots: Mapping[str, str],
+) -> StepLineage:
+    """Return inputs, the findings and the audit's facts; each check that ran is one assertion on the annotations.
+
+    :param snapshots: by table, of the inputs that have one and of ``findings``.
+    """
+    tables = {"images": data.images, "annotations": data.annotations, "predictions": data.predictions}
+    quality = {"annotations": _quality(data.annotations, checks, numbers)}
+
+    def use(table: str, rows: int) -> Any:
+        facts = {"partition_key": partition_key, "snapshot_id": snapshots.get(table), "rows": rows}
+        return dataset.table_use(table, **facts, **quality.get(table, {}))
+
+    return StepLineage(
+        step="audit",
+        inputs=tuple(use(table, rows.num_rows) for table, rows in tables.items()),
+        outputs=(use("findings", numbers.findings),),
+        facts={
+            "audit": audit,
+            "findings": numbers.findings,
+            "bySeverity": dict(numbers.by_severity),
+            "byCheck": dict(numbers.by_check),
+            "labelErrorRate": None if math.isnan(numbers.label_error_rate) else numbers.label_error_rate,
+            "reportUri": None,
+        },
+    )
+
+
+def _quality(annotations: pa.Table, checks: Sequence[Check], numbers: AuditNumbers) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
+    counted = ("annotation_id", "image_id", "category")
+    return {
+        "null_counts": {name: annotations[name].null_count for name in (*counted, "bbox")},
+        "distinct_counts": {name: pc.count_distinct(annotations[name], mode="only_valid").as_py() for name in counted},
+        "assertions": tuple(Assertion(check.id, numbers.by_check[check.id] == 0, check.column) for check in checks),
+    }

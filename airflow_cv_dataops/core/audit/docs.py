@@ -1,0 +1,19 @@
+"""The table of checks for ``docs/checks.md``, made from the checks themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_cv_dataops.core.audit.check import Check
+from airflow_cv_dataops.core.audit.checks import BUILT_IN
+
+
+def checks_markdown(checks: Sequence[Check] = BUILT_IN) -> str:
+    """Return a Markdown table: id, severity, meaning and fix of each check."""
+    lines = ["| check | severity | a finding means | what to do |", "|---|---|---|---|"]
+    lines += [f"| `{check.id}` | {check.default_severity} | {_cell(check.meaning)} | {_cell(check.fix)} |" for check in checks]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,112 @@
+"""Checks on how labels, images and categories belong together."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.audit.data import group_codes
+from airflow_cv_dataops.core.audit.rows import annotation_rows, image_rows, number, text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_cv_dataops.core.audit.data import AuditInput
+
+
+def missing_image(data: AuditInput) -> pa.Table | None:
+    """Find labels whose image is not in the partition: none joined on import, or it has gone or changed since."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lost = np.flatnonzero(data.image_row < 0)
+    labels = data.annotations.select(["file_name", "image_id"]).take(pa.array(lost))
+    never_joined = text("no image of the partition is the label's ", labels["file_name"])
+    gone_since = text("the label's image ", labels["file_name"], " is no longer in the partition, or its bytes have changed")
+    return annotation_rows(data, lost, pc.if_else(labels["image_id"].combine_chunks().is_null(), never_joined, gone_since))
+
+
+def image_without_label(data: AuditInput) -> pa.Table | None:
+    """Find images without any label; byte-identical files are one image, for which the smallest ``source_uri`` stands."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    image_ids = data.images.column("image_id")
+    unlabelled = pc.invert(pc.is_in(image_ids, value_set=data.annotations.column("image_id").combine_chunks(), skip_nulls=True))
+    by_uri = pc.sort_indices(data.images, sort_keys=[("source_uri", "ascending")]).to_numpy()
+    first = by_uri[np.unique(group_codes(image_ids)[by_uri], return_index=True)[1]]
+    rows = np.sort(first[unlabelled.to_numpy()[first]])
+    return image_rows(data, rows, text("no label for ", data.images.column("file_name").take(pa.array(rows))))
+
+
+def unknown_category(data: AuditInput) -> pa.Table | None:
+    """Find labels without a category, or with one that is not in the taxonomy (where one is given)."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    category = data.annotations.column("category").combine_chunks()
+    unknown = category.is_null()
+    if data.categories is not None:
+        unknown = pc.or_(unknown, pc.invert(pc.is_in(category, value_set=pa.array(data.categories, pa.string()))))
+    rows = np.flatnonzero(unknown.to_numpy(zero_copy_only=False))
+    found = category.take(pa.array(rows)).dictionary_encode()
+    messages = [f"category {name!r} is not in the list of categories" for name in found.dictionary.to_pylist()]
+    suggestions = [_closest(name, data.categories or ()) for name in found.dictionary.to_pylist()]
+    message = pc.fill_null(pa.array(messages, pa.string()).take(found.indices), "the label has no category")
+    return annotation_rows(data, rows, message, suggestion=pa.array(suggestions, pa.string()).take(found.indices))
+
+
+def duplicate_id(data: AuditInput) -> pa.Table | None:
+    """Find label ids that a label file gives twice (COCO ids are unique per file); each use after the first is a finding."""
+    import numpy as np
+    import pyarrow as pa
+
+    labels = data.annotations
+    with_id = np.flatnonzero(labels["source_id"].is_valid().to_numpy())
+    labels = labels.select(["label_set", "source", "source_id", "annotation_id"]).take(pa.array(with_id))
+    codes = group_codes(labels["label_set"], labels["source"], labels["source_id"])
+    first = np.unique(codes, return_index=True)[1]
+    repeated = np.setdiff1d(np.arange(len(codes)), first, assume_unique=True)
+    firsts = labels["annotation_id"].take(pa.array(first[codes[repeated]]))
+    again = labels.take(pa.array(repeated))
+    message = text("id ", again["source_id"], " stands more than once in the label file; first at annotation ", firsts)
+    return annotation_rows(data, with_id[repeated], message)
+
+
+def size_mismatch(data: AuditInput) -> pa.Table | None:
+    """Find images whose size, as a label file states it, is not the image's; one finding an image and label file.
+
+    A swapped width and height hints at labels drawn without regard to the EXIF orientation.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    width, height = data.image_size
+    stated_width, stated_height = (
+        pc.fill_null(data.annotations.column(name).cast("float64"), float("nan")).to_numpy() for name in ("stated_width", "stated_height")
+    )
+    with np.errstate(invalid="ignore"):
+        differs = (np.abs(stated_width - width) > 0) | (np.abs(stated_height - height) > 0)
+    rows = np.flatnonzero(differs)
+    labels = data.annotations.select(["label_set", "source", "source_uri", "image_id"]).take(pa.array(rows))
+    codes = group_codes(labels["label_set"], labels["source"], labels["source_uri"], labels["image_id"])
+    rows = rows[np.sort(np.unique(codes, return_index=True)[1])]
+    stated = text(number(stated_width[rows]), " x ", number(stated_height[rows]))
+    actual = text(number(width[rows]), " x ", number(height[rows]))
+    swapped = (stated_width[rows] == height[rows]) & (stated_height[rows] == width[rows])
+    hint = pc.if_else(pa.array(swapped), " (swapped: EXIF orientation?)", "")
+    found = annotation_rows(data, rows, text("the label file states ", stated, " px, the image has ", actual, " px", hint))
+    # The finding is about the image, not about the one label that happens to be the image's first.
+    return None if found is None else found.drop_columns(["annotation_id", "category"])
+
+
+def _closest(category: str, categories: tuple[str, ...]) -> str | None:
+    """Suggest the taxonomy's spelling of a category that is misspelt or differs in case."""
+    folded = {name.casefold(): name for name in reversed(categories)}
+    near = difflib.get_close_matches(category.casefold(), folded, n=1, cutoff=0.8)
+    return json.dumps({"category": folded[near[0]]}, ensure_ascii=False) if near else None

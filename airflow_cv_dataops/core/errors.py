@@ -1,0 +1,21 @@
+"""The exceptions of this package. Each message says what was wrong, with which value, where, and what to do."""
+
+
+class CvDataOpsError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigurationError(CvDataOpsError, ValueError):
+    """An argument, connection or setting cannot be used as it is."""
+
+
+class SourceError(CvDataOpsError):
+    """A source as a whole (prefix, file of labels, file of predictions) cannot be read; one bad record never raises this."""
+
+
+class DatasetNotFoundError(CvDataOpsError, LookupError):
+    """A dataset, table, snapshot or release that was asked for does not exist."""
+
+
+class ConcurrentPromotionError(CvDataOpsError):
+    """Other promotions kept winning the race for the stage; nothing was changed."""

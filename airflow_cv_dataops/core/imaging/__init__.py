@@ -1,0 +1,5 @@
+"""Bytes to facts: decode, fingerprint, quality; and the ingest step that fills ``images`` and ``rejects`` with them.
+
+In: hostile bytes, and a source prefix with files. Out: upright size, format, fingerprints and quality measures of an image, or
+the reason why it could not be taken. Must not know labels, audits, releases or Airflow; only ``ingest`` knows that tables exist.
+"""

@@ -1,0 +1,83 @@
+"""What every kind of source offers."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from airflow_cv_dataops.core.store.objects import ObjectInfo
+
+MAX_BYTES = 256 * 1024 * 1024
+_REFUSED = "refused: "
+
+
+class ImageSource:
+    """Files to take images from. Use :func:`open_image_source`; close it, or use it in a ``with``, to give back temporary files.
+
+    Listing and reading work in threads and in forked processes.
+    """
+
+    uri: str
+    """Without credentials: for rows, logs and lineage. The URI of every entry of a prefix or an archive begins with it."""
+
+    is_local: bool = False
+    """Whether ``fetch`` reads from this machine's disk, where more threads than cores only cost time."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What :func:`image_source_from` opens the same source from, in another process of this machine: plain JSON values.
+
+        It holds the options, and so credentials: hand it to a process, never write it to a file, a log or an XCom.
+        """
+        raise NotImplementedError
+
+    def list(self) -> Iterator[ObjectInfo]:
+        """Yield every entry once; URIs are free of credentials. An entry that cannot be read is listed all the same.
+
+        :raises SourceError: the source as a whole cannot be listed.
+        """
+        raise NotImplementedError
+
+    def fetch(self, info: ObjectInfo) -> bytes:
+        """Return the bytes of an entry that was listed, here or by an equal source elsewhere.
+
+        :raises OSError: it cannot be read; its message says why. ``errno.EFBIG``: it is larger than the limit.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Remove temporary files. Entries cannot be read afterwards."""
+
+    def __enter__(self) -> ImageSource:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def refusal(why: str) -> str:
+    """Return the ``version`` of an entry that is listed but must not be read: every process that gets the entry knows why."""
+    return _REFUSED + why
+
+
+def check_not_refused(info: ObjectInfo) -> None:
+    """:raises OSError: the entry was listed as one that must not be read."""
+    if info.version is not None and info.version.startswith(_REFUSED):
+        raise OSError(info.version[len(_REFUSED) :])
+
+
+def joined(chunks: Iterable[bytes], max_bytes: int) -> bytes:
+    """Return a stream's bytes. :raises OSError: there are more than the limit, whatever was stated before."""
+    parts, size = [], 0
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > max_bytes:
+            raise too_large(size, max_bytes)
+    return b"".join(parts)
+
+
+def too_large(size: int, max_bytes: int) -> OSError:
+    """Return the error of an entry beyond the limit."""
+    return OSError(errno.EFBIG, f"{size:,} bytes; at most {max_bytes:,} are read")

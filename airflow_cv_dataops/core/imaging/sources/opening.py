@@ -1,0 +1,55 @@
+"""Which kind of source a URI names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_cv_dataops.core.imaging.sources.archive import ARCHIVE_SUFFIXES, ArchiveLimits, ArchiveSource
+from airflow_cv_dataops.core.imaging.sources.base import MAX_BYTES, ImageSource
+from airflow_cv_dataops.core.imaging.sources.listing import LIST_SUFFIXES, ListSource
+from airflow_cv_dataops.core.imaging.sources.prefix import PrefixSource
+from airflow_cv_dataops.core.store.objects import local_path, normalize_uri
+
+_NO_OPTIONS: Mapping[str, Any] = {}
+_DEFAULT_LIMITS = ArchiveLimits()
+
+
+def open_image_source(
+    uri: str,
+    *,
+    options: Mapping[str, Any] = _NO_OPTIONS,
+    list_column: str | None = None,
+    max_bytes: int = MAX_BYTES,
+    archive_limits: ArchiveLimits = _DEFAULT_LIMITS,
+) -> ImageSource:
+    """Open a prefix, a list file (``.parquet``, ``.csv``, ``.jsonl``, ``.ndjson``) or an archive (``.zip``, ``.tar``, ``.tar.gz``, …).
+
+    A URI that ends in ``/``, and a local folder, is a prefix whatever its name. Nothing is read before ``list`` or ``fetch``.
+
+    :param options: obstore's configuration of the object store; for a local list, of the object stores that its entries name.
+    :param list_column: the column of a list file that holds the URIs; default: the first of ``uri``, ``url``, ``path``,
+        ``source_uri``, ``image`` that it has.
+    :param max_bytes: a larger file is not read.
+    :raises ConfigurationError: the URI cannot be used.
+    """
+    plain = normalize_uri(uri)
+    name = plain.partition("?")[0].lower()
+    if uri.endswith("/") or (plain.startswith("file://") and os.path.isdir(local_path(plain))):
+        return PrefixSource(plain, options, max_bytes)
+    if name.endswith(LIST_SUFFIXES):
+        return ListSource(plain, options, max_bytes, list_column)
+    if name.endswith(ARCHIVE_SUFFIXES):
+        return ArchiveSource(plain, options, max_bytes, archive_limits)
+    return PrefixSource(plain, options, max_bytes)
+
+
+def image_source_from(spec: Mapping[str, Any]) -> ImageSource:
+    """Open the source that a :attr:`ImageSource.spec` describes, on the same machine."""
+    uri, options, max_bytes = spec["uri"], spec["options"], spec["max_bytes"]
+    if spec["kind"] == "list":
+        return ListSource(uri, options, max_bytes, spec["list_column"])
+    if spec["kind"] == "archive":
+        return ArchiveSource(uri, options, max_bytes, ArchiveLimits(**spec["limits"]), spec["local_copy"])
+    return PrefixSource(uri, options, max_bytes)

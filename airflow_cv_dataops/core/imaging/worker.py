@@ -1,0 +1,211 @@
+"""A worker process of the ingest: files in over stdin; facts, or reasons why not, out over stdout (``wire``).
+
+Everything that touches a file's bytes happens here, so that a decoder that crashes or hangs takes nothing else with it. Imports
+neither Airflow nor pandas, pyarrow or PyIceberg: what a worker imports, every run waits for. Credentials come over stdin.
+"""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import mmap
+import os
+import signal
+import sys
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import partial
+from typing import IO, Any
+
+from airflow_cv_dataops.core.imaging.decode import MEBIBYTE, Reject, describe, too_many_bytes
+from airflow_cv_dataops.core.imaging.facts import ImageFacts, image_facts
+from airflow_cv_dataops.core.imaging.parameters import IngestParameters
+from airflow_cv_dataops.core.imaging.sources import ImageSource, image_source_from
+from airflow_cv_dataops.core.imaging.wire import receive, send
+from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
+
+IDLE = -1
+POSITION_BYTES = 8
+_REMOTE_THREADS = 8
+_BYTES_IN_FLIGHT = 64 * MEBIBYTE
+_FACTS = tuple(field.name for field in fields(ImageFacts))
+
+
+def main() -> None:
+    """Answer one list of files after the other until stdin ends."""
+    requests, answers = _own_pipes()
+    job = receive(requests)
+    _limit_memory(job["parameters"]["worker_memory_bytes"])
+    with image_source_from(job["source"]) as source:
+        try:
+            worker = Worker(job, source)
+            while True:
+                send(answers, worker.take(receive(requests)))
+        except EOFError:
+            pass
+        except OSError as error:  # a copy could not be written: that is the step's failure and no file's fault
+            send(answers, {"failure": {"errno": error.errno, "message": str(error.strerror or error), "file": error.filename}})
+    os._exit(0)  # the interpreter's own end takes 50 ms, for which the run would wait
+
+
+class Worker:
+    """Takes files: reads, decodes, measures and copies them.
+
+    :param job: source, store for copies, and :class:`IngestParameters`, as JSON values.
+    """
+
+    def __init__(self, job: Mapping[str, Any], source: ImageSource) -> None:
+        parameters = IngestParameters.from_json(job["parameters"])
+        self._limits = parameters.limits
+        self._source = source
+        self._objects = open_store(job["objects"]["uri"], job["objects"]["options"]) if job["objects"] else None
+        self._facts_of = partial(image_facts, formats=parameters.formats, limits=parameters.limits, thresholds=parameters.thresholds)
+        self._watch = _Watch(job["position_descriptor"], parameters.timeout_seconds)
+        is_local = source.is_local and (self._objects is None or self._objects.uri.startswith("file://"))
+        is_local = is_local and job["source"]["kind"] != "list"  # a local list may name remote files
+        self._threads = None if is_local else ThreadPoolExecutor(_REMOTE_THREADS)
+        self._copying: deque[tuple[int, Future[str]]] = deque()
+
+    def take(self, files: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        """Return the facts of those that were taken, column by column, and why the others were not.
+
+        :param files: path, URI, size, ETag and version of each.
+        :raises OSError: a copy cannot be written.
+        """
+        infos = [ObjectInfo(*file) for file in files]
+        positions: list[int] = []
+        columns: dict[str, list[Any]] = {name: [] for name in _FACTS}
+        storage: list[Callable[[], str | None]] = []
+        rejects: list[tuple[int, str, str]] = []
+        for position, (info, read) in enumerate(self._with_reads(infos)):
+            with self._watch.over(position):
+                data, found = self._look_at(info, read)
+            if isinstance(found, Reject):
+                rejects.append((position, found.reason, found.detail))
+                continue
+            positions.append(position)
+            storage.append(self._copied(found.object_path, data))
+            for name in _FACTS:
+                columns[name].append(getattr(found, name))
+        storage_uris = [uri() for uri in storage]
+        self._copying.clear()
+        return {"positions": positions, "columns": columns, "storage_uris": storage_uris, "rejects": rejects}
+
+    def _with_reads(self, infos: Sequence[ObjectInfo]) -> Iterator[tuple[ObjectInfo, Callable[[], bytes]]]:
+        """Yield each file with a function that returns its bytes; a remote one is being read while others are decoded.
+
+        What is read ahead is bounded by bytes, so that large files do not add up.
+        """
+        if self._threads is None:
+            yield from ((info, partial(self._source.fetch, info)) for info in infos)
+            return
+        ahead: deque[tuple[ObjectInfo, Callable[[], bytes], int]] = deque()
+        in_flight = 0
+        for info in infos:
+            weight = MEBIBYTE if info.size is None else min(info.size, self._limits.max_bytes)
+            while ahead and in_flight + weight > _BYTES_IN_FLIGHT:
+                oldest, read, its_weight = ahead.popleft()
+                in_flight -= its_weight
+                yield self._waited_for(oldest, read)
+            is_wanted = info.size is None or info.size <= self._limits.max_bytes
+            ahead.append((info, self._threads.submit(self._source.fetch, info).result if is_wanted else bytes, weight))
+            in_flight += weight
+        for info, read, _ in ahead:
+            yield self._waited_for(info, read)
+
+    def _waited_for(self, info: ObjectInfo, read: Callable[[], bytes]) -> tuple[ObjectInfo, Callable[[], bytes]]:
+        """Wait before the clock of the file starts: a slow network is not a decoder that hangs, and has limits of its own."""
+        try:
+            data = read()
+        except (OSError, MemoryError) as error:
+            return info, partial(_raise, error)
+        return info, lambda: data
+
+    def _look_at(self, info: ObjectInfo, read: Callable[[], bytes]) -> tuple[bytes, ImageFacts | Reject]:
+        if info.size is not None and info.size > self._limits.max_bytes:
+            return b"", too_many_bytes(info.size, self._limits)
+        try:
+            data = read()
+            return data, self._facts_of(data, info.path)
+        except OSError as error:
+            return b"", Reject("too_large" if error.errno == errno.EFBIG else "unreadable", describe(error))
+        except MemoryError:
+            return b"", Reject("too_large", "more than the memory of a worker (worker_memory_bytes)")
+
+    def _copied(self, path: str, data: bytes) -> Callable[[], str | None]:
+        """Begin to copy an image, and return a function that waits for the end of it."""
+        if self._objects is None:
+            return lambda: None
+        if self._threads is None:
+            uri = self._copy(path, data)
+            return lambda: uri
+        while self._copying and sum(size for size, _ in self._copying) + len(data) > _BYTES_IN_FLIGHT:
+            self._copying.popleft()[1].result()
+        copying = self._threads.submit(self._copy, path, data)
+        self._copying.append((len(data), copying))
+        return copying.result
+
+    def _copy(self, path: str, data: bytes) -> str:
+        assert self._objects is not None
+        return self._objects.uri_of(path) if self._objects.size(path) == len(data) else self._objects.write(path, data)
+
+
+class _Watch:
+    """Tells the parent, in memory that both see, which file is in hand; and ends the process if that takes too long.
+
+    The kernel's timer and SIGALRM's default action need neither Python nor a parent that is alive: a decoder that holds the
+    interpreter's lock for ever cannot keep them off.
+    """
+
+    def __init__(self, descriptor: int, timeout_seconds: float) -> None:
+        self._position = mmap.mmap(descriptor, POSITION_BYTES)
+        self._timeout_seconds = timeout_seconds
+        self._parent = os.getppid()
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    @contextmanager
+    def over(self, position: int) -> Iterator[None]:
+        """Watch the work on one file."""
+        if os.getppid() != self._parent:
+            sys.exit("The ingest is gone.")
+        self._position[:] = position.to_bytes(POSITION_BYTES, "little", signed=True)
+        signal.setitimer(signal.ITIMER_REAL, self._timeout_seconds)
+        yield
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        self._position[:] = IDLE.to_bytes(POSITION_BYTES, "little", signed=True)
+
+
+def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Return stdin and stdout for ourselves alone: what a library prints goes to stderr, which the parent logs."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    faulthandler.enable()
+    warnings.simplefilter("ignore")  # Pillow's, once for each odd tag: noise
+    return requests, answers
+
+
+def _limit_memory(most_bytes: int | None) -> None:
+    """Limit what is allocated; address space that is merely reserved (thread arenas) does not count."""
+    import resource
+
+    if most_bytes is None or sys.platform != "linux":
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _raise(error: BaseException) -> bytes:
+    raise error
+
+
+if __name__ == "__main__":
+    main()

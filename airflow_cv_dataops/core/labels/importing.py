@@ -1,0 +1,185 @@
+"""The label import: label files to a partition's ``annotations``."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
+from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, Joined, join_labels
+from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, read_labels
+from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, TASKS, Labels, Problem
+from airflow_cv_dataops.core.labels.table import CsvColumns
+from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
+from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
+from airflow_cv_dataops.core.store.rows import check_partition_key
+from airflow_cv_dataops.core.summary import StepResult, Summary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+_NO_OPTIONS: Mapping[str, Any] = {}
+
+
+def import_labels(
+    dataset: Dataset,
+    partition_key: str,
+    source: str,
+    *,
+    format: str,  # noqa: A002 (the word of the data model)
+    label_set: str = "default",
+    classes: Classes | None = None,
+    csv_columns: CsvColumns | Mapping[str, str] | None = None,
+    task: str | None = None,
+    source_options: Mapping[str, Any] = _NO_OPTIONS,
+    on_findings: str = "warn",
+    fail_on: Sequence[str] = ("error",),
+    recorded_at: datetime | None = None,
+) -> StepResult:
+    """Replace the label set's annotations of a partition by what the label files at ``source`` say.
+
+    Labels that join no image are kept with a null ``image_id`` and counted; findings are written only for what made no row,
+    or a row with less than the file says: unparsable files, malformed records, ambiguous file names.
+
+    :param source: URI of one label file or of a prefix with many.
+    :param format: ``coco``, ``voc``, ``yolo`` or ``csv``.
+    :param label_set: which labels these are; a rerun replaces its own label set.
+    :param classes: YOLO's class names or the URI of a file with them; default: looked for in the source.
+    :param csv_columns: which columns of a CSV say what, see :class:`~airflow_cv_dataops.core.labels.table.CsvColumns`.
+    :param task: say this task of every label; default: what each label is.
+    :param source_options: obstore's configuration for the source.
+    :param on_findings: ``fail``, ``warn`` or ``skip``.
+    :param fail_on: the severities that count.
+    :param recorded_at: when the run started; default: now.
+    :raises SourceError: there is no such source, or no label file in it.
+    :raises ConfigurationError: an argument cannot be used.
+    """
+    started = time.monotonic()
+    check_partition_key(partition_key)
+    check_policy(on_findings, fail_on)
+    if format not in FORMATS:
+        raise ConfigurationError(f"Label format {format!r} is unknown: expected one of {', '.join(FORMATS)}.")
+    if task is not None and task not in TASKS:
+        raise ConfigurationError(f"Task {task!r} is unknown: expected one of {', '.join(TASKS)}.")
+    images_snapshot = dataset.snapshot_id("images")
+    images = dataset.read("images", partition_key=partition_key, snapshot_id=images_snapshot, columns=IMAGE_COLUMNS)
+    labels = read_labels(
+        source, format=format, label_set=label_set, classes=classes, csv_columns=csv_columns, source_options=source_options
+    )
+    joined = join_labels(labels.rows, images)
+    rows = joined.rows if task is None else _with_task(joined.rows, task)
+    problems = (*labels.problems, *joined.ambiguous)
+    counts = _counts(labels, joined, problems, images.num_rows)
+
+    step = f"label_import:{label_set}"
+    write_problems(dataset, partition_key, step, problems)
+    write_metrics(dataset, partition_key, step, [*_metrics(counts), *_by_category(rows)], recorded_at or datetime.now(UTC))
+    snapshot_id = dataset.replace_partition("annotations", partition_key, rows, owner=label_set)
+
+    failure, skip = failure_by_policy(severities(problems), on_findings=on_findings, fail_on=fail_on, where=f"findings of {step!r}")
+    log.info("%s: %d labels, %d without image, problems: %s", step, rows.num_rows, counts["unmatched"], counts["problems"] or "none")
+    summary = Summary(
+        dataset=dataset.name,
+        partition_key=partition_key,
+        snapshot_id=snapshot_id,
+        counts=counts,
+        metrics={"match_ratio": _match_ratio(counts)},
+        duration_seconds=time.monotonic() - started,
+        details={"format": format, "label_set": label_set, "source": without_credentials(normalize_uri(source))},
+    )
+    lineage = StepLineage(
+        step="import",
+        inputs=(
+            source_use(source, format, files=labels.files, size=labels.bytes),
+            dataset.table_use("images", partition_key=partition_key, snapshot_id=images_snapshot, rows=images.num_rows),
+        ),
+        outputs=(dataset.table_use("annotations", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows),),
+        facts={
+            "format": format,
+            "labelSet": label_set,
+            "files": labels.files,
+            "records": labels.records,
+            "matched": counts["matched"],
+            "unmatched": counts["unmatched"],
+            "problems": len(problems),
+        },
+    )
+    return StepResult(summary, lineage, failure, skip)
+
+
+def source_use(source: str, format: str, *, files: int, size: int) -> DatasetUse:  # noqa: A002
+    """Describe the files of a source for lineage: one dataset, however many files."""
+    return DatasetUse(uri=without_credentials(normalize_uri(source)), rows=files, files=files, bytes=size, storage_format=format)
+
+
+def write_problems(dataset: Dataset, partition_key: str, step: str, problems: Sequence[Problem]) -> str:
+    """Replace the step's findings of the partition by the problems of its files and return the snapshot id."""
+    import pyarrow as pa
+
+    found = []
+    for check in sorted({problem.check for problem in problems}):
+        own = [problem for problem in problems if problem.check == check]
+        rows = pa.table(
+            {
+                "message": pa.array([problem.message for problem in own], pa.string()),
+                "source_uri": pa.array([problem.source for problem in own], pa.string()),
+                "annotation_id": pa.array([problem.annotation_id for problem in own], pa.string()),
+            }
+        )
+        found.append(Findings(check, SEVERITY_OF_PROBLEM[check], rows))
+    return dataset.replace_partition("findings", partition_key, findings_table(step, found), owner=step)
+
+
+def severities(problems: Iterable[Problem]) -> dict[str, int]:
+    """Return the number of problems by severity."""
+    return dict(Counter(SEVERITY_OF_PROBLEM[problem.check] for problem in problems))
+
+
+def _with_task(rows: pa.Table, task: str) -> pa.Table:
+    import pyarrow as pa
+
+    return rows.set_column(rows.schema.get_field_index("task"), "task", pa.array([task] * rows.num_rows, pa.string()))
+
+
+def _counts(labels: Labels, joined: Joined, problems: Sequence[Problem], images: int) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
+    rows = joined.rows
+    unmatched = rows.column("image_id").null_count
+    return {
+        "files": labels.files,
+        "annotations": rows.num_rows,
+        "matched": rows.num_rows - unmatched,
+        "unmatched": unmatched,
+        "images_labelled": joined.images,
+        "images_without_label": images - joined.images,
+        "categories": pc.count_distinct(rows.column("category"), mode="only_valid").as_py(),
+        "problems": dict(Counter(problem.check for problem in problems)),
+    }
+
+
+def _metrics(counts: Mapping[str, Any]) -> list[Metric]:
+    whole = [Metric(name, value) for name, value in counts.items() if name != "problems"]
+    problems = [Metric("problems", number, {"check": check}) for check, number in counts["problems"].items()]
+    return [*whole, *problems, Metric("match_ratio", _match_ratio(counts))]
+
+
+def _by_category(rows: pa.Table) -> list[Metric]:
+    import pyarrow.compute as pc
+
+    counted = pc.value_counts(rows.column("category").drop_null()).to_pylist()
+    return [Metric("annotations_of_category", row["counts"], {"category": row["values"]}) for row in counted]
+
+
+def _match_ratio(counts: Mapping[str, Any]) -> float:
+    """Return the share of labels that joined an image; NaN (left out everywhere) where there are no labels."""
+    return counts["matched"] / counts["annotations"] if counts["annotations"] else float("nan")

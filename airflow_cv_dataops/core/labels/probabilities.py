@@ -1,0 +1,245 @@
+"""Class probabilities of images from Parquet, CSV, ``.npz`` and ``.npy``; nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.labels.records import clean_text, excerpt
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+SUM_TOLERANCE = 1e-3
+# Softmax in single precision may end a few ulps above 1.
+_RANGE_TOLERANCE = 1e-6
+_ROWS_PER_BLOCK = 4096
+
+_ID_NAMES = ("image", "file", "filename", "file_name", "path", "image_id", "id")
+_NPZ_IDS = ("ids", "id", "image_ids", "file_names", "filenames", "files", "names", "paths")
+_NPZ_PROBABILITIES = ("probabilities", "probs", "pred_probs", "predictions", "y_prob", "scores")
+_NPZ_CLASSES = ("classes", "class_names", "categories")
+_EMBEDDINGS = ("embedding", "embeddings")
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """What one file says.
+
+    :param ids: the images, as the file names them; ``None`` where it leaves one out.
+    :param values: rows x classes, 0 to 1.
+    :param classes: names of the columns.
+    :param embeddings: rows x dimensions, where the file has them.
+    """
+
+    ids: Sequence[str | None]
+    values: np.ndarray
+    classes: tuple[str, ...]
+    embeddings: np.ndarray | None = None
+
+
+def read_probabilities(
+    data: bytes, name: str, *, id_column: str | None = None, classes: Mapping[int, str] | None = None, ids: Sequence[str] | None = None
+) -> Probabilities:
+    """Read one file by its extension.
+
+    :param id_column: the column (or array of an ``.npz``) that names the image; default: the usual names.
+    :param classes: names of the classes by column; for tables: which columns, in this order.
+    :param ids: the images of an ``.npy``, in its order.
+    :raises ValueError: the file cannot be read, holds Python objects, or its parts do not fit.
+    """
+    import pyarrow as pa
+
+    extension = name.lower().rpartition(".")[2]
+    names = None if classes is None else tuple(classes[index] for index in sorted(classes))
+    try:
+        if extension == "parquet":
+            return _from_table(_parquet(data), id_column, names)
+        if extension == "csv":
+            return _from_table(_csv(data, id_column), id_column, names)
+        if extension == "npz":
+            return _from_npz(data, id_column, names)
+    except (pa.ArrowException, OSError, csv.Error) as error:
+        raise ValueError(f"not {extension}: {error}") from error
+    if ids is None:
+        raise ConfigurationError(f"{name} does not say which images it is about: give the file with the ids as `ids`.")
+    return _checked(list(ids), _array(data), names)
+
+
+def read_ids(data: bytes, name: str) -> list[str]:
+    """Return image names from an ``.npy`` of strings or numbers, or from text with one a line. :raises ValueError: it is neither."""
+    if name.lower().endswith(".npy"):
+        return _texts(_array(data))
+    return [clean_text(line.strip()) for line in data.decode("utf-8-sig").splitlines() if line.strip()]
+
+
+def invalid_rows(found: Probabilities) -> dict[int, str]:
+    """Return what is wrong with each row that is no distribution over the classes."""
+    import numpy as np
+
+    problems = {row: "names no image" for row, image in enumerate(found.ids) if not image}
+    for start in range(0, len(found.values), _ROWS_PER_BLOCK):
+        block = found.values[start : start + _ROWS_PER_BLOCK].astype(np.float64)
+        finite = np.asarray(np.isfinite(block).all(axis=1))
+        low, high, total = block.min(axis=1), block.max(axis=1), block.sum(axis=1)
+        inside = (low >= -_RANGE_TOLERANCE) & (high <= 1 + _RANGE_TOLERANCE)
+        bad = ~(finite & inside & (np.abs(total - 1) <= SUM_TOLERANCE))
+        for row in np.flatnonzero(bad).tolist():
+            if not finite[row]:
+                problem = "has a probability that is absent or not finite"
+            elif not inside[row]:
+                problem = f"has a probability outside 0 to 1 ({low[row]:g} to {high[row]:g})"
+            else:
+                problem = f"sums to {total[row]:.6g}, not 1"
+            problems.setdefault(start + row, problem)
+    return problems
+
+
+def _parquet(data: bytes) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.read_table(pa.BufferReader(data))
+
+
+def _csv(data: bytes, id_column: str | None) -> pa.Table:
+    """Read with the image's column as text, whatever it looks like; a cell that is no number becomes null."""
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    header = next(csv.reader(io.StringIO(data[: 1 << 20].decode("utf-8-sig", "replace"), newline="")), [])
+    identity = _id_name(header, id_column)
+    try:
+        options = pc.ConvertOptions(column_types={name: pa.string() if name == identity else pa.float64() for name in header})
+        return pc.read_csv(pa.BufferReader(data), convert_options=options)
+    except pa.ArrowInvalid:
+        # Some cell is no number: read texts, and let what does not convert be null.
+        import pandas as pd
+
+        texts = pc.read_csv(pa.BufferReader(data), convert_options=pc.ConvertOptions(column_types={name: pa.string() for name in header}))
+        frame = texts.to_pandas()
+        numbers = {name: pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype="float64") for name in header if name != identity}
+        return pa.table({identity: texts.column(identity), **numbers})
+
+
+def _from_table(table: pa.Table, id_column: str | None, names: tuple[str, ...] | None) -> Probabilities:
+    import pyarrow.types as kinds
+
+    identity = _id_name(table.column_names, id_column)
+    ids = [None if value is None else clean_text(str(value)) for value in table.column(identity).to_pylist()]
+    is_list = (kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list)
+    listed = {field.name for field in table.schema if any(check(field.type) for check in is_list)}
+    vectors = next((name for name in _EMBEDDINGS if name in listed), None)
+    embeddings = None if vectors is None else _matrix_of_lists(table.column(vectors))
+    probable = [name for name in table.column_names if name in listed and name != vectors]
+    if probable:
+        return _checked(ids, _matrix_of_lists(table.column(probable[0])), names, embeddings)
+    is_number = (kinds.is_floating, kinds.is_integer)
+    numeric = [field.name for field in table.schema if field.name != identity and any(check(field.type) for check in is_number)]
+    chosen = list(names) if names is not None else numeric
+    if missing := [name for name in chosen if name not in numeric]:
+        raise ValueError(f"no column of numbers for the classes {excerpt(missing)}; found {excerpt(table.column_names)}")
+    return _checked(ids, _matrix(table, chosen), tuple(chosen), embeddings)
+
+
+def _from_npz(data: bytes, id_column: str | None, names: tuple[str, ...] | None) -> Probabilities:
+    import zipfile
+
+    import numpy as np
+
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
+        raise ValueError(_refusal(error)) from error
+    except AttributeError:
+        raise ValueError("not an .npz archive") from None
+    identity = _first(arrays, (id_column,) if id_column else _NPZ_IDS, "ids")
+    values = _first(arrays, _NPZ_PROBABILITIES, "probabilities")
+    stated = next((tuple(_texts(arrays[name])) for name in _NPZ_CLASSES if name in arrays), None)
+    embeddings = next((arrays[name] for name in _EMBEDDINGS if name in arrays), None)
+    return _checked(_texts(identity), values, names or stated, embeddings)
+
+
+def _array(data: bytes) -> np.ndarray:
+    import numpy as np
+
+    try:
+        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(_refusal(error)) from error
+
+
+def _refusal(error: Exception) -> str:
+    if "pickle" in str(error).lower():
+        return "it holds Python objects, which are never unpickled; save ids as an array of strings (dtype `U`) and numbers as numbers"
+    return f"not a NumPy file: {error}"
+
+
+def _checked(
+    ids: Sequence[str | None], values: np.ndarray, names: tuple[str, ...] | None, embeddings: np.ndarray | None = None
+) -> Probabilities:
+    if values.ndim != 2 or values.dtype.kind not in "fiu":
+        raise ValueError(f"expected numbers in rows x classes, found {values.dtype} of shape {values.shape}")
+    rows, count = values.shape
+    if count == 0 or len(ids) != rows:
+        raise ValueError(f"{len(ids):,} ids do not fit probabilities of {rows:,} rows x {count:,} classes")
+    classes = names or tuple(str(index) for index in range(count))
+    if len(classes) != count or len(set(classes)) != count:
+        raise ValueError(f"{len(set(classes)):,} different class names do not fit {count:,} columns")
+    if embeddings is not None and (embeddings.ndim != 2 or len(embeddings) != rows or embeddings.dtype.kind not in "fiu"):
+        raise ValueError(f"embeddings of shape {embeddings.shape} do not fit {rows:,} rows")
+    return Probabilities(ids, values, tuple(clean_text(name) for name in classes), embeddings)
+
+
+def _id_name(columns: Sequence[str], id_column: str | None) -> str:
+    wanted = (id_column,) if id_column else _ID_NAMES
+    lowered = {name.strip().lower(): name for name in reversed(columns)}
+    for name in wanted:
+        if name in columns:
+            return name
+        if name.lower() in lowered:
+            return lowered[name.lower()]
+    raise ValueError(f"no column that names the image: looked for {', '.join(wanted)}, found {excerpt(list(columns))}; give `id_column`")
+
+
+def _first(arrays: Mapping[str, Any], names: Sequence[str], what: str) -> Any:
+    found = next((arrays[name] for name in names if name in arrays), None)
+    if found is None:
+        raise ValueError(f"no array with {what}: looked for {', '.join(names)}, found {excerpt(list(arrays))}")
+    return found
+
+
+def _texts(values: np.ndarray) -> list[str]:
+    if values.ndim != 1 or values.dtype.kind not in "USiu":
+        raise ValueError(f"expected a list of texts or whole numbers, found {values.dtype} of shape {values.shape}")
+    return [clean_text(item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)) for item in values.tolist()]
+
+
+def _matrix(table: pa.Table, names: Sequence[str]) -> np.ndarray:
+    import numpy as np
+
+    values = np.empty((table.num_rows, len(names)), dtype=np.float64)
+    for position, name in enumerate(names):
+        values[:, position] = table.column(name).cast("double").fill_null(np.nan).to_numpy()
+    return values
+
+
+def _matrix_of_lists(column: pa.ChunkedArray) -> np.ndarray:
+    """Return lists of one length as a matrix; a list that is absent or of another length is NaN throughout."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lengths = np.asarray(pc.list_value_length(column).fill_null(-1)).astype(np.int64)
+    wanted = int(np.bincount(lengths[lengths >= 0]).argmax()) if (lengths >= 0).any() else 0
+    fits = lengths == wanted
+    flat = pc.list_flatten(column.filter(pa.array(fits)))
+    values = np.full((len(lengths), wanted), np.nan)
+    values[fits] = np.asarray(flat.cast("double").fill_null(np.nan)).reshape(-1, wanted)
+    return values

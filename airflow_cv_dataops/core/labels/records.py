@@ -1,0 +1,226 @@
+"""What parsers produce: label records and problems, collected into Arrow columns of the common model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_cv_dataops.core.store.schema import arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TASKS = ("classification", "detection", "segmentation", "keypoints")
+
+UNPARSABLE_LABEL = "unparsable_label"
+MALFORMED_RECORD = "malformed_record"
+AMBIGUOUS_FILE_NAME = "ambiguous_file_name"
+UNPARSABLE_PREDICTION = "unparsable_prediction"
+SEVERITY_OF_PROBLEM = {
+    UNPARSABLE_LABEL: "error",
+    UNPARSABLE_PREDICTION: "error",
+    MALFORMED_RECORD: "error",
+    AMBIGUOUS_FILE_NAME: "warning",
+}
+
+_ROWS_PER_CHUNK = 50_000
+_LONGEST_EXCERPT = 120
+_NO_BOX = (math.nan,) * 4
+
+
+class Record(NamedTuple):
+    """One label as its file states it.
+
+    :param ordinal: position in the file; with label set and path it makes the annotation id.
+    :param bbox: x, y, width, height in pixels; YOLO until it is joined: centre x, centre y, width, height, normalised.
+    :param segmentation: COCO JSON.
+    :param attributes: JSON object.
+    :param alternative_name: a second name for the image, tried where ``file_name`` joins none.
+    :param polygon: YOLO until it is joined: x1, y1, x2, y2, … normalised.
+    """
+
+    ordinal: int
+    file_name: str
+    task: str
+    category: str | None = None
+    bbox: tuple[float, float, float, float] | None = None
+    segmentation: str | None = None
+    area: float | None = None
+    iscrowd: bool | None = None
+    keypoints: list[float] | None = None
+    stated_width: int | None = None
+    stated_height: int | None = None
+    annotator: str | None = None
+    labeled_at: datetime | None = None
+    source_id: str | None = None
+    attributes: str | None = None
+    alternative_name: str | None = None
+    polygon: list[float] | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that a label or prediction file itself had wrong.
+
+    :param check: a key of ``SEVERITY_OF_PROBLEM``.
+    :param source: URI of the file.
+    :param annotation_id: the row that was kept all the same, where one was.
+    """
+
+    check: str
+    source: str
+    message: str
+    annotation_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What was read from a source, before it is joined to images.
+
+    :param rows: the schema of :func:`label_schema`.
+    :param files: label files read, unparsable ones included.
+    :param records: labels found in the files, malformed ones included.
+    """
+
+    rows: pa.Table
+    problems: tuple[Problem, ...]
+    files: int
+    bytes: int
+    records: int
+
+
+class RecordBuilder:
+    """Collects the records and problems of many files, in bounded chunks of Python objects."""
+
+    def __init__(self, label_set: str, format: str) -> None:  # noqa: A002 (the word of the data model)
+        self._label_set = label_set
+        self._format = format
+        self._rows: list[tuple[Any, ...]] = []
+        self._chunks: list[pa.Table] = []
+        self._problems: list[Problem] = []
+        self._source = ""
+        self._hash = hashlib.sha256()
+        self._files = self._bytes = self._records = 0
+
+    def start_file(self, path: str, source: str, size: int) -> None:
+        """Begin a label file: ``path`` below the source prefix, its URI without credentials, its size in bytes."""
+        self._source = source
+        self._hash = hashlib.sha256(f"{self._label_set}\0{path}\0".encode())
+        self._files += 1
+        self._bytes += size
+
+    def add(self, record: Record) -> None:
+        """Take one label of the current file."""
+        self._records += 1
+        self._rows.append((*record, self._annotation_id(record.ordinal), self._source))
+        if len(self._rows) >= _ROWS_PER_CHUNK:
+            self._flush()
+
+    def lost(self, message: str) -> None:
+        """Note a record of the current file that makes no label."""
+        self._records += 1
+        self.problem(MALFORMED_RECORD, message)
+
+    def problem(self, check: str, message: str, ordinal: int | None = None) -> None:
+        """Note a problem of the current file; ``ordinal`` names the record that is kept all the same."""
+        annotation_id = None if ordinal is None else self._annotation_id(ordinal)
+        self._problems.append(Problem(check, self._source, clean_text(message), annotation_id))
+
+    def finish(self) -> Labels:
+        import pyarrow as pa
+
+        self._flush()
+        rows = pa.concat_tables(self._chunks) if self._chunks else label_schema().empty_table()
+        return Labels(rows, tuple(self._problems), self._files, self._bytes, self._records)
+
+    def _annotation_id(self, ordinal: int) -> str:
+        digest = self._hash.copy()
+        digest.update(str(ordinal).encode())
+        return digest.hexdigest()[:32]
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if not self._rows:
+            return
+        names = (*Record._fields, "annotation_id", "source")
+        columns: dict[str, Sequence[Any]] = dict(zip(names, zip(*self._rows, strict=True), strict=True))
+        columns["format"] = [self._format] * len(self._rows)
+        schema = label_schema()
+        bbox = schema.field("bbox").type
+        plain = [name for name in schema.names if name != "bbox"]
+        arrays = {name: pa.array(columns[name], schema.field(name).type) for name in plain}
+        self._chunks.append(pa.table({**arrays, "bbox": bbox_array(columns["bbox"], bbox)}, schema=schema))
+        self._rows = []
+
+
+def label_schema() -> pa.Schema:
+    """Return the columns of ``annotations`` that a label file knows, and what the join needs beside them."""
+    import pyarrow as pa
+
+    unknown = ("partition_key", "label_set", "image_id", "source_uri")
+    fields = [field for field in arrow_schema("annotations") if field.name not in unknown]
+    return pa.schema([*fields, pa.field("alternative_name", pa.string()), pa.field("polygon", pa.list_(pa.float64()))])
+
+
+def bbox_array(boxes: Any, kind: pa.StructType) -> pa.StructArray:
+    """Return boxes as structs; NaN and infinities are kept, an absent box is null."""
+    import numpy as np
+    import pyarrow as pa
+
+    absent = np.array([box is None for box in boxes])
+    values = np.array([box or _NO_BOX for box in boxes], dtype=np.float64)
+    return pa.StructArray.from_arrays([pa.array(values[:, side]) for side in range(4)], fields=list(kind), mask=pa.array(absent))
+
+
+def number(value: Any) -> float | None:
+    """Return a JSON number as a double (one beyond its range becomes infinite); ``None`` where it is no number."""
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+    return None
+
+
+def pixels(value: Any) -> int | None:
+    """Return a whole number that fits an Arrow int32; ``None`` for anything else."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and -(2**31) <= value < 2**31 else None
+
+
+def clean_text(value: str) -> str:
+    """Return text that UTF-8 can hold: a lone surrogate stands as ``\\udNNN``."""
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+
+
+def json_text(value: Any) -> str | None:
+    """Return strict JSON with every number as it was parsed; ``None`` where it is not finite or too deeply nested."""
+    try:
+        return clean_text(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    except (ValueError, RecursionError):
+        return None
+
+
+def attributes_text(attributes: dict[str, Any]) -> str | None:
+    """Return a JSON object of what is left over; values that strict JSON cannot hold stand as text."""
+    if not attributes:
+        return None
+    return json_text(attributes) or json_text({str(key): item if json_text(item) else excerpt(item) for key, item in attributes.items()})
+
+
+def excerpt(value: Any) -> str:
+    """Return a value as a short text for a message."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError):
+        text = f"a {type(value).__name__} too large to show"
+    return text if len(text) <= _LONGEST_EXCERPT else text[: _LONGEST_EXCERPT - 1] + "…"

@@ -1,0 +1,40 @@
+"""Numbers that a step measured, as rows of the ``metrics`` table."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from airflow_cv_dataops.core.store.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number; ``dimensions`` tells several values of a metric apart (``{"category": "RBC"}``)."""
+
+    name: str
+    value: float
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_metrics(dataset: Dataset, partition_key: str, step: str, metrics: Iterable[Metric], recorded_at: datetime) -> str:
+    """Replace the step's metrics of the partition and return the snapshot id; values that are not finite are left out."""
+    import pyarrow as pa
+
+    kept = [metric for metric in metrics if math.isfinite(metric.value)]
+    rows = pa.table(
+        {
+            "metric": pa.array([metric.name for metric in kept], pa.string()),
+            "value": pa.array([float(metric.value) for metric in kept], pa.float64()),
+            "dimensions": pa.array([_dimensions(metric) for metric in kept], pa.string()),
+            "recorded_at": pa.array([recorded_at] * len(kept), pa.timestamp("us", tz="UTC")),
+        }
+    )
+    return dataset.replace_partition("metrics", partition_key, rows, owner=step)
+
+
+def _dimensions(metric: Metric) -> str | None:
+    return json.dumps(dict(metric.dimensions), sort_keys=True, ensure_ascii=False) if metric.dimensions else None

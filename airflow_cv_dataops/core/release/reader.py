@@ -1,0 +1,116 @@
+"""Releases, read: by name or by the stage that points to them, at exactly the snapshots they hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.errors import DatasetNotFoundError
+from airflow_cv_dataops.core.release.candidate import is_among, place
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_cv_dataops.core.store.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Release:
+    """An immutable, gated set of images, annotations and splits.
+
+    :param stage: the stage that was moved to it when it was made.
+    :param snapshots: table to snapshot id.
+    """
+
+    name: str
+    stage: str
+    parent: str | None
+    content_id: str
+    items_id: str
+    snapshots: Mapping[str, str]
+    gates: tuple[Mapping[str, Any], ...]
+    images_count: int
+    annotations_count: int
+    notes: str | None
+    created_at: datetime
+    dataset: Dataset = field(repr=False, compare=False)
+
+    def items(self) -> pa.Table:
+        """Return image_id, partition_key, source_uri and split of every image, ordered by image id."""
+        from pyiceberg.expressions import And, EqualTo
+
+        return self.dataset.read(
+            "release_items",
+            columns=("image_id", "partition_key", "source_uri", "split"),
+            snapshot_id=self.snapshots["release_items"],
+            where=And(EqualTo("release", self.name), EqualTo("items_id", self.items_id)),
+        ).sort_by("image_id")
+
+    def images(self) -> pa.Table:
+        """Return the release's rows of ``images``, each image once, with its ``split``."""
+        return self._held("images")
+
+    def annotations(self) -> pa.Table:
+        """Return the release's annotations with the ``split`` of their image."""
+        return self._held("annotations")
+
+    def _held(self, table: str) -> pa.Table:
+        import pyarrow.compute as pc
+
+        items = self.items()
+        if table not in self.snapshots:
+            return self.dataset.read(table, limit=0).append_column("split", items["split"].slice(0, 0))
+        rows = self.dataset.read(table, snapshot_id=self.snapshots[table])
+        rows = rows.filter(is_among(rows, items))
+        where = pc.index_in(place(rows), value_set=place(items).combine_chunks())
+        return rows.append_column("split", items["split"].take(where))
+
+
+def read_release(dataset: Dataset, name: str) -> Release:
+    """Return the release with this name, or the one that the stage of this name points to.
+
+    :raises DatasetNotFoundError: there is none.
+    """
+    head = dataset.snapshot_id("releases")
+    found = release_at(dataset, name, head)
+    if found is None:
+        rows = releases_at(dataset, head)
+        known = sorted({row["release"] for row in rows} | {row["stage"] for row in rows})
+        raise DatasetNotFoundError(f"Dataset {dataset.name!r} has no release or stage {name!r}; it has {', '.join(known) or 'none'}.")
+    return found
+
+
+def release_at(dataset: Dataset, name: str, snapshot_id: str | None) -> Release | None:
+    """Return the release or the stage's release as of a snapshot of ``releases``; ``None`` where there is none."""
+    matching = [row for row in releases_at(dataset, snapshot_id) if name in (row["release"], row["stage"])]
+    if not matching:
+        return None
+    row = matching[-1]
+    return Release(
+        name=row["release"],
+        stage=row["stage"],
+        parent=row["parent"],
+        content_id=row["content_id"],
+        items_id=row["items_id"],
+        snapshots=row["snapshots"],
+        gates=tuple(row["gates"]),
+        images_count=row["images"],
+        annotations_count=row["annotations"],
+        notes=row["notes"],
+        created_at=row["created_at"],
+        dataset=dataset,
+    )
+
+
+def releases_at(dataset: Dataset, snapshot_id: str | None) -> list[dict[str, Any]]:
+    """Return the rows of ``releases`` as of a snapshot, in order, with their JSON columns read."""
+    if snapshot_id is None:
+        return []
+    rows = dataset.read("releases", snapshot_id=snapshot_id).sort_by("sequence").to_pylist()
+    for row in rows:
+        row["snapshots"] = json.loads(row["snapshots"])
+        row["gates"] = json.loads(row["gates"])
+    return rows

@@ -1,0 +1,48 @@
+"""The manifest: what a labelling tool is given, one JSON line an image, hardest first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+
+_SAMPLE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+# Longer names do not fit a file name of 255 bytes together with the suffix of a file that is being written.
+_LONGEST_NAME = 180
+
+
+def manifest_path(sample_id: str, partition_key: str) -> str:
+    """Return the manifest's path below the dataset's root: ``samples/<sample_id>/<partition key, percent-encoded>.jsonl``.
+
+    A key whose encoded form is longer than 180 characters is cut, and told apart by a hash.
+
+    :raises ConfigurationError: the sample id cannot stand in a path.
+    """
+    if not isinstance(sample_id, str) or not _SAMPLE_ID.fullmatch(sample_id):
+        raise ConfigurationError(f"sample_id={sample_id!r} cannot be used: expected letters, digits, _, - and ., first no - or .")
+    name = quote(partition_key, safe="")
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:150]}-{hashlib.sha256(partition_key.encode()).hexdigest()[:16]}"
+    return f"samples/{sample_id}/{name}.jsonl"
+
+
+def manifest_bytes(entries: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return the entries as JSON lines in UTF-8."""
+    return "".join(json.dumps(dict(entry), ensure_ascii=False, allow_nan=False) + "\n" for entry in entries).encode()
+
+
+def label_studio_tasks(manifest: bytes) -> list[dict[str, Any]]:
+    """Return the manifest as Label Studio tasks, ready for its import (``json.dump`` the list): the image is ``data.image``.
+
+    The rest of each entry goes to ``data`` under its own name, where the Data Manager can order by ``score`` and the export gives
+    ``image_id`` back. The labelling configuration reads ``<Image name="image" value="$image"/>``. Label Studio must be able to read
+    ``storage_uri``: an object store through a source storage with presigned URLs, local files through its local file serving (which
+    wants ``/data/local-files/?d=...`` in place of ``file://...``).
+    """
+    entries = (json.loads(line) for line in manifest.decode().splitlines() if line)
+    return [{"data": {"image": entry["storage_uri"], **entry}} for entry in entries]

@@ -1,0 +1,138 @@
+"""What sampling reads: the partition's images, one model's predictions, findings, and which images the dataset has labels for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.lineage.model import DatasetUse
+from airflow_cv_dataops.core.sampling.select import unique_images
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.schema import arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+_IMAGES = ("image_id", "source_uri", "storage_uri")
+_PREDICTIONS = ("prediction_id", "image_id", "task", "category", "score", "probabilities", "classes")
+# True of every image that is sampled, so no reason to choose one.
+_NO_REASON = "image_without_label"
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """What was read, and at which snapshots.
+
+    :param unlabelled: image_id, source_uri, storage_uri of the images without a label; each image once.
+    :param predictions: of the model.
+    :param model: ``None`` where the partition has no predictions at all.
+    :param findings: checks by image id.
+    :param rows: how many rows were read, by table.
+    """
+
+    unlabelled: pa.Table
+    already_labelled: int
+    predictions: pa.Table
+    model: str | None
+    findings: Mapping[str, Sequence[str]]
+    snapshots: Mapping[str, str]
+    rows: Mapping[str, int]
+
+    def uses(self, dataset: Dataset, partition_key: str) -> tuple[DatasetUse, ...]:
+        """Describe the inputs for lineage; annotations are read across all partitions."""
+        keys = {"images": partition_key, "predictions": partition_key, "annotations": None, "findings": partition_key}
+        return tuple(
+            dataset.table_use(table, partition_key=key, snapshot_id=self.snapshots.get(table), rows=self.rows[table])
+            for table, key in keys.items()
+        )
+
+
+def read_sources(dataset: Dataset, partition_key: str, model: str | None) -> Sources:
+    """Read what sampling needs, at the tables' current snapshots.
+
+    :param model: ``None``: the only model that has predictions in the partition.
+    :raises ConfigurationError: several models and none named, or the named one is not among those there.
+    """
+    import pyarrow.compute as pc
+
+    snapshots = dataset.snapshots(("images", "predictions", "annotations", "findings"))
+
+    def read(table: str, columns: Sequence[str], where: Any = None) -> pa.Table:
+        if table not in snapshots:
+            return arrow_schema(table).empty_table().select(list(columns))
+        return dataset.read(table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns, where=where)
+
+    files = read("images", _IMAGES)
+    images = unique_images(files)
+    model = _model(dataset, partition_key, model, read("predictions", ["model"]))
+    predictions = read("predictions", _PREDICTIONS, _is_model(model))
+    labelled_ids, annotation_rows = _labelled_images(dataset, snapshots.get("annotations"))
+    is_labelled = pc.is_in(images["image_id"], value_set=labelled_ids)
+    findings = read("findings", ["image_id", "check"])
+    return Sources(
+        unlabelled=images.filter(pc.invert(is_labelled)),
+        already_labelled=pc.sum(is_labelled).as_py() or 0,
+        predictions=predictions,
+        model=model,
+        findings=_checks_by_image(findings),
+        snapshots=snapshots,
+        rows={
+            "images": files.num_rows,
+            "predictions": predictions.num_rows,
+            "annotations": annotation_rows,
+            "findings": findings.num_rows,
+        },
+    )
+
+
+def _model(dataset: Dataset, partition_key: str, model: str | None, predictions: pa.Table) -> str | None:
+    import pyarrow.compute as pc
+
+    present = sorted(pc.unique(predictions["model"]).to_pylist())
+    if not present:
+        log.warning(
+            "No predictions in table %s, partition %s: nothing can be sampled. Import predictions first.",
+            *(dataset.identifier("predictions"), partition_key),
+        )
+        return None
+    where = f"table {dataset.identifier('predictions')}, partition {partition_key}"
+    if model is None and len(present) > 1:
+        raise ConfigurationError(f"There are predictions of several models in {where}: {', '.join(present)}. Name one as model.")
+    if model is not None and model not in present:
+        raise ConfigurationError(f"Model {model!r} has no predictions in {where}; there are predictions of {', '.join(present)}.")
+    return model or present[0]
+
+
+def _is_model(model: str | None) -> Any:
+    from pyiceberg.expressions import EqualTo
+
+    return None if model is None else EqualTo("model", model)
+
+
+def _labelled_images(dataset: Dataset, snapshot_id: str | None) -> tuple[pa.Array, int]:
+    """Return the distinct ids of all labelled images of the dataset, and how many annotations were read; batch by batch."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = dataset.load_table("annotations") if snapshot_id else None
+    if table is None or snapshot_id is None:
+        return pa.array([], pa.string()), 0
+    rows, parts = 0, [pa.array([], pa.string())]
+    for batch in table.scan(selected_fields=("image_id",), snapshot_id=int(snapshot_id)).to_arrow_batch_reader():
+        rows += batch.num_rows
+        parts.append(pc.unique(batch.column("image_id").drop_null()).cast(pa.string()))
+    return pc.unique(pa.chunked_array(parts)), rows
+
+
+def _checks_by_image(findings: pa.Table) -> dict[str, list[str]]:
+    """Return the checks that found something at each image, sorted."""
+    import pyarrow.compute as pc
+
+    usable = findings.filter(pc.and_(findings["image_id"].is_valid(), pc.not_equal(findings["check"], _NO_REASON)))
+    grouped = usable.group_by("image_id").aggregate([("check", "distinct")])
+    return {row["image_id"]: sorted(row["check_distinct"]) for row in grouped.to_pylist()}

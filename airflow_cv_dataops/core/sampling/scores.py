@@ -1,0 +1,139 @@
+"""How uncertain a model is, 0 (certain) to 1 (as uncertain as can be).
+
+Formulas: Settles, *Active Learning Literature Survey*, Computer Sciences Technical Report 1648, University of Wisconsin-Madison (2009),
+section 3.1 (uncertainty sampling); here scaled to 0 to 1, so that scores of models with different numbers of classes can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Scores that differ by less are ties: the last bits of a float depend on where in an array its row stands.
+_DIGITS = 9
+
+
+def entropy(probabilities: np.ndarray) -> np.ndarray:
+    """Return ``-sum(p log p) / log K``: the entropy of the class probabilities as a share of the largest possible.
+
+    :param probabilities: (N, K), rows that sum to 1.
+    :returns: (N,); 0 throughout for K = 1.
+    """
+    import numpy as np
+
+    if probabilities.shape[1] < 2:
+        return np.zeros(len(probabilities))
+    logarithms = np.log(probabilities, out=np.zeros_like(probabilities), where=probabilities > 0)
+    return -(probabilities * logarithms).sum(axis=1) / np.log(probabilities.shape[1])
+
+
+def margin(probabilities: np.ndarray) -> np.ndarray:
+    """Return ``1 - (p1 - p2)``: how close the second most probable class comes to the first.
+
+    :param probabilities: (N, K), rows that sum to 1.
+    :returns: (N,); 0 throughout for K = 1.
+    """
+    import numpy as np
+
+    if probabilities.shape[1] < 2:
+        return np.zeros(len(probabilities))
+    top = np.partition(probabilities, -2, axis=1)
+    return 1 - (top[:, -1] - top[:, -2])
+
+
+def least_confidence(probabilities: np.ndarray) -> np.ndarray:
+    """Return ``(1 - p1) K / (K - 1)``: how far the most probable class is from certain.
+
+    :param probabilities: (N, K), rows that sum to 1.
+    :returns: (N,); 0 throughout for K = 1.
+    """
+    import numpy as np
+
+    classes = probabilities.shape[1]
+    if classes < 2:
+        return np.zeros(len(probabilities))
+    return (1 - probabilities.max(axis=1)) * classes / (classes - 1)
+
+
+STRATEGIES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "entropy": entropy,
+    "margin": margin,
+    "least_confidence": least_confidence,
+}
+AGGREGATES = ("max", "mean")
+
+
+def uncertainty(probabilities: np.ndarray, strategy: str) -> np.ndarray:
+    """Return the strategy's score of each row, (N,), 0 to 1; NaN where a row is no distribution.
+
+    :param probabilities: (N, K); rows are scaled to sum to 1. A row with a negative or non-finite number, or all zeros, is none.
+    :raises ConfigurationError: the strategy is unknown.
+    """
+    import numpy as np
+
+    check_strategy(strategy)
+    probabilities = np.asarray(probabilities, dtype=np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = probabilities.sum(axis=1, keepdims=True)
+        usable = np.isfinite(sums[:, 0]) & (sums[:, 0] > 0) & (probabilities >= 0).all(axis=1)
+    scores = np.full(len(probabilities), np.nan)
+    scores[usable] = STRATEGIES[strategy](probabilities[usable] / sums[usable])
+    return np.round(np.clip(scores, 0, 1), _DIGITS)
+
+
+def box_uncertainty(scores: np.ndarray, strategy: str) -> np.ndarray:
+    """Return the strategy's score of outputs that have one confidence and no class probabilities (boxes), (N,), 0 to 1.
+
+    A confidence ``s`` is taken as the two-class distribution (s, 1 - s): 0.5 is as uncertain as can be. For ``entropy`` this is the
+    binary entropy; for ``margin`` and ``least_confidence`` it is ``1 - abs(2 s - 1)``.
+
+    :param scores: (N,), 0 to 1; NaN where outside of that.
+    """
+    import numpy as np
+
+    scores = np.asarray(scores, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        usable = np.where((scores >= 0) & (scores <= 1), scores, np.nan)
+    return uncertainty(np.stack([usable, 1 - usable], axis=1), strategy)
+
+
+def per_image(image: np.ndarray, scores: np.ndarray, images: int, aggregate: str = "max") -> tuple[np.ndarray, np.ndarray]:
+    """Return each image's score and the row that is most uncertain in it.
+
+    :param image: (N,) which image each row belongs to, 0 to ``images`` - 1.
+    :param scores: (N,) uncertainty of each row; NaN rows are left out.
+    :param aggregate: ``max`` (the most uncertain row decides) or ``mean`` over the image's rows.
+    :returns: (images,) scores, NaN for images without a row; (images,) row numbers, -1 for images without a row. Of equal rows the first.
+    :raises ConfigurationError: the aggregate is unknown.
+    """
+    import numpy as np
+
+    check_aggregate(aggregate)
+    rows = np.flatnonzero(~np.isnan(scores))
+    rows = rows[np.lexsort((rows, -scores[rows], image[rows]))]
+    found, first = np.unique(image[rows], return_index=True)
+    hardest = np.full(images, -1, dtype=np.int64)
+    hardest[found] = rows[first]
+    result = np.full(images, np.nan)
+    result[found] = scores[rows[first]]
+    if aggregate == "mean":
+        totals = np.bincount(image[rows], weights=scores[rows], minlength=images)
+        result[found] = np.round(totals[found] / np.bincount(image[rows], minlength=images)[found], _DIGITS)
+    return result, hardest
+
+
+def check_strategy(strategy: str) -> None:
+    """:raises ConfigurationError: the strategy is unknown."""
+    if strategy not in STRATEGIES:
+        raise ConfigurationError(f"strategy={strategy!r} is unknown: expected one of {', '.join(STRATEGIES)}.")
+
+
+def check_aggregate(aggregate: str) -> None:
+    """:raises ConfigurationError: the aggregate is unknown."""
+    if aggregate not in AGGREGATES:
+        raise ConfigurationError(f"aggregate={aggregate!r} is unknown: expected one of {', '.join(AGGREGATES)}.")

@@ -1,0 +1,218 @@
+"""A dataset: its tables, read at a snapshot, and replaced one partition at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
+from airflow_cv_dataops.core.lineage.model import DatasetUse
+from airflow_cv_dataops.core.store.catalog import CatalogConfig
+from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, overwrite_with_files, overwrite_with_rows
+from airflow_cv_dataops.core.store.objects import ObjectStore, join_uri, open_store
+from airflow_cv_dataops.core.store.rows import conform, ordered, partition_keys_of, prepared
+from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, arrow_schema
+from airflow_cv_dataops.core.store.tables import Tables, current_snapshot_id
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyiceberg.expressions import BooleanExpression
+    from pyiceberg.table import Table
+
+_DATASET_NAME = re.compile(r"[a-z][a-z0-9_]{0,126}")
+
+
+class Dataset:
+    """A named collection: one Iceberg namespace with the tables of the data model.
+
+    :param name: ``[a-z][a-z0-9_]*``, at most 127 characters (what every catalog accepts, Glue included).
+    :param config: the catalog.
+    :raises ConfigurationError: the name cannot be used.
+    """
+
+    def __init__(self, name: str, config: CatalogConfig) -> None:
+        if not isinstance(name, str) or not _DATASET_NAME.fullmatch(name):
+            raise ConfigurationError(f"Dataset name {name!r} cannot be used: expected lower-case letters, digits and _, first a letter.")
+        self.name = name
+        self.config = config
+        self._tables = Tables(name, config)
+
+    def read(
+        self,
+        table: str,
+        *,
+        partition_key: str | None = None,
+        snapshot_id: str | int | None = None,
+        columns: Sequence[str] | None = None,
+        where: BooleanExpression | str | None = None,
+        limit: int | None = None,
+    ) -> pa.Table:
+        """Return rows as Arrow, in the schema module's column types; a table that does not exist yet is empty.
+
+        :param snapshot_id: read as of this snapshot; default: the current one.
+        :param where: a further Iceberg filter, e.g. ``"label_set = 'default'"``.
+        :raises DatasetNotFoundError: the snapshot does not exist (any more).
+        """
+        import pyarrow as pa
+        from pyiceberg.expressions import AlwaysTrue, And, EqualTo
+
+        wanted = arrow_schema(table)
+        if columns is not None:
+            wanted = pa.schema([wanted.field(name) for name in columns])
+        found = self.load_table(table)
+        if found is None or (snapshot_id is None and found.current_snapshot() is None):
+            return wanted.empty_table()
+        row_filter: Any = where if where is not None else AlwaysTrue()
+        if isinstance(row_filter, str):
+            from pyiceberg.expressions.parser import parse
+
+            row_filter = parse(row_filter)
+        if partition_key is not None:
+            row_filter = And(row_filter, EqualTo(PARTITION_KEY, partition_key))
+        if snapshot_id is not None and found.snapshot_by_id(int(snapshot_id)) is None:
+            raise DatasetNotFoundError(f"Table {self.identifier(table)} has no snapshot {snapshot_id}; it may have been expired.")
+        missing = [name for name in wanted.names if name not in found.schema().column_names]
+        scan = found.scan(
+            row_filter=row_filter,
+            selected_fields=tuple(name for name in wanted.names if name not in missing),
+            snapshot_id=None if snapshot_id is None else int(snapshot_id),
+            limit=limit,
+        )
+        return conform(scan.to_arrow(), wanted)
+
+    def images(self, *, partition_key: str | None = None, snapshot_id: str | int | None = None) -> pa.Table:
+        """Return the ``images`` table as Arrow; ``.to_pandas()`` gives a DataFrame."""
+        return self.read("images", partition_key=partition_key, snapshot_id=snapshot_id)
+
+    def annotations(self, *, partition_key: str | None = None, snapshot_id: str | int | None = None) -> pa.Table:
+        """Return the ``annotations`` table as Arrow; ``.to_pandas()`` gives a DataFrame."""
+        return self.read("annotations", partition_key=partition_key, snapshot_id=snapshot_id)
+
+    def release(self, name: str = "production") -> Any:
+        """Return a release by its name (``v3``) or by the stage that points to it (``production``).
+
+        :raises DatasetNotFoundError: there is no such release or stage.
+        """
+        from airflow_cv_dataops.core.release.reader import read_release
+
+        return read_release(self, name)
+
+    def replace_partition(
+        self,
+        table: str,
+        partition_key: str,
+        rows: pa.Table,
+        *,
+        owner: str | None = None,
+    ) -> str:
+        """Replace one partition of one table in one commit, whole or not at all, and return the new snapshot id.
+
+        What is replaced is every row with this partition key and, in tables that have an owner column, this owner. Two
+        writers of the same partition at once leave the rows of one of them; writers of other partitions do not disturb.
+
+        :param rows: the columns of the schema module, in any order; absent optional columns become null. Key columns are set here.
+        :raises ConfigurationError: key, owner or columns do not fit the data model.
+        """
+        model = TABLES[table]
+        return self.replace_rows(table, partition_keys_of(model, partition_key, owner), rows)
+
+    def partition_writer(self, table: str, partition_key: str, *, owner: str | None = None) -> PartitionWriter:
+        """Return a writer of one partition's rows as files, for :meth:`replace_partition_by_files`."""
+        keys = partition_keys_of(TABLES[table], partition_key, owner)
+        return PartitionWriter(table, self.ensure_table(table).location(), keys, self.config.object_options)
+
+    def replace_partition_by_files(self, table: str, partition_key: str, files: Sequence[DataFile], *, owner: str | None = None) -> str:
+        """Replace one partition of one table by files that a writer left, in one commit, and return the new snapshot id.
+
+        The rows do not pass through this process. As :meth:`replace_partition` otherwise.
+        """
+        keys = partition_keys_of(TABLES[table], partition_key, owner)
+        return self._tables.commit(table, lambda current: overwrite_with_files(current, keys, [file.uri for file in files]))
+
+    def replace_rows(self, table: str, keys: Mapping[str, str], rows: pa.Table) -> str:
+        """Replace the rows of one combination of the table's identity-partition columns in one commit."""
+        whole = prepared(TABLES[table], keys, rows)
+        return self._tables.commit(table, lambda current: overwrite_with_rows(current, keys, whole))
+
+    def append_if_unchanged(self, table: str, rows: pa.Table, expected_snapshot_id: str | None) -> str | None:
+        """Append in one commit if the table is still at ``expected_snapshot_id``; return the new snapshot id or ``None`` if it is not.
+
+        This is the compare-and-set behind promotion; it is never retried.
+        """
+        from pyiceberg.exceptions import CommitFailedException
+
+        current = self.ensure_table(table)
+        if current_snapshot_id(current) != expected_snapshot_id:
+            return None
+        try:
+            current.append(ordered(conform(rows, arrow_schema(table)), TABLES[table]))
+        except CommitFailedException:
+            return None
+        return current_snapshot_id(current)
+
+    def identifier(self, table: str) -> str:
+        """The table's name in the catalog."""
+        return self._tables.identifier(table)
+
+    def load_table(self, table: str) -> Table | None:
+        """Return the Iceberg table, or ``None`` where it does not exist yet."""
+        return self._tables.find(table)
+
+    def ensure_table(self, table: str) -> Table:
+        """Return the Iceberg table, made or widened to the data model where needed."""
+        return self._tables.ensure(table)
+
+    def snapshot_id(self, table: str) -> str | None:
+        """Return the table's current snapshot id as a string; ``None`` where it has none."""
+        found = self.load_table(table)
+        return None if found is None else current_snapshot_id(found)
+
+    def snapshots(self, tables: Sequence[str]) -> dict[str, str]:
+        """Return the current snapshot id of each of the tables that has one."""
+        found = {table: self.snapshot_id(table) for table in tables}
+        return {table: snapshot_id for table, snapshot_id in found.items() if snapshot_id is not None}
+
+    @property
+    def root_uri(self) -> str:
+        """Where the dataset's objects, manifests and reports live: the warehouse's folder of the dataset.
+
+        :raises ConfigurationError: the catalog names no warehouse with a URI.
+        """
+        if self.config.warehouse is None:
+            raise ConfigurationError(
+                f"Catalog {self.config.name!r} names no warehouse URI, so there is no place for the objects of {self.name!r}: "
+                "set `warehouse` in the cv_catalog connection to a URI such as s3://bucket/warehouse."
+            )
+        return join_uri(self.config.warehouse, self.name)
+
+    def objects(self) -> ObjectStore:
+        """The store of the dataset's own files: ``objects/`` (images by content), ``samples/`` (manifests), ``reports/``."""
+        return open_store(self.root_uri, self.config.object_options)
+
+    def table_use(self, table: str, **facts: Any) -> DatasetUse:
+        """Describe a table for lineage without opening it."""
+        uri = self.config.table_location(self.name, table)
+        if uri is None:
+            found = self.load_table(table)
+            uri = found.location() if found is not None else f"{self.config.name}/{self.name}/{table}"
+        return DatasetUse(uri=uri, table=table, identifier=self.identifier(table), catalog=self.config.for_lineage(), **facts)
+
+
+def open_dataset(name: str, catalog: CatalogConfig | Mapping[str, str] | None = None, *, home: str | None = None) -> Dataset:
+    """Open a dataset from a notebook or a script.
+
+    >>> images = open_dataset("digits").images()            # doctest: +SKIP
+    >>> frame = open_dataset("digits").release("production").images().to_pandas()   # doctest: +SKIP
+
+    :param catalog: a catalog's configuration, or the properties that ``pyiceberg.catalog.load_catalog`` takes; default: the embedded one.
+    :param home: where the embedded catalog lives; default: environment ``CV_DATAOPS_HOME``, else ``cv_dataops`` below
+        AIRFLOW_HOME (``~/airflow``), where Airflow has it too.
+    """
+    from airflow_cv_dataops.core.store.catalog import embedded_catalog
+
+    if catalog is None:
+        return Dataset(name, embedded_catalog(home))
+    if isinstance(catalog, CatalogConfig):
+        return Dataset(name, catalog)
+    return Dataset(name, CatalogConfig(name=catalog.get("name", "default"), properties=dict(catalog)))

@@ -1,0 +1,74 @@
+"""Arrow rows as the data model wants them: key columns set, columns cast, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.store.schema import MAX_PARTITION_KEY_LENGTH, PARTITION_KEY, TableModel, arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def prepared(model: TableModel, keys: Mapping[str, str], rows: pa.Table) -> pa.Table:
+    """Return the rows with their key columns, in the table's column types and order."""
+    return ordered(conform(with_keys(rows, keys), arrow_schema(model.name)), model)
+
+
+def with_keys(rows: pa.Table, keys: Mapping[str, str]) -> pa.Table:
+    """Return the rows with every key column set to its one value."""
+    import pyarrow as pa
+
+    for name, value in keys.items():
+        column = pa.repeat(pa.scalar(value, pa.string()), rows.num_rows)
+        position = rows.schema.get_field_index(name)
+        rows = rows.append_column(name, column) if position < 0 else rows.set_column(position, name, column)
+    return rows
+
+
+def conform(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """Return the rows in the wanted schema: columns picked and cast, absent optional ones null.
+
+    :raises ConfigurationError: a column is unknown, or a required one is absent.
+    """
+    import pyarrow as pa
+
+    if unknown := [name for name in rows.column_names if name not in wanted.names]:
+        raise ConfigurationError(f"Columns {unknown} are not in the data model.")
+    columns = []
+    for column in wanted:
+        if column.name in rows.column_names:
+            columns.append(rows.column(column.name).cast(column.type))
+        elif column.nullable:
+            columns.append(pa.nulls(rows.num_rows, column.type))
+        else:
+            raise ConfigurationError(f"Column {column.name!r} is required and absent.")
+    return pa.Table.from_arrays(columns, schema=wanted)
+
+
+def ordered(rows: pa.Table, model: TableModel) -> pa.Table:
+    """Return the rows in the table's sort order."""
+    return rows.sort_by([(name, "ascending") for name in model.sort_by]) if model.sort_by and rows.num_rows else rows
+
+
+def partition_keys_of(model: TableModel, partition_key: str, owner: str | None) -> dict[str, str]:
+    """Return the values of the table's identity-partition columns. :raises ConfigurationError: key or owner do not fit."""
+    check_partition_key(partition_key)
+    if model.owner is None:
+        return {PARTITION_KEY: partition_key}
+    if not owner:
+        raise ConfigurationError(f"Rows of table {model.name} belong to a {model.owner}; give one as owner.")
+    return {PARTITION_KEY: partition_key, model.owner: owner}
+
+
+def check_partition_key(partition_key: str) -> str:
+    """Return the key. :raises ConfigurationError: it is empty, too long, or holds control characters."""
+    if not isinstance(partition_key, str) or not partition_key:
+        raise ConfigurationError(f"Partition key {partition_key!r} cannot be used: expected a string such as 2026-11-05.")
+    if len(partition_key) > MAX_PARTITION_KEY_LENGTH:
+        raise ConfigurationError(f"Partition key of {len(partition_key)} characters is too long: at most {MAX_PARTITION_KEY_LENGTH}.")
+    if not partition_key.isprintable():
+        raise ConfigurationError(f"Partition key {partition_key!r} holds control characters.")
+    return partition_key

@@ -1,0 +1,124 @@
+"""What one step hands back: the summary for XCom, what it read and wrote, and whether policy fails it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from airflow_cv_dataops.core.lineage.model import StepLineage
+
+MAX_SUMMARY_BYTES = 16 * 1024
+_LONGEST_TEXT = 2_000
+_LONGEST_KEY = 250
+_MOST_BITS = 1_000
+_MOST_ENTRIES = 1_024
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The metric summary that a task leaves in XCom: at most 16 KB of strict JSON, with the same keys for every step.
+
+    :param counts: whole numbers by name (``images``, ``rejects``, ...); nested one level at most (``findings`` by check).
+    :param metrics: measured numbers by name; a value that is not finite becomes ``None``.
+    """
+
+    dataset: str | None
+    partition_key: str | None
+    snapshot_id: str | None = None
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    report_uri: str | None = None
+    duration_seconds: float = 0.0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; beyond 16 KB the longest maps, lists and texts are cut, and ``truncated`` says where."""
+        document = {
+            "dataset": self.dataset,
+            "partition_key": self.partition_key,
+            "snapshot_id": self.snapshot_id,
+            "counts": self.counts,
+            "metrics": self.metrics,
+            "report_uri": self.report_uri,
+            "duration_seconds": round(float(self.duration_seconds), 3),
+        }
+        return _cut_to_size(_plain(document), _plain(self.details))
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a ``core`` step returns to its operator.
+
+    :param failure: why policy says that the task must not go on; ``None`` when all is well.
+    :param skip: with ``failure``: skip the task (and what follows it) instead of failing it.
+    """
+
+    summary: Summary
+    lineage: StepLineage
+    failure: str | None = None
+    skip: bool = False
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy scalars and arrays, tuples and mappings into what strict JSON knows; NaN and infinities become ``None``."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {_text(str(key), _LONGEST_KEY): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() < _MOST_BITS else None
+    return _text(str(value), _LONGEST_TEXT)
+
+
+def _text(value: str, longest: int) -> str:
+    """Cut a text, and replace what neither Airflow's messages (lone surrogates) nor PostgreSQL (NUL) take."""
+    if len(value) > longest:
+        value = value[: longest - 1] + "…"
+    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _cut_to_size(document: dict[str, Any], details: dict[str, Any]) -> dict[str, Any]:
+    """Return both as one document; where it is too large, with ever fewer entries in each map and list and ever shorter texts."""
+    whole = {**document, **details}
+    if _size(whole) <= MAX_SUMMARY_BYTES:
+        return whole
+    entries = _MOST_ENTRIES
+    while True:
+        truncated: set[str] = set()
+        longest = max(_LONGEST_KEY, min(_LONGEST_TEXT, 16 * entries))
+        kept = dict(list(details.items())[:entries])
+        if len(kept) < len(details):
+            truncated.add("details")
+        cut = {key: _cut(value, entries, longest, (key,), truncated) for key, value in {**document, **kept}.items()}
+        cut["truncated"] = sorted(truncated)[:_MOST_NAMED]
+        if _size(cut) <= MAX_SUMMARY_BYTES or not entries:
+            return cut
+        entries //= 2
+
+
+def _cut(value: Any, entries: int, longest: int, path: tuple[str, ...], truncated: set[str]) -> Any:
+    """Return the value with at most ``entries`` in each map and list; what was cut is named by the first two parts of its path."""
+    if isinstance(value, str):
+        return _text(value, longest)
+    if not isinstance(value, (dict, list)):
+        return value
+    if len(value) > entries:
+        truncated.add(".".join(path[:2]))
+    if isinstance(value, list):
+        return [_cut(item, entries, longest, path, truncated) for item in value[:entries]]
+    return {key: _cut(item, entries, longest, (*path, key), truncated) for key, item in islice(value.items(), entries)}
+
+
+def _size(document: Mapping[str, Any]) -> int:
+    return len(json.dumps(document).encode())

@@ -1,0 +1,1 @@
+"""The hook behind connections of type ``cv_catalog``."""

@@ -1,0 +1,275 @@
+"""Datasets by an Airflow connection: which catalog, which warehouse, whose credentials."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from airflow.sdk import BaseHook
+
+from airflow_cv_dataops.common import settings
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.store.catalog import CatalogConfig, embedded_catalog
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.get_provider_info import CONNECTION_FIELDS, PLACEHOLDERS, RELABELING
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+_Result = TypeVar("_Result")
+
+_S3_URI = re.compile(r"^(s3a?)://(?:([^/@]+)@)?(.*)$")
+_SQL_HOST = re.compile(r"^([a-zA-Z0-9+]+://)(.*)$")
+
+
+class DatasetHook(BaseHook):
+    """Open datasets through a connection of type ``cv_catalog``.
+
+    :param cv_catalog_conn_id: the connection. The default one may be absent: then the embedded catalog (SQLite and a local
+        warehouse below ``[cv_dataops] home``) is used. Any other must exist.
+    :param aws_conn_id: Airflow connection for ``s3://`` and Glue; default: the one that the catalog's connection names,
+        else the worker's default credentials. A URI may name its own: ``s3://my_conn@bucket/prefix``.
+    """
+
+    conn_name_attr = "cv_catalog_conn_id"
+    default_conn_name = "cv_catalog_default"
+    conn_type = "cv_catalog"
+    hook_name = "CV DataOps catalog"
+
+    def __init__(self, cv_catalog_conn_id: str = default_conn_name, aws_conn_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cv_catalog_conn_id = cv_catalog_conn_id
+        self.aws_conn_id = aws_conn_id
+        self._config: CatalogConfig | None = None
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return what the connection form shows on Airflow 3.1; later versions read the provider info."""
+        return {"hidden_fields": ["schema", "port"], "relabeling": RELABELING, "placeholders": PLACEHOLDERS}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's extra fields on Airflow 3.1; later versions read the provider info."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import StringField
+
+        return {
+            name: StringField(label, widget=BS3TextFieldWidget(), description=description, default=schema.get("default"))
+            for name, (label, description, schema) in CONNECTION_FIELDS.items()
+        }
+
+    def dataset(self, name: str) -> Dataset:
+        """Return a dataset of the catalog."""
+        return Dataset(name, self.catalog_config())
+
+    def catalog_config(self) -> CatalogConfig:
+        """Return the catalog's configuration, credentials included.
+
+        :raises ConfigurationError: the connection's fields cannot be used.
+        """
+        if self._config is None:
+            connection = self._connection()
+            access = S3Access.of(self._aws_conn_id(connection)) if _needs_aws(connection) else None
+            self._config = self._configured(connection, access)
+        return self._config
+
+    async def acatalog_config(self) -> CatalogConfig:
+        """Return the same from inside a trigger, where synchronous connection lookups would block every other trigger."""
+        if self._config is None:
+            connection = await self._aconnection()
+            aws_conn_id = await _in_thread(self._aws_conn_id, connection)
+            access = await S3Access.aof(aws_conn_id) if await _in_thread(_needs_aws, connection) else None
+            self._config = await _in_thread(self._configured, connection, access)
+        return self._config
+
+    def storage(self, uri: str) -> tuple[str, dict[str, Any]]:
+        """Return a source URI without a connection id in it, and obstore's options for it."""
+        match = _S3_URI.match(uri)
+        if not match:
+            return uri, {}
+        scheme, named_connection, rest = match.groups()
+        connection = None if named_connection or self.aws_conn_id else self._connection()
+        access = S3Access.of(named_connection or self._aws_conn_id(connection))
+        return f"{scheme}://{rest}", access.for_obstore()
+
+    async def astorage(self, uri: str) -> tuple[str, dict[str, Any]]:
+        """Return the same from inside a trigger."""
+        match = _S3_URI.match(uri)
+        if not match:
+            return uri, {}
+        scheme, named_connection, rest = match.groups()
+        connection = None if named_connection or self.aws_conn_id else await self._aconnection()
+        access = await S3Access.aof(named_connection or await _in_thread(self._aws_conn_id, connection))
+        return f"{scheme}://{rest}", access.for_obstore()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """List the catalog's namespaces; used by the Test button of the connection form."""
+        try:
+            from airflow_cv_dataops.core.store.catalog import load
+
+            config = self.catalog_config()
+            namespaces = load(config).list_namespaces()
+        except Exception as error:  # noqa: BLE001 (the form shows whatever went wrong)
+            return False, f"{type(error).__name__}: {error}"
+        return True, f"Catalog {config.name!r} answers: {len(namespaces)} datasets"
+
+    def _connection(self) -> Connection | None:
+        from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+        try:
+            return self.get_connection(self.cv_catalog_conn_id)
+        except AirflowNotFoundException:
+            if self.cv_catalog_conn_id != self.default_conn_name:
+                raise
+            return None
+
+    async def _aconnection(self) -> Connection | None:
+        from airflow.providers.common.compat.connection import get_async_connection
+        from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+        try:
+            return await get_async_connection(self.cv_catalog_conn_id)
+        except AirflowNotFoundException:
+            if self.cv_catalog_conn_id != self.default_conn_name:
+                raise
+            return None
+
+    def _aws_conn_id(self, connection: Connection | None) -> str | None:
+        return self.aws_conn_id or (connection.extra_dejson.get("aws_conn_id") if connection else None) or None
+
+    def _configured(self, connection: Connection | None, access: S3Access | None) -> CatalogConfig:
+        if connection is None:
+            return embedded_catalog(settings.home())
+        extra = connection.extra_dejson
+        kind = extra.get("type") or "sql"
+        properties: dict[str, str] = access.for_pyiceberg() if access else {}
+        properties |= {"type": kind, **_further_properties(extra.get("properties"))}
+        if uri := connection.host or extra.get("uri"):
+            properties["uri"] = _with_login(uri, connection.login, connection.password) if kind == "sql" else uri
+        if kind == "rest" and connection.password:
+            name, value = (
+                ("credential", f"{connection.login}:{connection.password}") if connection.login else ("token", connection.password)
+            )
+            properties[name] = value
+        if warehouse := extra.get("warehouse"):
+            properties["warehouse"] = warehouse
+        if kind == "sql" and not properties.get("uri"):
+            raise ConfigurationError(f"Connection {self.cv_catalog_conn_id!r} of type cv_catalog names no catalog URI (field host).")
+        object_options = access.for_obstore(properties) if access else {}
+        return CatalogConfig(name=self.cv_catalog_conn_id, properties=properties, object_options=object_options)
+
+
+class S3Access:
+    """What an Airflow AWS connection says, in the words of obstore and of PyIceberg."""
+
+    def __init__(self, credentials: Any, region: str | None, endpoint: str | None, path_style: bool) -> None:
+        self._credentials = credentials
+        self._region = region
+        self._endpoint = endpoint
+        self._path_style = path_style
+
+    @classmethod
+    def of(cls, aws_conn_id: str | None) -> S3Access:
+        """Resolve a connection through the Amazon provider; ``None`` means the worker's default credentials."""
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+
+        return cls._from_hook(AwsGenericHook(aws_conn_id=aws_conn_id, client_type="s3"))
+
+    @classmethod
+    async def aof(cls, aws_conn_id: str | None) -> S3Access:
+        """Resolve a connection from inside a trigger: the lookup is asynchronous, AWS is asked from a thread."""
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+        from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        hook = AwsGenericHook(aws_conn_id=aws_conn_id, client_type="s3")
+        if aws_conn_id:
+            # The hook's own lookup (a cached property) is synchronous; it is answered here before it is asked.
+            hook.conn_config = await _in_thread(AwsConnectionWrapper, await get_async_connection(aws_conn_id))
+        return await _in_thread(cls._from_hook, hook)
+
+    @classmethod
+    def _from_hook(cls, hook: Any) -> S3Access:
+        config = hook.conn_config
+        addressing = ((config.extra_config or {}).get("config_kwargs") or {}).get("s3", {}).get("addressing_style")
+        endpoint = config.get_service_endpoint_url("s3")
+        path_style = addressing == "path" or (addressing is None and endpoint is not None)
+        if hook.get_session().get_credentials() is None:
+            raise ConfigurationError(f"AWS connection {hook.aws_conn_id!r} gives no credentials, and this machine has no default ones.")
+        return cls(hook.get_credentials(), hook.region_name, endpoint, path_style)
+
+    def for_obstore(self, catalog_properties: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return obstore's S3 options; an endpoint among the catalog's properties wins over the connection's."""
+        endpoint, path_style = self._endpoint, self._path_style
+        if own := (catalog_properties or {}).get("s3.endpoint"):
+            # PyIceberg's default: virtual addressing only where it is asked for.
+            endpoint, path_style = own, (catalog_properties or {}).get("s3.force-virtual-addressing", "false").lower() != "true"
+        options = {
+            "access_key_id": self._credentials.access_key,
+            "secret_access_key": self._credentials.secret_key,
+            "session_token": self._credentials.token,
+            "region": self._region or "us-east-1",
+            "endpoint": endpoint,
+        }
+        if endpoint:
+            options["virtual_hosted_style_request"] = str(not path_style).lower()
+        return {name: value for name, value in options.items() if value}
+
+    def for_pyiceberg(self) -> dict[str, str]:
+        """Return PyIceberg's properties, and set what S3-compatible servers need of PyArrow."""
+        if self._endpoint:
+            # PyArrow's AWS SDK sends chunked checksums by default, which e.g. rclone's server refuses (HTTP 411).
+            os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+            os.environ.setdefault("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
+        properties = {
+            "s3.access-key-id": self._credentials.access_key,
+            "s3.secret-access-key": self._credentials.secret_key,
+            "s3.session-token": self._credentials.token,
+            "s3.region": self._region or "us-east-1",
+            "s3.endpoint": self._endpoint,
+            "s3.force-virtual-addressing": None if not self._endpoint else str(not self._path_style).lower(),
+            "client.access-key-id": self._credentials.access_key,
+            "client.secret-access-key": self._credentials.secret_key,
+            "client.session-token": self._credentials.token,
+            "client.region": self._region or "us-east-1",
+        }
+        return {name: value for name, value in properties.items() if value}
+
+
+async def _in_thread(function: Callable[..., _Result], *arguments: Any) -> _Result:
+    """Run what masks secrets outside of the event loop.
+
+    Masking is a synchronous message to the triggerer's supervisor: it must not be sent from the loop's own thread, and on
+    Airflow 3.1 not from a plain thread (``asyncio.to_thread``) either, which knows nothing of the loop that has the socket.
+    """
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(function, thread_sensitive=False)(*arguments)
+
+
+def _needs_aws(connection: Connection | None) -> bool:
+    extra = connection.extra_dejson if connection else {}
+    return extra.get("type") == "glue" or str(extra.get("warehouse") or "").startswith(("s3://", "s3a://"))
+
+
+def _further_properties(value: str | Mapping[str, Any] | None) -> dict[str, str]:
+    if not value:
+        return {}
+    try:
+        properties = json.loads(value) if isinstance(value, str) else value
+        return {str(name): str(item) for name, item in properties.items()}
+    except (ValueError, AttributeError) as error:
+        raise ConfigurationError(f"Field properties of the cv_catalog connection is not a JSON object: {value!r}.") from error
+
+
+def _with_login(uri: str, login: str | None, password: str | None) -> str:
+    """Put the form's login and password into a SQL URI that has none."""
+    match = _SQL_HOST.match(uri)
+    if not match or not login or "@" in match[2] or uri.startswith("sqlite"):
+        return uri
+    user = quote(login, safe="") + (f":{quote(password, safe='')}" if password else "")
+    return f"{match[1]}{user}@{match[2]}"

@@ -1,0 +1,1 @@
+"""Operators: resolve the partition, call one core function, return its summary, describe its lineage."""

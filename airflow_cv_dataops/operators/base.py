@@ -1,0 +1,133 @@
+"""What all operators share: the dataset, the partition, the summary, the policy, the lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_cv_dataops.common.lineage import LineageMixin
+from airflow_cv_dataops.common.partition import DEFAULT_PARTITION_FORMAT, resolve_partition_key, with_partition_key
+from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
+from airflow_cv_dataops.hooks.dataset import DatasetHook
+from airflow_cv_dataops.links.marquez import MarquezLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_cv_dataops.core.store.dataset import Dataset
+    from airflow_cv_dataops.core.summary import StepResult
+
+
+_LISTS = (".parquet", ".csv", ".jsonl", ".ndjson")
+
+
+class DatasetOperator(LineageMixin, BaseOperator):
+    """Runs one ``core`` step on one partition of a dataset.
+
+    Subclasses say which step (:meth:`run_step`) and what it reads and writes (:meth:`planned_lineage`).
+
+    :param dataset: name of the dataset, e.g. ``traffic_signs`` (lower-case letters, digits, ``_``). (templated)
+    :param partition_key: the slice of data that this run owns; default: the run's partition key, else the start of its data
+        interval, else its logical date, else the time it was due. (templated)
+    :param partition_format: strftime format for keys made from a date. (templated)
+    :param cv_catalog_conn_id: connection of type ``cv_catalog``; without it the embedded catalog is used. (templated)
+    :param aws_conn_id: connection for ``s3://`` sources and warehouse; default: the one that the catalog's connection names. (templated)
+    """
+
+    template_fields: Sequence[str] = ("dataset", "partition_key", "partition_format", "cv_catalog_conn_id", "aws_conn_id")
+    operator_extra_links = (MarquezLink(),)
+    ui_color = "#e3f2ec"
+
+    def __init__(
+        self,
+        *,
+        dataset: str,
+        partition_key: str | None = None,
+        partition_format: str = DEFAULT_PARTITION_FORMAT,
+        cv_catalog_conn_id: str = DatasetHook.default_conn_name,
+        aws_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+        self.partition_key = partition_key
+        self.partition_format = partition_format
+        self.cv_catalog_conn_id = cv_catalog_conn_id
+        self.aws_conn_id = aws_conn_id
+
+    @property
+    def hook(self) -> DatasetHook:
+        return DatasetHook(self.cv_catalog_conn_id, aws_conn_id=self.aws_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the step, leave its summary in XCom, then fail or skip if policy says so."""
+        dataset, partition_key = self.begin(context)
+        result = self.run_step(dataset, partition_key, context)
+        self.step_lineage = self.stable_lineage(result.lineage)
+        return self._finish(result, context)
+
+    def begin(self, context: Context) -> tuple[Dataset, str]:
+        """Return the dataset, and the partition key of this run."""
+        partition_key = resolve_partition_key(context, self.partition_key, self.partition_format)
+        self.resolved_partition_key = partition_key
+        self.log.info("%s: dataset %s, partition %s", type(self).__name__, self.dataset, partition_key)
+        return self.hook.dataset(self.dataset), partition_key
+
+    def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
+        """Call the one ``core`` function that this operator is for."""
+        raise NotImplementedError
+
+    def stable_lineage(self, lineage: StepLineage) -> StepLineage:
+        """Return the lineage with names that do not change from run to run."""
+        return lineage
+
+    def _finish(self, result: StepResult, context: Context) -> dict[str, Any]:
+        from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+        summary = result.summary.to_dict()
+        self.log.info("Summary: %s", summary)
+        if result.failure is None:
+            return summary
+        # The summary must be there to look at although the task does not end well. A retry would find the same data.
+        context["ti"].xcom_push(key="return_value", value=summary)
+        raise (AirflowSkipException if result.skip else AirflowFailException)(result.failure)
+
+
+class SourceOperator(DatasetOperator):
+    """A step that reads files at a source.
+
+    :param source: URI or local path; ``{partition_key}`` in it is filled in. An ``s3://`` URI may name its connection:
+        ``s3://my_conn@bucket/prefix``. (templated)
+    """
+
+    template_fields: Sequence[str] = (*DatasetOperator.template_fields, "source")
+
+    def __init__(self, *, source: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+
+    def located(self, uri: str, partition_key: str) -> tuple[str, Mapping[str, Any]]:
+        """Return a source with its partition filled in and no connection in it, and the options to open it with."""
+        place, options = self.hook.storage(with_partition_key(uri, partition_key))
+        if self.aws_conn_id and not options and place.endswith(_LISTS):
+            options = self.hook.storage("s3://")[1]  # a list that lies elsewhere may name images on S3
+        return place, options
+
+    def source_use(self, storage_format: str) -> DatasetUse:
+        """Describe the source for lineage: what lies above ``{partition_key}``, so that every run names the same dataset."""
+        return DatasetUse(uri=stable_source(self.source), storage_format=storage_format)
+
+    def stable_lineage(self, lineage: StepLineage) -> StepLineage:
+        (source, *others), planned = lineage.inputs, self._planned().inputs[0]
+        return replace(lineage, inputs=(replace(source, uri=planned.uri, storage_format=planned.storage_format), *others))
+
+
+def stable_source(source: str) -> str:
+    """Return the part of a source that is the same for every partition, without credentials."""
+    from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
+
+    above, placeholder, _ = source.partition("{partition_key}")
+    return without_credentials(normalize_uri(above.rpartition("/")[0] or "/" if placeholder else source))

@@ -1,0 +1,92 @@
+"""From audited tables to a release, and the stage to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.common.arguments import as_entries, as_list, as_mapping, as_number, required_number
+from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.operators.base import DatasetOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_cv_dataops.core.release.gates import Gate
+    from airflow_cv_dataops.core.store.dataset import Dataset
+    from airflow_cv_dataops.core.summary import StepResult
+
+
+class DatasetPromotionOperator(DatasetOperator):
+    """Make a release of the dataset and move a stage to it, if every gate holds.
+
+    A failed gate fails the task, names each gate with wanted and found value, and changes nothing. Content equal to what
+    the stage points to makes no new release, so retries and backfills are harmless.
+
+    :param stage: the stage to move, e.g. ``staging`` or ``production``. (templated)
+    :param gates: conditions such as ``"label_error_rate <= 0.05"``, mappings with ``metric``, ``op`` and ``value``, or ``Gate``
+        values. (templated)
+    :param splits: share by split; the split of an image follows from its id alone. (templated)
+    :param split_salt: change it to draw other splits. (templated)
+    :param partition_keys: release these partitions only; default: the whole dataset. (templated)
+    :param metrics: further metrics for the gates by name, e.g. a model's score from XCom. (templated)
+    :param notes: for people; kept with the release. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *DatasetOperator.template_fields,
+        "stage",
+        "gates",
+        "splits",
+        "split_salt",
+        "partition_keys",
+        "metrics",
+        "notes",
+    )
+
+    def __init__(
+        self,
+        *,
+        stage: str = "production",
+        gates: Sequence[Gate | str | Mapping[str, Any]] | str = (),
+        splits: Mapping[str, float] | str | None = None,
+        split_salt: str = "",
+        partition_keys: Sequence[str] | str | None = None,
+        metrics: Mapping[str, Any] | str | None = None,
+        notes: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.stage = stage
+        self.gates = gates
+        self.splits = splits
+        self.split_salt = split_salt
+        self.partition_keys = partition_keys
+        self.metrics = metrics
+        self.notes = notes
+
+    def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
+        from airflow_cv_dataops.core.release.promote import promote_dataset
+        from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS
+
+        metrics = {name: as_number(f"metrics[{name!r}]", value) for name, value in as_mapping("metrics", self.metrics).items()}
+        splits = {name: required_number(f"splits[{name!r}]", share) for name, share in as_mapping("splits", self.splits).items()}
+        return promote_dataset(
+            dataset,
+            stage=self.stage,
+            gates=as_entries("gates", self.gates),
+            splits=splits or DEFAULT_SPLITS,
+            split_salt=self.split_salt,
+            partition_keys=as_list("partition_keys", self.partition_keys),
+            metrics={name: value for name, value in metrics.items() if value is not None},
+            notes=self.notes,
+            dag_id=context["ti"].dag_id,
+            run_id=context["ti"].run_id,
+            partition_key=partition_key,
+        )
+
+    def planned_lineage(self) -> StepLineage:
+        from airflow_cv_dataops.core.release.promote import promotion_inputs
+
+        dataset = self.hook.dataset(self.dataset)
+        return StepLineage("promotion", inputs=promotion_inputs(dataset, {}), outputs=(dataset.table_use("releases"),))

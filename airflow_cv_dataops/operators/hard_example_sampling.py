@@ -1,0 +1,82 @@
+"""From predictions to the images that are worth labelling next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.common.arguments import as_count, as_number
+from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.operators.base import DatasetOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_cv_dataops.core.store.dataset import Dataset
+    from airflow_cv_dataops.core.summary import StepResult
+
+
+class HardExampleSamplingOperator(DatasetOperator):
+    """Choose the unlabelled images that a model is least sure of, and write ``samples`` and a manifest for a labelling tool.
+
+    :param strategy: ``entropy``, ``margin`` or ``least_confidence``. (templated)
+    :param model: whose predictions to use; may be left out where there is one model. (templated)
+    :param budget: at most this many images. (templated)
+    :param max_per_class: at most this many images (a count), or this share of the budget (below 1), of one predicted category. (templated)
+    :param seed: breaks ties; default: derived from dataset, partition and strategy. (templated)
+    :param aggregate: ``max`` or ``mean`` over an image's boxes, where the model predicts boxes. (templated)
+    :param sample_id: names what this sampling owns: a rerun replaces its own sample. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *DatasetOperator.template_fields,
+        "strategy",
+        "model",
+        "budget",
+        "max_per_class",
+        "seed",
+        "aggregate",
+        "sample_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        strategy: str = "entropy",
+        model: str | None = None,
+        budget: int | str = 100,
+        max_per_class: float | str | None = None,
+        seed: int | str | None = None,
+        aggregate: str = "max",
+        sample_id: str = "hard_examples",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.strategy = strategy
+        self.model = model
+        self.budget = budget
+        self.max_per_class = max_per_class
+        self.seed = seed
+        self.aggregate = aggregate
+        self.sample_id = sample_id
+
+    def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
+        from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
+
+        cap = as_number("max_per_class", self.max_per_class)
+        return sample_hard_examples(
+            dataset,
+            partition_key,
+            strategy=self.strategy,
+            model=self.model or None,
+            budget=as_count("budget", self.budget) or 0,
+            max_per_class=int(cap) if cap is not None and cap >= 1 else cap,
+            seed=as_count("seed", self.seed),
+            aggregate=self.aggregate,
+            sample_id=self.sample_id,
+        )
+
+    def planned_lineage(self) -> StepLineage:
+        dataset = self.hook.dataset(self.dataset)
+        inputs = tuple(dataset.table_use(table) for table in ("images", "predictions", "annotations", "findings"))
+        return StepLineage("sampling", inputs=inputs, outputs=(dataset.table_use("samples"),))

@@ -1,0 +1,138 @@
+"""From a source prefix to rows of ``images`` and ``rejects``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, numbers, required_number
+from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.operators.base import SourceOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_cv_dataops.core.store.dataset import Dataset
+    from airflow_cv_dataops.core.summary import StepResult
+
+
+class ImageIngestOperator(SourceOperator):
+    """List a source prefix, decode, measure, fingerprint and copy its images, and write ``images`` and ``rejects``.
+
+    A file that cannot be taken becomes a row in ``rejects`` with a reason; the task fails by ``max_reject_ratio`` alone.
+
+    A file that has not changed since the partition was last written (URI, size, ETag, time, parameters) is not read again.
+
+    :param source: a prefix with the images, a list of them (Parquet, CSV or JSON lines of URIs), or a ``.tar`` or ``.zip``;
+        ``{partition_key}`` in it is filled in. (templated)
+    :param list_column: the column of a list that names the images; default: detected. (templated)
+    :param pattern: glob on the path below the prefix, e.g. ``*.jpg``; default: every file. (templated)
+    :param exclude: globs of files that are no images and not to be reported as rejects; default: label and hidden files. (templated)
+    :param copy_images: copy images to the dataset's content-addressed store; ``False`` references them where they are. (templated)
+    :param formats: decoders to try, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF and, where installed, AVIF. (templated)
+    :param max_reject_ratio: fail if more than this share of the files (0 to 1) was rejected. (templated)
+    :param max_bytes: a larger file is rejected before it is read. (templated)
+    :param max_pixels: an image with more pixels is rejected before it is decoded. (templated)
+    :param min_side: an image with a shorter side, in pixels, is rejected. (templated)
+    :param thresholds: where a measure becomes an issue, by name, e.g. ``{"blurry_below": 30}`` (``QualityThresholds``). (templated)
+    :param timeout_seconds: how long one file may keep a worker busy; then it is a reject, ``timeout``. (templated)
+    :param worker_memory_bytes: most memory of a worker process, where the platform can limit it; default: 4 GiB. (templated)
+    :param force: read every file, changed or not. (templated)
+    :param workers: processes that read, decode and write; default: one for each core.
+    """
+
+    template_fields: Sequence[str] = (
+        *SourceOperator.template_fields,
+        "pattern",
+        "exclude",
+        "copy_images",
+        "formats",
+        "max_reject_ratio",
+        "max_bytes",
+        "max_pixels",
+        "min_side",
+        "thresholds",
+        "list_column",
+        "timeout_seconds",
+        "worker_memory_bytes",
+        "force",
+    )
+
+    def __init__(
+        self,
+        *,
+        pattern: str | None = None,
+        exclude: Sequence[str] | None = None,
+        copy_images: bool = True,
+        formats: Sequence[str] | None = None,
+        max_reject_ratio: float | str = 0.1,
+        max_bytes: int | str | None = None,
+        max_pixels: int | str | None = None,
+        min_side: int | str | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        list_column: str | None = None,
+        timeout_seconds: float | str | None = None,
+        worker_memory_bytes: int | str | None = None,
+        force: bool | str = False,
+        workers: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pattern = pattern
+        self.exclude = exclude
+        self.copy_images = copy_images
+        self.formats = formats
+        self.max_reject_ratio = max_reject_ratio
+        self.max_bytes = max_bytes
+        self.max_pixels = max_pixels
+        self.min_side = min_side
+        self.thresholds = thresholds
+        self.list_column = list_column
+        self.timeout_seconds = timeout_seconds
+        self.worker_memory_bytes = worker_memory_bytes
+        self.force = force
+        self.workers = workers
+
+    def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
+        from airflow_cv_dataops.core.imaging.ingest import ingest_images
+
+        source, options = self.located(self.source, partition_key)
+        return ingest_images(
+            dataset,
+            partition_key,
+            source,
+            source_options=options,
+            max_reject_ratio=required_number("max_reject_ratio", self.max_reject_ratio),
+            workers=self.workers,
+            **self.file_arguments(),
+        )
+
+    def file_arguments(self) -> dict[str, Any]:
+        """Return which files are taken and how, as ``core`` wants it."""
+        from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits
+        from airflow_cv_dataops.core.imaging.measure import QualityThresholds
+        from airflow_cv_dataops.core.imaging.selection import DEFAULT_EXCLUDE
+
+        limits = {name: getattr(self, name) for name in ("max_bytes", "max_pixels", "min_side")}
+        exclude, formats = as_list("exclude", self.exclude), as_list("formats", self.formats)
+        work = {
+            "timeout_seconds": as_number("timeout_seconds", self.timeout_seconds),
+            "worker_memory_bytes": as_count("worker_memory_bytes", self.worker_memory_bytes),
+        }
+        return {
+            "list_column": self.list_column or None,
+            "pattern": self.pattern or None,
+            "exclude": DEFAULT_EXCLUDE if exclude is None else exclude,
+            "formats": formats or DEFAULT_FORMATS,
+            "copy_images": as_flag("copy_images", self.copy_images),
+            "limits": Limits(**numbers("limits", Limits, limits)),
+            "thresholds": QualityThresholds(**numbers("thresholds", QualityThresholds, as_mapping("thresholds", self.thresholds))),
+            "force": as_flag("force", self.force),
+            **{name: value for name, value in work.items() if value is not None},
+        }
+
+    def planned_lineage(self) -> StepLineage:
+        dataset = self.hook.dataset(self.dataset)
+        return StepLineage(
+            "ingest", inputs=(self.source_use("image"),), outputs=(dataset.table_use("images"), dataset.table_use("rejects"))
+        )

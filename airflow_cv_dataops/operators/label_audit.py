@@ -1,0 +1,104 @@
+"""From annotations (and predictions) to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.common.arguments import as_list, as_number, numbers
+from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.operators.base import DatasetOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_cv_dataops.core.audit.checks import Check
+    from airflow_cv_dataops.core.store.dataset import Dataset
+    from airflow_cv_dataops.core.summary import StepResult
+
+
+class LabelAuditOperator(DatasetOperator):
+    """Check the partition's annotations, also against out-of-sample predictions where there are any, and write ``findings``.
+
+    :param audit: names what this audit owns: a rerun replaces its own findings. (templated)
+    :param categories: the taxonomy; a label outside it is an ``unknown_category``. Default: whatever occurs. (templated)
+    :param label_sets: audit these label sets only. (templated)
+    :param models: use the predictions of these models only. (templated)
+    :param checks: checks of your own beside the built-in ones (docs/checks.md).
+    :param disabled: ids of checks to leave out. (templated)
+    :param severities: severity by check id, where the default does not fit. (templated)
+    :param on_findings: ``fail``, ``warn`` or ``skip`` when there are findings of a severity in ``fail_on``. (templated)
+    :param fail_on: severities that count. (templated)
+    :param max_error_rate: decides in place of ``fail_on``: findings count only if more than this share of the annotations
+        (0 to 1) is at fault. (templated)
+    :param thresholds: numbers that checks compare with, by name (docs/checks.md), e.g. ``{"bbox_outside_px": 2}``. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *DatasetOperator.template_fields,
+        "audit",
+        "categories",
+        "label_sets",
+        "models",
+        "disabled",
+        "severities",
+        "on_findings",
+        "fail_on",
+        "max_error_rate",
+        "thresholds",
+    )
+
+    def __init__(
+        self,
+        *,
+        audit: str = "label_audit",
+        categories: Sequence[str] | str | None = None,
+        label_sets: Sequence[str] | str | None = None,
+        models: Sequence[str] | str | None = None,
+        checks: Sequence[Check] = (),
+        disabled: Sequence[str] | str = (),
+        severities: Mapping[str, str] | None = None,
+        on_findings: str = "fail",
+        fail_on: Sequence[str] | str = ("error",),
+        max_error_rate: float | str | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.audit = audit
+        self.categories = categories
+        self.label_sets = label_sets
+        self.models = models
+        self.checks = checks
+        self.disabled = disabled
+        self.severities = severities
+        self.on_findings = on_findings
+        self.fail_on = fail_on
+        self.max_error_rate = max_error_rate
+        self.thresholds = thresholds
+
+    def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
+        from airflow_cv_dataops.core.audit.audit import audit_labels
+        from airflow_cv_dataops.core.audit.checks import BUILT_IN
+        from airflow_cv_dataops.core.audit.data import AuditThresholds
+
+        return audit_labels(
+            dataset,
+            partition_key,
+            audit=self.audit,
+            categories=as_list("categories", self.categories),
+            label_sets=as_list("label_sets", self.label_sets),
+            models=as_list("models", self.models),
+            checks=(*BUILT_IN, *self.checks),
+            disabled=as_list("disabled", self.disabled) or (),
+            severities=self.severities or {},
+            on_findings=self.on_findings,
+            fail_on=as_list("fail_on", self.fail_on) or (),
+            max_error_rate=as_number("max_error_rate", self.max_error_rate),
+            thresholds=AuditThresholds(**numbers("thresholds", AuditThresholds, self.thresholds)),
+        )
+
+    def planned_lineage(self) -> StepLineage:
+        dataset = self.hook.dataset(self.dataset)
+        inputs = tuple(dataset.table_use(table) for table in ("images", "annotations", "predictions"))
+        return StepLineage("audit", inputs=inputs, outputs=(dataset.table_use("findings"),))

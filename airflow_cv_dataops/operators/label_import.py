@@ -1,0 +1,84 @@
+"""From label files to rows of ``annotations``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.common.arguments import as_list, as_names_or_uri
+from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.operators.base import SourceOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_cv_dataops.core.store.dataset import Dataset
+    from airflow_cv_dataops.core.summary import StepResult
+
+
+class LabelImportOperator(SourceOperator):
+    """Read COCO, Pascal VOC, YOLO or CSV labels, join them to the partition's images by file name, and write ``annotations``.
+
+    A label that joins no image is kept and counted, and the audit reports it; a record that cannot be read is a finding.
+
+    :param source: a label file, or a prefix with label files; ``{partition_key}`` in it is filled in. (templated)
+    :param format: ``coco``, ``voc``, ``yolo`` or ``csv``. (templated)
+    :param label_set: names what this import owns: a rerun replaces its own label set, other label sets stay. (templated)
+    :param classes: YOLO's class names in order (a list, or names separated by commas), or the URI of a file with them;
+        default: found beside the labels. (templated)
+    :param csv_columns: CSV's column names by meaning (``file``, ``label``, ``annotator``, ``labeled_at``); default: detected. (templated)
+    :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)
+    :param fail_on: severities that count. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *SourceOperator.template_fields,
+        "format",
+        "label_set",
+        "classes",
+        "csv_columns",
+        "on_findings",
+        "fail_on",
+    )
+
+    def __init__(
+        self,
+        *,
+        format: str,  # noqa: A002 (what everyone calls it)
+        label_set: str = "default",
+        classes: Sequence[str] | str | None = None,
+        csv_columns: Mapping[str, str] | None = None,
+        on_findings: str = "fail",
+        fail_on: Sequence[str] = ("error",),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.format = format
+        self.label_set = label_set
+        self.classes = classes
+        self.csv_columns = csv_columns
+        self.on_findings = on_findings
+        self.fail_on = fail_on
+
+    def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
+        from airflow_cv_dataops.core.labels.importing import import_labels
+
+        source, options = self.located(self.source, partition_key)
+        return import_labels(
+            dataset,
+            partition_key,
+            source,
+            format=self.format,
+            label_set=self.label_set,
+            classes=as_names_or_uri("classes", self.classes),
+            csv_columns=self.csv_columns,
+            source_options=options,
+            on_findings=self.on_findings,
+            fail_on=as_list("fail_on", self.fail_on) or (),
+        )
+
+    def planned_lineage(self) -> StepLineage:
+        dataset = self.hook.dataset(self.dataset)
+        return StepLineage(
+            "import", inputs=(self.source_use(self.format), dataset.table_use("images")), outputs=(dataset.table_use("annotations"),)
+        )

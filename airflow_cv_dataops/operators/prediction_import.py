@@ -1,0 +1,97 @@
+"""From model outputs to rows of ``predictions``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.common.arguments import as_list, as_names_or_uri
+from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.operators.base import SourceOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_cv_dataops.core.store.dataset import Dataset
+    from airflow_cv_dataops.core.summary import StepResult
+
+
+class PredictionImportOperator(SourceOperator):
+    """Read COCO results or class probabilities, join them to the partition's images, and write ``predictions``.
+
+    :param source: COCO results JSON, or class probabilities in Parquet, CSV, ``.npz`` or ``.npy``. (templated)
+    :param model: name of the model; a rerun replaces its own model's predictions. (templated)
+    :param model_version: version of the model. (templated)
+    :param format: ``auto`` (by file suffix), ``coco`` or ``probabilities``. (templated)
+    :param coco_reference: COCO JSON that says which file and category the ids of COCO results mean. (templated)
+    :param classes: class names in the order of the probabilities (a list, or names separated by commas), or the URI of a file
+        with them, where the predictions do not say. (templated)
+    :param ids: file with the image names of a ``.npy``. (templated)
+    :param id_column: column with the image name; default: detected. (templated)
+    :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)
+    :param fail_on: severities that count. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *SourceOperator.template_fields,
+        "model",
+        "model_version",
+        "format",
+        "coco_reference",
+        "classes",
+        "ids",
+        "id_column",
+        "on_findings",
+        "fail_on",
+    )
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        model_version: str | None = None,
+        format: str = "auto",  # noqa: A002 (what everyone calls it)
+        coco_reference: str | None = None,
+        classes: Sequence[str] | str | None = None,
+        ids: str | None = None,
+        id_column: str | None = None,
+        on_findings: str = "fail",
+        fail_on: Sequence[str] | str = ("error",),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.model_version = model_version
+        self.format = format
+        self.coco_reference = coco_reference
+        self.classes = classes
+        self.ids = ids
+        self.id_column = id_column
+        self.on_findings = on_findings
+        self.fail_on = fail_on
+
+    def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
+        from airflow_cv_dataops.core.labels.importing_predictions import import_predictions
+
+        source, options = self.located(self.source, partition_key)
+        reference, ids = (self.located(uri, partition_key)[0] if uri else None for uri in (self.coco_reference, self.ids))
+        return import_predictions(
+            dataset,
+            partition_key,
+            source,
+            model=self.model,
+            model_version=self.model_version,
+            format=self.format,
+            classes=as_names_or_uri("classes", self.classes),
+            id_column=self.id_column,
+            source_options=options,
+            on_findings=self.on_findings,
+            fail_on=as_list("fail_on", self.fail_on) or (),
+            coco_reference=reference,
+            ids=ids,
+        )
+
+    def planned_lineage(self) -> StepLineage:
+        dataset = self.hook.dataset(self.dataset)
+        inputs = (self.source_use("coco" if self.format == "coco" else "probabilities"), dataset.table_use("images"))
+        return StepLineage("import", inputs=inputs, outputs=(dataset.table_use("predictions"),))

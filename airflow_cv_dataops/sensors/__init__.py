@@ -1,0 +1,1 @@
+"""Sensors: wait for images to arrive and for releases to be made."""

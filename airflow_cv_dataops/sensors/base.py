@@ -1,0 +1,111 @@
+"""What both sensors share: one look, then poke, reschedule or defer; a summary and lineage at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import conf
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+
+from airflow_cv_dataops.common.lineage import LineageMixin
+from airflow_cv_dataops.common.partition import DEFAULT_PARTITION_FORMAT, resolve_partition_key
+from airflow_cv_dataops.hooks.dataset import DatasetHook
+from airflow_cv_dataops.links.marquez import MarquezLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.triggers.base import BaseTrigger
+
+    from airflow_cv_dataops.core.lineage.model import StepLineage
+    from airflow_cv_dataops.core.release.progress import StageState
+    from airflow_cv_dataops.core.store.arrival import Arrival
+
+DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
+
+
+class ObservingSensor(LineageMixin, BaseSensorOperator):
+    """A sensor that looks at one thing (:meth:`observe`) until it is as wanted.
+
+    :param partition_key: default: as the operators resolve it. (templated)
+    :param partition_format: strftime format for keys made from a date. (templated)
+    :param cv_catalog_conn_id: connection of type ``cv_catalog``; without it the embedded catalog is used. (templated)
+    :param aws_conn_id: connection for ``s3://``; default: the one that the catalog's connection names. (templated)
+    :param deferrable: wait in the triggerer, without a worker slot; default: ``[operators] default_deferrable``.
+    """
+
+    template_fields: Sequence[str] = ("partition_key", "partition_format", "cv_catalog_conn_id", "aws_conn_id")
+    operator_extra_links = (MarquezLink(),)
+    ui_color = "#e8ecf7"
+
+    def __init__(
+        self,
+        *,
+        partition_key: str | None = None,
+        partition_format: str = DEFAULT_PARTITION_FORMAT,
+        cv_catalog_conn_id: str = DatasetHook.default_conn_name,
+        aws_conn_id: str | None = None,
+        deferrable: bool = DEFAULT_DEFERRABLE,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.partition_key = partition_key
+        self.partition_format = partition_format
+        self.cv_catalog_conn_id = cv_catalog_conn_id
+        self.aws_conn_id = aws_conn_id
+        self.deferrable = deferrable
+
+    @property
+    def hook(self) -> DatasetHook:
+        return DatasetHook(self.cv_catalog_conn_id, aws_conn_id=self.aws_conn_id)
+
+    def execute(self, context: Context) -> Any:
+        """Look once; then wait in this worker, between reschedules, or in the triggerer."""
+        if not self.deferrable:
+            return super().execute(context)
+        first = self.poke(context)
+        if first.is_done:
+            return first.xcom_value
+        self.defer(trigger=self.trigger(context), method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once and say whether it is as wanted; the summary goes to XCom when it is."""
+        observed = self.observe(self._resolve(context))
+        self.log.debug("Observed: %s", observed)
+        return PokeReturnValue(observed.satisfied, self._summary(observed) if observed.satisfied else None)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Take up where the trigger left off. What ``execute`` had set is gone: it is worked out again from the event."""
+        from airflow.providers.common.compat.sdk import AirflowException
+
+        if not event or event.get("status") != "success":
+            raise AirflowException(f"{self.task_id} stopped waiting: {(event or {}).get('message', 'the trigger sent no event')}")
+        self._resolve(context)
+        return self._summary(self.from_event(event["observed"]))
+
+    def observe(self, partition_key: str) -> Arrival | StageState:
+        """Look once."""
+        raise NotImplementedError
+
+    def from_event(self, observed: Mapping[str, Any]) -> Arrival | StageState:
+        """Return what the trigger saw."""
+        raise NotImplementedError
+
+    def trigger(self, context: Context) -> BaseTrigger:
+        """Return the trigger that goes on looking."""
+        raise NotImplementedError
+
+    def observed_lineage(self, observed: Any) -> StepLineage:
+        """Describe what was looked at."""
+        raise NotImplementedError
+
+    def _resolve(self, context: Context) -> str:
+        self.resolved_partition_key = resolve_partition_key(context, self.partition_key, self.partition_format)
+        return self.resolved_partition_key
+
+    def _summary(self, observed: Any) -> dict[str, Any]:
+        self.step_lineage = self.observed_lineage(observed)
+        summary = observed.summary(self.resolved_partition_key).to_dict()
+        self.log.info("Summary: %s", summary)
+        return summary

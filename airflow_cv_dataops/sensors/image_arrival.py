@@ -1,0 +1,86 @@
+"""Wait until images have arrived below a prefix and nothing new is coming."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.common.arguments import as_count, as_number
+from airflow_cv_dataops.common.partition import with_partition_key
+from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
+from airflow_cv_dataops.operators.base import stable_source
+from airflow_cv_dataops.sensors.base import ObservingSensor
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_cv_dataops.core.store.arrival import Arrival
+    from airflow_cv_dataops.triggers.image_arrival import ImageArrivalTrigger
+
+
+class ImageArrivalSensor(ObservingSensor):
+    """Succeed once at least ``min_images`` images lie below ``source`` and none has been added or changed for ``settle_seconds``.
+
+    :param source: prefix with the images; ``{partition_key}`` in it is filled in. (templated)
+    :param min_images: how many there must be. (templated)
+    :param settle_seconds: how long nothing new may have come. (templated)
+    :param pattern: glob on the path below the prefix; default: files with the suffix of an image format. (templated)
+    """
+
+    template_fields: Sequence[str] = (*ObservingSensor.template_fields, "source", "min_images", "settle_seconds", "pattern")
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        min_images: int | str = 1,
+        settle_seconds: float | str = 60.0,
+        pattern: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.min_images = min_images
+        self.settle_seconds = settle_seconds
+        self.pattern = pattern
+
+    def observe(self, partition_key: str) -> Arrival:
+        from airflow_cv_dataops.core.store.arrival import observe_arrival
+
+        source, options = self.hook.storage(with_partition_key(self.source, partition_key))
+        return observe_arrival(source, options=options, **self._condition())
+
+    def from_event(self, observed: Mapping[str, Any]) -> Arrival:
+        from airflow_cv_dataops.core.store.arrival import Arrival
+
+        return Arrival(**observed)
+
+    def trigger(self, context: Context) -> ImageArrivalTrigger:
+        from airflow_cv_dataops.triggers.image_arrival import ImageArrivalTrigger
+
+        return ImageArrivalTrigger(
+            source=with_partition_key(self.source, self._resolve(context)),
+            cv_catalog_conn_id=self.cv_catalog_conn_id,
+            aws_conn_id=self.aws_conn_id,
+            poke_interval=self.poke_interval,
+            **self._condition(),
+        )
+
+    def planned_lineage(self) -> StepLineage:
+        return StepLineage("sensor", inputs=(self._source_use(),))
+
+    def observed_lineage(self, observed: Arrival) -> StepLineage:
+        condition = self._condition()
+        return observed.lineage(
+            self._source_use(), f"at least {condition['min_images']} images, settled for {condition['settle_seconds']:g} s"
+        )
+
+    def _condition(self) -> dict[str, Any]:
+        return {
+            "min_images": as_count("min_images", self.min_images) or 1,
+            "settle_seconds": as_number("settle_seconds", self.settle_seconds) or 0.0,
+            "pattern": self.pattern or None,
+        }
+
+    def _source_use(self) -> DatasetUse:
+        return DatasetUse(uri=stable_source(self.source), storage_format="image")

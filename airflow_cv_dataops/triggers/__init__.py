@@ -1,0 +1,1 @@
+"""Triggers: what the deferrable sensors leave to the triggerer."""

@@ -1,0 +1,93 @@
+"""Detection labels for a folder or bucket of images: ingest, import COCO, VOC or YOLO labels, audit, promote.
+
+Every path is a DAG param: trigger it with your own. ``{partition_key}`` in a path becomes the run's partition key. With
+predictions (COCO results) the hardest unlabelled images are sampled as well; without, those two tasks are skipped.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG, Param, task
+
+from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
+from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
+from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
+from airflow_cv_dataops.operators.label_import import LabelImportOperator
+from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
+from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
+
+with DAG(
+    dag_id="detection_dataops",
+    description="From images with boxes to a promoted release",
+    schedule=None,
+    start_date=datetime(2026, 11, 1),
+    catchup=False,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=30)},
+    params={
+        "dataset": Param("detection", type="string", pattern="^[a-z][a-z0-9_]*$", description="Name of the dataset"),
+        "images": Param(
+            "/data/images", type="string", description="Folder or bucket prefix with the images, e.g. s3://aws_default@bucket/images/"
+        ),
+        "labels": Param("/data/labels", type="string", description="Label file, or folder with label files"),
+        "format": Param("coco", type="string", enum=["coco", "voc", "yolo"], description="Format of the labels"),
+        "classes": Param(
+            None, type=["null", "string"], description="YOLO: class names separated by commas, or the URI of a file with them"
+        ),
+        "categories": Param(
+            None, type=["null", "string"], description="The taxonomy, separated by commas; a label outside it is a finding"
+        ),
+        "predictions": Param(None, type=["null", "string"], description="COCO results JSON, for sampling"),
+        "model": Param("detector", type="string", description="Name of the model behind the predictions"),
+        "on_findings": Param(
+            "warn", type="string", enum=["fail", "warn", "skip"], description="What findings of severity error do to the run"
+        ),
+        "max_label_error_rate": Param(0.2, type="number", minimum=0, maximum=1, description="Gate: share of annotations at fault"),
+        "stage": Param("staging", type="string", description="The stage to move"),
+    },
+    render_template_as_native_obj=False,
+    tags=["cv_dataops", "example"],
+    doc_md=__doc__,
+) as dag:
+    dataset = "{{ params.dataset }}"
+
+    wait = ImageArrivalSensor(task_id="wait_for_images", source="{{ params.images }}", settle_seconds=5, timeout=600, poke_interval=5)
+    ingest = ImageIngestOperator(task_id="ingest", dataset=dataset, source="{{ params.images }}")
+    labels = LabelImportOperator(
+        task_id="import_labels",
+        dataset=dataset,
+        source="{{ params.labels }}",
+        format="{{ params.format }}",
+        classes="{{ params.classes or '' }}",
+        on_findings="{{ params.on_findings }}",
+    )
+    audit = LabelAuditOperator(
+        task_id="audit",
+        dataset=dataset,
+        categories="{{ params.categories or '' }}",
+        on_findings="{{ params.on_findings }}",
+    )
+    promote = DatasetPromotionOperator(
+        task_id="promote",
+        dataset=dataset,
+        stage="{{ params.stage }}",
+        gates=["images >= 1", "reject_ratio <= 0.1", "label_error_rate <= {{ params.max_label_error_rate }}"],
+    )
+
+    @task.short_circuit(ignore_downstream_trigger_rules=False)
+    def has_predictions(params: dict) -> bool:  # type: ignore[type-arg]
+        return bool(params["predictions"])
+
+    predictions = PredictionImportOperator(
+        task_id="import_predictions",
+        dataset=dataset,
+        source="{{ params.predictions or '' }}",
+        model="{{ params.model }}",
+        format="coco",
+        coco_reference="{{ params.labels if params.format == 'coco' else '' }}",
+    )
+    sample = HardExampleSamplingOperator(task_id="sample", dataset=dataset, model="{{ params.model }}", strategy="least_confidence")
+
+    wait >> ingest >> labels >> audit >> promote
+    ingest >> has_predictions() >> predictions >> sample  # type: ignore[operator]

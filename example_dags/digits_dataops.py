@@ -1,0 +1,62 @@
+"""Handwritten digits, every day: wait, ingest, import labels and predictions, audit, sample, promote.
+
+Runs as it is, with nothing but Airflow: ``make demo`` for three days in one process, ``make airflow`` for the real thing.
+Only ``land`` is a stand-in, for whatever brings images in; everything after it is what a DAG of yours would hold.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG, get_current_context, task
+from digits_landing import MODEL, land_day, landing_folder
+
+from airflow_cv_dataops.common.partition import resolve_partition_key
+from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
+from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
+from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
+from airflow_cv_dataops.operators.label_import import LabelImportOperator
+from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
+from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
+
+DAY = landing_folder() + "/{partition_key}"
+
+with DAG(
+    dag_id="digits_dataops",
+    description="From landed images to a promoted release",
+    schedule="@daily",
+    start_date=datetime(2026, 11, 1),
+    catchup=False,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=30)},
+    tags=["cv_dataops", "example"],
+    doc_md=__doc__,
+) as dag:
+
+    @task
+    def land() -> dict[str, int]:
+        return land_day(resolve_partition_key(get_current_context()))
+
+    wait = ImageArrivalSensor(
+        task_id="wait_for_images",
+        source=f"{DAY}/images",
+        min_images=500,
+        settle_seconds=1,
+        poke_interval=2,
+        timeout=600,
+    )
+    ingest = ImageIngestOperator(task_id="ingest", dataset="digits", source=f"{DAY}/images")
+    labels = LabelImportOperator(task_id="import_labels", dataset="digits", source=f"{DAY}/labels.csv", format="csv")
+    predictions = PredictionImportOperator(
+        task_id="import_predictions", dataset="digits", source=f"{DAY}/predictions.npz", model=MODEL, model_version="1"
+    )
+    audit = LabelAuditOperator(task_id="audit", dataset="digits", categories=[str(digit) for digit in range(10)])
+    sample = HardExampleSamplingOperator(task_id="sample", dataset="digits", strategy="entropy", budget=50, max_per_class=10)
+    promote = DatasetPromotionOperator(
+        task_id="promote",
+        dataset="digits",
+        stage="production",
+        gates=["images >= 500", "reject_ratio <= 0.01", "findings.error == 0", "label_error_rate <= 0.15"],
+    )
+
+    land() >> wait >> ingest >> [labels, predictions] >> audit >> [sample, promote]

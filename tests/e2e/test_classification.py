@@ -1,0 +1,62 @@
+"""Classification data, end to end: a CSV with real faults, gates, and a run without any date."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+def test_clothing_shows_orphans_duplicates_and_unknown_categories(deployment, shared_data, check_summaries, validate_events):
+    source = shared_data("clothing_mini")
+    with (source / "images.csv").open() as file:
+        categories = sorted({row["label"] for row in csv.DictReader(file)} - {"Not sure", "Skip", "Other"})
+    run = deployment.run("clothing_dataops", conf={"source": str(source), "categories": ",".join(categories)})
+
+    assert run.state == "success", run.log[-3000:]
+    check_summaries(run)
+    validate_events(run.events)
+    assert run.xcom["ingest"]["counts"]["images"] == 409
+    assert run.xcom["ingest"]["counts"]["duplicates"] == 1
+    findings = deployment.dataset("clothing").read("findings").to_pylist()
+    by_check: dict[str, list] = {}
+    for finding in findings:
+        by_check.setdefault(finding["check"], []).append(finding)
+    assert len({finding["image_id"] for finding in by_check["image_without_label"]}) == 20
+    assert len(by_check["missing_image"]) == 5
+    assert {finding["category"] for finding in by_check["unknown_category"]} == {"Not sure", "Skip", "Other"}
+    assert run.xcom["promote"]["counts"]["images"] == 408
+
+
+def test_a_failed_gate_fails_the_task_and_changes_nothing(deployment, shared_data, check_summaries, validate_events):
+    conf = {"source": str(shared_data("clothing_mini"))}
+    assert deployment.run("clothing_dataops", conf=conf).state == "success"
+    run = deployment.run("clothing_dataops", logical_date="2026-11-06", conf={**conf, "gate": "images >= 100000"})
+
+    assert run.state == "failed"
+    assert run.tasks["promote"] == "failed"
+    check_summaries(run)
+    [failed_gate, passed_gate] = run.xcom["promote"]["gates"]
+    assert failed_gate == {"metric": "images", "op": ">=", "wanted": 100000.0, "found": 408, "passed": False}
+    assert passed_gate["passed"]
+    assert "images: wanted >= 100000, found 408" in run.log
+    assert deployment.dataset("clothing").release("production").name == "v1"
+
+    validate_events(run.events)
+    [failed] = run.task_events("promote", "FAIL")
+    assert failed["outputs"] == []
+    tests = failed["run"]["facets"]["test"]["tests"]
+    assert {test["name"]: test["status"] for test in tests} == {"images >= 100000": "fail", "reject_ratio <= 0.5": "pass"}
+    [started] = run.task_events("promote", "START")
+    assert [dataset["name"].rpartition("/")[2] for dataset in started["outputs"]] == ["releases"]
+
+
+def test_a_run_without_interval_and_logical_date_has_a_partition_key(deployment, shared_data):
+    run = deployment.run("clothing_dataops", logical_date=None, conf={"source": str(shared_data("clothing_mini"))})
+
+    assert run.state == "success", run.log[-3000:]
+    key = run.xcom["ingest"]["partition_key"]
+    assert len(key) == len("2026-11-05")
+    assert {summary["partition_key"] for summary in run.xcom.values()} == {key}

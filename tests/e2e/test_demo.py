@@ -1,0 +1,75 @@
+"""``make demo``: three days of digits in a real Airflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from project import PROJECT_ROOT
+
+pytestmark = pytest.mark.e2e
+
+DAYS = ["2026-11-05", "2026-11-06", "2026-11-07"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / ".demo"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "CV_DATAOPS_LANDING"))}
+    command = [sys.executable, str(PROJECT_ROOT / "scripts" / "demo.py")]
+    done = subprocess.run(command, env={**environment, "CV_DATAOPS_DEMO": str(folder)}, capture_output=True, text=True, timeout=900)
+    log = folder / "demo.log"
+    assert done.returncode == 0, done.stdout + done.stderr + (log.read_text()[-3000:] if log.exists() else "")
+    return folder, done.stdout
+
+
+def test_the_demo_releases_every_day_and_prints_a_table(demo):
+    folder, printed = demo
+    summary = json.loads((folder / "summary.json").read_text())
+    assert list(summary) == DAYS
+    assert [summary[day]["promote"]["release"] for day in DAYS] == ["v1", "v2", "v3"]
+    assert [summary[day]["promote"]["counts"]["images"] for day in DAYS] == [599, 1198, 1797]
+    assert [summary[day]["sample"]["counts"]["sampled"] for day in DAYS] == [50, 50, 50]
+    for words in ("images", "rejects", "findings", "flipped", "sampled", "release", "events.jsonl", "warehouse"):
+        assert words in printed
+
+
+def test_the_demo_finds_most_of_the_labels_that_were_flipped(demo):
+    from airflow_cv_dataops.core.store.dataset import open_dataset
+
+    folder, _ = demo
+    dataset = open_dataset("digits", home=str(folder / "cv_dataops"))
+    made, found = set(), set()
+    for day in DAYS:
+        made |= {f"{day}/{name}" for name in json.loads((folder / "landing" / "digits" / day / "flipped.json").read_text())}
+        suspects = dataset.read("findings", partition_key=day).to_pylist()
+        found |= {f"{day}/{row['source_uri'].rpartition('/')[2]}" for row in suspects if row["check"] == "suspect_label"}
+    assert len(made) == 60
+    assert len(made & found) / len(made) >= 0.7
+    assert len(made & found) / len(found) >= 0.6
+
+
+def test_every_event_of_the_demo_is_valid_and_none_is_missing(demo, validate_events):
+    folder, _ = demo
+    events = [json.loads(line) for line in (folder / "lineage" / "events.jsonl").read_text().splitlines()]
+    validate_events(events)
+    ours = ("wait_for_images", "ingest", "import_labels", "import_predictions", "audit", "sample", "promote")
+    for task_id in ours:
+        kinds = [event["eventType"] for event in events if event["job"]["name"] == f"digits_dataops.{task_id}"]
+        assert sorted(kinds) == ["COMPLETE"] * 3 + ["START"] * 3, task_id
+    assert "expired and will be terminated" not in (folder / "demo.log").read_text()
+
+
+def test_backfilled_days_write_to_the_same_lineage_datasets(demo):
+    folder, _ = demo
+    events = [json.loads(line) for line in (folder / "lineage" / "events.jsonl").read_text().splitlines()]
+    names: dict[str, set] = {}
+    for event in events:
+        for dataset in (*event.get("inputs", []), *event.get("outputs", [])):
+            names.setdefault(event["job"]["name"], set()).add((dataset["namespace"], dataset["name"]))
+    ingest = names["digits_dataops.ingest"]
+    assert len(ingest) == 3
+    assert not any(day in name for _, name in ingest for day in DAYS)

@@ -1,0 +1,81 @@
+"""What the processes of the concurrency tests run, and a way to let them start at the same moment."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from unit.core.release.release_rows import write_annotations, write_images
+
+from airflow_cv_dataops.core.release import promote, refs
+from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
+
+_SECONDS = 240
+
+
+def at_once(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Call ``function`` with each of the arguments, each in a process of its own, all at once; return the results in order."""
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(len(arguments)), spawn.Queue()
+    workers = [spawn.Process(target=_run, args=(barrier, results, place, function, given)) for place, given in enumerate(arguments)]
+    for worker in workers:
+        worker.start()
+    try:
+        outcomes = dict(results.get(timeout=_SECONDS) for _ in workers)
+    finally:
+        for worker in workers:
+            worker.join(timeout=10)
+            worker.kill()
+    if errors := [error for error, _ in outcomes.values() if error]:
+        raise AssertionError("\n".join(errors))
+    return [outcomes[place][1] for place in range(len(arguments))]
+
+
+def _run(barrier: Any, results: Any, place: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    try:
+        barrier.wait(timeout=_SECONDS)
+        results.put((place, (None, function(*arguments))))
+    except BaseException:
+        results.put((place, (traceback.format_exc(), None)))
+
+
+def fill(home: str, partition_key: str, names: Sequence[str]) -> None:
+    """Write images and annotations of one partition."""
+    dataset = open_dataset("digits", home=home)
+    write_images(dataset, partition_key, names)
+    write_annotations(dataset, partition_key, [(name, "cat") for name in names])
+
+
+def promote_once(home: str, stage: str) -> tuple[str | None, str | None, bool]:
+    """Promote, and return the release, its parent, and whether nothing had changed."""
+    summary = promote.promote_dataset(open_dataset("digits", home=home), stage=stage).summary.to_dict()
+    return summary["release"], summary["parent"], summary["unchanged"]
+
+
+def die(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def promote_and_die(home: str, moment: str) -> None:
+    """Promote, and be killed at a moment: ``before the row``, ``after the row`` or ``between tables``."""
+    if moment == "before the row":
+        Dataset.append_if_unchanged = die  # type: ignore[method-assign, assignment]
+    elif moment == "after the row":
+        promote.write_refs = die
+    elif moment == "between tables":
+        whole = refs._write
+
+        def one_table_only(*arguments: Any) -> None:
+            whole(*arguments)
+            die()
+
+        refs._write = one_table_only
+    else:
+        raise ValueError(moment)
+    promote_once(home, "production")
+    sys.exit("the promotion was not killed")

@@ -1,0 +1,273 @@
+"""The audit on real tables: findings, metrics, policy and lineage, and BCCD's real labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from defusedxml import ElementTree
+
+from airflow_cv_dataops.core.audit.audit import audit_labels
+from airflow_cv_dataops.core.audit.check import Check
+from airflow_cv_dataops.core.audit.checks import BUILT_IN
+from airflow_cv_dataops.core.audit.rows import annotation_rows
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.store.schema import arrow_schema
+
+pytestmark = pytest.mark.integration
+
+KEY = "2026-11-05"
+NOW = datetime(2026, 11, 5, tzinfo=UTC)
+CLASSES = json.dumps(["cat", "dog"])
+
+
+def write(dataset, table: str, rows: list[dict[str, Any]], *, owner: str | None = None) -> None:
+    names = {name for row in rows for name in row}
+    schema = pa.schema([field for field in arrow_schema(table) if field.name in names])
+    dataset.replace_partition(table, KEY, pa.Table.from_pylist(rows, schema), owner=owner)
+
+
+def image(name: str, width: int = 640, height: int = 480) -> dict[str, Any]:
+    uri = f"s3://photos/{name}"
+    measured = {"bytes": 1, "format": "JPEG", "width": width, "height": height, "mode": "RGB", "frames": 1, "ingested_at": NOW}
+    return {"source_uri": uri, "image_id": hashlib.sha256(name.encode()).hexdigest(), "file_name": name, "storage_uri": uri, **measured}
+
+
+def label(name: str, number: int, **more: Any) -> dict[str, Any]:
+    joined = {"image_id": hashlib.sha256(name.encode()).hexdigest(), "source_uri": f"s3://photos/{name}", "file_name": name}
+    made = {"annotation_id": f"{name}:{number}", "task": "detection", "format": "voc", "source": f"s3://labels/{name}.xml"}
+    return {**made, **joined, "category": "cell", "bbox": None, **more}
+
+
+def bbox(x: float, y: float, width: float, height: float) -> dict[str, float]:
+    return {"x": x, "y": y, "width": width, "height": height}
+
+
+@pytest.fixture
+def cells(make_dataset):
+    """Three images, four labels: one box without area, one beyond its image, two good ones; one image without a label."""
+    dataset = make_dataset("cells")
+    write(dataset, "images", [image(name) for name in ("a.jpg", "b.jpg", "c.jpg")])
+    good = bbox(10, 10, 20, 20)
+    labels = [
+        label("a.jpg", 0, bbox=good),
+        label("a.jpg", 1, bbox=bbox(5, 5, 0, 9)),
+        label("b.jpg", 0, bbox=good, category="blob"),
+        label("b.jpg", 1, bbox=bbox(630, 10, 20, 20)),
+    ]
+    write(dataset, "annotations", labels, owner="default")
+    return dataset
+
+
+def test_findings_are_written_counted_and_fail_the_audit(cells):
+    result = audit_labels(cells, KEY)
+    found = {row["check"]: row for row in cells.read("findings", partition_key=KEY).to_pylist()}
+    assert {check: (row["severity"], row["annotation_id"]) for check, row in found.items()} == {
+        "zero_area_bbox": ("error", "a.jpg:1"),
+        "bbox_partly_outside": ("warning", "b.jpg:1"),
+        "image_without_label": ("info", None),
+    }
+    summary = result.summary.to_dict()
+    assert summary["counts"] | {"by_check": None} == {
+        "images": 3,
+        "labelled_images": 2,
+        "annotations": 4,
+        "predictions": 0,
+        "findings": 3,
+        "by_severity": {"error": 1, "warning": 1, "info": 1},
+        "by_check": None,
+        "annotations_with_findings": 2,
+    }
+    assert summary["counts"]["by_check"]["negative_bbox"] == 0
+    assert summary["metrics"] == {
+        "label_error_rate": 0.25,
+        "suspect_rate": 0.0,
+        "worst_categories": [{"category": "cell", "label_error_rate": 0.333333, "annotations": 3}],
+    }
+    assert summary["snapshot_id"] == cells.snapshot_id("findings")
+    assert "1 findings (1 of severity error)" in result.failure
+    assert "table cells.findings, partition 2026-11-05, audit label_audit" in result.failure
+    assert not result.skip
+
+
+def test_a_rerun_leaves_the_same_findings(cells):
+    audit_labels(cells, KEY)
+    first = cells.read("findings")
+    audit_labels(cells, KEY)
+    assert cells.read("findings").equals(first)
+
+
+def test_findings_do_not_depend_on_the_order_in_which_rows_were_written(cells):
+    audit_labels(cells, KEY)
+    first = cells.read("findings")
+    for table, owner in (("images", None), ("annotations", "default")):
+        rows = cells.read(table).to_pylist()[::-1]
+        write(
+            cells,
+            table,
+            [{name: value for name, value in row.items() if name not in ("partition_key", "label_set")} for row in rows],
+            owner=owner,
+        )
+    audit_labels(cells, KEY)
+    assert cells.read("findings").equals(first)
+
+
+def test_audits_of_different_names_stand_side_by_side(cells):
+    audit_labels(cells, KEY, audit="strict", severities={"image_without_label": "error"})
+    audit_labels(cells, KEY, audit="lax", disabled=[check.id for check in BUILT_IN])
+    assert set(cells.read("findings")["audit"].to_pylist()) == {"strict"}
+    assert {row["step"] for row in cells.read("metrics").to_pylist()} == {"audit:strict", "audit:lax"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "fails", "skips"),
+    [
+        ({}, True, False),
+        ({"on_findings": "warn"}, False, False),
+        ({"on_findings": "skip"}, True, True),
+        ({"fail_on": ()}, False, False),
+        ({"severities": {"zero_area_bbox": "info"}}, False, False),
+        ({"severities": {"zero_area_bbox": "info"}, "fail_on": ("info",)}, True, False),
+        ({"max_error_rate": 0.25}, False, False),
+        ({"max_error_rate": 0.24}, True, False),
+        ({"max_error_rate": 0.24, "on_findings": "skip"}, True, True),
+        ({"max_error_rate": 0.24, "on_findings": "warn"}, False, False),
+    ],
+)
+def test_policy_decides_whether_the_audit_fails(cells, policy, fails, skips):
+    result = audit_labels(cells, KEY, **policy)
+    assert (result.failure is not None, result.skip) == (fails, skips)
+
+
+def test_a_warning_is_logged_where_policy_only_warns(cells, caplog):
+    audit_labels(cells, KEY, on_findings="warn", max_error_rate=0.1)
+    assert "1 of 4 annotations (25.00%) are wrong or suspect, more than max_error_rate=0.1 allows" in caplog.text
+
+
+def test_metrics_tell_checks_severities_and_categories_apart(cells):
+    audit_labels(cells, KEY, recorded_at=NOW)
+    rows = cells.read("metrics", partition_key=KEY).to_pylist()
+    metrics = {(row["metric"], row["dimensions"]): row["value"] for row in rows}
+    assert metrics["findings", '{"check": "zero_area_bbox", "severity": "error"}'] == 1
+    assert metrics["findings", '{"check": "negative_bbox", "severity": "error"}'] == 0
+    assert metrics["label_error_rate", None] == 0.25
+    assert metrics["label_error_rate", '{"category": "blob"}'] == 0
+    assert metrics["annotations", '{"category": "cell"}'] == 3
+    assert {row["recorded_at"] for row in rows} == {NOW}
+
+
+def test_only_the_label_sets_and_models_asked_for_are_read(cells):
+    write(cells, "annotations", [label("c.jpg", 0, bbox=bbox(1, 1, 0, 0))], owner="round_2")
+    assert audit_labels(cells, KEY, label_sets=["round_2"]).summary.counts["annotations"] == 1
+    assert audit_labels(cells, KEY, label_sets=["nobody"]).summary.counts["annotations"] == 0
+    assert audit_labels(cells, KEY).summary.counts["annotations"] == 5
+
+
+def test_a_partition_without_anything_has_no_findings_and_no_rate(make_dataset):
+    result = audit_labels(make_dataset("empty"), KEY, max_error_rate=0.0)
+    summary = result.summary.to_dict()
+    assert (summary["counts"]["findings"], summary["metrics"]["label_error_rate"], result.failure) == (0, None, None)
+    assert result.lineage.facts["labelErrorRate"] is None
+
+
+def test_suspect_labels_count_as_label_errors_and_do_not_fail_by_default(make_dataset):
+    dataset = make_dataset("pets")
+    certainty = {"a.jpg": 0.9, "b.jpg": 0.95, "c.jpg": 0.1, "d.jpg": 0.05}
+    write(dataset, "images", [image(name) for name in certainty])
+    given = ["cat", "cat", "dog", "cat"]
+    labels = [label(name, 0, task="classification", category=category) for name, category in zip(certainty, given, strict=True)]
+    write(dataset, "annotations", labels, owner="default")
+    joined = {name: hashlib.sha256(name.encode()).hexdigest() for name in certainty}
+    outputs = [
+        {
+            "prediction_id": name,
+            "image_id": joined[name],
+            "file_name": name,
+            "task": "classification",
+            "probabilities": [cat, 1 - cat],
+            "classes": CLASSES,
+            "source": "s3://p.csv",
+        }
+        for name, cat in certainty.items()
+    ]
+    write(dataset, "predictions", outputs, owner="m")
+    result = audit_labels(dataset, KEY)
+    [found] = dataset.read("findings").to_pylist()
+    assert (found["check"], found["annotation_id"], round(found["score"], 6)) == ("suspect_label", "d.jpg:0", 0.05)
+    assert json.loads(found["suggestion"])["category"] == "dog"
+    assert (result.summary.metrics["label_error_rate"], result.summary.metrics["suspect_rate"], result.failure) == (0.25, 0.25, None)
+    assert audit_labels(dataset, KEY, models=["another"]).summary.counts["findings"] == 0
+
+
+def test_lineage_has_an_assertion_for_each_check_that_ran(cells):
+    result = audit_labels(cells, KEY, disabled=["duplicate_id"])
+    uses = {use.table: use for use in result.lineage.inputs}
+    assert {table: use.rows for table, use in uses.items()} == {"images": 3, "annotations": 4, "predictions": 0}
+    annotations = uses["annotations"]
+    assert annotations.snapshot_id == cells.snapshot_id("annotations")
+    assert annotations.null_counts == {"annotation_id": 0, "image_id": 0, "category": 0, "bbox": 0}
+    assert annotations.distinct_counts == {"annotation_id": 4, "image_id": 2, "category": 2}
+    outcomes = {(found.assertion, found.column): found.success for found in annotations.assertions}
+    assert len(outcomes) == len(annotations.assertions) == len(BUILT_IN) - 1
+    assert {pair for pair, success in outcomes.items() if not success} == {
+        ("zero_area_bbox", "bbox"),
+        ("bbox_partly_outside", "bbox"),
+        ("image_without_label", "file_name"),
+    }
+    [output] = result.lineage.outputs
+    assert (output.table, output.rows, output.snapshot_id) == ("findings", 3, cells.snapshot_id("findings"))
+    assert json.loads(json.dumps(result.lineage.facts))["byCheck"]["zero_area_bbox"] == 1
+
+
+def test_a_check_of_ones_own_runs_beside_the_built_in_ones(cells):
+    def area_is_stated(data):
+        return annotation_rows(data, data.annotations["area"].is_null().to_numpy(), "no area")
+
+    mine = Check("area_is_stated", "info", "", "", area_is_stated, reads=("annotations.area",))
+    assert audit_labels(cells, KEY, checks=(*BUILT_IN, mine)).summary.counts["by_check"]["area_is_stated"] == 4
+
+
+@pytest.mark.parametrize("returned", ["nonsense", pa.table({"image_id": ["x"]}), pa.table({"message": ["x"], "colour": ["red"]})])
+def test_a_check_that_returns_something_else_is_named(cells, returned):
+    mine = Check("mine", "info", "", "", lambda data: returned)
+    with pytest.raises(ConfigurationError, match="'mine' returned"):
+        audit_labels(cells, KEY, checks=(mine,))
+
+
+def test_a_check_that_raises_is_named(cells):
+    mine = Check("mine", "info", "", "", lambda data: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        audit_labels(cells, KEY, checks=(mine,))
+    assert "check 'mine'" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"label_sets": "default"}, {"label_sets": []}, {"max_error_rate": 2}, {"audit": ""}, {"on_findings": "explode"}]
+)
+def test_wrong_arguments_are_refused(cells, wrong):
+    with pytest.raises(ConfigurationError):
+        audit_labels(cells, KEY, **wrong)
+
+
+def test_the_two_boxes_without_area_of_bccd_are_found(shared_data, make_dataset):
+    images, labels = [], []
+    for path in sorted((shared_data("bccd") / "BCCD" / "Annotations").glob("*.xml")):
+        root = ElementTree.parse(path).getroot()
+        name = f"{path.stem}.jpg"
+        images.append(image(name, int(root.findtext("size/width")), int(root.findtext("size/height"))))
+        for number, found in enumerate(root.iter("object")):
+            left, top, right, bottom = (float(found.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax"))
+            box = bbox(left, top, right - left, bottom - top)
+            labels.append(label(name, number, category=found.findtext("name"), bbox=box, stated_width=640, stated_height=480))
+    dataset = make_dataset("bccd")
+    write(dataset, "images", images)
+    write(dataset, "annotations", labels, owner="default")
+    result = audit_labels(dataset, KEY, categories=["RBC", "WBC", "Platelets"])
+    found = dataset.read("findings", where="check = 'zero_area_bbox'")["source_uri"].to_pylist()
+    assert sorted(found) == ["s3://photos/BloodImage_00338.jpg", "s3://photos/BloodImage_00343.jpg"]
+    assert result.summary.counts["by_severity"]["error"] == 2
+    assert result.summary.counts["annotations"] == 4888

@@ -1,0 +1,235 @@
+"""A decoder that crashes, hangs, eats memory or lies costs the one file that it had in hand, and never the task."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from airflow_cv_dataops.core.errors import CvDataOpsError
+from airflow_cv_dataops.core.imaging import pool
+from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.parameters import IngestParameters
+from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
+
+pytestmark = pytest.mark.integration
+
+MakeDataset = Callable[..., Dataset]
+PICTURES = 12
+
+# What a worker process imports when it starts: a decoder with the faults that a file asks for.
+FAULTY_DECODER = """
+import ctypes, os, pathlib, signal, sys
+from airflow_cv_dataops.core.imaging import facts
+
+real = facts.decode
+
+def decode(data, **arguments):
+    if data.startswith(b"segfault"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if data.startswith(b"exit"):
+        os._exit(3)
+    if data.startswith(b"raise"):
+        raise RuntimeError("not foreseen")
+    if data.startswith(b"hang"):
+        ctypes.PyDLL(None).pause()  # with the interpreter's lock in hand
+    if data.startswith(b"eat"):
+        bytearray(10**10)
+    if data.startswith(b"print"):
+        print("x" * 100_000)
+        os.write(1, b"y" * 100_000)
+    if data.startswith(b"lie"):
+        for descriptor in range(3, 20):
+            try:
+                os.write(descriptor, b"\\x00\\x00\\x00\\x02no")
+            except OSError:
+                pass
+    if data.startswith(b"once"):
+        mark = pathlib.Path(data[4:].decode())
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return real(data, **arguments)
+
+facts.decode = decode
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with pictures, and workers whose decoder does what a file asks for."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(FAULTY_DECODER)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(PICTURES):
+        Image.effect_noise((40, 30), 20 + number).save(folder / f"{number:02}.png")
+    return folder
+
+
+def ingest(dataset: Dataset, source: Path, **arguments: Any) -> dict[str, tuple[str, str]]:
+    """Ingest, check that all pictures were taken, and return reason and detail of the rejects."""
+    ingest_images(dataset, "a", str(source), **{"max_reject_ratio": 1.0, "timeout_seconds": 2, **arguments})
+    assert dataset.read("images")["file_name"].to_pylist() == sorted(path.name for path in source.glob("[0-9]*.png"))
+    return {row["file_name"]: (row["reason"], row["detail"]) for row in dataset.read("rejects").to_pylist()}
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "detail"),
+    [
+        ("segfault", "unreadable", "decoder crashed (signal 11)"),
+        ("exit", "unreadable", "decoder crashed (exit code 3)"),
+        ("raise", "unreadable", "decoder crashed (exit code 1)"),
+        ("hang", "timeout", "not done after 2 s"),
+        ("eat", "too_large", "more than the memory of a worker (worker_memory_bytes)"),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_fault_costs_its_file_alone(make_dataset: MakeDataset, source: Path, fault: str, reason: str, detail: str, workers: int) -> None:
+    for number in (3, 4):
+        (source / f"0{number}_bad.jpg").write_text(fault)
+    assert ingest(make_dataset(), source, workers=workers) == dict.fromkeys(("03_bad.jpg", "04_bad.jpg"), (reason, detail))
+
+
+def test_what_a_decoder_prints_disturbs_nobody(make_dataset: MakeDataset, source: Path) -> None:
+    (source / "bad.jpg").write_text("print")
+    assert ingest(make_dataset(), source)["bad.jpg"][0] == "not_an_image"
+
+
+def test_a_decoder_that_writes_answers_of_its_own_loses_its_file(make_dataset: MakeDataset, source: Path) -> None:
+    (source / "bad.jpg").write_text("lie")
+    assert ingest(make_dataset(), source)["bad.jpg"][0] == "unreadable"
+
+
+def test_a_worker_that_was_killed_from_outside_costs_no_file(make_dataset: MakeDataset, source: Path, tmp_path: Path) -> None:
+    (source / "05_killed.bin").write_bytes(b"once" + os.fsencode(tmp_path / "mark"))
+    assert ingest(make_dataset(), source)["05_killed.bin"][0] == "not_an_image"
+    assert (tmp_path / "mark").exists()
+
+
+def test_an_image_that_needs_more_memory_than_a_worker_has_is_a_reject(make_dataset: MakeDataset, source: Path) -> None:
+    Image.new("RGB", (12_000, 12_000)).save(source / "bomb.png")
+    found = ingest(make_dataset(), source, worker_memory_bytes=256 * 1024 * 1024, timeout_seconds=30)
+    assert found["bomb.png"][0] in ("too_large", "unreadable")
+
+
+def test_workers_that_cannot_start_fail_the_step_and_say_why(make_dataset: MakeDataset, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "site" / "sitecustomize.py").write_text("raise SystemExit('this machine is broken')")
+    dataset = make_dataset()
+    with pytest.raises(CvDataOpsError, match=r"3 worker processes ended one after the other .* this machine is broken"):
+        ingest_images(dataset, "a", str(source))
+    assert dataset.snapshot_id("images") is None
+
+
+def test_unchanged_files_are_not_read_again_unless_forced(make_dataset: MakeDataset, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, asked = make_dataset(), []
+    (source / "bad.jpg").write_text("no image")
+    ingest(dataset, source)
+    before = dataset.snapshots(("images", "rejects"))
+    ask = pool._Process.ask
+    monkeypatch.setattr(pool._Process, "ask", lambda self, files: asked.extend(file[0] for file in files) or ask(self, files))
+    ingest(dataset, source)
+    assert asked == []
+    assert dataset.snapshots(("images", "rejects")) == before
+    (source / "03.png").write_bytes((source / "04.png").read_bytes())
+    Image.effect_noise((40, 30), 90).save(source / "0new.png")
+    (source / "05.png").unlink()
+    ingest(dataset, source)
+    assert sorted(asked) == ["03.png", "0new.png"]
+    asked.clear()
+    ingest(dataset, source, force=True)
+    assert len(asked) == PICTURES + 1
+    asked.clear()
+    ingest(dataset, source, copy_images=False)
+    assert len(asked) == PICTURES + 1
+
+
+def test_workers_end_with_their_parent_even_if_they_hang(source: Path, tmp_path: Path) -> None:
+    (source / "bad.jpg").write_text("hang")
+    code = "import sys; from test_ingest_isolation import ingest_for_ever; ingest_for_ever(*sys.argv[1:])"
+    paths = [str(Path(__file__).parent), str(tmp_path / "site"), *filter(None, sys.path)]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "home"), str(source)], env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    )
+    try:
+        workers = wait_for(lambda: children(parent.pid))
+    finally:
+        parent.kill()
+        parent.wait()
+    wait_for(lambda: not any(os.path.exists(f"/proc/{worker}") for worker in workers), seconds=20)
+
+
+def ingest_for_ever(home: str, source: str) -> None:
+    ingest_images(open_dataset("digits", home=home), "a", source, timeout_seconds=4, workers=1)
+
+
+def children(process: int) -> list[str]:
+    found = [Path(task, "children").read_text().split() for task in Path(f"/proc/{process}/task").iterdir()]
+    return [child for some in found for child in some]
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+def test_an_interrupted_run_leaves_no_workers(make_dataset: MakeDataset, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    start = pool.WorkerPool._start
+    monkeypatch.setattr(pool.WorkerPool, "_start", lambda self: started.append(process := start(self)) or process)
+    (source / "bad.jpg").write_text("hang")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(lambda: ingest_images(make_dataset(), "a", str(source), timeout_seconds=60))
+    assert started
+    assert all(process._process.poll() is not None for process in started)
+
+
+def interrupted(work: Callable[[], object]) -> None:
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 3)
+    try:
+        work()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_daemonic_process_as_celery_has_them_can_ingest(source: Path, tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=ingest_for_ever, args=(str(tmp_path / "home"), str(source)), daemon=True)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+
+
+def test_credentials_stand_neither_in_the_command_nor_in_the_environment_of_a_worker(source: Path) -> None:
+    job = {"source": {"secret": "hush"}, "objects": None, "parameters": IngestParameters().to_json()}
+    process = pool._Process(job)
+    try:
+        for name in ("cmdline", "environ"):
+            assert b"hush" not in Path(f"/proc/{process._process.pid}/{name}").read_bytes()
+    finally:
+        process.dismiss(at_once=True)
+        process.wait()
+
+
+def test_a_worker_imports_nothing_that_makes_its_start_slow() -> None:
+    code = "import sys, airflow_cv_dataops.core.imaging.worker; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"airflow", "pandas", "pyarrow", "pyiceberg", "obstore", "openlineage"} & set(loaded)

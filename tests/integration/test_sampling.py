@@ -1,0 +1,196 @@
+"""Sampling from real tables: manifest, rows, metrics and lineage."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
+from airflow_cv_dataops.core.store.objects import read_uri
+from airflow_cv_dataops.core.store.schema import arrow_schema
+
+pytestmark = pytest.mark.integration
+
+KEY = "2026-11-05"
+NOW = datetime(2026, 11, 5, tzinfo=UTC)
+CLASSES = json.dumps(["cat", "dog"])
+
+
+def write(dataset, table: str, rows: list[dict[str, Any]], *, key: str = KEY, owner: str | None = None) -> None:
+    names = {name for row in rows for name in row} or {arrow_schema(table).names[1]}
+    schema = pa.schema([field for field in arrow_schema(table) if field.name in names])
+    dataset.replace_partition(table, key, pa.Table.from_pylist(rows, schema), owner=owner)
+
+
+def image(name: str, image_id: str | None = None) -> dict[str, Any]:
+    uri = f"s3://photos/{name}.png"
+    measured = {"bytes": 1, "format": "PNG", "width": 8, "height": 8, "mode": "L", "frames": 1, "ingested_at": NOW}
+    return {"source_uri": uri, "image_id": image_id or name, "file_name": f"{name}.png", "storage_uri": f"{uri}?kept", **measured}
+
+
+def output(name: str, *, cat: float | None = None, task: str = "classification", number: int = 0, **more: Any) -> dict[str, Any]:
+    made = {"prediction_id": f"{name}{number}", "image_id": name, "file_name": f"{name}.png", "task": task, "source": "s3://p.json"}
+    if cat is not None:
+        made |= {"probabilities": [cat, 1 - cat], "classes": CLASSES, "category": "cat" if cat >= 0.5 else "dog"}
+    return made | more
+
+
+def label(name: str | None) -> dict[str, Any]:
+    made = {
+        "annotation_id": f"label of {name}",
+        "file_name": f"{name}.png",
+        "task": "classification",
+        "format": "csv",
+        "source": "s3://l.csv",
+    }
+    return {**made, "image_id": name, "category": "cat"}
+
+
+@pytest.fixture
+def photos(make_dataset):
+    """Six files, five images: e is a copy of d, a is labelled, f has no prediction."""
+    dataset = make_dataset("photos")
+    write(dataset, "images", [image(name, "d" if name == "e" else name) for name in "abcdef"])
+    certainty = {"a": 0.5, "b": 0.9, "c": 0.6, "d": 0.55}
+    write(dataset, "predictions", [output(name, cat=cat) for name, cat in certainty.items()], owner="m")
+    write(dataset, "annotations", [label("a"), label(None)], owner="default")
+    return dataset
+
+
+def manifest_of(result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in read_uri(result.summary.details["manifest_uri"]).decode().splitlines()]
+
+
+def test_unlabelled_images_are_sampled_hardest_first(photos):
+    result = sample_hard_examples(photos, KEY)
+    summary = result.summary.to_dict()
+    assert summary["counts"] == {
+        "images": 5,
+        "candidates": 3,
+        "already_labelled": 1,
+        "without_prediction": 1,
+        "sampled": 3,
+        "by_category": {"cat": 3},
+    }
+    rows = photos.read("samples", partition_key=KEY).sort_by("rank").to_pylist()
+    assert [(row["rank"], row["image_id"], row["source_uri"]) for row in rows] == [
+        (1, "d", "s3://photos/d.png"),
+        (2, "c", "s3://photos/c.png"),
+        (3, "b", "s3://photos/b.png"),
+    ]
+    assert {row["seed"] for row in rows} == {summary["seed"]}
+    assert summary["metrics"]["score_max"] == rows[0]["score"]
+    assert result.failure is None
+
+
+def test_the_manifest_holds_what_the_rows_hold_and_no_clock(photos):
+    result = sample_hard_examples(photos, KEY, budget=1, model="m")
+    [entry] = manifest_of(result)
+    assert entry == {
+        "rank": 1,
+        "image_id": "d",
+        "source_uri": "s3://photos/d.png",
+        "storage_uri": "s3://photos/d.png?kept",
+        "score": entry["score"],
+        "category": "cat",
+        "probabilities": {"cat": pytest.approx(0.55), "dog": pytest.approx(0.45)},
+        "reasons": ["entropy 0.993 by model m"],
+        "dataset": "photos",
+        "partition_key": KEY,
+    }
+    assert result.summary.details["manifest_uri"].endswith("/photos/samples/hard_examples/2026-11-05.jsonl")
+
+
+def test_a_rerun_leaves_the_same_rows_and_the_same_bytes(photos):
+    first = sample_hard_examples(photos, KEY)
+    rows, manifest = photos.read("samples"), read_uri(first.summary.details["manifest_uri"])
+    second = sample_hard_examples(photos, KEY)
+    assert photos.read("samples").equals(rows)
+    assert read_uri(second.summary.details["manifest_uri"]) == manifest
+
+
+def test_an_image_that_is_labelled_in_another_partition_is_left_out(photos):
+    write(photos, "annotations", [label("d")], key="2026-11-04", owner="default")
+    result = sample_hard_examples(photos, KEY, manifest=False)
+    assert photos.read("samples")["image_id"].to_pylist() == ["c", "b"]
+    assert result.summary.counts["already_labelled"] == 2
+    assert result.summary.details["manifest_uri"] is None
+
+
+def test_findings_about_a_chosen_image_stand_in_its_reasons(photos):
+    found = {"check": "blurry", "severity": "warning", "message": "", "image_id": "d"}
+    unlabelled = {**found, "check": "image_without_label"}
+    write(photos, "findings", [{"finding_id": "1", **found}, {"finding_id": "2", **unlabelled}], owner="quality")
+    assert manifest_of(sample_hard_examples(photos, KEY, budget=1))[0]["reasons"] == ["entropy 0.993 by model m", "finding: blurry"]
+
+
+def test_boxes_are_scored_by_their_confidence_and_an_image_without_a_box_as_asked(photos):
+    boxes = [
+        output("b", task="detection", score=0.99, category="cell"),
+        output("b", task="detection", score=0.6, category="blob", number=1),
+        output("c", task="detection", score=0.9, category="cell"),
+    ]
+    write(photos, "predictions", boxes, owner="m")
+    entries = manifest_of(sample_hard_examples(photos, KEY, strategy="margin"))
+    assert [(entry["image_id"], entry["score"], entry["category"]) for entry in entries[:2]] == [("b", 0.8, "blob"), ("c", 0.2, "cell")]
+    assert sorted(entry["image_id"] for entry in entries[2:]) == ["d", "f"]
+    assert entries[2]["reasons"] == ["model m predicted no box"]
+    left_out = sample_hard_examples(photos, KEY, strategy="margin", empty_score=None, aggregate="mean")
+    assert [entry["score"] for entry in manifest_of(left_out)] == [0.41, 0.2]
+    assert left_out.summary.counts["without_prediction"] == 2
+
+
+def test_several_models_must_be_told_apart(photos):
+    write(photos, "predictions", [output("b", cat=0.5)], owner="n")
+    with pytest.raises(ConfigurationError, match=r"several models .*: m, n"):
+        sample_hard_examples(photos, KEY)
+    with pytest.raises(ConfigurationError, match=r"'typo' has no predictions .* of m, n"):
+        sample_hard_examples(photos, KEY, model="typo")
+    assert sample_hard_examples(photos, KEY, model="n").summary.counts["sampled"] == 1
+
+
+@pytest.mark.parametrize("model", [None, "m"])
+def test_without_predictions_nothing_is_sampled_and_the_log_says_why(make_dataset, caplog, model):
+    dataset = make_dataset("photos")
+    with caplog.at_level(logging.WARNING):
+        result = sample_hard_examples(dataset, KEY, model=model)
+    assert result.summary.to_dict()["counts"]["sampled"] == 0
+    assert result.summary.to_dict()["metrics"] == {"score_max": None, "score_min": None, "score_mean": None}
+    assert "No predictions in table photos.predictions, partition 2026-11-05" in caplog.text
+    write(dataset, "images", [image("a")])
+    assert sample_hard_examples(dataset, KEY, model=model).summary.counts["without_prediction"] == 1
+
+
+def test_metrics_and_lineage_name_what_was_read_and_written(photos):
+    result = sample_hard_examples(photos, KEY, max_per_class=2, seed=7)
+    metrics = {(row["metric"], row["dimensions"]): row["value"] for row in photos.read("metrics").to_pylist()}
+    assert metrics["sampled", None] == 2
+    assert metrics["sampled", '{"category": "cat"}'] == 2
+    uses = {use.table: use for use in result.lineage.inputs}
+    assert {table: use.rows for table, use in uses.items()} == {"images": 6, "predictions": 4, "annotations": 2, "findings": 0}
+    assert uses["predictions"].snapshot_id == photos.snapshot_id("predictions")
+    assert uses["annotations"].partition_key is None
+    [output_use] = result.lineage.outputs
+    assert (output_use.table, output_use.rows, output_use.snapshot_id) == ("samples", 2, photos.snapshot_id("samples"))
+    assert result.lineage.parameters == {
+        "strategy": "entropy",
+        "seed": 7,
+        "budget": 100,
+        "maxPerClass": 2,
+        "model": "m",
+        "manifestUri": result.summary.details["manifest_uri"],
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seed": -1}, {"seed": 2**63}, {"budget": 0}, {"strategy": "bald"}, {"empty_score": 2}, {"sample_id": "../x"}]
+)
+def test_wrong_arguments_are_refused_before_anything_is_read(make_dataset, wrong):
+    with pytest.raises(ConfigurationError):
+        sample_hard_examples(make_dataset(), KEY, **wrong)

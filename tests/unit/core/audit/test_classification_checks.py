@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from airflow_cv_dataops.core.audit.classification import conflicting_labels, disputed_label, self_confidence, suspect_label, suspects_of
+from airflow_cv_dataops.core.audit.data import AuditThresholds
+
+CLASSES = json.dumps(["cat", "dog"])
+
+
+def label(image, category, **more):
+    return {
+        "image_id": image * 64,
+        "source_uri": f"s3://photos/{image}.jpg",
+        "task": "classification",
+        "category": category,
+        "bbox": None,
+        **more,
+    }
+
+
+def output(image, probabilities, **more):
+    return {"image_id": image * 64, "probabilities": probabilities, "classes": CLASSES, **more}
+
+
+def test_two_categories_of_one_image_are_found_on_every_label_of_it(audit_input, flagged):
+    data = audit_input([label("a", "cat"), label("b", "cat"), label("a", "dog"), label("a", "cat"), label("b", "cat")])
+    found = conflicting_labels(data)
+    assert flagged(found) == ["0", "2", "3"]
+    assert found["message"][0].as_py() == "2 categories for one image: cat, dog"
+    assert json.loads(found["suggestion"][0].as_py()) == {"votes": {"cat": 2, "dog": 1}}
+
+
+def test_byte_identical_images_with_different_categories_conflict(audit_input, flagged):
+    data = audit_input([label("a", "cat"), label("a", "dog", source_uri="s3://photos/copy_of_a.jpg")])
+    assert flagged(conflicting_labels(data)) == ["0", "1"]
+
+
+def test_boxes_of_different_categories_and_labels_without_category_do_not_conflict(audit_input):
+    assert conflicting_labels(audit_input([{"category": "cat"}, {"category": "dog"}])) is None
+    assert conflicting_labels(audit_input([label("a", "cat"), label("a", None), label("b", "dog")])) is None
+
+
+def test_a_label_that_the_model_contradicts_is_suspect(audit_input, flagged):
+    predictions = [
+        output("a", [0.9, 0.1]),
+        output("b", [0.8, 0.2]),
+        output("c", [0.1, 0.9]),
+        output("d", [0.05, 0.95]),
+        output("e", [0.2, 0.8]),
+    ]
+    labels = [label("a", "cat"), label("b", "cat"), label("c", "dog"), label("d", "cat"), label("e", "dog")]
+    found = suspect_label(audit_input(labels, predictions=predictions, thresholds=AuditThresholds(min_labels_per_class=1)))
+    assert flagged(found) == ["3"]
+    assert found["score"].to_pylist() == [0.05]
+    assert json.loads(found["suggestion"][0].as_py()) == {"category": "dog", "probability": 0.95}
+    assert found["message"][0].as_py() == "labelled cat (probability 0.05), more likely dog (0.95)"
+
+
+def test_labels_that_the_model_agrees_with_are_not_suspect(audit_input):
+    predictions = [output("a", [0.9, 0.1]), output("b", [0.2, 0.8])]
+    data = audit_input([label("a", "cat"), label("b", "dog")], predictions=predictions)
+    assert suspect_label(data) is None
+    assert disputed_label(data) is None
+
+
+def test_a_label_that_is_only_less_probable_than_another_is_disputed(audit_input, flagged):
+    predictions = [output("a", [0.9, 0.1]), output("b", [0.4, 0.6]), output("c", [0.1, 0.9]), output("d", [0.0, 1.0])]
+    labels = [label("a", "cat"), label("b", "cat"), label("c", "dog"), label("d", "cat")]
+    data = audit_input(labels, predictions=predictions, thresholds=AuditThresholds(min_labels_per_class=1))
+    assert flagged(suspect_label(data)) == ["3"]
+    found = disputed_label(data)
+    assert flagged(found) == ["1"], "dog's probability of 0.6 is below dog's threshold of 0.9"
+    assert found["score"].to_pylist() == [0.4]
+
+
+def test_labels_without_prediction_or_of_an_unknown_class_cannot_be_suspect(audit_input):
+    assert suspect_label(audit_input([label("a", "cat")])) is None
+    assert suspect_label(audit_input([label("a", "horse"), label("b", "cat")], predictions=[output("a", [0.9, 0.1])])) is None
+
+
+def test_the_mean_over_models_decides(audit_input, flagged):
+    labels = [label("a", "cat"), label("b", "dog"), label("c", "cat")]
+    certain = [output("b", [0.1, 0.9]), output("c", [0.9, 0.1])]
+    alone = [*certain, output("a", [0.3, 0.7])]
+    assert flagged(suspect_label(audit_input(labels, predictions=alone))) == ["0"]
+    reordered = {"model": "n", "classes": json.dumps(["dog", "cat"])}
+    both = [*alone, output("a", [0.0, 1.0], **reordered)]
+    assert suspect_label(audit_input(labels, predictions=both)) is None, "mean for cat: 0.65"
+
+
+def test_predictions_that_are_no_probabilities_are_left_out(audit_input, caplog):
+    odd = [output("a", [0.1, 0.2, 0.7]), output("a", [float("nan"), 1.0]), output("a", [None, 1.0]), output("a", [5.0, -4.0])]
+    data = audit_input([label("a", "cat"), label("b", "dog")], predictions=[*odd, output("b", [0.1, 0.9], classes="not json")])
+    assert suspect_label(data) is None
+    assert "5 predictions of model m are left out" in caplog.text
+
+
+def test_a_rare_class_takes_the_mean_threshold():
+    probabilities = np.array([[0.9, 0.1]] * 9 + [[0.95, 0.05]])
+    given = np.array([0] * 9 + [1])
+    assert suspects_of(probabilities, given, min_labels_per_class=1)[0].tolist() == [], "its own probability is its own threshold"
+    assert suspects_of(probabilities, given, min_labels_per_class=5)[0].tolist() == [9]
+
+
+@pytest.fixture
+def mnist(shared_data):
+    folder = shared_data("labelnoise_mnist")
+    candidates = json.loads((folder / "mnist_mturk.json").read_text())
+    confirmed = [item["id"] for item in candidates if item["mturk"]["given"] < 3]
+    given = np.load(folder / "mnist_test_set_original_labels.npy").astype(int)
+    return np.load(folder / "mnist_test_set_pyx.npy"), given, np.array(confirmed)
+
+
+def auroc(scores, is_error):
+    """Return the probability that an error scores lower than a right label, by ranks (Mann-Whitney)."""
+    order = np.argsort(scores, kind="stable")
+    ranks = np.empty(len(scores))
+    ranks[order] = np.arange(1, len(scores) + 1)
+    errors, right = is_error.sum(), (~is_error).sum()
+    return 1 - (ranks[is_error].sum() - errors * (errors + 1) / 2) / (errors * right)
+
+
+def test_self_confidence_ranks_mnist_errors_as_cleanlab_does(mnist):
+    rank = pytest.importorskip("cleanlab.rank")
+    probabilities, given, confirmed = mnist
+    is_error = np.isin(np.arange(len(given)), confirmed)
+    theirs = rank.get_label_quality_scores(given, probabilities, method="self_confidence")
+    ours = self_confidence(probabilities, given)
+    assert round(auroc(ours, is_error), 4) == round(auroc(theirs, is_error), 4)
+    assert auroc(ours, is_error) > 0.99
+
+
+def test_mnist_errors_that_people_confirmed_are_among_the_worst_doubted(mnist, audit_input, flagged):
+    probabilities, given, confirmed = mnist
+    images = [f"{number:064x}" for number in range(len(given))]
+    labels = [
+        {"image_id": image, "task": "classification", "category": str(label), "bbox": None}
+        for image, label in zip(images, given, strict=True)
+    ]
+    classes = json.dumps([str(digit) for digit in range(10)])
+    outputs = [
+        {"image_id": image, "probabilities": row, "classes": classes} for image, row in zip(images, probabilities.tolist(), strict=True)
+    ]
+    data = audit_input(labels, predictions=outputs)
+    suspects, disputed = (set(map(int, flagged(check(data)))) for check in (suspect_label, disputed_label))
+    assert (len(suspects), len(suspects & set(confirmed))) == (15, 7)
+    assert suspects.isdisjoint(disputed)
+    assert (len(suspects | disputed), set(confirmed) <= suspects | disputed) == (87, True)
+    ranks = np.argsort(np.argsort(self_confidence(probabilities, given)))
+    assert sorted(ranks[confirmed])[:5] == [0, 1, 2, 3, 6], "the four least confident of 10,000 labels are confirmed errors"
+
+
+def test_the_suspects_are_cleanlabs_issues_by_confident_learning(mnist):
+    filters = pytest.importorskip("cleanlab.filter")
+    probabilities, given, _ = mnist
+    theirs = filters.find_label_issues(given, probabilities, filter_by="confident_learning", n_jobs=1)
+    ours, _ = suspects_of(probabilities, given)
+    assert np.flatnonzero(theirs).tolist() == ours.tolist()

@@ -1,0 +1,358 @@
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from lineage_schemas import require_schemas, validate_event
+from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+from openlineage.client.serde import Serde
+
+from airflow_cv_dataops.core.lineage.events import failed_to_openlineage, to_openlineage
+from airflow_cv_dataops.core.lineage.model import Assertion, DatasetUse, StepLineage
+from airflow_cv_dataops.core.store.catalog import CatalogConfig
+from airflow_cv_dataops.core.store.dataset import Dataset
+
+S3 = CatalogConfig("prod", {"type": "sql", "uri": "postgresql+psycopg2://ann:pa55word@db:5432/cat", "warehouse": "s3://lake/wh"})
+DIGITS = Dataset("digits", S3)
+AIRFLOW = {"dag_id": "digits", "task_id": "step", "run_id": "manual__1", "try_number": 2, "map_index": -1, "partition_key": "2026-11-05"}
+DAY = {"partition_key": "2026-11-05"}
+
+
+STEPS = {
+    "ingest": StepLineage(
+        "ingest",
+        inputs=(DatasetUse("s3://raw/digits", storage_format="image", rows=4, bytes=4000),),
+        outputs=(
+            DIGITS.table_use(
+                "images", snapshot_id="7", rows=3, bytes=900, files=1, null_counts={"phash": 0}, distinct_counts={"image_id": 2}, **DAY
+            ),
+            DIGITS.table_use("rejects", snapshot_id="8", rows=1, **DAY),
+        ),
+        facts={
+            "images": 3,
+            "rejects": 1,
+            "rejectsByReason": {"truncated": 1},
+            "duplicates": 1,
+            "bytes": 4000,
+            "partitionKey": "2026-11-05",
+            "imagesPerSecond": 12.5,
+        },
+        parameters={"copy_images": True, "min_size": 8},
+    ),
+    "import": StepLineage(
+        "import",
+        inputs=(
+            DatasetUse("file:///data/la%20bels", storage_format="coco", files=1),
+            DIGITS.table_use("images", snapshot_id="7", rows=3, **DAY),
+        ),
+        outputs=(DIGITS.table_use("annotations", snapshot_id="9", rows=3, **DAY),),
+        facts={"format": "coco", "files": 1, "records": 3, "matched": 3, "unmatched": 0, "problems": 0, "labelSet": "default"},
+    ),
+    "audit": StepLineage(
+        "audit",
+        inputs=(
+            DIGITS.table_use("images", snapshot_id="7", rows=3, **DAY),
+            DIGITS.table_use(
+                "annotations",
+                snapshot_id="9",
+                rows=3,
+                assertions=(Assertion("zero_area_bbox", False, "bbox"), Assertion("unknown_category", True, "category")),
+                **DAY,
+            ),
+        ),
+        outputs=(DIGITS.table_use("findings", snapshot_id="10", rows=1, **DAY),),
+        facts={
+            "audit": "label_audit",
+            "findings": 1,
+            "bySeverity": {"error": 1},
+            "byCheck": {"zero_area_bbox": 1},
+            "labelErrorRate": 0.02,
+            "reportUri": "s3://lake/wh/digits/reports/label_audit/index.html",
+        },
+    ),
+    "sampling": StepLineage(
+        "sampling",
+        inputs=(
+            DIGITS.table_use("images", snapshot_id="7"),
+            DIGITS.table_use("predictions", snapshot_id="11"),
+            DIGITS.table_use("findings"),
+        ),
+        outputs=(DIGITS.table_use("samples", snapshot_id="12", rows=2, **DAY),),
+        facts={"sampleId": "hard_examples", "candidates": 3, "sampled": 2, "manifestUri": "s3://lake/wh/digits/samples/m.json"},
+        parameters={"strategy": "entropy", "seed": 7, "budget": 2, "categories": ["3", "8"]},
+    ),
+    "promotion": StepLineage(
+        "promotion",
+        inputs=(DIGITS.table_use("images", snapshot_id="7"), DIGITS.table_use("annotations", snapshot_id="9")),
+        outputs=(DIGITS.table_use("releases", snapshot_id="13", rows=1),),
+        facts={
+            "release": "v1",
+            "stage": "production",
+            "parent": None,
+            "contentId": "ab" * 16,
+            "images": 2,
+            "annotations": 3,
+            "unchanged": False,
+            "splits": {"train": 1, "val": 1},
+            "snapshots": {"images": "7"},
+        },
+        gates=(
+            {"name": "images >= 2", "status": "pass", "expected": ">= 2", "actual": "2"},
+            {"name": "label_error_rate <= 0.01", "status": "fail", "expected": "<= 0.01", "actual": ""},
+        ),
+    ),
+    "sensor": StepLineage(
+        "sensor",
+        inputs=(DIGITS.table_use("images", snapshot_id="7"),),
+        facts={"condition": "at least 100 images", "satisfied": True, "details": {"images": 120}},
+    ),
+}
+
+
+def at_start(lineage):
+    """What an operator knows before it runs: the same datasets without a run's facts."""
+    bare = {
+        "snapshot_id": None,
+        "rows": None,
+        "bytes": None,
+        "files": None,
+        "null_counts": {},
+        "distinct_counts": {},
+        "assertions": (),
+    }
+    return StepLineage(
+        lineage.step,
+        inputs=tuple(replace(use, **bare) for use in lineage.inputs),
+        outputs=tuple(replace(use, **bare) for use in lineage.outputs),
+        parameters=lineage.parameters,
+    )
+
+
+def event(parts, state=RunState.COMPLETE):
+    """Build the event as the Airflow provider does, and read it back as a consumer does."""
+    built = RunEvent(
+        eventType=state,
+        eventTime="2026-11-05T01:02:03+00:00",
+        run=Run("0199b2ea-9a4c-7d1e-8000-000000000001", parts.run_facets),
+        job=Job("airflow", "digits.step", parts.job_facets),
+        inputs=parts.inputs,
+        outputs=parts.outputs,
+        producer="https://github.com/apache/airflow",
+    )
+    return json.loads(Serde.to_json(built))
+
+
+def completed(lineage, **options):
+    return event(to_openlineage(lineage, complete=True, **options))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_start_complete_and_fail_fit_the_published_schemas(step):
+    require_schemas()
+    validate_event(event(to_openlineage(at_start(STEPS[step]), complete=False, airflow=AIRFLOW), RunState.START))
+    validate_event(completed(STEPS[step], airflow=AIRFLOW))
+    validate_event(event(failed_to_openlineage(STEPS[step], airflow=AIRFLOW), RunState.FAIL))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_start_and_complete_declare_byte_identical_datasets(step):
+    run_facets = {"version", "dataQualityMetrics"}
+
+    def declared(event, side):
+        return [
+            (
+                item["namespace"],
+                item["name"],
+                json.dumps({key: item["facets"][key] for key in sorted(item["facets"]) if key not in run_facets}),
+            )
+            for item in event[side]
+        ]
+
+    start, complete = event(to_openlineage(at_start(STEPS[step]), complete=False), RunState.START), completed(STEPS[step])
+    for side in ("inputs", "outputs"):
+        assert declared(start, side) == declared(complete, side)
+        assert all(not run_facets & set(item["facets"]) for item in start[side])
+        assert all(not item.get("inputFacets") and not item.get("outputFacets") for item in start[side])
+    assert start["job"]["facets"] == complete["job"]["facets"]
+    assert len(start["inputs"]) == len(STEPS[step].inputs)
+    assert len(start["outputs"]) == len(STEPS[step].outputs)
+
+
+def test_a_table_is_described_without_being_opened():
+    images = completed(STEPS["ingest"])["outputs"][0]
+    assert (images["namespace"], images["name"]) == ("s3://lake", "wh/digits/images")
+    facets = images["facets"]
+    assert facets["dataSource"]["name"] == facets["dataSource"]["uri"] == "s3://lake"
+    assert facets["datasetType"]["datasetType"] == "TABLE"
+    assert (facets["storage"]["storageLayer"], facets["storage"]["fileFormat"]) == ("iceberg", "parquet")
+    (symlink,) = facets["symlinks"]["identifiers"]
+    assert symlink == {"namespace": "postgresql://db:5432/cat", "name": "digits.images", "type": "TABLE"}
+    assert facets["catalog"]["warehouseUri"] == "s3://lake/wh"
+    fields = {field["name"]: field for field in facets["schema"]["fields"]}
+    assert fields["width"]["type"] == "int"
+    assert "pixels" in fields["width"]["description"]
+    assert [(inner["name"], inner["type"]) for inner in fields["issues"]["fields"]] == [("_element", "string")]
+    assert facets["documentation"]["description"] == "One accepted source file."
+
+
+def test_the_fields_of_a_struct_are_nested():
+    annotations = completed(STEPS["import"])["outputs"][0]
+    bbox = next(field for field in annotations["facets"]["schema"]["fields"] if field["name"] == "bbox")
+    assert bbox["type"] == "struct"
+    assert [(inner["name"], inner["type"]) for inner in bbox["fields"]] == [(name, "double") for name in ("x", "y", "width", "height")]
+
+
+def test_complete_tells_what_the_run_wrote():
+    images = completed(STEPS["ingest"])["outputs"][0]
+    assert images["facets"]["version"]["datasetVersion"] == "7"
+    assert {key: images["outputFacets"]["outputStatistics"][key] for key in ("rowCount", "size", "fileCount")} == {
+        "rowCount": 3,
+        "size": 900,
+        "fileCount": 1,
+    }
+    quality = images["facets"]["dataQualityMetrics"]
+    assert (quality["rowCount"], quality["bytes"]) == (3, 900)
+    assert quality["columnMetrics"] == {"image_id": {"distinctCount": 2, "quantiles": {}}, "phash": {"nullCount": 0, "quantiles": {}}}
+    (partition,) = images["outputFacets"]["subset"]["outputCondition"]["partitions"]
+    assert partition == {"dimensions": {"partition_key": "2026-11-05"}, "identifier": "2026-11-05"}
+
+
+def test_a_source_prefix_is_one_dataset_of_files():
+    images = completed(STEPS["ingest"])["inputs"][0]
+    assert (images["namespace"], images["name"]) == ("s3://raw", "digits")
+    assert set(images["facets"]) == {"dataSource", "datasetType"}
+    assert (images["facets"]["datasetType"]["datasetType"], images["facets"]["datasetType"]["subType"]) == ("FILE", "IMAGE")
+    statistics = images["inputFacets"]["inputStatistics"]
+    assert (statistics["fileCount"], statistics["size"]) == (4, 4000)
+    assert "rowCount" not in statistics
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_failed_step_claims_no_outputs_and_keeps_its_inputs(step):
+    failed = event(failed_to_openlineage(STEPS[step], airflow=AIRFLOW), RunState.FAIL)
+    assert failed["outputs"] == []
+    assert [item["name"] for item in failed["inputs"]] == [item["name"] for item in completed(STEPS[step])["inputs"]]
+
+
+def test_a_failed_audit_still_shows_its_assertions():
+    failed = event(failed_to_openlineage(STEPS["audit"]), RunState.FAIL)
+    assertions = failed["inputs"][1]["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert {(item["assertion"], item["column"], item["success"]) for item in assertions} == {
+        ("zero_area_bbox", "bbox", False),
+        ("unknown_category", "category", True),
+    }
+
+
+def test_an_assertion_and_column_come_once_and_fail_if_they_failed_once():
+    assertions = (Assertion("a", True, "x"), Assertion("a", False, "x"), Assertion("a", True, "x"), Assertion("a", True))
+    lineage = StepLineage("audit", inputs=(DIGITS.table_use("images", assertions=assertions),))
+    found = completed(lineage)["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert [(item["assertion"], item.get("column"), item["success"]) for item in found] == [("a", "x", False), ("a", None, True)]
+
+
+def test_every_gate_is_a_test_of_the_run():
+    tests = event(failed_to_openlineage(STEPS["promotion"]), RunState.FAIL)["run"]["facets"]["test"]["tests"]
+    assert [(item["name"], item["status"], item["severity"]) for item in tests] == [
+        ("images >= 2", "pass", "error"),
+        ("label_error_rate <= 0.01", "fail", "error"),
+    ]
+    assert (tests[0]["expected"], tests[0]["actual"]) == (">= 2", "2")
+    assert "actual" not in tests[1]
+
+
+def test_parameters_are_texts_and_known_at_the_start():
+    start = event(to_openlineage(at_start(STEPS["sampling"]), complete=False), RunState.START)
+    parameters = {item["key"]: item["value"] for item in start["run"]["facets"]["executionParameters"]["parameters"]}
+    assert parameters == {"strategy": "entropy", "seed": "7", "budget": "2", "categories": '["3", "8"]'}
+
+
+def test_the_run_facet_tells_apart_what_shares_a_run_id():
+    run = event(to_openlineage(at_start(STEPS["ingest"]), complete=False, airflow=AIRFLOW), RunState.START)["run"]["facets"][
+        "cvDataops_run"
+    ]
+    assert (run["runId"], run["tryNumber"], run["mapIndex"], run["partitionKey"], run["step"]) == (
+        "manual__1",
+        2,
+        -1,
+        "2026-11-05",
+        "ingest",
+    )
+
+
+def test_the_job_type_is_the_provider_s_own():
+    job_type = completed(STEPS["ingest"])["job"]["facets"]["jobType"]
+    assert (job_type["processingType"], job_type["integration"], job_type["jobType"]) == ("BATCH", "AIRFLOW", "TASK")
+
+
+def test_no_credentials_reach_an_event():
+    use = DatasetUse(
+        "s3://key:hunter2@lake/wh/digits/images?sig=hunter2",
+        table="images",
+        identifier="digits.images",
+        catalog={
+            "name": "c",
+            "type": "sql",
+            "uri": "postgresql://ann:hun/ter@hunter2@db/cat?password=hunter2",
+            "warehouse": "s3://k:hunter2@lake",
+        },
+    )
+    lineage = StepLineage(
+        "audit",
+        inputs=(use, DatasetUse("https://bob:hunter2@host/labels?token=hunter2", storage_format="coco")),
+        facts={
+            "reportUri": "https://bob:hunter2@host/r.html?X-Amz-Signature=hunter2",
+            "note": "see s3://k:hunter2@b/x",
+            "api_key": "hunter2",
+        },
+        parameters={"password": "hunter2", "source": "s3://k:hunter2@lake/raw"},
+    )
+    for parts in (to_openlineage(lineage, complete=False), to_openlineage(lineage, complete=True), failed_to_openlineage(lineage)):
+        assert "hunter2" not in json.dumps(event(parts))
+        assert "hun/ter" not in json.dumps(event(parts))
+
+
+def test_what_is_not_json_becomes_plain():
+    facts = {"labelErrorRate": np.float64("nan"), "findings": np.int64(3), "byCheck": {"a": np.int32(1)}, "worst": math.inf, "ids": (1, 2)}
+    lineage = StepLineage("audit", inputs=(DIGITS.table_use("images", rows=np.int64(5)),), facts=facts, parameters={"p": np.float32(0.5)})
+    found = completed(lineage)
+    facet = found["run"]["facets"]["cvDataops_audit"]
+    assert (facet["findings"], facet["byCheck"], facet["ids"]) == (3, {"a": 1}, [1, 2])
+    assert "labelErrorRate" not in facet
+    assert "worst" not in facet
+    assert found["inputs"][0]["inputFacets"]["inputStatistics"]["rowCount"] == 5
+    json.dumps(found, allow_nan=False)
+
+
+def test_sizes_are_bounded():
+    many = {f"c{i:04d}": i for i in range(5_000)}
+    assertions = tuple(Assertion(f"a{i}", i != 4_999) for i in range(5_000))
+    gates = tuple({"name": f"g{i}", "status": "pass"} for i in range(5_000))
+    use = DIGITS.table_use("images", null_counts=many, distinct_counts=many, assertions=assertions)
+    lineage = StepLineage(
+        "audit", inputs=(use,), outputs=(use,), facts={"byCheck": many, "note": "x" * 100_000}, parameters=many, gates=gates
+    )
+    found = completed(lineage)
+    assert len(found["run"]["facets"]["cvDataops_audit"]["byCheck"]) == 200
+    assert len(found["run"]["facets"]["test"]["tests"]) == 200
+    kept = found["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert len(kept) == 200
+    assert {item["success"] for item in kept} == {True, False}
+    assert len(json.dumps(found)) < 200_000
+
+
+def test_describing_a_step_imports_nothing_that_has_threads():
+    code = """
+import sys
+from airflow_cv_dataops.core.lineage.events import to_openlineage
+from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
+assert "openlineage" not in sys.modules
+use = DatasetUse("s3://lake/wh/digits/images", table="images", identifier="digits.images", snapshot_id="1", rows=1)
+step = StepLineage("ingest", (use,), (use,), {"images": 1}, {"a": 1}, ({"name": "g", "status": "pass"},))
+to_openlineage(step, complete=True, airflow={"run_id": "r"})
+loaded = {"numpy", "pandas", "pyarrow", "pyiceberg", "obstore", "airflow"} & set(sys.modules)
+assert not loaded, loaded
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

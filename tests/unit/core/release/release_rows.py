@@ -1,0 +1,93 @@
+"""Rows of ``images`` and ``annotations`` for tests of releases, made without any image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_cv_dataops.core.findings import Findings, findings_table
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.schema import arrow_schema
+
+NOW = datetime(2026, 11, 5, tzinfo=UTC)
+
+
+def image_id(name: str) -> str:
+    """Return the id of the image whose bytes are ``name``."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def source(partition_key: str, name: str) -> str:
+    return f"s3://landing/{partition_key}/{name}.png"
+
+
+def write_images(dataset: Dataset, partition_key: str, names: Iterable[str], *, contents: Mapping[str, str] | None = None) -> str:
+    """Write the partition's images; ``contents`` says which bytes a name has, where they are not its own."""
+    rows = [
+        {
+            "source_uri": source(partition_key, name),
+            "image_id": image_id((contents or {}).get(name, name)),
+            "file_name": f"{name}.png",
+            "storage_uri": source(partition_key, name),
+            "bytes": 1,
+            "format": "PNG",
+            "width": 10,
+            "height": 10,
+            "mode": "RGB",
+            "frames": 1,
+            "ingested_at": NOW,
+        }
+        for name in names
+    ]
+    return dataset.replace_partition("images", partition_key, _table("images", rows))
+
+
+def write_annotations(
+    dataset: Dataset,
+    partition_key: str,
+    labels: Iterable[tuple[str, str]],
+    *,
+    label_set: str = "default",
+    contents: Mapping[str, str] | None = None,
+) -> str:
+    """Write the partition's annotations: name of the image and category."""
+    rows = [
+        {
+            "annotation_id": image_id(f"{label_set}/{partition_key}/{position}")[:32],
+            "image_id": image_id((contents or {}).get(name, name)),
+            "source_uri": source(partition_key, name),
+            "file_name": f"{name}.png",
+            "task": "detection",
+            "category": category,
+            "bbox": {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0},
+            "format": "coco",
+            "source": f"s3://landing/{partition_key}/labels.json",
+        }
+        for position, (name, category) in enumerate(labels)
+    ]
+    return dataset.replace_partition("annotations", partition_key, _table("annotations", rows), owner=label_set)
+
+
+def write_findings(dataset: Dataset, partition_key: str, *findings: tuple[str, str, str | None]) -> str:
+    """Write findings: check, severity, annotation id."""
+    parts = [
+        Findings(
+            check, severity, pa.table({"message": pa.array([f"finding {position}"]), "annotation_id": pa.array([annotation], pa.string())})
+        )
+        for position, (check, severity, annotation) in enumerate(findings)
+    ]
+    return dataset.replace_partition("findings", partition_key, findings_table("label_audit", parts), owner="label_audit")
+
+
+def annotation_id(partition_key: str, position: int, label_set: str = "default") -> str:
+    return image_id(f"{label_set}/{partition_key}/{position}")[:32]
+
+
+def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    wanted = arrow_schema(name)
+    columns = [column for column in wanted if column.name not in ("partition_key", "label_set")]
+    return pa.Table.from_pylist(rows, schema=pa.schema(columns))

@@ -1,0 +1,49 @@
+"""Progress lines: now and then, with done, total, rate and time left."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from airflow_cv_dataops.core import progress
+from airflow_cv_dataops.core.progress import Progress
+
+
+class Clock:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_000.0
+        monkeypatch.setattr(progress.time, "monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def test_a_line_every_ten_seconds_says_how_far_how_fast_and_how_long(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    counted = Progress("images", 4_000, logging.getLogger("t"))
+    for _ in range(25):
+        clock.now += 1
+        counted.advance(40)
+    assert caplog.messages == [
+        "400 of 4,000 images (10%), 40.0/s, about 90 s left",
+        "800 of 4,000 images (20%), 40.0/s, about 80 s left",
+    ]
+    assert counted.done == 1_000
+
+
+def test_without_a_total_the_line_says_what_is_known(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    counted = Progress("labels", None, logging.getLogger("t"), interval_seconds=1)
+    clock.now += 2
+    counted.advance(1_000)
+    assert caplog.messages == ["1,000 labels, 500.0/s"]
+
+
+def test_nothing_done_yet_and_nothing_to_do_are_no_divisions_by_zero(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    Progress("images", 10, logging.getLogger("t"), interval_seconds=0).advance(0)
+    Progress("images", 0, logging.getLogger("t"), interval_seconds=0).advance(0)
+    assert caplog.messages == ["0 of 10 images (0%), 0.0/s, about inf s left", "0 images, 0.0/s"]

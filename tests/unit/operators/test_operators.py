@@ -1,0 +1,356 @@
+"""Operators on a small real dataset: summaries, failing and skipping, templates, lineage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.sdk import DAG, BaseOperator
+from PIL import Image
+from unit.hooks.fake_connections import AddConnection, add_connection
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES, StepResult, Summary
+from airflow_cv_dataops.get_provider_info import get_provider_info
+from airflow_cv_dataops.operators.base import DatasetOperator, stable_source
+from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
+from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
+from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
+from airflow_cv_dataops.operators.label_import import LabelImportOperator
+from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
+from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardOperator, ImageShardPlanOperator
+from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
+from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
+
+__all__ = ["add_connection"]
+
+KEYS = ["dataset", "partition_key", "snapshot_id", "counts", "metrics", "report_uri", "duration_seconds"]
+
+
+class TaskInstance:
+    """What an operator asks of its task instance."""
+
+    dag_id, task_id, run_id, try_number, map_index = "dataops", "ingest", "asset__2026", 2, -1
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+@pytest.fixture
+def ti() -> TaskInstance:
+    return TaskInstance()
+
+
+@pytest.fixture
+def context(ti: TaskInstance) -> dict[str, Any]:
+    """The context of an asset-triggered run: neither logical date nor data interval."""
+    return {"ti": ti, "task_instance": ti, "dag_run": SimpleNamespace(run_after=datetime(2026, 11, 5, 9, tzinfo=UTC)), "params": {}}
+
+
+@pytest.fixture(autouse=True)
+def embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, add_connection: AddConnection, make_dataset: Callable[..., Dataset]
+) -> Dataset:
+    """The dataset that the operators find without any connection."""
+    monkeypatch.setenv("AIRFLOW__CV_DATAOPS__HOME", str(tmp_path / "cv_dataops"))
+    return make_dataset()
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Path:
+    """Four images and a broken one of the partition 2026-11-05."""
+    folder = tmp_path / "landing" / "2026-11-05"
+    folder.mkdir(parents=True)
+    for number in range(4):
+        Image.effect_noise((24, 16), 20 + number).save(folder / f"{number}.png")
+    (folder / "broken.png").write_bytes(b"\x89PNG no")
+    return folder
+
+
+def ingest(landing: Path, **arguments: Any) -> ImageIngestOperator:
+    source = f"{landing.parent}/{{partition_key}}"
+    return ImageIngestOperator(task_id="ingest", dataset="digits", source=source, **{"max_reject_ratio": 0.5, **arguments})
+
+
+def promote(**arguments: Any) -> DatasetPromotionOperator:
+    return DatasetPromotionOperator(task_id="promote", dataset="digits", **arguments)
+
+
+def rendered(operator: Any, context: dict[str, Any], **parameters: Any) -> Any:
+    operator.render_template_fields({**context, "params": parameters})
+    return operator
+
+
+def test_an_ingest_returns_its_summary_and_writes_its_partition(
+    landing: Path, context: dict[str, Any], ti: TaskInstance, embedded: Dataset
+) -> None:
+    summary = ingest(landing).execute(context)
+    assert list(summary)[: len(KEYS)] == KEYS
+    assert (summary["dataset"], summary["partition_key"]) == ("digits", "2026-11-05")
+    assert (summary["counts"]["images"], summary["counts"]["rejects"]) == (4, 1)
+    assert summary["snapshot_id"] == embedded.snapshot_id("images")
+    assert len(json.dumps(summary, allow_nan=False).encode()) <= MAX_SUMMARY_BYTES
+    assert embedded.images(partition_key="2026-11-05").num_rows == 4
+    assert ti.pushed == {}
+
+
+def test_a_failure_pushes_the_summary_before_it_raises(landing: Path, context: dict[str, Any], ti: TaskInstance) -> None:
+    with pytest.raises(AirflowFailException, match=r"max_reject_ratio=0\.1"):
+        ingest(landing, max_reject_ratio=0.1).execute(context)
+    assert ti.pushed["return_value"]["counts"]["rejects"] == 1
+    assert list(ti.pushed["return_value"])[: len(KEYS)] == KEYS
+
+
+class PolicyOperator(DatasetOperator):
+    """A step whose policy does not let the task go on."""
+
+    def __init__(self, *, skip: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.skip = skip
+
+    def run_step(self, dataset: Dataset, partition_key: str, context: Any) -> StepResult:
+        lineage = StepLineage("audit", inputs=(dataset.table_use("images"),), outputs=(dataset.table_use("findings", rows=3),))
+        summary = Summary(dataset.name, partition_key, counts={"findings": 3})
+        return StepResult(summary, lineage, failure="3 findings; see there", skip=self.skip)
+
+    def planned_lineage(self) -> StepLineage:
+        dataset = self.hook.dataset(self.dataset)
+        return StepLineage("audit", inputs=(dataset.table_use("images"),), outputs=(dataset.table_use("findings"),))
+
+
+@pytest.mark.parametrize(("skip", "raised"), [(False, AirflowFailException), (True, AirflowSkipException)])
+def test_policy_fails_or_skips_with_the_summary_left_behind(
+    skip: bool, raised: type[Exception], context: dict[str, Any], ti: TaskInstance
+) -> None:
+    with pytest.raises(raised, match="3 findings; see there"):
+        PolicyOperator(task_id="t", dataset="digits", skip=skip).execute(context)
+    assert ti.pushed["return_value"]["counts"] == {"findings": 3}
+
+
+def test_a_promotion_makes_a_release_and_remembers_who_made_it(landing: Path, context: dict[str, Any], embedded: Dataset) -> None:
+    ingest(landing).execute(context)
+    summary = promote(gates=["images >= 4"]).execute(context)
+    assert (summary["release"], summary["promoted"], summary["partition_key"]) == ("v1", True, "2026-11-05")
+    assert embedded.release().images().num_rows == 4
+    (row,) = embedded.read("releases").to_pylist()
+    assert (row["dag_id"], row["run_id"]) == ("dataops", "asset__2026")
+    assert promote(gates=["images >= 4"]).execute(context)["unchanged"] is True
+
+
+def test_a_failed_gate_fails_the_task_with_its_numbers_in_xcom(
+    landing: Path, context: dict[str, Any], ti: TaskInstance, embedded: Dataset
+) -> None:
+    ingest(landing).execute(context)
+    with pytest.raises(AirflowFailException, match=r"1 of 1 gates failed.*images: wanted >= 100, found 4"):
+        promote(gates=["images >= 100"]).execute(context)
+    summary = ti.pushed["return_value"]
+    assert (summary["promoted"], summary["release"], summary["gates"][0]["found"]) == (False, None, 4)
+    assert embedded.snapshot_id("releases") is None
+
+
+def test_numbers_flags_and_lists_may_be_templated(landing: Path, context: dict[str, Any], embedded: Dataset) -> None:
+    operator = ingest(
+        landing,
+        max_reject_ratio="{{ params.ratio }}",
+        min_side="{{ params.side }}",
+        copy_images="{{ params.copied }}",
+        formats="{{ params.formats }}",
+        max_pixels="{{ params.nothing }}",
+    )
+    rendered(operator, context, ratio=0.9, side=8, copied=False, formats=["PNG", "JPEG"], nothing=None)
+    assert (operator.max_reject_ratio, operator.copy_images) == ("0.9", "False")
+    assert operator.execute(context)["counts"]["images"] == 4
+    for row in embedded.images().to_pylist():
+        assert row["storage_uri"] == row["source_uri"]
+
+
+def test_a_promotion_may_be_templated(landing: Path, context: dict[str, Any], embedded: Dataset) -> None:
+    ingest(landing).execute(context)
+    operator = promote(
+        stage="{{ params.stage }}",
+        gates=["images >= {{ params.images }}", {"metric": "map50", "op": ">=", "value": "{{ params.least }}"}],
+        splits={"train": "{{ params.train }}", "test": "0.5"},
+        metrics={"map50": "{{ params.map50 }}", "none": "{{ params.none }}"},
+        partition_keys="{{ params.days }}",
+    )
+    rendered(operator, context, stage="staging", images=4, least=0.5, train=0.5, map50=0.7, none=None, days=["2026-11-05"])
+    summary = operator.execute(context)
+    assert (summary["stage"], summary["release"]) == ("staging", "v1")
+    assert [(gate["metric"], gate["wanted"], gate["found"]) for gate in summary["gates"]] == [("images", 4.0, 4), ("map50", 0.5, 0.7)]
+    assert set(embedded.release("staging").images()["split"].to_pylist()) <= {"train", "test"}
+
+
+def test_whole_mappings_and_lists_may_come_out_of_a_template(landing: Path, context: dict[str, Any], embedded: Dataset) -> None:
+    ingest(landing).execute(context)
+    operator = promote(gates="{{ params.gates }}", splits="{{ params.splits }}", metrics="{{ params.model }}")
+    rendered(operator, context, gates=["images >= 4", "map50 >= 0.5"], splits={"all": 1.0}, model={"map50": 0.75})
+    summary = operator.execute(context)
+    assert [(gate["metric"], gate["found"]) for gate in summary["gates"]] == [("images", 4), ("map50", 0.75)]
+    assert summary["counts"]["splits"] == {"all": 4}
+
+
+def test_a_single_gate_may_stand_without_a_list(landing: Path, context: dict[str, Any]) -> None:
+    ingest(landing).execute(context)
+    assert [gate["metric"] for gate in promote(gates="images >= 4").execute(context)["gates"]] == ["images"]
+
+
+def test_a_number_that_is_none_is_refused_by_its_name(landing: Path, context: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"min_side.*'small' is not a number"):
+        ingest(landing, min_side="small").execute(context)
+    with pytest.raises(ConfigurationError, match=r"splits.*'train'.*'half' is not a number"):
+        promote(splits={"train": "half", "test": "half"}).execute(context)
+
+
+def test_an_unusable_dataset_name_fails_before_anything_is_read(landing: Path, context: dict[str, Any]) -> None:
+    operator = ImageIngestOperator(task_id="t", dataset="No Good", source=str(landing))
+    with pytest.raises(ConfigurationError, match="Dataset name 'No Good' cannot be used"):
+        operator.execute(context)
+
+
+def names(datasets: list[Any]) -> list[str]:
+    return [dataset.name for dataset in datasets]
+
+
+def test_start_declares_what_complete_reports(landing: Path, context: dict[str, Any], ti: TaskInstance, tmp_path: Path) -> None:
+    operator = rendered(ingest(landing), context)
+    start = operator.get_openlineage_facets_on_start()
+    operator.execute(context)
+    complete = operator.get_openlineage_facets_on_complete(ti)
+    assert names(start.inputs) == names(complete.inputs) == [str(landing.parent)]
+    tables = [f"{tmp_path}/cv_dataops/warehouse/digits/{table}" for table in ("images", "rejects")]
+    assert names(start.outputs) == names(complete.outputs) == tables
+    for before, after in zip(start.outputs, complete.outputs, strict=True):
+        assert {name: after.facets[name] for name in before.facets} == before.facets
+    assert "version" not in start.outputs[0].facets
+    assert complete.outputs[0].facets["version"].datasetVersion == operator.hook.dataset("digits").snapshot_id("images")
+    assert complete.outputs[0].outputFacets["outputStatistics"].rowCount == 4
+
+
+def test_a_failed_task_reports_no_outputs_but_what_it_read_and_found(landing: Path, context: dict[str, Any], ti: TaskInstance) -> None:
+    ingest(landing).execute(context)
+    operator = rendered(promote(gates=["images >= 100"]), context)
+    assert len(operator.get_openlineage_facets_on_start().outputs) == 1
+    with pytest.raises(AirflowFailException):
+        operator.execute(context)
+    failed = operator.get_openlineage_facets_on_failure(ti)
+    assert failed.outputs == []
+    assert [name.rpartition("/")[2] for name in names(failed.inputs)] == ["images", "annotations", "findings", "metrics"]
+    assert [(test.name, test.status) for test in failed.run_facets["test"].tests] == [("images >= 100", "fail")]
+    assert operator.get_openlineage_facets_on_complete(ti).outputs == []
+
+
+def test_a_task_that_broke_off_reports_what_it_meant_to_read(landing: Path, context: dict[str, Any], ti: TaskInstance) -> None:
+    operator = rendered(ingest(landing, min_side="small"), context)
+    with pytest.raises(ConfigurationError):
+        operator.execute(context)
+    failed = operator.get_openlineage_facets_on_failure(ti)
+    assert (names(failed.inputs), failed.outputs) == ([str(landing.parent)], [])
+
+
+def test_a_skipped_task_reports_no_outputs(context: dict[str, Any], ti: TaskInstance) -> None:
+    never_ran = rendered(PolicyOperator(task_id="t", dataset="digits", skip=True), context)
+    assert never_ran.get_openlineage_facets_on_complete(ti).outputs == []
+
+
+def test_a_mapped_task_that_was_not_rendered_by_itself_still_has_a_plan(landing: Path) -> None:
+    start = ingest(landing).get_openlineage_facets_on_start()
+    assert [name.rpartition("/")[2] for name in names(start.outputs)] == ["images", "rejects"]
+
+
+def test_lineage_that_cannot_be_planned_does_not_stop_the_task(
+    landing: Path, context: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    operator = ImageIngestOperator(task_id="t", dataset="No Good", source=str(landing))
+    rendered(operator, context)
+    assert operator._plan is None
+
+
+@pytest.mark.parametrize(
+    ("source", "stable"),
+    [
+        ("s3://conn@bucket/landing/{partition_key}/images", "s3://bucket/landing"),
+        ("s3://bucket/landing/day={partition_key}", "s3://bucket/landing"),
+        ("s3://bucket/{partition_key}", "s3://bucket"),
+        ("s3://bucket/images/", "s3://bucket/images"),
+        ("/data/{partition_key}/x", "file:///data"),
+        ("/{partition_key}", "file:///"),
+    ],
+)
+def test_every_partition_of_a_source_is_one_dataset_in_lineage(source: str, stable: str) -> None:
+    assert stable_source(source) == stable
+
+
+OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
+    ImageIngestOperator: {"dataset": "digits", "source": "/data"},
+    ImageShardPlanOperator: {"dataset": "digits", "source": "/data"},
+    ImageShardOperator: {"dataset": "digits", "source": "/data", "plan": {}, "index": 0},
+    ImageShardCommitOperator: {"dataset": "digits", "source": "/data", "plan": {}, "results": []},
+    LabelImportOperator: {"dataset": "digits", "source": "/data", "format": "coco"},
+    PredictionImportOperator: {"dataset": "digits", "source": "/data", "model": "m"},
+    LabelAuditOperator: {"dataset": "digits"},
+    HardExampleSamplingOperator: {"dataset": "digits"},
+    DatasetPromotionOperator: {"dataset": "digits"},
+    ImageArrivalSensor: {"source": "/data"},
+    DatasetReleaseSensor: {"dataset": "digits"},
+}
+
+
+def test_every_operator_and_sensor_of_the_provider_is_tested_here() -> None:
+    info = get_provider_info()
+    listed = {module for kind in ("operators", "sensors") for entry in info[kind] for module in entry["python-modules"]}
+    assert {operator.__module__ for operator in OPERATORS} == listed
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)
+def test_every_template_field_is_an_attribute_and_the_task_serialises(operator: type[BaseOperator]) -> None:
+    from airflow.serialization import serialized_objects
+
+    serialization = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG  # the latter on 3.1
+    with DAG("d", schedule=None) as dag:
+        task = operator(task_id="t", **OPERATORS[operator])
+    assert len(set(operator.template_fields)) == len(operator.template_fields)
+    for field in operator.template_fields:
+        assert hasattr(task, field), field
+    document = json.loads(json.dumps(serialization.to_dict(dag)))
+    again = serialization.from_dict(document).get_task("t")
+    assert again.task_type == operator.__name__
+    assert {"Dataset in Marquez"} == {link.name for link in operator.operator_extra_links}
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)
+def test_every_documented_argument_that_says_templated_is_a_template_field(operator: type[BaseOperator]) -> None:
+    documented = {
+        line.split(":")[1].removeprefix("param").strip(): line
+        for kind in operator.__mro__
+        if kind.__module__.startswith("airflow_cv_dataops")
+        for line in " ".join((kind.__doc__ or "").split()).replace(" :param", "\n:param").splitlines()
+        if line.startswith(":param")
+    }
+    assert documented
+    for name, text in documented.items():
+        assert (name in operator.template_fields) == ("(templated)" in text), name
+
+
+@pytest.mark.parametrize(("url", "expected"), [("http://marquez:3000/", True), ("", False)])
+def test_the_link_opens_the_written_dataset_in_marquez(
+    landing: Path, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, expected: bool
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CV_DATAOPS__MARQUEZ_URL", url)
+    operator = ingest(landing)
+    (link,) = operator.operator_extra_links
+    assert link.get_link(operator, ti_key=None) == ""
+    operator.execute(context)
+    path = f"{tmp_path}/cv_dataops/warehouse/digits/images".replace("/", "%2F")
+    assert link.get_link(operator, ti_key=None) == (f"http://marquez:3000/lineage/dataset/file/{path}" if expected else "")

@@ -1,0 +1,90 @@
+"""What a DAG file pays for our operators: nothing heavy, little memory, little time (the project's requirements put numbers on it)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_cv_dataops.get_provider_info import get_provider_info
+
+HEAVY = ("numpy", "pandas", "pyarrow", "PIL", "pyiceberg", "great_expectations", "cv2", "boto3", "obstore", "sklearn", "openlineage")
+MOST_SECONDS = 0.3
+MOST_MEGABYTES = 30.0
+RUNS = 5
+
+MODULES = sorted(
+    module for kind in ("operators", "sensors", "triggers") for entry in get_provider_info()[kind] for module in entry["python-modules"]
+)
+
+MEASURE = """
+import json, re, sys, time
+import airflow.sdk
+from airflow.sdk import DAG, BaseOperator, BaseSensorOperator
+modules, heavy = json.loads(sys.argv[1])
+
+def peak_kilobytes():
+    # What getrusage calls ru_maxrss, without the parent process's peak, which a child inherits through vfork.
+    return int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
+
+before = set(sys.modules)
+memory = peak_kilobytes()
+started = time.perf_counter()
+for module in modules:
+    __import__(module)
+seconds = time.perf_counter() - started
+memory = peak_kilobytes() - memory
+added = {name.partition(".")[0] for name in set(sys.modules) - before}
+print("MEASURED " + json.dumps({"seconds": seconds, "megabytes": memory / 1024, "heavy": sorted(added & set(heavy)), "modules": modules}))
+"""
+
+
+def measure(modules: Sequence[str], home: Path) -> dict[str, Any]:
+    """Import the modules in a fresh process that already has Airflow's SDK, and return what that took."""
+    environment = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "false"}
+    command = [sys.executable, "-c", MEASURE, json.dumps([modules, HEAVY])]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    measured: dict[str, Any] = json.loads(done.stdout.rpartition("MEASURED ")[2])
+    return measured
+
+
+@pytest.fixture(scope="module")
+def costs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What importing all operators, sensors and triggers costs, several times over: noise only ever adds."""
+    home = tmp_path_factory.mktemp("airflow")
+    return [measure(MODULES, home) for _ in range(RUNS)]
+
+
+def test_the_measure_sees_a_heavy_import(tmp_path: Path) -> None:
+    cost = measure(["pandas"], tmp_path)
+    assert {"numpy", "pandas"} <= set(cost["heavy"])
+    assert cost["megabytes"] > MOST_MEGABYTES
+
+
+def test_all_operators_sensors_and_triggers_are_measured(costs: list[dict[str, Any]]) -> None:
+    folder = Path(__file__).resolve().parents[2] / "airflow_cv_dataops"
+    present = {
+        f"airflow_cv_dataops.{kind}.{path.stem}"
+        for kind in ("operators", "sensors", "triggers")
+        for path in (folder / kind).glob("*.py")
+        if path.stem not in ("__init__", "base")
+    }
+    assert set(costs[0]["modules"]) == present
+
+
+def test_no_heavy_library_is_imported_at_parse_time(costs: list[dict[str, Any]]) -> None:
+    assert [cost["heavy"] for cost in costs] == [[]] * RUNS
+
+
+def test_parse_time_memory_is_small(costs: list[dict[str, Any]]) -> None:
+    assert min(cost["megabytes"] for cost in costs) < MOST_MEGABYTES
+
+
+def test_parse_time_is_short(costs: list[dict[str, Any]]) -> None:
+    assert min(cost["seconds"] for cost in costs) < MOST_SECONDS

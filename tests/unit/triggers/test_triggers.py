@@ -1,0 +1,182 @@
+"""Triggers: made again from what they serialise, looking without blocking, firing once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import BaseHook
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from unit.core.release.release_rows import write_images
+from unit.hooks.fake_connections import SECRET_KEY, AddConnection, SynchronousCallInTheEventLoop, add_aws, add_connection
+
+from airflow_cv_dataops.core.release.promote import promote_dataset
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.triggers.dataset_release import DatasetReleaseTrigger
+from airflow_cv_dataops.triggers.image_arrival import ImageArrivalTrigger
+
+__all__ = ["add_connection"]
+
+
+def arrival(source: str, **changed: Any) -> ImageArrivalTrigger:
+    arguments = {
+        "source": source,
+        "min_images": 1,
+        "settle_seconds": 0.0,
+        "pattern": None,
+        "cv_catalog_conn_id": "cv_catalog_default",
+        "aws_conn_id": None,
+        "poke_interval": 0.01,
+    }
+    return ImageArrivalTrigger(**{**arguments, **changed})
+
+
+def release(**changed: Any) -> DatasetReleaseTrigger:
+    arguments = {
+        "dataset": "digits",
+        "stage": "production",
+        "after": None,
+        "cv_catalog_conn_id": "cv_catalog_default",
+        "aws_conn_id": None,
+        "poke_interval": 0.01,
+    }
+    return DatasetReleaseTrigger(**{**arguments, **changed})
+
+
+def events_of(trigger: BaseTrigger, meanwhile: Callable[[], None] | None = None) -> list[TriggerEvent]:
+    """Run a trigger to its end; ``meanwhile`` is called once it has looked and not found what it wants."""
+
+    async def collect() -> list[TriggerEvent]:
+        events: list[TriggerEvent] = []
+
+        async def run() -> None:
+            async for event in trigger.run():
+                events.append(event)
+
+        task = asyncio.ensure_future(run())
+        await asyncio.sleep(0.2)
+        if meanwhile is not None:
+            assert not task.done()
+            await asyncio.to_thread(meanwhile)
+        await asyncio.wait_for(task, timeout=60)
+        return events
+
+    return asyncio.run(collect())
+
+
+@pytest.fixture
+def embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, add_connection: AddConnection, make_dataset: Callable[..., Dataset]
+) -> Dataset:
+    """A dataset in the embedded catalog that the hook finds without any connection."""
+    monkeypatch.setenv("AIRFLOW__CV_DATAOPS__HOME", str(tmp_path / "cv_dataops"))
+    return make_dataset()
+
+
+@pytest.mark.parametrize(
+    "trigger", [arrival("s3://b/p", pattern="*.png", aws_conn_id="aws"), release(after="v3")], ids=["arrival", "release"]
+)
+def test_a_trigger_is_made_again_from_what_it_serialises(trigger: Any) -> None:
+    path, arguments = trigger.serialize()
+    module, _, name = path.rpartition(".")
+    again = getattr(import_module(module), name)(**json.loads(json.dumps(arguments)))
+    assert type(again) is type(trigger)
+    assert again.serialize() == trigger.serialize()
+    assert {name: getattr(again, name) for name in arguments} == arguments
+
+
+def test_airflows_own_serialisation_takes_the_arguments() -> None:
+    from airflow.serialization.serialized_objects import BaseSerialization
+
+    _, arguments = arrival("/data").serialize()
+    assert BaseSerialization.deserialize(BaseSerialization.serialize(arguments)) == arguments
+
+
+def test_images_that_are_there_fire_at_once(tmp_path: Path, add_connection: AddConnection) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(b"12")
+    (event,) = events_of(arrival(str(tmp_path), min_images=3))
+    assert event.payload["status"] == "success"
+    observed = event.payload["observed"]
+    assert (observed["images"], observed["bytes"], observed["satisfied"]) == (3, 6, True)
+    assert json.loads(json.dumps(event.payload)) == event.payload
+
+
+def test_images_that_come_later_fire_then(tmp_path: Path, add_connection: AddConnection) -> None:
+    folder = tmp_path / "landing"
+
+    def arrive() -> None:
+        folder.mkdir()
+        (folder / "1.png").write_bytes(b"x")
+
+    (event,) = events_of(arrival(str(folder)), meanwhile=arrive)
+    assert event.payload["observed"]["images"] == 1
+
+
+def test_a_source_that_cannot_be_listed_ends_the_wait_with_what_went_wrong(tmp_path: Path, add_connection: AddConnection) -> None:
+    (tmp_path / "file").touch()
+    (event,) = events_of(arrival(str(tmp_path / "file")))
+    assert event.payload["status"] == "error"
+    assert event.payload["message"].startswith("SourceError: ")
+    assert "is a file; expected a folder" in event.payload["message"]
+
+
+def test_a_missing_connection_ends_the_wait_with_its_name(add_connection: AddConnection) -> None:
+    (event,) = events_of(release(cv_catalog_conn_id="nowhere"))
+    assert event.payload == {"status": "error", "message": "AirflowNotFoundException: The conn_id `nowhere` isn't defined"}
+
+
+def test_a_stage_that_moves_later_fires_then(embedded: Dataset) -> None:
+    write_images(embedded, "p", ["a", "b"])
+    (event,) = events_of(release(), meanwhile=lambda: promote_dataset(embedded) and None)
+    assert event.payload["status"] == "success"
+    observed = event.payload["observed"]
+    assert (observed["release"], observed["images"], observed["satisfied"]) == ("v1", 2, True)
+    assert isinstance(observed["snapshot_id"], str)
+
+
+def test_a_stage_at_the_named_release_waits_for_the_next(embedded: Dataset) -> None:
+    write_images(embedded, "p", ["a"])
+    promote_dataset(embedded)
+
+    def grow() -> None:
+        write_images(embedded, "q", ["b"])
+        promote_dataset(embedded)
+
+    (event,) = events_of(release(after="v1"), meanwhile=grow)
+    assert event.payload["observed"]["release"] == "v2"
+
+
+def test_a_trigger_makes_no_synchronous_lookup_in_the_event_loop(add_connection: AddConnection, tmp_path: Path) -> None:
+    """Every connection, also the AWS one behind the catalog, is looked up asynchronously; secrets are masked off the loop."""
+    add_aws(add_connection, "minio", endpoint_url="http://127.0.0.1:9")
+    extra = {"warehouse": "s3://lake/w", "aws_conn_id": "minio", "properties": '{"pool_size": "3"}'}
+    add_connection("c", "cv_catalog", host=f"sqlite:///{tmp_path}/c.db", login="me", password="pg-hunter2", extra=extra)
+    trigger = release(cv_catalog_conn_id="c")
+    assert asyncio.run(asyncio.wait_for(trigger.observe(), 60)).release is None
+    s3 = arrival("s3://minio@bucket/landing", cv_catalog_conn_id="c")
+    from airflow_cv_dataops.hooks.dataset import DatasetHook
+
+    uri, options = asyncio.run(DatasetHook(s3.cv_catalog_conn_id).astorage(s3.source))
+    assert (uri, options["secret_access_key"]) == ("s3://bucket/landing", SECRET_KEY)
+
+
+def test_a_synchronous_lookup_in_the_event_loop_would_be_noticed(add_connection: AddConnection) -> None:
+    add_connection("c", "cv_catalog", host="sqlite:////data/c.db", extra={"type": "sql"})
+
+    async def look() -> None:
+        BaseHook.get_connection("c")
+
+    with pytest.raises(SynchronousCallInTheEventLoop):
+        asyncio.run(look())
+
+    async def mask() -> dict[str, Any]:
+        return (await BaseHook.aget_connection("c")).extra_dejson
+
+    with pytest.raises(SynchronousCallInTheEventLoop):
+        asyncio.run(mask())
