@@ -1,4 +1,4 @@
-"""What both triggers share: look, sleep, look again, without blocking the triggerer."""
+"""What both triggers share: sleep, look, sleep again, without blocking the triggerer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 class ObservingTrigger(BaseTrigger):
     """Looks every ``poke_interval`` seconds. Subclasses say where (:meth:`observe`, :meth:`arguments`).
 
-    Only connection ids are serialised, never what they hold.
+    Sleeps first: the sensor has just looked, and a trigger that fires before the scheduler has heard of the deferral has its
+    task failed by Airflow (apache/airflow issues 67287 and 72716). Only connection ids are serialised, never what they hold.
     """
 
     poke_interval: float
@@ -28,6 +29,7 @@ class ObservingTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: what was observed when it was as wanted, or what went wrong."""
         while True:
+            await asyncio.sleep(self.poke_interval)
             try:
                 observed = await self.observe()
             except Exception as error:  # noqa: BLE001 (whatever it is, the task must hear of it instead of waiting for its timeout)
@@ -37,7 +39,6 @@ class ObservingTrigger(BaseTrigger):
                 yield TriggerEvent({"status": "success", "observed": asdict(observed)})
                 return
             log.debug("Not yet: %s", observed)
-            await asyncio.sleep(self.poke_interval)
 
     def arguments(self) -> dict[str, Any]:
         """Return what the trigger was made with."""

@@ -97,7 +97,7 @@ def test_airflows_own_serialisation_takes_the_arguments() -> None:
     assert BaseSerialization.deserialize(BaseSerialization.serialize(arguments)) == arguments
 
 
-def test_images_that_are_there_fire_at_once(tmp_path: Path, add_connection: AddConnection) -> None:
+def test_images_that_are_there_fire_at_the_first_look(tmp_path: Path, add_connection: AddConnection) -> None:
     for number in range(3):
         (tmp_path / f"{number}.png").write_bytes(b"12")
     (event,) = events_of(arrival(str(tmp_path), min_images=3))
@@ -105,6 +105,15 @@ def test_images_that_are_there_fire_at_once(tmp_path: Path, add_connection: AddC
     observed = event.payload["observed"]
     assert (observed["images"], observed["bytes"], observed["satisfied"]) == (3, 6, True)
     assert json.loads(json.dumps(event.payload)) == event.payload
+
+
+def test_a_trigger_sleeps_before_it_looks(tmp_path: Path, add_connection: AddConnection) -> None:
+    """A trigger that fires while the scheduler still takes its task for running would have that task failed."""
+    (tmp_path / "1.png").write_bytes(b"x")
+    still_asleep: list[bool] = []
+    (event,) = events_of(arrival(str(tmp_path), poke_interval=1.0), meanwhile=lambda: still_asleep.append(True))
+    assert still_asleep
+    assert event.payload["status"] == "success"
 
 
 def test_images_that_come_later_fire_then(tmp_path: Path, add_connection: AddConnection) -> None:
