@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_list, as_number, numbers
+from airflow_cv_dataops.common.arguments import as_list, as_number
 from airflow_cv_dataops.core.lineage.model import StepLineage
 from airflow_cv_dataops.operators.base import DatasetOperator
 
@@ -31,7 +31,8 @@ class LabelAuditOperator(DatasetOperator):
     :param fail_on: severities that count. (templated)
     :param max_error_rate: decides in place of ``fail_on``: findings count only if more than this share of the annotations
         (0 to 1) is at fault. (templated)
-    :param thresholds: numbers that checks compare with, by name (docs/checks.md), e.g. ``{"bbox_outside_px": 2}``. (templated)
+    :param thresholds: numbers that checks compare with, by check id and name (docs/checks.md), e.g.
+        ``{"bbox_partly_outside": {"outside_px": 2}}``. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -61,7 +62,7 @@ class LabelAuditOperator(DatasetOperator):
         on_findings: str = "fail",
         fail_on: Sequence[str] | str = ("error",),
         max_error_rate: float | str | None = None,
-        thresholds: Mapping[str, float] | None = None,
+        thresholds: Mapping[str, Mapping[str, float | str]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -80,7 +81,6 @@ class LabelAuditOperator(DatasetOperator):
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.audit.audit import audit_labels
         from airflow_cv_dataops.core.audit.checks import BUILT_IN
-        from airflow_cv_dataops.core.audit.data import AuditThresholds
 
         return audit_labels(
             dataset,
@@ -95,7 +95,7 @@ class LabelAuditOperator(DatasetOperator):
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),
             max_error_rate=as_number("max_error_rate", self.max_error_rate),
-            thresholds=AuditThresholds(**numbers("thresholds", AuditThresholds, self.thresholds)),
+            thresholds=self.thresholds or {},
         )
 
     def planned_lineage(self) -> StepLineage:

@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.audit.check import Check, enabled_checks
+from airflow_cv_dataops.core.audit.check import Check, EnabledCheck, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
-from airflow_cv_dataops.core.audit.data import BASE_COLUMNS, AuditInput, AuditThresholds
+from airflow_cv_dataops.core.audit.data import BASE_COLUMNS, AuditInput
 from airflow_cv_dataops.core.audit.describe import audit_lineage
 from airflow_cv_dataops.core.audit.numbers import AuditNumbers, audit_metrics, count_findings
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_DEFAULT_THRESHOLDS = AuditThresholds()
-_NO_SEVERITIES: Mapping[str, str] = {}
+_NOTHING: Mapping[str, Any] = {}
 _FINDINGS_COLUMNS = ("message", "image_id", "source_uri", "annotation_id", "category", "score", "suggestion")
 
 
@@ -43,8 +42,8 @@ def audit_labels(
     models: Sequence[str] | None = None,
     checks: Sequence[Check] | None = None,
     disabled: Collection[str] = (),
-    severities: Mapping[str, str] = _NO_SEVERITIES,
-    thresholds: AuditThresholds = _DEFAULT_THRESHOLDS,
+    severities: Mapping[str, str] = _NOTHING,
+    thresholds: Mapping[str, Mapping[str, Any]] = _NOTHING,
     on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
     max_error_rate: float | None = None,
@@ -59,6 +58,7 @@ def audit_labels(
     :param checks: the checks to run, e.g. ``(*BUILT_IN, my_check)``; ``None``: the built-in ones.
     :param disabled: ids of checks that are not to run.
     :param severities: severity by check id, where it is not to be the default one.
+    :param thresholds: what checks compare with, by check id and name, e.g. ``{"zero_area_bbox": {"side_px": 1}}``.
     :param on_findings: ``fail``, ``warn`` (log only) or ``skip`` (skip this task and what follows).
     :param fail_on: the severities of which a single finding fails the audit.
     :param max_error_rate: 0 to 1; when given, it decides in place of ``fail_on``: the audit fails where more than this share of the
@@ -70,9 +70,9 @@ def audit_labels(
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
     _check_arguments(audit, categories, label_sets, models, max_error_rate)
-    to_run = enabled_checks(BUILT_IN if checks is None else checks, disabled, severities)
+    to_run = enabled_checks(BUILT_IN if checks is None else checks, disabled=disabled, severities=severities, thresholds=thresholds)
     snapshots = dataset.snapshots(("images", "annotations", "predictions"))
-    data = _read(dataset, partition_key, snapshots, [check for check, _ in to_run], label_sets, models, categories, thresholds)
+    data = _read(dataset, partition_key, snapshots, [enabled.check for enabled in to_run], label_sets, models, categories)
     found = _run(to_run, data)
     numbers = count_findings(data, found)
     findings_snapshot = dataset.replace_partition("findings", partition_key, findings_table(audit, found), owner=audit)
@@ -89,7 +89,7 @@ def audit_labels(
     where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {audit}"
     failure = _failure(numbers, fail_on, max_error_rate, where)
     log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {numbers.sentence()}")
-    checks_run = [check for check, _ in to_run]
+    checks_run = [enabled.check for enabled in to_run]
     lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, numbers, {**snapshots, "findings": findings_snapshot})
     if on_findings == "warn":
         failure = None
@@ -120,7 +120,6 @@ def _read(
     label_sets: Sequence[str] | None,
     models: Sequence[str] | None,
     categories: Sequence[str] | None,
-    thresholds: AuditThresholds,
 ) -> AuditInput:
     """Read what the checks need, in an order that does not depend on how the tables' files lie."""
     filters = {"annotations": ("label_set", label_sets), "predictions": ("model", models)}
@@ -135,7 +134,7 @@ def _read(
         tables[table] = dataset.read(table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns, where=where)
     images = tables["images"].sort_by([("source_uri", "ascending")])
     annotations = tables["annotations"].sort_by([(name, "ascending") for name in ("label_set", "file_name", "annotation_id")])
-    return AuditInput(images, annotations, tables["predictions"], None if categories is None else tuple(categories), thresholds)
+    return AuditInput(images, annotations, tables["predictions"], None if categories is None else tuple(categories))
 
 
 def _one_of(column: str, values: Sequence[str] | None) -> Any:
@@ -144,29 +143,31 @@ def _one_of(column: str, values: Sequence[str] | None) -> Any:
     return None if values is None else In(column, set(values))
 
 
-def _run(checks: Sequence[tuple[Check, str]], data: AuditInput) -> list[Findings]:
+def _run(checks: Sequence[EnabledCheck], data: AuditInput) -> list[Findings]:
     progress = Progress("checks", len(checks), log)
     found = []
-    for check, severity in checks:
-        found.append(Findings(check.id, severity, _findings_of(check, data)))
+    for enabled in checks:
+        found.append(Findings(enabled.check.id, enabled.severity, _findings_of(enabled, data)))
         progress.advance()
     return found
 
 
-def _findings_of(check: Check, data: AuditInput) -> pa.Table:
+def _findings_of(enabled: EnabledCheck, data: AuditInput) -> pa.Table:
     import pyarrow as pa
 
     try:
-        rows = check.run(data)
+        rows = enabled.run(data)
     except Exception as error:
-        error.add_note(f"Raised by check {check.id!r} on {data.annotations.num_rows:,} annotations and {data.images.num_rows:,} images.")
+        error.add_note(
+            f"Raised by check {enabled.check.id!r} on {data.annotations.num_rows:,} annotations and {data.images.num_rows:,} images."
+        )
         raise
     if rows is None:
         return pa.table({"message": pa.array([], pa.string())})
     names = rows.column_names if isinstance(rows, pa.Table) else [type(rows).__name__]
     if "message" not in names or not set(names) <= set(_FINDINGS_COLUMNS):
         raise ConfigurationError(
-            f"Check {check.id!r} returned {names}: expected None or an Arrow table with columns of {', '.join(_FINDINGS_COLUMNS)}, "
+            f"Check {enabled.check.id!r} returned {names}: expected None or an Arrow table with columns of {', '.join(_FINDINGS_COLUMNS)}, "
             "message among them."
         )
     return rows

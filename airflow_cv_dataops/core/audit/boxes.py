@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.data import group_codes
 from airflow_cv_dataops.core.audit.rows import annotation_rows, number, text
+from airflow_cv_dataops.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.data import AuditInput, Boxes
 
 
+@check(
+    "error",
+    meaning="A detection label without a box.",
+    fix="Draw the box or remove the label.",
+    column="bbox",
+)
 def missing_bbox(data: AuditInput) -> pa.Table | None:
     """Find detection labels without a box."""
     import pyarrow.compute as pc
@@ -22,6 +30,12 @@ def missing_bbox(data: AuditInput) -> pa.Table | None:
     return annotation_rows(data, is_detection & ~data.boxes.present, "a detection label without a box")
 
 
+@check(
+    "error",
+    meaning="A box with a number that is absent, NaN or infinite.",
+    fix="Look at the tool that exported the box; redraw it.",
+    column="bbox",
+)
 def non_finite_bbox(data: AuditInput) -> pa.Table | None:
     """Find boxes with a number that is absent, NaN or infinite."""
     import numpy as np
@@ -31,6 +45,12 @@ def non_finite_bbox(data: AuditInput) -> pa.Table | None:
     return annotation_rows(data, rows, text(_box_text(boxes, rows), " has a number that is absent or not finite"))
 
 
+@check(
+    "error",
+    meaning="A box of negative width or height.",
+    fix="Swap its corners, as the suggestion does; look for a tool that records the direction of drawing.",
+    column="bbox",
+)
 def negative_bbox(data: AuditInput) -> pa.Table | None:
     """Find boxes of negative width or height; the suggestion is the box with its corners put in order."""
     import numpy as np
@@ -42,24 +62,39 @@ def negative_bbox(data: AuditInput) -> pa.Table | None:
     return annotation_rows(data, rows, text(_box_text(boxes, rows), " has a negative width or height"), suggestion=ordered)
 
 
-def zero_area_bbox(data: AuditInput) -> pa.Table | None:
-    """Find boxes with a side of no length (threshold ``bbox_side_px``)."""
+@check(
+    "error",
+    meaning="A box with a side of at most 0.01 px (`side_px`).",
+    fix="Remove it (often a stray click) or redraw it.",
+    column="bbox",
+)
+def zero_area_bbox(data: AuditInput, *, side_px: float = 0.01) -> pa.Table | None:
+    """Find boxes with a side of no length. :param side_px: up to here it is rounding noise of normalised coordinates."""
     import numpy as np
 
     boxes = data.boxes
-    rows = np.flatnonzero(boxes.finite & ~boxes.has_extent & (boxes.width >= 0) & (boxes.height >= 0))
+    rows = np.flatnonzero(boxes.finite & (np.minimum(boxes.width, boxes.height) <= side_px) & (boxes.width >= 0) & (boxes.height >= 0))
     return annotation_rows(data, rows, text(_box_text(boxes, rows), " has no area"))
 
 
-def bbox_partly_outside(data: AuditInput) -> pa.Table | None:
-    """Find boxes that reach beyond their image by more than ``bbox_outside_px``; the suggestion is the clipped box."""
+@check(
+    "warning",
+    meaning="A box that reaches more than 1 px (`outside_px`) beyond its image.",
+    fix="Clip it, as the suggestion does; many at once hint at a wrong image size or orientation.",
+    column="bbox",
+)
+def bbox_partly_outside(data: AuditInput, *, outside_px: float = 1.0) -> pa.Table | None:
+    """Find boxes that reach beyond their image; the suggestion is the clipped box.
+
+    :param outside_px: how far a box may reach; 1 px forgives VOC's 1-based corners and rounding by tools.
+    """
     import numpy as np
 
     boxes, (image_width, image_height) = data.boxes, data.image_size
     right, bottom = boxes.x + boxes.width, boxes.y + boxes.height
     with np.errstate(invalid="ignore"):
         beyond = np.maximum.reduce([-boxes.x, -boxes.y, right - image_width, bottom - image_height])
-        partly = boxes.has_extent & (beyond > data.thresholds.bbox_outside_px) & ~_entirely_outside(data)
+        partly = boxes.has_extent & (beyond > outside_px) & ~_entirely_outside(data)
     rows = np.flatnonzero(partly)
     x, y = np.maximum(boxes.x[rows], 0), np.maximum(boxes.y[rows], 0)
     clipped = _box_json(x, y, np.minimum(right[rows], image_width[rows]) - x, np.minimum(bottom[rows], image_height[rows]) - y)
@@ -67,6 +102,12 @@ def bbox_partly_outside(data: AuditInput) -> pa.Table | None:
     return annotation_rows(data, rows, message, suggestion=clipped)
 
 
+@check(
+    "error",
+    meaning="A box without a single pixel in its image.",
+    fix="Check whether the label belongs to another image, or to another size of this one.",
+    column="bbox",
+)
 def bbox_outside_image(data: AuditInput) -> pa.Table | None:
     """Find boxes that have no pixel in common with their image."""
     import numpy as np
@@ -75,22 +116,34 @@ def bbox_outside_image(data: AuditInput) -> pa.Table | None:
     return annotation_rows(data, rows, text(_box_text(data.boxes, rows), " lies outside ", _image_text(data, rows)))
 
 
-def duplicate_bbox(data: AuditInput) -> pa.Table | None:
-    """Find boxes that are there twice: one image, category, label set and annotator, and IoU of at least ``duplicate_iou``.
+@check(
+    "warning",
+    meaning="A box that repeats another one of the same image, category, label set and annotator (IoU of at least 0.99, `iou`).",
+    fix="Remove one of the two.",
+    column="bbox",
+    reads=("annotations.annotator",),
+)
+def duplicate_bbox(data: AuditInput, *, iou: float = 0.99) -> pa.Table | None:
+    """Find boxes that are there twice: one image, category, label set and annotator.
 
     All but one of each pile are findings; what is left over has no two such boxes.
+
+    :param iou: from this intersection over union on, 0.5 to 1, two boxes are the same.
+    :raises ConfigurationError: ``iou`` is out of its range.
     """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if not 0.5 <= iou <= 1:
+        raise ConfigurationError(f"iou={iou!r} of duplicate_bbox is out of range: expected 0.5 to 1.")
     labels, boxes = data.annotations, data.boxes
     rows = np.flatnonzero(boxes.has_extent)
     labels = labels.select(["label_set", "annotator", "source_uri", "file_name", "task", "category", "annotation_id"]).take(pa.array(rows))
     place = pc.coalesce(labels["source_uri"], labels["file_name"])
     groups = group_codes(place, labels["category"], labels["label_set"], labels["annotator"], labels["task"])
     corners = (boxes.x[rows], boxes.y[rows], boxes.width[rows], boxes.height[rows])
-    again, first = _duplicates(groups, *corners, data.thresholds.duplicate_iou)
+    again, first = _duplicates(groups, *corners, iou)
     message = text(_box_text(boxes, rows[again]), " is there twice; also as annotation ", labels["annotation_id"].take(pa.array(first)))
     return annotation_rows(data, rows[again], message)
 

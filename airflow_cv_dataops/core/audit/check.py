@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.schema import SEVERITIES, TABLES
@@ -17,17 +19,19 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _READABLE_TABLES = ("images", "annotations", "predictions")
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question that is asked of a partition's labels.
+    """One question that is asked of a partition's labels. Made from a function by :func:`check`; calling it calls the function.
 
     :param id: stable name in findings, metrics and lineage: lower-case letters, digits and ``_``.
     :param default_severity: ``error``, ``warning`` or ``info``; users override it by id.
     :param meaning: what a finding says, one sentence for people.
     :param fix: what to do about it, one sentence for people.
-    :param run: a pure function of the input; returns findings rows (see ``rows.annotation_rows``) or ``None`` for none.
+    :param run: a pure function of the input; returns findings rows (see ``rows.annotation_rows``) or ``None`` for none. Its keyword-only
+        arguments are the check's thresholds, their defaults the default ones; users override them by id.
     :param column: the annotations column that the check is about, for lineage's data-quality assertions.
     :param reads: columns beyond ``data.BASE_COLUMNS`` that ``run`` needs, as ``table.column``; nothing else is read from storage.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
@@ -37,7 +41,7 @@ class Check:
     default_severity: str
     meaning: str
     fix: str
-    run: Callable[[AuditInput], pa.Table | None]
+    run: Callable[..., pa.Table | None]
     column: str | None = None
     reads: tuple[str, ...] = ()
 
@@ -53,19 +57,86 @@ class Check:
                     f"Check {self.id!r} reads {name!r}: expected <table>.<column> of a column of {', '.join(_READABLE_TABLES)}."
                 )
 
+    def __call__(self, data: AuditInput, **thresholds: Any) -> pa.Table | None:
+        """Ask the question."""
+        return self.run(data, **thresholds)
 
-def enabled_checks(checks: Sequence[Check], disabled: Collection[str], severities: Mapping[str, str]) -> list[tuple[Check, str]]:
-    """Return each check that is to run with its severity, in the given order.
+    @property
+    def thresholds(self) -> dict[str, float | str]:
+        """The numbers (or choices) that the check compares with, by name, at their defaults."""
+        parameters = inspect.signature(self.run).parameters.values()
+        return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
 
-    :raises ConfigurationError: an id is there twice, or ``disabled`` or ``severities`` name an unknown check or severity.
+    def with_thresholds(self, given: Mapping[str, Any]) -> dict[str, float | str]:
+        """Return given thresholds in the types of their defaults; numbers may come as text, out of a template.
+
+        :raises ConfigurationError: the check has no such threshold, or the value is not a finite number of at least 0.
+        """
+        defaults = self.thresholds
+        if unknown := sorted(set(given) - set(defaults)):
+            known = ", ".join(defaults) or "none"
+            raise ConfigurationError(f"Check {self.id!r} has no threshold {', '.join(unknown)}; it has {known}.")
+        return {name: _like(f"thresholds[{self.id!r}][{name!r}]", value, defaults[name]) for name, value in given.items()}
+
+
+def check(
+    default_severity: str, *, meaning: str, fix: str, column: str | None = None, reads: tuple[str, ...] = ()
+) -> Callable[[Callable[..., pa.Table | None]], Check]:
+    """Make a :class:`Check` of a function, under the function's name; arguments as there."""
+    return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads)
+
+
+@dataclass(frozen=True)
+class EnabledCheck:
+    """A check that is to run, and how. :param thresholds: those that differ from their defaults."""
+
+    check: Check
+    severity: str
+    thresholds: Mapping[str, float | str]
+
+    def run(self, data: AuditInput) -> pa.Table | None:
+        """Ask the question."""
+        return self.check.run(data, **self.thresholds)
+
+
+def enabled_checks(
+    checks: Sequence[Check],
+    *,
+    disabled: Collection[str] = (),
+    severities: Mapping[str, str] = _NOTHING,
+    thresholds: Mapping[str, Mapping[str, Any]] = _NOTHING,
+) -> list[EnabledCheck]:
+    """Return the checks that are to run, in the given order.
+
+    :param thresholds: by check id, then by name.
+    :raises ConfigurationError: an id is there twice, or an argument names an unknown check, severity or threshold.
     """
     known = [check.id for check in checks]
     if repeated := sorted({name for name in known if known.count(name) > 1}):
         raise ConfigurationError(f"Checks {repeated} are given twice: each id must be unique.")
     if isinstance(disabled, str):
         raise ConfigurationError(f"disabled={disabled!r} is a string: expected a list of check ids, e.g. [{disabled!r}].")
-    if unknown := sorted((set(disabled) | set(severities)) - set(known)):
+    if unknown := sorted({*disabled, *severities, *thresholds} - set(known)):
         raise ConfigurationError(f"Checks {unknown} do not exist: expected some of {', '.join(sorted(known))}.")
     if wrong := {name: severity for name, severity in severities.items() if severity not in SEVERITIES}:
         raise ConfigurationError(f"Severities {wrong} are unknown: expected one of {', '.join(SEVERITIES)} for each.")
-    return [(check, severities.get(check.id, check.default_severity)) for check in checks if check.id not in disabled]
+    if flat := sorted(name for name, values in thresholds.items() if not isinstance(values, Mapping)):
+        raise ConfigurationError(f"thresholds of {flat} are no mapping: expected e.g. {{{flat[0]!r}: {{'name': 1.0}}}}.")
+    return [
+        EnabledCheck(check, severities.get(check.id, check.default_severity), check.with_thresholds(thresholds.get(check.id, {})))
+        for check in checks
+        if check.id not in disabled
+    ]
+
+
+def _like(name: str, value: Any, default: float | str) -> float | str:
+    if isinstance(default, str):
+        return str(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name}={value!r} is not a number.") from error
+    if not math.isfinite(number) or number < 0 or (isinstance(default, int) and not number.is_integer()):
+        kind = "a whole number" if isinstance(default, int) else "a finite number"
+        raise ConfigurationError(f"{name}={value!r} cannot be used: expected {kind} of at least 0.")
+    return int(number) if isinstance(default, int) else number

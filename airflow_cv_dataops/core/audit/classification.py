@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.data import group_codes
 from airflow_cv_dataops.core.audit.probabilities import classification_rows
 from airflow_cv_dataops.core.audit.rows import annotation_rows, number, text
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.probabilities import JudgedLabels
 
 
+_PROBABILITIES = ("predictions.task", "predictions.probabilities", "predictions.classes")
+
+
+@check(
+    "error",
+    meaning="Classification labels of one image, or of byte-identical images, that name different categories.",
+    fix="Decide on one; where an image may have several categories or several annotators, switch this check off.",
+    column="category",
+)
 def conflicting_labels(data: AuditInput) -> pa.Table | None:
     """Find classification labels of one image, or of byte-identical images, that name different categories.
 
@@ -39,7 +49,14 @@ def conflicting_labels(data: AuditInput) -> pa.Table | None:
     return annotation_rows(data, rows[in_conflict], message, suggestion=suggestion)
 
 
-def suspect_label(data: AuditInput) -> pa.Table | None:
+@check(
+    "warning",
+    meaning="A classification label that out-of-sample predictions contradict (confident learning); score: probability of the given label.",
+    fix="Look at the picture, lowest score first; relabel, or take the suggested category.",
+    column="category",
+    reads=_PROBABILITIES,
+)
+def suspect_label(data: AuditInput, *, min_labels_per_class: int = 5) -> pa.Table | None:
     """Find classification labels that out-of-sample predictions contradict (confident learning, Northcutt et al., JAIR 2021).
 
     A class's threshold is the mean probability that its own labels get. A label is suspect where its probability is below its class's
@@ -50,11 +67,18 @@ def suspect_label(data: AuditInput) -> pa.Table | None:
     judged = data.judged_labels
     if judged is None:
         return None
-    suspects, better = suspects_of(judged.probabilities, judged.given, min_labels_per_class=data.thresholds.min_labels_per_class)
+    suspects, better = suspects_of(judged.probabilities, judged.given, min_labels_per_class=min_labels_per_class)
     return _doubted_rows(data, judged, suspects, better)
 
 
-def disputed_label(data: AuditInput) -> pa.Table | None:
+@check(
+    "info",
+    meaning="A classification label that is not suspect, but for which out-of-sample predictions name another class as most probable.",
+    fix="Look at these after the suspect labels; many are hard pictures rather than wrong labels.",
+    column="category",
+    reads=_PROBABILITIES,
+)
+def disputed_label(data: AuditInput, *, min_labels_per_class: int = 5) -> pa.Table | None:
     """Find classification labels that are not suspect, but for which out-of-sample predictions name another class as most probable.
 
     On the MNIST test set these and the suspects are 87 of 10,000 labels, with all 15 errors that people confirmed; the suspects alone are
@@ -65,7 +89,7 @@ def disputed_label(data: AuditInput) -> pa.Table | None:
     judged = data.judged_labels
     if judged is None:
         return None
-    suspects, _ = suspects_of(judged.probabilities, judged.given, min_labels_per_class=data.thresholds.min_labels_per_class)
+    suspects, _ = suspects_of(judged.probabilities, judged.given, min_labels_per_class=min_labels_per_class)
     most_probable = judged.probabilities.argmax(axis=1)
     disputed = judged.probabilities[np.arange(len(judged.given)), most_probable] > self_confidence(judged.probabilities, judged.given)
     rows = np.setdiff1d(np.flatnonzero(disputed), suspects, assume_unique=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-from airflow_cv_dataops.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,30 +21,8 @@ BASE_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class AuditThresholds:
-    """The numbers that checks compare with.
-
-    :param bbox_outside_px: how far a box may reach beyond its image, in pixels; 1 px forgives VOC's 1-based corners and rounding by tools.
-    :param bbox_side_px: a box side not longer than this, in pixels, has no extent (0.01 px: rounding noise of normalised coordinates).
-    :param polygon_area_px: a polygon of at most this area, in square pixels, has none.
-    :param duplicate_iou: two boxes with at least this intersection over union, 0.5 to 1, are the same box.
-    :param min_labels_per_class: a class with fewer labels takes the mean threshold of all classes in ``suspect_label``.
-    :raises ConfigurationError: a value is out of its range.
-    """
-
-    bbox_outside_px: float = 1.0
-    bbox_side_px: float = 0.01
-    polygon_area_px: float = 0.01
-    duplicate_iou: float = 0.99
-    min_labels_per_class: int = 5
-
-    def __post_init__(self) -> None:
-        if not 0.5 <= self.duplicate_iou <= 1:
-            raise ConfigurationError(f"duplicate_iou={self.duplicate_iou!r} is out of range: expected 0.5 to 1.")
-        for name in ("bbox_outside_px", "bbox_side_px", "polygon_area_px", "min_labels_per_class"):
-            if not getattr(self, name) >= 0:
-                raise ConfigurationError(f"{name}={getattr(self, name)!r} is out of range: expected 0 or more.")
+# A side not longer than this is rounding noise of normalised coordinates.
+MIN_SIDE_PX = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +31,7 @@ class Boxes:
 
     :param present: the annotation has a box at all.
     :param finite: all four numbers are there and finite.
-    :param has_extent: finite, and both sides longer than the threshold ``bbox_side_px``.
+    :param has_extent: finite, and both sides longer than ``MIN_SIDE_PX``.
     """
 
     x: np.ndarray
@@ -79,7 +55,6 @@ class AuditInput:
     annotations: pa.Table
     predictions: pa.Table
     categories: tuple[str, ...] | None = None
-    thresholds: AuditThresholds = field(default_factory=AuditThresholds)
 
     @cached_property
     def boxes(self) -> Boxes:
@@ -89,8 +64,7 @@ class AuditInput:
         present = _numpy(bbox.is_valid()).astype(bool)
         x, y, width, height = (_struct_field(bbox, name) for name in ("x", "y", "width", "height"))
         finite = np.isfinite(x) & np.isfinite(y) & np.isfinite(width) & np.isfinite(height)
-        side = self.thresholds.bbox_side_px
-        return Boxes(x, y, width, height, present, finite, has_extent=finite & (width > side) & (height > side))
+        return Boxes(x, y, width, height, present, finite, has_extent=finite & (width > MIN_SIDE_PX) & (height > MIN_SIDE_PX))
 
     @cached_property
     def image_row(self) -> np.ndarray:

@@ -9,10 +9,16 @@ from airflow_cv_dataops.core.audit.checks import BUILT_IN
 
 
 def checks_markdown(checks: Sequence[Check] = BUILT_IN) -> str:
-    """Return a Markdown table: id, severity, meaning and fix of each check."""
-    lines = ["| check | severity | a finding means | what to do |", "|---|---|---|---|"]
-    lines += [f"| `{check.id}` | {check.default_severity} | {_cell(check.meaning)} | {_cell(check.fix)} |" for check in checks]
+    """Return a Markdown table: id, severity, meaning, fix and thresholds of each check."""
+    lines = ["| check | severity | a finding means | what to do | thresholds |", "|---|---|---|---|---|"]
+    for check in checks:
+        cells = (_cell(check.meaning), _cell(check.fix), _thresholds(check))
+        lines.append(f"| `{check.id}` | {check.default_severity} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _thresholds(check: Check) -> str:
+    return ", ".join(f"`{name}` {value}" for name, value in check.thresholds.items())
 
 
 def _cell(text: str) -> str:

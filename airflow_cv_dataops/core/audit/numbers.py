@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.audit.checks import SUSPECT_LABEL
+from airflow_cv_dataops.core.audit.classification import suspect_label
 from airflow_cv_dataops.core.findings import Findings
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.store.schema import SEVERITIES
@@ -108,7 +108,7 @@ def count_findings(data: AuditInput, found: Sequence[Findings]) -> AuditNumbers:
 
     ids = data.annotations["annotation_id"]
     any_at_fault = pc.is_in(ids, value_set=_annotation_ids(found))
-    suspects = _annotation_ids([check for check in found if check.check == SUSPECT_LABEL.id])
+    suspects = _annotation_ids([check for check in found if check.check == suspect_label.id])
     errors = _annotation_ids([check for check in found if check.severity == "error"])
     erroneous = pc.is_in(ids, value_set=pa.concat_arrays([errors, suspects]))
     by_severity = dict.fromkeys(SEVERITIES, 0)

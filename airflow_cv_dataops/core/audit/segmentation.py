@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.rows import annotation_rows
 from airflow_cv_dataops.core.progress import Progress
 
@@ -26,7 +27,15 @@ _NUMBERS = {int, float}
 _CHUNK = 20_000
 
 
-def invalid_polygon(data: AuditInput) -> pa.Table | None:
+@check(
+    "error",
+    meaning="A polygon with fewer than 3 points, an odd number of coordinates, a coordinate that is no finite number, or no area"
+    " (0.01 px², `area_px`); or a segmentation of no known form.",
+    fix="Redraw the polygon or remove the label.",
+    column="segmentation",
+    reads=("annotations.segmentation",),
+)
+def invalid_polygon(data: AuditInput, *, area_px: float = 0.01) -> pa.Table | None:
     """Find polygons that enclose nothing: too few points, an odd number of coordinates, not finite, no area; or no polygon at all.
 
     Self-intersection is not looked for: it costs the square of the number of points, and common tools fill such polygons all the same.
@@ -43,12 +52,19 @@ def invalid_polygon(data: AuditInput) -> pa.Table | None:
         if problem:
             problems.append((row, problem))
         if len(collected.rows) >= _CHUNK:
-            problems += collected.problems(data.thresholds.polygon_area_px)
+            problems += collected.problems(area_px)
             collected = _Polygons()
-    problems += collected.problems(data.thresholds.polygon_area_px)
+    problems += collected.problems(area_px)
     return _rows(data, problems)
 
 
+@check(
+    "error",
+    meaning="A run-length encoded mask whose runs do not fill its size, or whose size is not the image's.",
+    fix="Export the mask again at the image's size (height first).",
+    column="segmentation",
+    reads=("annotations.segmentation",),
+)
 def invalid_rle(data: AuditInput) -> pa.Table | None:
     """Find run-length encoded masks whose runs do not fill the stated size, or whose size is not the image's."""
     width, height = data.image_size

@@ -6,6 +6,7 @@ import difflib
 import json
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.data import group_codes
 from airflow_cv_dataops.core.audit.rows import annotation_rows, image_rows, number, text
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.data import AuditInput
 
 
+@check(
+    "error",
+    meaning="A label whose image is not in the partition: no file matched its name, or the file has gone or changed since.",
+    fix="Ingest the image, correct the file name in the label file, or import the labels anew after an ingest.",
+    column="image_id",
+)
 def missing_image(data: AuditInput) -> pa.Table | None:
     """Find labels whose image is not in the partition: none joined on import, or it has gone or changed since."""
     import numpy as np
@@ -28,6 +35,12 @@ def missing_image(data: AuditInput) -> pa.Table | None:
     return annotation_rows(data, lost, pc.if_else(labels["image_id"].combine_chunks().is_null(), never_joined, gone_since))
 
 
+@check(
+    "info",
+    meaning="An image that no label belongs to.",
+    fix="Have it labelled; where every image must have a label, raise the severity.",
+    column="file_name",
+)
 def image_without_label(data: AuditInput) -> pa.Table | None:
     """Find images without any label; byte-identical files are one image, for which the smallest ``source_uri`` stands."""
     import numpy as np
@@ -42,6 +55,12 @@ def image_without_label(data: AuditInput) -> pa.Table | None:
     return image_rows(data, rows, text("no label for ", data.images.column("file_name").take(pa.array(rows))))
 
 
+@check(
+    "error",
+    meaning="A label without a category, or with one that is not in the list of categories.",
+    fix="Correct the spelling (the suggestion names the closest category), or add the category to the list.",
+    column="category",
+)
 def unknown_category(data: AuditInput) -> pa.Table | None:
     """Find labels without a category, or with one that is not in the taxonomy (where one is given)."""
     import numpy as np
@@ -60,6 +79,13 @@ def unknown_category(data: AuditInput) -> pa.Table | None:
     return annotation_rows(data, rows, message, suggestion=pa.array(suggestions, pa.string()).take(found.indices))
 
 
+@check(
+    "error",
+    meaning="An id that one label file gives to more than one label.",
+    fix="Number the labels of the file anew; look for a file that was merged or appended twice.",
+    column="source_id",
+    reads=("annotations.source_id",),
+)
 def duplicate_id(data: AuditInput) -> pa.Table | None:
     """Find label ids that a label file gives twice (COCO ids are unique per file); each use after the first is a finding."""
     import numpy as np
@@ -77,6 +103,13 @@ def duplicate_id(data: AuditInput) -> pa.Table | None:
     return annotation_rows(data, with_id[repeated], message)
 
 
+@check(
+    "warning",
+    meaning="The size that a label file states for an image is not the image's size.",
+    fix="Check whether the image was resized, or turned by its EXIF orientation, after labelling; scale or redraw its labels.",
+    column="stated_width",
+    reads=("annotations.stated_width", "annotations.stated_height"),
+)
 def size_mismatch(data: AuditInput) -> pa.Table | None:
     """Find images whose size, as a label file states it, is not the image's; one finding an image and label file.
 

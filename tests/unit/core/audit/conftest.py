@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from airflow_cv_dataops.core.audit.data import AuditInput, AuditThresholds
+from airflow_cv_dataops.core.audit.data import AuditInput
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 
@@ -29,7 +29,6 @@ def audit_input() -> Callable[..., AuditInput]:
         images: list[dict[str, Any]] | None = None,
         predictions: list[dict[str, Any]] | None = None,
         categories: tuple[str, ...] | None = None,
-        thresholds: AuditThresholds | None = None,
     ) -> AuditInput:
         image = {"image_id": "a" * 64, "source_uri": "s3://photos/a.jpg", "file_name": "a.jpg", "width": 640, "height": 480}
         label = {
@@ -52,7 +51,6 @@ def audit_input() -> Callable[..., AuditInput]:
             rows("annotations", {}, labels),
             rows("predictions", {"model": "m", "task": "classification", "image_id": "a" * 64}, outputs),
             categories,
-            thresholds or AuditThresholds(),
         )
 
     return build

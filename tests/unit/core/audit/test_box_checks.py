@@ -18,7 +18,6 @@ from airflow_cv_dataops.core.audit.boxes import (
     non_finite_bbox,
     zero_area_bbox,
 )
-from airflow_cv_dataops.core.audit.data import AuditThresholds
 
 GOOD = (10, 10, 50, 40)
 
@@ -64,7 +63,7 @@ def test_a_box_partly_outside_is_found_beyond_the_tolerance(audit_input, flagged
 def test_the_tolerance_is_a_threshold(audit_input, flagged):
     rows = boxes((600, 440, 41, 40))
     assert bbox_partly_outside(audit_input(rows)) is None
-    assert flagged(bbox_partly_outside(audit_input(rows, thresholds=AuditThresholds(bbox_outside_px=0.5)))) == ["0"]
+    assert flagged(bbox_partly_outside(audit_input(rows), outside_px=0.5)) == ["0"]
 
 
 def test_a_box_entirely_outside_is_found_by_one_check_only(audit_input, flagged):

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from airflow_cv_dataops.core.audit.boxes import duplicate_bbox
 from airflow_cv_dataops.core.audit.check import Check, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
-from airflow_cv_dataops.core.audit.data import AuditThresholds, group_codes
+from airflow_cv_dataops.core.audit.data import group_codes
 from airflow_cv_dataops.core.audit.docs import checks_markdown
 from airflow_cv_dataops.core.errors import ConfigurationError
 
@@ -17,7 +18,8 @@ DOCS = Path(__file__).resolve().parents[4] / "docs" / "checks.md"
 
 
 def test_severities_and_disabled_checks_go_by_id():
-    enabled = {check.id: severity for check, severity in enabled_checks(BUILT_IN, ("duplicate_id",), {"zero_area_bbox": "warning"})}
+    to_run = enabled_checks(BUILT_IN, disabled=("duplicate_id",), severities={"zero_area_bbox": "warning"})
+    enabled = {one.check.id: one.severity for one in to_run}
     assert "duplicate_id" not in enabled
     assert enabled["zero_area_bbox"] == "warning"
     assert enabled["negative_bbox"] == "error"
@@ -35,7 +37,7 @@ def test_severities_and_disabled_checks_go_by_id():
 )
 def test_a_check_or_severity_that_does_not_exist_is_refused(checks, disabled, severities, says):
     with pytest.raises(ConfigurationError, match=says):
-        enabled_checks(checks, disabled, severities)
+        enabled_checks(checks, disabled=disabled, severities=severities)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +49,33 @@ def test_a_check_that_cannot_work_is_refused_when_it_is_made(changed):
         Check(**{**arguments, **changed})
 
 
-@pytest.mark.parametrize("wrong", [{"duplicate_iou": 0.1}, {"bbox_outside_px": -1}, {"bbox_side_px": float("nan")}])
-def test_thresholds_out_of_range_are_refused(wrong):
-    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        AuditThresholds(**wrong)
+@pytest.mark.parametrize(
+    ("thresholds", "says"),
+    [
+        ({"bbox_partly_outside": {"outside_px": -1}}, "outside_px"),
+        ({"zero_area_bbox": {"side_px": float("nan")}}, "side_px"),
+        ({"zero_area_bbox": {"side_px": "wide"}}, "side_px"),
+        ({"suspect_label": {"min_labels_per_class": 1.5}}, "whole number"),
+        ({"zero_area_bbox": {"nope": 1}}, "it has side_px"),
+        ({"nope": {}}, "nope"),
+        ({"zero_area_bbox": 3}, "no mapping"),
+    ],
+)
+def test_thresholds_that_cannot_be_used_are_refused(thresholds, says):
+    with pytest.raises(ConfigurationError, match=says):
+        enabled_checks(BUILT_IN, thresholds=thresholds)
+
+
+def test_thresholds_go_by_check_and_name_and_may_come_out_of_a_template(audit_input, flagged):
+    by_id = {one.check.id: one for one in enabled_checks(BUILT_IN, thresholds={"zero_area_bbox": {"side_px": "5"}})}
+    data = audit_input([{"bbox": (1, 1, 4, 90)}, {"bbox": (1, 1, 6, 90)}])
+    assert flagged(by_id["zero_area_bbox"].run(data)) == ["0"]
+    assert by_id["zero_area_bbox"].check(data) is None
+
+
+def test_a_similarity_of_boxes_below_one_half_is_refused(audit_input):
+    with pytest.raises(ConfigurationError, match=r"0\.5 to 1"):
+        duplicate_bbox(audit_input([{}]), iou=0.1)
 
 
 def test_every_built_in_check_accepts_an_empty_partition(audit_input):
@@ -70,13 +95,13 @@ def test_the_table_of_checks_in_the_docs_is_up_to_date():
     assert checks_markdown() in DOCS.read_text(), "paste the output of checks_markdown()"
 
 
-def test_the_docs_example_of_a_check_finds_what_it_says(audit_input, flagged):
-    example = re.search(r"```python\n(.*?)```", DOCS.read_text(), re.S).group(1)
+@pytest.mark.parametrize("page", [DOCS, DOCS.parents[1] / "CONTRIBUTING.md"], ids=["checks", "contributing"])
+def test_the_docs_example_of_a_check_finds_what_it_says(page, audit_input, flagged):
+    example = re.search(r"```python\n(.*?)```", page.read_text(), re.S).group(1)
     assert len(example.strip().splitlines()) <= 20
     names: dict = {}
     exec(example, names)
-    assert [check.id for check in names["MY_CHECKS"][:-1]] == [check.id for check in BUILT_IN]
-    found = names["TINY_BBOX"].run(audit_input([{"bbox": (1, 1, 3, 3)}, {"bbox": (1, 1, 30, 30)}]))
+    found = names["small_bbox"](audit_input([{"bbox": (1, 1, 3, 3)}, {"bbox": (1, 1, 30, 30)}]))
     assert flagged(found) == ["0"]
     assert found["message"].to_pylist() == ["box of 3 x 3 px is too small to train on"]
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from airflow_cv_dataops.core.audit.classification import conflicting_labels, disputed_label, self_confidence, suspect_label, suspects_of
-from airflow_cv_dataops.core.audit.data import AuditThresholds
 
 CLASSES = json.dumps(["cat", "dog"])
 
@@ -53,7 +52,7 @@ def test_a_label_that_the_model_contradicts_is_suspect(audit_input, flagged):
         output("e", [0.2, 0.8]),
     ]
     labels = [label("a", "cat"), label("b", "cat"), label("c", "dog"), label("d", "cat"), label("e", "dog")]
-    found = suspect_label(audit_input(labels, predictions=predictions, thresholds=AuditThresholds(min_labels_per_class=1)))
+    found = suspect_label(audit_input(labels, predictions=predictions), min_labels_per_class=1)
     assert flagged(found) == ["3"]
     assert found["score"].to_pylist() == [0.05]
     assert json.loads(found["suggestion"][0].as_py()) == {"category": "dog", "probability": 0.95}
@@ -70,9 +69,9 @@ def test_labels_that_the_model_agrees_with_are_not_suspect(audit_input):
 def test_a_label_that_is_only_less_probable_than_another_is_disputed(audit_input, flagged):
     predictions = [output("a", [0.9, 0.1]), output("b", [0.4, 0.6]), output("c", [0.1, 0.9]), output("d", [0.0, 1.0])]
     labels = [label("a", "cat"), label("b", "cat"), label("c", "dog"), label("d", "cat")]
-    data = audit_input(labels, predictions=predictions, thresholds=AuditThresholds(min_labels_per_class=1))
-    assert flagged(suspect_label(data)) == ["3"]
-    found = disputed_label(data)
+    data = audit_input(labels, predictions=predictions)
+    assert flagged(suspect_label(data, min_labels_per_class=1)) == ["3"]
+    found = disputed_label(data, min_labels_per_class=1)
     assert flagged(found) == ["1"], "dog's probability of 0.6 is below dog's threshold of 0.9"
     assert found["score"].to_pylist() == [0.4]
 
