@@ -72,9 +72,10 @@ def audit_labels(
     _check_arguments(audit, categories, label_sets, models, max_error_rate)
     to_run = enabled_checks(BUILT_IN if checks is None else checks, disabled=disabled, severities=severities, thresholds=thresholds)
     snapshots = dataset.snapshots(("images", "annotations", "predictions"))
-    data = _read(dataset, partition_key, snapshots, [enabled.check for enabled in to_run], label_sets, models, categories)
+    checks_run = [enabled.check for enabled in to_run]
+    data = _read(dataset, partition_key, snapshots, checks_run, label_sets, models, categories)
     found = _run(to_run, data)
-    numbers = count_findings(data, found)
+    numbers = count_findings(data, checks_run, found)
     findings_snapshot = dataset.replace_partition("findings", partition_key, findings_table(audit, found), owner=audit)
     write_metrics(dataset, partition_key, f"audit:{audit}", audit_metrics(numbers), recorded_at or datetime.now(UTC))
     summary = Summary(
@@ -89,7 +90,6 @@ def audit_labels(
     where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {audit}"
     failure = _failure(numbers, fail_on, max_error_rate, where)
     log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {numbers.sentence()}")
-    checks_run = [enabled.check for enabled in to_run]
     lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, numbers, {**snapshots, "findings": findings_snapshot})
     if on_findings == "warn":
         failure = None

@@ -34,6 +34,7 @@ class Check:
         arguments are the check's thresholds, their defaults the default ones; users override them by id.
     :param column: the annotations column that the check is about, for lineage's data-quality assertions.
     :param reads: columns beyond ``data.BASE_COLUMNS`` that ``run`` needs, as ``table.column``; nothing else is read from storage.
+    :param suspects: a finding says that the label is probably wrong: it counts in ``label_error_rate`` whatever its severity.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
     """
 
@@ -44,6 +45,7 @@ class Check:
     run: Callable[..., pa.Table | None]
     column: str | None = None
     reads: tuple[str, ...] = ()
+    suspects: bool = False
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -80,10 +82,16 @@ class Check:
 
 
 def check(
-    default_severity: str, *, meaning: str, fix: str, column: str | None = None, reads: tuple[str, ...] = ()
+    default_severity: str,
+    *,
+    meaning: str,
+    fix: str,
+    column: str | None = None,
+    reads: tuple[str, ...] = (),
+    suspects: bool = False,
 ) -> Callable[[Callable[..., pa.Table | None]], Check]:
     """Make a :class:`Check` of a function, under the function's name; arguments as there."""
-    return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads)
+    return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads, suspects)
 
 
 @dataclass(frozen=True)

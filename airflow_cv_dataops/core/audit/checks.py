@@ -39,3 +39,6 @@ BUILT_IN: tuple[Check, ...] = (
     suspect_label,
     disputed_label,
 )
+
+# The built-in checks whose findings say that the label is probably wrong.
+SUSPECTING = frozenset(check.id for check in BUILT_IN if check.suspects)

@@ -55,6 +55,7 @@ def conflicting_labels(data: AuditInput) -> pa.Table | None:
     fix="Look at the picture, lowest score first; relabel, or take the suggested category.",
     column="category",
     reads=_PROBABILITIES,
+    suspects=True,
 )
 def suspect_label(data: AuditInput, *, min_labels_per_class: int = 5) -> pa.Table | None:
     """Find classification labels that out-of-sample predictions contradict (confident learning, Northcutt et al., JAIR 2021).

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.audit.classification import suspect_label
+from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.findings import Findings
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.store.schema import SEVERITIES
@@ -38,8 +38,8 @@ class CategoryNumbers:
 class AuditNumbers:
     """The counts of one audit; an image is counted once however many byte-identical files it has.
 
-    :param erroneous: annotations with a finding of severity ``error``, or of ``suspect_label`` at whatever severity.
-    :param suspect: annotations with a finding of ``suspect_label``.
+    :param erroneous: annotations with a finding of severity ``error``, or of a check that suspects labels at whatever severity.
+    :param suspect: annotations with a finding of a check that suspects labels.
     :param by_check: findings of every check that ran, zeros included.
     :param severity_of: the severity at which each check ran.
     :param categories: by category, in the order of their names; annotations without a category are not in it.
@@ -101,14 +101,15 @@ class AuditNumbers:
         return f"{self.findings:,} findings in {self.annotations:,} annotations" + (f": {named}" if named else "")
 
 
-def count_findings(data: AuditInput, found: Sequence[Findings]) -> AuditNumbers:
-    """Count what was found in the partition."""
+def count_findings(data: AuditInput, checks: Sequence[Check], found: Sequence[Findings]) -> AuditNumbers:
+    """Count what was found in the partition. :param checks: those that ran; which of them suspect labels is theirs to say."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     ids = data.annotations["annotation_id"]
     any_at_fault = pc.is_in(ids, value_set=_annotation_ids(found))
-    suspects = _annotation_ids([check for check in found if check.check == suspect_label.id])
+    suspecting = {check.id for check in checks if check.suspects}
+    suspects = _annotation_ids([check for check in found if check.check in suspecting])
     errors = _annotation_ids([check for check in found if check.severity == "error"])
     erroneous = pc.is_in(ids, value_set=pa.concat_arrays([errors, suspects]))
     by_severity = dict.fromkeys(SEVERITIES, 0)

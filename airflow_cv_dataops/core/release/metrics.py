@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.audit.checks import SUSPECTING
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -45,6 +47,7 @@ def _contents(rows: Reader, images: pa.Table, items: pa.Table, annotations: pa.T
 
 def _findings(rows: Reader, annotations: pa.Table) -> Metrics:
     """Count findings by severity and by check. A check that ran and found nothing counts 0; one that never ran has no metric."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     findings = rows("findings", ("partition_key", "severity", "check", "annotation_id"))
@@ -56,7 +59,8 @@ def _findings(rows: Reader, annotations: pa.Table) -> Metrics:
     for column in ("severity", "check"):
         for entry in pc.value_counts(findings[column]):
             metrics[f"findings.{entry['values'].as_py()}"] = entry["counts"].as_py()
-    at_fault = findings.filter((pc.field("severity") == "error") | (pc.field("check") == "suspect_label"))
+    suspecting = pc.field("check").isin(pa.array(sorted(SUSPECTING), pa.string()))
+    at_fault = findings.filter((pc.field("severity") == "error") | suspecting)
     wrong = pc.sum(pc.is_in(_identity(annotations), value_set=_identity(at_fault).drop_null())).as_py() or 0
     metrics["label_error_rate"] = wrong / annotations.num_rows if annotations.num_rows else 0.0
     return metrics

@@ -5,14 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from airflow_cv_dataops.core.audit.boxes import duplicate_bbox
 from airflow_cv_dataops.core.audit.check import Check, enabled_checks
-from airflow_cv_dataops.core.audit.checks import BUILT_IN
+from airflow_cv_dataops.core.audit.checks import BUILT_IN, SUSPECTING
 from airflow_cv_dataops.core.audit.data import group_codes
 from airflow_cv_dataops.core.audit.docs import checks_markdown
+from airflow_cv_dataops.core.audit.numbers import count_findings
+from airflow_cv_dataops.core.audit.rows import annotation_rows
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.findings import Findings
 
 DOCS = Path(__file__).resolve().parents[4] / "docs" / "checks.md"
 
@@ -71,6 +75,24 @@ def test_thresholds_go_by_check_and_name_and_may_come_out_of_a_template(audit_in
     data = audit_input([{"bbox": (1, 1, 4, 90)}, {"bbox": (1, 1, 6, 90)}])
     assert flagged(by_id["zero_area_bbox"].run(data)) == ["0"]
     assert by_id["zero_area_bbox"].check(data) is None
+
+
+def test_findings_of_a_suspecting_check_count_as_label_errors_whatever_their_severity(audit_input):
+    def bright(data):
+        return annotation_rows(data, np.array([0]), "?")
+
+    found = [Findings("bright", "info", bright(audit_input([{}, {}])))]
+    counted = {
+        suspects: count_findings(audit_input([{}, {}]), [Check("bright", "info", "", "", bright, suspects=suspects)], found)
+        for suspects in (True, False)
+    }
+    assert (counted[True].label_error_rate, counted[True].suspect_rate) == (0.5, 0.5)
+    assert (counted[False].label_error_rate, counted[False].suspect_rate) == (0, 0)
+
+
+def test_the_suspecting_checks_are_known_by_id():
+    assert "suspect_label" in SUSPECTING
+    assert "disputed_label" not in SUSPECTING
 
 
 def test_a_similarity_of_boxes_below_one_half_is_refused(audit_input):
