@@ -64,7 +64,7 @@ def cells(make_dataset):
 
 
 def test_findings_are_written_counted_and_fail_the_audit(cells):
-    result = audit_labels(cells, KEY)
+    result = audit_labels(cells, KEY, disabled=["rare_category"])
     found = {row["check"]: row for row in cells.read("findings", partition_key=KEY).to_pylist()}
     assert {check: (row["severity"], row["annotation_id"]) for check, row in found.items()} == {
         "zero_area_bbox": ("error", "a.jpg:1"),
@@ -195,16 +195,26 @@ def test_suspect_labels_count_as_label_errors_and_do_not_fail_by_default(make_da
         for name, cat in certainty.items()
     ]
     write(dataset, "predictions", outputs, owner="m")
-    result = audit_labels(dataset, KEY)
+    result = audit_labels(dataset, KEY, disabled=["rare_category"])
     [found] = dataset.read("findings").to_pylist()
     assert (found["check"], found["annotation_id"], round(found["score"], 6)) == ("suspect_label", "d.jpg:0", 0.05)
     assert json.loads(found["suggestion"])["category"] == "dog"
     assert (result.summary.metrics["label_error_rate"], result.summary.metrics["suspect_rate"], result.failure) == (0.25, 0.25, None)
-    assert audit_labels(dataset, KEY, models=["another"]).summary.counts["findings"] == 0
+    assert audit_labels(dataset, KEY, models=["another"]).summary.counts["by_check"]["suspect_label"] == 0
+
+
+def test_a_finding_about_a_category_is_at_no_image_and_a_label_error_of_none(cells):
+    result = audit_labels(cells, KEY, severities={"rare_category": "error", "zero_area_bbox": "info"})
+    found = cells.read("findings", where="check = 'rare_category'").to_pylist()
+    places = sorted((row["category"], row["image_id"], row["source_uri"], row["annotation_id"]) for row in found)
+    assert places == [("blob", None, None, None), ("cell", None, None, None)]
+    assert len({row["finding_id"] for row in found}) == 2
+    assert (result.summary.counts["by_severity"]["error"], result.summary.metrics["label_error_rate"]) == (2, 0)
+    assert "2 of severity error" in result.failure
 
 
 def test_lineage_has_an_assertion_for_each_check_that_ran(cells):
-    result = audit_labels(cells, KEY, disabled=["duplicate_id"])
+    result = audit_labels(cells, KEY, disabled=["duplicate_id", "rare_category"])
     uses = {use.table: use for use in result.lineage.inputs}
     assert {table: use.rows for table, use in uses.items()} == {"images": 3, "annotations": 4, "predictions": 0}
     annotations = uses["annotations"]
@@ -212,7 +222,7 @@ def test_lineage_has_an_assertion_for_each_check_that_ran(cells):
     assert annotations.null_counts == {"annotation_id": 0, "image_id": 0, "category": 0, "bbox": 0}
     assert annotations.distinct_counts == {"annotation_id": 4, "image_id": 2, "category": 2}
     outcomes = {(found.assertion, found.column): found.success for found in annotations.assertions}
-    assert len(outcomes) == len(annotations.assertions) == len(BUILT_IN) - 1
+    assert len(outcomes) == len(annotations.assertions) == len(BUILT_IN) - 2
     assert {pair for pair, success in outcomes.items() if not success} == {
         ("zero_area_bbox", "bbox"),
         ("bbox_partly_outside", "bbox"),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from airflow_cv_dataops.core.audit.box_pairs import conflicting_bbox, duplicate_bbox, near_duplicate_bbox
+from airflow_cv_dataops.core.audit.box_sizes import full_image_bbox, outlying_bbox_shape, outlying_bbox_size, tiny_bbox
 from airflow_cv_dataops.core.audit.boxes import (
     bbox_outside_image,
     bbox_partly_outside,
-    duplicate_bbox,
     missing_bbox,
     negative_bbox,
     non_finite_bbox,
     zero_area_bbox,
 )
+from airflow_cv_dataops.core.audit.categories import category_imbalance, rare_category, single_category, unused_category
 from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.audit.classification import conflicting_labels, disputed_label, suspect_label
-from airflow_cv_dataops.core.audit.segmentation import invalid_polygon, invalid_rle
+from airflow_cv_dataops.core.audit.keypoints import invalid_keypoints, keypoint_outside_image, no_labelled_keypoint
+from airflow_cv_dataops.core.audit.segmentation import bbox_segmentation_mismatch, invalid_polygon, invalid_rle
 from airflow_cv_dataops.core.audit.structure import duplicate_id, image_without_label, missing_image, size_mismatch, unknown_category
 
 BUILT_IN: tuple[Check, ...] = (
@@ -23,17 +26,33 @@ BUILT_IN: tuple[Check, ...] = (
     unknown_category,
     duplicate_id,
     size_mismatch,
-    # boxes
+    # categories: the partition's as a whole
+    unused_category,
+    single_category,
+    rare_category,
+    category_imbalance,
+    # boxes: each by itself, by its image and its category, and by others of its image
     missing_bbox,
     non_finite_bbox,
     negative_bbox,
     zero_area_bbox,
     bbox_partly_outside,
     bbox_outside_image,
+    tiny_bbox,
+    full_image_bbox,
+    outlying_bbox_size,
+    outlying_bbox_shape,
     duplicate_bbox,
+    near_duplicate_bbox,
+    conflicting_bbox,
     # segmentation
     invalid_polygon,
     invalid_rle,
+    bbox_segmentation_mismatch,
+    # keypoints
+    invalid_keypoints,
+    keypoint_outside_image,
+    no_labelled_keypoint,
     # classification: by other labels, and by what models predict
     conflicting_labels,
     suspect_label,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from airflow_cv_dataops.core.audit.data import AuditInput
+    from airflow_cv_dataops.core.audit.data import AuditInput, Boxes
 
 
 def annotation_rows(data: AuditInput, where: np.ndarray, message: Any, *, score: Any = None, suggestion: Any = None) -> pa.Table | None:
@@ -56,6 +57,15 @@ def image_rows(data: AuditInput, where: np.ndarray, message: Any) -> pa.Table | 
     )
 
 
+def category_rows(categories: Sequence[str], messages: Sequence[str]) -> pa.Table | None:
+    """Return one finding for each category, about the partition as a whole: at no image and no annotation; ``None`` where there is none."""
+    import pyarrow as pa
+
+    if not categories:
+        return None
+    return pa.table({"message": pa.array(messages, pa.string()), "category": pa.array(categories, pa.string())})
+
+
 def text(*parts: Any) -> pa.Array:
     """Return one string a row: the parts one after the other; a part is a string for all rows, or an Arrow column of strings.
 
@@ -75,6 +85,23 @@ def number(values: Any) -> pa.Array:
 
     values = np.asarray(values)
     return pa.array(np.round(values, 2) + 0.0 if values.dtype.kind == "f" else values).cast(pa.string())
+
+
+def box_text(boxes: Boxes, rows: np.ndarray) -> pa.Array:
+    """Return each row's box for people."""
+    corner = text("box at (", number(boxes.x[rows]), ", ", number(boxes.y[rows]), ")")
+    return text(corner, " of ", number(boxes.width[rows]), " x ", number(boxes.height[rows]), " px")
+
+
+def image_text(data: AuditInput, rows: np.ndarray) -> pa.Array:
+    """Return the size of each row's image for people."""
+    width, height = data.image_size
+    return text("the image of ", number(width[rows]), " x ", number(height[rows]), " px")
+
+
+def box_json(x: Any, y: Any, width: Any, height: Any) -> pa.Array:
+    """Return boxes as suggestions: ``{"bbox": [x, y, width, height]}``."""
+    return text('{"bbox": [', number(x), ", ", number(y), ", ", number(width), ", ", number(height), "]}")
 
 
 def _row_numbers(where: np.ndarray) -> np.ndarray:

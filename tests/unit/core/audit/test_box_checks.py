@@ -3,16 +3,9 @@ from __future__ import annotations
 import json
 import math
 
-import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from airflow_cv_dataops.core.audit.boxes import (
-    _duplicates,
-    _iou,
     bbox_outside_image,
     bbox_partly_outside,
-    duplicate_bbox,
     missing_bbox,
     negative_bbox,
     non_finite_bbox,
@@ -77,37 +70,3 @@ def test_nothing_is_outside_of_an_unknown_image(audit_input):
     data = audit_input([{"image_id": None, "bbox": (-50, -50, 10, 10)}])
     assert bbox_outside_image(data) is None
     assert bbox_partly_outside(data) is None
-
-
-def test_a_repeated_box_is_found_and_names_the_first(audit_input, flagged):
-    found = duplicate_bbox(audit_input(boxes(GOOD, (300, 300, 20, 20), GOOD, (10.1, 10, 50, 40), GOOD)))
-    assert flagged(found) == ["2", "3", "4"]
-    assert found["message"][0].as_py() == "box at (10, 10) of 50 x 40 px is there twice; also as annotation 0"
-
-
-def test_boxes_of_other_images_categories_annotators_or_label_sets_are_no_duplicates(audit_input):
-    others = [{"source_uri": "s3://photos/b.jpg"}, {"category": "other"}, {"annotator": "ann"}, {"label_set": "round_2"}]
-    assert duplicate_bbox(audit_input([{}, *others])) is None
-    assert duplicate_bbox(audit_input(boxes(GOOD, (12, 10, 50, 40)))) is None, "IoU 0.92"
-
-
-COORDINATE = st.sampled_from([0, 0.1, 0.2, 1, 5, 100]) | st.floats(0, 200)
-BOX = st.tuples(st.integers(0, 1), COORDINATE, COORDINATE, st.floats(0.5, 100), st.floats(0.5, 100))
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(BOX, st.lists(st.floats(-0.3, 0.3), max_size=4)), max_size=10), st.sampled_from([0.5, 0.9, 0.99, 1.0]))
-def test_without_the_duplicates_no_two_boxes_of_a_group_are_the_same(piles, iou):
-    """Every repeat equals the box that it names, and those that are left over do not equal one another (by brute force)."""
-    flat = [(group, x + shift, y, w, h) for (group, x, y, w, h), shifts in piles for shift in (0.0, *shifts)]
-    columns = np.array(flat, dtype=float).reshape(-1, 5).T
-    groups, corners = columns[0].astype(int), columns[1:]
-    again, first = _duplicates(groups, *corners, iou)
-    assert (np.diff(again) > 0).all()
-    assert (groups[again] == groups[first]).all()
-    identical = (corners[:, again] == corners[:, first]).all(axis=0)
-    assert (identical | (_iou(*corners, again, first) >= iou)).all()
-    left = np.setdiff1d(np.arange(len(groups)), again)
-    a, b = (side.ravel() for side in np.meshgrid(left, left))
-    distinct_pairs = (a < b) & (groups[a] == groups[b])
-    assert not (_iou(*corners, a[distinct_pairs], b[distinct_pairs]) >= iou).any()

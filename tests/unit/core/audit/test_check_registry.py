@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from airflow_cv_dataops.core.audit.boxes import duplicate_bbox
+from airflow_cv_dataops.core.audit.box_pairs import duplicate_bbox
 from airflow_cv_dataops.core.audit.check import Check, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN, SUSPECTING
 from airflow_cv_dataops.core.audit.data import group_codes

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_cv_dataops.core.audit.segmentation import _runs, invalid_polygon, invalid_rle
+from airflow_cv_dataops.core.audit.rle import extent_of_rle, runs_of
+from airflow_cv_dataops.core.audit.segmentation import bbox_segmentation_mismatch, invalid_polygon, invalid_rle
 
 SQUARE = [0, 0, 10, 0, 10, 10, 0, 10]
 
@@ -71,7 +72,7 @@ def test_a_mask_that_does_not_fill_its_image_is_found(audit_input, flagged, mask
 
 
 def test_polygons_and_labels_without_an_image_are_no_masks_of_the_wrong_size(audit_input):
-    lost = {"image_id": None, "segmentation": json.dumps({"size": [2, 3], "counts": [6]})}
+    lost = {"image_id": None, "segmentation": json.dumps({"size": [2, 3], "counts": [1, 5]})}
     assert invalid_rle(audit_input([*segments([SQUARE]), lost])) is None
 
 
@@ -84,9 +85,57 @@ def test_compressed_counts_are_read_as_cocos_own_library_reads_them(height, widt
     flat = mask.ravel(order="F")
     edges = np.flatnonzero(np.diff(flat)) + 1
     expected = np.diff([0, *([0] if flat[0] else []), *edges, flat.size])
-    assert _runs(compressed).tolist() == expected.tolist()
+    assert runs_of(compressed).tolist() == expected.tolist()
 
 
 def test_an_annotation_with_several_wrong_polygons_is_one_finding(audit_input, flagged):
     flat, infinite = [0, 0, 1, 1, 2, 2], [0, 0, 1, 1, float("inf"), 2]
     assert flagged(invalid_polygon(audit_input(segments([flat, infinite, flat, [1]])))) == ["0"]
+
+
+def test_a_mask_without_a_pixel_is_found(audit_input, flagged):
+    found = invalid_rle(audit_input(segments({"size": [480, 640], "counts": [480 * 640]})))
+    assert found["message"].to_pylist() == ["the mask covers no pixel"]
+
+
+def test_a_box_that_disagrees_with_its_polygon_is_found_with_the_box_around_it(audit_input, flagged):
+    square = {"segmentation": json.dumps([[10, 10, 60, 10, 60, 50], [20, 20, 60, 50, 10, 50]])}
+    found = bbox_segmentation_mismatch(audit_input([square, {**square, "bbox": (30, 10, 50, 40)}, {**square, "bbox": (12, 8, 50, 40)}, {}]))
+    assert flagged(found) == ["1"], "2 px are forgiven"
+    assert json.loads(found["suggestion"][0].as_py()) == {"bbox": [10, 10, 50, 40]}
+    assert found["score"].to_pylist() == [round(30 / 70, 6)]
+    assert found["message"][0].as_py() == "box at (30, 10) of 50 x 40 px is off the box around its segmentation by 20 px (IoU 0.43)"
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_box_that_disagrees_with_its_mask_is_found(audit_input, flagged, compressed):
+    mask = np.zeros((480, 640), dtype=np.uint8)
+    mask[10:50, 10:60] = 1
+    rle = {"size": [480, 640], "counts": [10 * 480 + 10, *[40, 440] * 49, 40, 580 * 480 + 430]}
+    if compressed:
+        encoded = pytest.importorskip("pycocotools.mask").encode(np.asfortranarray(mask))
+        rle = {"size": [480, 640], "counts": encoded["counts"].decode()}
+    row = {"segmentation": json.dumps(rle)}
+    data = audit_input([row, {**row, "bbox": (10, 10, 50, 80)}])
+    assert invalid_rle(data) is None
+    found = bbox_segmentation_mismatch(data)
+    assert flagged(found) == ["1"]
+    assert json.loads(found["suggestion"][0].as_py()) == {"bbox": [10, 10, 50, 40]}
+
+
+def test_small_boxes_may_be_rounded_and_faulty_segmentations_are_another_checks(audit_input):
+    small = {"bbox": (10, 10, 5, 5), "segmentation": json.dumps([[9, 9, 16, 9, 16, 16, 9, 16]])}
+    faulty = [[[10, 10, 500, 400, 20]], [[10, 10, 500, float("inf"), 20, 20]], {"size": [9, 9], "counts": [1]}, []]
+    assert bbox_segmentation_mismatch(audit_input([small, *segments(*faulty), {"bbox": None, **segments([SQUARE])[0]}])) is None
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 2**32))
+def test_the_box_around_a_mask_is_the_one_around_its_pixels(height, width, seed):
+    rng = np.random.default_rng(seed)
+    mask = rng.random((height, width)) < rng.random() ** 3
+    mask[rng.integers(height), rng.integers(width)] = True
+    flat = mask.ravel(order="F")
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    counts = np.diff([0, *([0] if flat[0] else []), *edges, flat.size]).tolist()
+    down, across = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    assert extent_of_rle({"size": [height, width], "counts": counts}) == (across[0], down[0], across[-1] + 1, down[-1] + 1)

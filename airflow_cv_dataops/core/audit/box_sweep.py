@@ -1,0 +1,135 @@
+"""Which boxes of a group lie on one another: a sweep over all boxes at once, that compares only boxes which can be alike.
+
+Boxes with IoU >= t differ in x and width by at most (1-t)/t of either's width, in y and height likewise. So they lie close together when
+sorted by ``x + 0.62 y + 0.38 width + 0.24 height`` (a mix, so that a column of equal boxes does not fall on one value), and each box is
+compared with those that follow it, for as long as they are that close.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# x, y, width, height: float64 of one length; widths and heights above 0.
+Corners = tuple[Any, Any, Any, Any]
+
+
+def repeated(groups: np.ndarray, corners: Corners, iou: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of repeated boxes, ascending, and for each the row of the box of its group that it repeats.
+
+    What is left without the repeats has no two boxes of one group with an IoU of at least ``iou``.
+    """
+    import numpy as np
+
+    rows = _neighboured(groups, corners, iou)
+    groups, corners = groups[rows], tuple(side[rows] for side in corners)  # type: ignore[assignment]
+    x, y, width, height = corners
+    position, reach = _position_and_reach(corners, iou)
+    order = np.lexsort((height, width, y, x, position, groups))
+    repeats, originals, order = _identical(order, groups, x, y, width, height)
+    original = np.full(len(order), -1)
+    active = np.arange(len(order))
+    step = 0
+    while active.size:
+        step += 1
+        active = active[(active < len(order) - step) & (original[active] < 0)]
+        here, there = order[active], order[active + step]
+        close = (groups[here] == groups[there]) & (position[there] - position[here] <= reach[here])
+        active, here, there = active[close], here[close], there[close]
+        same = (pairwise_iou(corners, here, there) >= iou) & (original[active + step] < 0)
+        original[active[same] + step] = here[same]
+    again = np.concatenate([repeats, order[original >= 0]])
+    first = np.concatenate([originals, original[original >= 0]])
+    ascending = np.argsort(again)
+    return rows[again[ascending]], rows[first[ascending]]
+
+
+def contradicted(groups: np.ndarray, names: np.ndarray, corners: Corners, iou: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return every row that has a box of its group, of another name, with an IoU of at least ``iou``; and for each the row of one such box.
+
+    :param names: whole numbers. Rows come in ascending order.
+    """
+    import numpy as np
+
+    rows = _neighboured(groups, corners, iou)
+    rows = rows[_in_groups_of_several_names(groups[rows], names[rows])]
+    groups, names, corners = groups[rows], names[rows], tuple(side[rows] for side in corners)  # type: ignore[assignment]
+    x, y, width, height = corners
+    position, reach = _position_and_reach(corners, iou)
+    order = np.lexsort((names, height, width, y, x, position, groups))
+    repeats, originals, order = _identical(order, groups, names, x, y, width, height)
+    other = np.full(len(rows), -1)
+    # Once looking ahead and once looking back, so that a box need not go on once it has found another.
+    for direction in (order, order[::-1]):
+        active = np.flatnonzero(other[direction] < 0)
+        step = 0
+        while active.size:
+            step += 1
+            active = active[active < len(direction) - step]
+            here, there = direction[active], direction[active + step]
+            close = (groups[here] == groups[there]) & (np.abs(position[there] - position[here]) <= reach[here])
+            active, here, there = active[close], here[close], there[close]
+            found = (names[here] != names[there]) & (pairwise_iou(corners, here, there) >= iou)
+            other[here[found]] = there[found]
+            active = active[~found]
+    other[repeats] = other[originals]
+    here = np.flatnonzero(other >= 0)
+    return rows[here], rows[other[here]]
+
+
+def pairwise_iou(corners: Corners, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the intersection over union of boxes ``a`` and ``b`` (row numbers, pairwise)."""
+    import numpy as np
+
+    x, y, width, height = corners
+    with np.errstate(over="ignore", invalid="ignore"):
+        across = np.minimum(x[a] + width[a], x[b] + width[b]) - np.maximum(x[a], x[b])
+        down = np.minimum(y[a] + height[a], y[b] + height[b]) - np.maximum(y[a], y[b])
+        shared = np.maximum(across, 0) * np.maximum(down, 0)
+        return shared / (width[a] * height[a] + width[b] * height[b] - shared)
+
+
+def _neighboured(groups: np.ndarray, corners: Corners, iou: float) -> np.ndarray:
+    """Return, ascending, the rows with another box of their group within reach: of ordinary labels a few per cent are left."""
+    import numpy as np
+
+    position, reach = _position_and_reach(corners, iou)
+    order = np.lexsort((position, groups))
+    before, after = order[:-1], order[1:]
+    with np.errstate(invalid="ignore"):
+        # Asked this way round, so that boxes at an infinite position (absurd numbers) stay in.
+        apart = position[after] - position[before] > np.maximum(reach[before], reach[after])
+    close = (groups[before] == groups[after]) & ~apart
+    return np.unique(np.concatenate([before[close], after[close]]))
+
+
+def _position_and_reach(corners: Corners, iou: float) -> tuple[np.ndarray, np.ndarray]:
+    import numpy as np
+
+    x, y, width, height = corners
+    with np.errstate(over="ignore", invalid="ignore"):
+        position = x + 0.62 * y + 0.38 * width + 0.24 * height
+        return position, (1 - iou) / iou * (1.38 * width + 0.86 * height) + 1e-9 * np.abs(position)
+
+
+def _identical(order: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows that equal the one before them in ``order``, for each the first row of its pile, and the order without them."""
+    import numpy as np
+
+    is_new = np.ones(len(order), dtype=bool)
+    is_new[1:] = np.logical_or.reduce([column[order[1:]] != column[order[:-1]] for column in columns])
+    kept = order[is_new]
+    return order[~is_new], kept[np.cumsum(is_new)[~is_new] - 1], kept
+
+
+def _in_groups_of_several_names(groups: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Return a mask of the rows whose group has more than one name."""
+    import numpy as np
+
+    if not len(groups):
+        return np.zeros(0, dtype=bool)
+    _, group = np.unique(groups, return_inverse=True)
+    pairs = np.unique(np.stack([group, names]), axis=1)
+    return np.bincount(pairs[0])[group] > 1
