@@ -66,11 +66,19 @@ def failure_by_policy(counts: Mapping[str, int], *, on_findings: str, fail_on: S
     :param where: where to look, for the message.
     """
     check_policy(on_findings, fail_on)
-    bad = {severity: counts.get(severity, 0) for severity in fail_on if counts.get(severity, 0)}
-    if not bad or on_findings == "warn":
+    bad = counted_severities(counts, fail_on)
+    if bad is None or on_findings == "warn":
         return None, False
+    return f"{bad}; see {where}", on_findings == "skip"
+
+
+def counted_severities(counts: Mapping[str, int], fail_on: Sequence[str]) -> str | None:
+    """Say how many findings are of a severity in ``fail_on``; ``None`` where none is. :param counts: findings by severity."""
+    bad = {severity: counts.get(severity, 0) for severity in fail_on if counts.get(severity, 0)}
+    if not bad:
+        return None
     named = ", ".join(f"{count:,} of severity {severity}" for severity, count in bad.items())
-    return f"{sum(bad.values()):,} findings ({named}); see {where}", on_findings == "skip"
+    return f"{sum(bad.values()):,} findings ({named})"
 
 
 def check_policy(on_findings: str, fail_on: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_list, as_number
+from airflow_cv_dataops.common.arguments import as_list, as_mapping, as_number
 from airflow_cv_dataops.core.lineage.model import StepLineage
 from airflow_cv_dataops.operators.base import DatasetOperator
 
@@ -27,12 +27,16 @@ class LabelAuditOperator(DatasetOperator):
     :param checks: checks of your own beside the built-in ones (docs/checks.md).
     :param disabled: ids of checks to leave out. (templated)
     :param severities: severity by check id, where the default does not fit. (templated)
-    :param on_findings: ``fail``, ``warn`` or ``skip`` when there are findings of a severity in ``fail_on``. (templated)
+    :param on_findings: ``fail``, ``warn`` or ``skip`` when there are findings of a severity in ``fail_on``, or more than ``limits``
+        allow. (templated)
     :param fail_on: severities that count. (templated)
     :param max_error_rate: decides in place of ``fail_on``: findings count only if more than this share of the annotations
         (0 to 1) is at fault. (templated)
     :param thresholds: numbers that checks compare with, by check id and name (docs/checks.md), e.g.
         ``{"bbox_partly_outside": {"outside_px": 2}}``. (templated)
+    :param limits: how many findings of a check are allowed, by its id: a whole number, or a share of the annotations in percent, e.g.
+        ``{"zero_area_bbox": 0, "suspect_label": "2%"}``, also as JSON text. Above it ``on_findings`` applies; a check with a limit no
+        longer counts in ``fail_on``. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -47,6 +51,7 @@ class LabelAuditOperator(DatasetOperator):
         "fail_on",
         "max_error_rate",
         "thresholds",
+        "limits",
     )
 
     def __init__(
@@ -63,6 +68,7 @@ class LabelAuditOperator(DatasetOperator):
         fail_on: Sequence[str] | str = ("error",),
         max_error_rate: float | str | None = None,
         thresholds: Mapping[str, Mapping[str, float | str]] | None = None,
+        limits: Mapping[str, int | str] | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -77,6 +83,7 @@ class LabelAuditOperator(DatasetOperator):
         self.fail_on = fail_on
         self.max_error_rate = max_error_rate
         self.thresholds = thresholds
+        self.limits = limits
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.audit.audit import audit_labels
@@ -96,6 +103,7 @@ class LabelAuditOperator(DatasetOperator):
             fail_on=as_list("fail_on", self.fail_on) or (),
             max_error_rate=as_number("max_error_rate", self.max_error_rate),
             thresholds=self.thresholds or {},
+            limits=as_mapping("limits", self.limits),
         )
 
     def planned_lineage(self) -> StepLineage:

@@ -85,8 +85,18 @@ def test_findings_are_written_counted_and_fail_the_audit(cells):
     assert summary["counts"]["by_check"]["negative_bbox"] == 0
     assert summary["metrics"] == {
         "label_error_rate": 0.25,
+        "label_error_rate_low": 0.045587,
+        "label_error_rate_high": 0.699358,
         "suspect_rate": 0.0,
-        "worst_categories": [{"category": "cell", "label_error_rate": 0.333333, "annotations": 3}],
+        "worst_categories": [
+            {
+                "category": "cell",
+                "label_error_rate": 0.333333,
+                "label_error_rate_low": 0.061492,
+                "label_error_rate_high": 0.79234,
+                "annotations": 3,
+            }
+        ],
     }
     assert summary["snapshot_id"] == cells.snapshot_id("findings")
     assert "1 findings (1 of severity error)" in result.failure
@@ -136,6 +146,14 @@ def test_audits_of_different_names_stand_side_by_side(cells):
         ({"max_error_rate": 0.24}, True, False),
         ({"max_error_rate": 0.24, "on_findings": "skip"}, True, True),
         ({"max_error_rate": 0.24, "on_findings": "warn"}, False, False),
+        ({"limits": {"zero_area_bbox": 1}}, False, False),
+        ({"limits": {"zero_area_bbox": 0}}, True, False),
+        ({"limits": {"zero_area_bbox": "25%"}}, False, False),
+        ({"limits": {"zero_area_bbox": "24.9%"}, "on_findings": "skip"}, True, True),
+        ({"limits": {"zero_area_bbox": 1, "bbox_partly_outside": 0}}, True, False),
+        ({"limits": {"bbox_partly_outside": 0}, "on_findings": "warn", "fail_on": ()}, False, False),
+        ({"limits": {"bbox_partly_outside": 0}, "max_error_rate": 1}, True, False),
+        ({"limits": {"bbox_partly_outside": 0}, "disabled": ["bbox_partly_outside"], "fail_on": ()}, False, False),
     ],
 )
 def test_policy_decides_whether_the_audit_fails(cells, policy, fails, skips):
@@ -148,6 +166,15 @@ def test_a_warning_is_logged_where_policy_only_warns(cells, caplog):
     assert "1 of 4 annotations (25.00%) are wrong or suspect, more than max_error_rate=0.1 allows" in caplog.text
 
 
+def test_a_failure_names_every_reason_with_what_was_wanted_and_found(cells):
+    failure = audit_labels(cells, KEY, limits={"bbox_partly_outside": 0, "image_without_label": "12.5 %"}).failure
+    assert failure.startswith(
+        "2 checks are above the limit: bbox_partly_outside (at most 0 wanted, 1 found), "
+        "image_without_label (at most 12.5% of the annotations wanted, 1 of 4, 25.00% found); 1 findings (1 of severity error); "
+        "see table cells.findings, partition 2026-11-05, audit label_audit ("
+    )
+
+
 def test_metrics_tell_checks_severities_and_categories_apart(cells):
     audit_labels(cells, KEY, recorded_at=NOW)
     rows = cells.read("metrics", partition_key=KEY).to_pylist()
@@ -157,6 +184,10 @@ def test_metrics_tell_checks_severities_and_categories_apart(cells):
     assert metrics["label_error_rate", None] == 0.25
     assert metrics["label_error_rate", '{"category": "blob"}'] == 0
     assert metrics["annotations", '{"category": "cell"}'] == 3
+    interval = [metrics[f"label_error_rate_{end}", '{"category": "cell"}'] for end in ("low", "high")]
+    assert interval == pytest.approx([0.061492, 0.79234], abs=1e-6)
+    assert metrics["label_error_rate_low", '{"category": "blob"}'] == 0
+    assert metrics["label_error_rate_high", None] == pytest.approx(0.699358, abs=1e-6)
     assert {row["recorded_at"] for row in rows} == {NOW}
 
 
@@ -256,7 +287,15 @@ def test_a_check_that_raises_is_named(cells):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"label_sets": "default"}, {"label_sets": []}, {"max_error_rate": 2}, {"audit": ""}, {"on_findings": "explode"}]
+    "wrong",
+    [
+        {"label_sets": "default"},
+        {"label_sets": []},
+        {"max_error_rate": 2},
+        {"audit": ""},
+        {"on_findings": "explode"},
+        {"limits": {"nope": 1}},
+    ],
 )
 def test_wrong_arguments_are_refused(cells, wrong):
     with pytest.raises(ConfigurationError):

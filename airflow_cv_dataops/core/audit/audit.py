@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,9 +12,10 @@ from airflow_cv_dataops.core.audit.check import Check, EnabledCheck, enabled_che
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
 from airflow_cv_dataops.core.audit.data import BASE_COLUMNS, AuditInput
 from airflow_cv_dataops.core.audit.describe import audit_lineage
-from airflow_cv_dataops.core.audit.numbers import AuditNumbers, audit_metrics, count_findings
+from airflow_cv_dataops.core.audit.numbers import audit_metrics, count_findings
+from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
+from airflow_cv_dataops.core.findings import Findings, check_policy, findings_table
 from airflow_cv_dataops.core.metrics import write_metrics
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -47,6 +47,7 @@ def audit_labels(
     on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
     max_error_rate: float | None = None,
+    limits: Mapping[str, Any] = _NOTHING,
     recorded_at: datetime | None = None,
 ) -> StepResult:
     """Audit the labels of one partition and replace this audit's ``findings`` and ``metrics`` of it.
@@ -63,6 +64,8 @@ def audit_labels(
     :param fail_on: the severities of which a single finding fails the audit.
     :param max_error_rate: 0 to 1; when given, it decides in place of ``fail_on``: the audit fails where more than this share of the
         annotations has a finding of severity ``error`` or a suspect label.
+    :param limits: by check id, how many findings of the check are allowed: a whole number, or a share of the annotations such as ``"2%"``.
+        Above it the audit fails; a check with a limit does not count in ``fail_on``.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
     :raises ConfigurationError: an argument cannot be used, or a check returned something else than findings rows.
     """
@@ -70,7 +73,9 @@ def audit_labels(
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
     _check_arguments(audit, categories, label_sets, models, max_error_rate)
-    to_run = enabled_checks(BUILT_IN if checks is None else checks, disabled=disabled, severities=severities, thresholds=thresholds)
+    given = BUILT_IN if checks is None else checks
+    to_run = enabled_checks(given, disabled=disabled, severities=severities, thresholds=thresholds)
+    allowed = as_limits(limits, [check.id for check in given])
     snapshots = dataset.snapshots(("images", "annotations", "predictions"))
     checks_run = [enabled.check for enabled in to_run]
     data = _read(dataset, partition_key, snapshots, checks_run, label_sets, models, categories)
@@ -88,7 +93,7 @@ def audit_labels(
         details={"audit": audit, "input_snapshots": snapshots},
     )
     where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {audit}"
-    failure = _failure(numbers, fail_on, max_error_rate, where)
+    failure = audit_failure(numbers, fail_on=fail_on, max_error_rate=max_error_rate, limits=allowed, where=where)
     log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {numbers.sentence()}")
     lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, numbers, {**snapshots, "findings": findings_snapshot})
     if on_findings == "warn":
@@ -171,14 +176,3 @@ def _findings_of(enabled: EnabledCheck, data: AuditInput) -> pa.Table:
             "message among them."
         )
     return rows
-
-
-def _failure(numbers: AuditNumbers, fail_on: Sequence[str], max_error_rate: float | None, where: str) -> str | None:
-    where = f"{where} ({numbers.sentence()})"
-    if max_error_rate is None:
-        return failure_by_policy(numbers.by_severity, on_findings="fail", fail_on=fail_on, where=where)[0]
-    rate = numbers.label_error_rate
-    if math.isnan(rate) or rate <= max_error_rate:
-        return None
-    at_fault = f"{numbers.erroneous:,} of {numbers.annotations:,} annotations ({rate:.2%})"
-    return f"{at_fault} are wrong or suspect, more than max_error_rate={max_error_rate:g} allows; see {where}"

@@ -23,7 +23,7 @@ def repeated(groups: np.ndarray, corners: Corners, iou: float) -> tuple[np.ndarr
     """
     import numpy as np
 
-    rows = _neighboured(groups, corners, iou)
+    rows = paired(groups, corners, iou)
     groups, corners = groups[rows], tuple(side[rows] for side in corners)  # type: ignore[assignment]
     x, y, width, height = corners
     position, reach = _position_and_reach(corners, iou)
@@ -53,30 +53,26 @@ def contradicted(groups: np.ndarray, names: np.ndarray, corners: Corners, iou: f
     """
     import numpy as np
 
-    rows = _neighboured(groups, corners, iou)
-    rows = rows[_in_groups_of_several_names(groups[rows], names[rows])]
+    rows = paired(groups, corners, iou)
     groups, names, corners = groups[rows], names[rows], tuple(side[rows] for side in corners)  # type: ignore[assignment]
     x, y, width, height = corners
-    position, reach = _position_and_reach(corners, iou)
+    position, _ = _position_and_reach(corners, iou)
     order = np.lexsort((names, height, width, y, x, position, groups))
     repeats, originals, order = _identical(order, groups, names, x, y, width, height)
-    other = np.full(len(rows), -1)
-    # Once looking ahead and once looking back, so that a box need not go on once it has found another.
-    for direction in (order, order[::-1]):
-        active = np.flatnonzero(other[direction] < 0)
-        step = 0
-        while active.size:
-            step += 1
-            active = active[active < len(direction) - step]
-            here, there = direction[active], direction[active + step]
-            close = (groups[here] == groups[there]) & (np.abs(position[there] - position[here]) <= reach[here])
-            active, here, there = active[close], here[close], there[close]
-            found = (names[here] != names[there]) & (pairwise_iou(corners, here, there) >= iou)
-            other[here[found]] = there[found]
-            active = active[~found]
+    several = _in_groups_of_several_names(groups, names)
+    other = _partners(order[several[order]], groups, corners, iou, names)
     other[repeats] = other[originals]
     here = np.flatnonzero(other >= 0)
     return rows[here], rows[other[here]]
+
+
+def paired(groups: np.ndarray, corners: Corners, iou: float) -> np.ndarray:
+    """Return, ascending, the rows with another box of their group with an IoU of at least ``iou``."""
+    import numpy as np
+
+    by_position = np.argsort(_position_and_reach(corners, iou)[0])
+    order = by_position[np.argsort(groups[by_position], kind="stable")]
+    return np.flatnonzero(_partners(order, groups, corners, iou) >= 0)
 
 
 def pairwise_iou(corners: Corners, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -91,18 +87,30 @@ def pairwise_iou(corners: Corners, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return shared / (width[a] * height[a] + width[b] * height[b] - shared)
 
 
-def _neighboured(groups: np.ndarray, corners: Corners, iou: float) -> np.ndarray:
-    """Return, ascending, the rows with another box of their group within reach: of ordinary labels a few per cent are left."""
+def _partners(order: np.ndarray, groups: np.ndarray, corners: Corners, iou: float, names: np.ndarray | None = None) -> np.ndarray:
+    """Return for each row a row of its group (with ``names``: of another name) with an IoU of at least ``iou``; -1 where there is none.
+
+    :param order: the rows that count, sorted by group and position.
+    """
     import numpy as np
 
     position, reach = _position_and_reach(corners, iou)
-    order = np.lexsort((position, groups))
-    before, after = order[:-1], order[1:]
-    with np.errstate(invalid="ignore"):
-        # Asked this way round, so that boxes at an infinite position (absurd numbers) stay in.
-        apart = position[after] - position[before] > np.maximum(reach[before], reach[after])
-    close = (groups[before] == groups[after]) & ~apart
-    return np.unique(np.concatenate([before[close], after[close]]))
+    partner = np.full(len(groups), -1)
+    # Once looking ahead and once looking back, so that a box need not go on once it has found one.
+    for direction in (order, order[::-1]):
+        active = np.flatnonzero(partner[direction] < 0)
+        step = 0
+        while active.size:
+            step += 1
+            active = active[active < len(direction) - step]
+            here, there = direction[active], direction[active + step]
+            close = (groups[here] == groups[there]) & (np.abs(position[there] - position[here]) <= reach[here])
+            active, here, there = active[close], here[close], there[close]
+            found = pairwise_iou(corners, here, there) >= iou
+            found = found if names is None else found & (names[here] != names[there])
+            partner[here[found]] = there[found]
+            active = active[~found]
+    return partner
 
 
 def _position_and_reach(corners: Corners, iou: float) -> tuple[np.ndarray, np.ndarray]:
@@ -130,6 +138,9 @@ def _in_groups_of_several_names(groups: np.ndarray, names: np.ndarray) -> np.nda
 
     if not len(groups):
         return np.zeros(0, dtype=bool)
-    _, group = np.unique(groups, return_inverse=True)
-    pairs = np.unique(np.stack([group, names]), axis=1)
-    return np.bincount(pairs[0])[group] > 1
+    order = np.argsort(groups, kind="stable")
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(groups[order])) + 1])
+    several = np.minimum.reduceat(names[order], starts) != np.maximum.reduceat(names[order], starts)
+    found = np.empty(len(groups), dtype=bool)
+    found[order] = np.repeat(several, np.diff(np.append(starts, len(groups))))
+    return found

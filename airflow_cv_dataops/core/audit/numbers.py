@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.check import Check
+from airflow_cv_dataops.core.audit.interval import wilson_interval
 from airflow_cv_dataops.core.findings import Findings
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.store.schema import SEVERITIES
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.data import AuditInput
 
 _WORST = 10
-_TOTALS = ("images", "labelled_images", "annotations", "predictions", "annotations_with_findings", "label_error_rate", "suspect_rate")
+_TOTALS = ("images", "labelled_images", "annotations", "predictions", "annotations_with_findings", "suspect_rate")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class CategoryNumbers:
     def label_error_rate(self) -> float:
         return self.erroneous / self.annotations
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends of the rate's 95 % interval, 0 to 1."""
+        return wilson_interval(self.erroneous, self.annotations)
+
 
 @dataclass(frozen=True)
 class AuditNumbers:
@@ -43,6 +49,7 @@ class AuditNumbers:
     :param by_check: findings of every check that ran, zeros included.
     :param severity_of: the severity at which each check ran.
     :param categories: by category, in the order of their names; annotations without a category are not in it.
+    :param estimates: error rates that were estimated rather than counted; they join ``metrics`` and the summary.
     """
 
     images: int
@@ -56,6 +63,7 @@ class AuditNumbers:
     erroneous: int
     suspect: int
     categories: Sequence[CategoryNumbers]
+    estimates: Sequence[Metric] = ()
 
     @property
     def findings(self) -> int:
@@ -65,6 +73,11 @@ class AuditNumbers:
     def label_error_rate(self) -> float:
         """Erroneous annotations divided by annotations, 0 to 1; NaN where there are no annotations."""
         return self.erroneous / self.annotations if self.annotations else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends of the error rate's 95 % interval, 0 to 1; NaN where there are no annotations."""
+        return wilson_interval(self.erroneous, self.annotations)
 
     @property
     def suspect_rate(self) -> float:
@@ -85,14 +98,21 @@ class AuditNumbers:
         }
 
     def rates(self) -> dict[str, Any]:
-        """Return the summary's metrics; ``worst_categories`` has the highest error rates first, at most ten, none without errors."""
-        ordered = sorted(self.categories, key=lambda found: (-found.label_error_rate, -found.annotations, found.category))
-        worst = [
-            {"category": found.category, "label_error_rate": round(found.label_error_rate, 6), "annotations": found.annotations}
-            for found in ordered[:_WORST]
-            if found.erroneous
-        ]
-        return {"label_error_rate": self.label_error_rate, "suspect_rate": self.suspect_rate, "worst_categories": worst}
+        """Return the summary's metrics; ``worst_categories`` are at most ten, none without errors.
+
+        Those come first whose error rate is surely high: by the low end of its interval, so that one wrong label of one does not lead.
+        """
+        ordered = sorted(self.categories, key=lambda found: (-found.interval[0], -found.annotations, found.category))
+        return {
+            **_rounded(self),
+            "suspect_rate": self.suspect_rate,
+            **{estimate.name: estimate.value for estimate in self.estimates if not estimate.dimensions},
+            "worst_categories": [
+                {"category": found.category, **_rounded(found), "annotations": found.annotations}
+                for found in ordered[:_WORST]
+                if found.erroneous
+            ],
+        }
 
     def sentence(self) -> str:
         """Say in one line what was found, the most frequent checks first."""
@@ -131,15 +151,31 @@ def count_findings(data: AuditInput, checks: Sequence[Check], found: Sequence[Fi
 
 
 def audit_metrics(numbers: AuditNumbers) -> Iterator[Metric]:
-    """Yield the rows of ``metrics``: totals, findings by check and severity, error rate and annotations by category."""
+    """Yield the rows of ``metrics``: totals, findings by check and severity, annotations and error rate by category, estimates."""
     for name in _TOTALS:
         yield Metric(name, getattr(numbers, name))
+    yield from _rate_metrics(numbers, {})
     for check, count in numbers.by_check.items():
         yield Metric("findings", count, {"check": check, "severity": numbers.severity_of[check]})
     for found in numbers.categories:
         dimensions = {"category": found.category}
         yield Metric("annotations", found.annotations, dimensions)
-        yield Metric("label_error_rate", found.label_error_rate, dimensions)
+        yield from _rate_metrics(found, dimensions)
+    yield from numbers.estimates
+
+
+def _rate_metrics(numbers: AuditNumbers | CategoryNumbers, dimensions: Mapping[str, str]) -> Iterator[Metric]:
+    for name, value in _rate_and_interval(numbers).items():
+        yield Metric(name, value, dimensions)
+
+
+def _rate_and_interval(numbers: AuditNumbers | CategoryNumbers) -> dict[str, float]:
+    low, high = numbers.interval
+    return {"label_error_rate": numbers.label_error_rate, "label_error_rate_low": low, "label_error_rate_high": high}
+
+
+def _rounded(numbers: AuditNumbers | CategoryNumbers) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in _rate_and_interval(numbers).items()}
 
 
 def _annotation_ids(found: Sequence[Findings]) -> pa.Array:

@@ -92,15 +92,15 @@ def duplicate_id(data: AuditInput) -> pa.Table | None:
     import pyarrow as pa
 
     labels = data.annotations
-    with_id = np.flatnonzero(labels["source_id"].is_valid().to_numpy())
-    labels = labels.select(["label_set", "source", "source_id", "annotation_id"]).take(pa.array(with_id))
     codes = group_codes(labels["label_set"], labels["source"], labels["source_id"])
-    first = np.unique(codes, return_index=True)[1]
-    repeated = np.setdiff1d(np.arange(len(codes)), first, assume_unique=True)
+    rows = np.flatnonzero(labels["source_id"].is_valid().to_numpy())
+    first = np.empty(len(codes), dtype=np.int64)
+    first[codes[rows[::-1]]] = rows[::-1]  # of several rows with one code the last one written, which is the first, stays
+    repeated = rows[first[codes[rows]] != rows]
     firsts = labels["annotation_id"].take(pa.array(first[codes[repeated]]))
-    again = labels.take(pa.array(repeated))
-    message = text("id ", again["source_id"], " stands more than once in the label file; first at annotation ", firsts)
-    return annotation_rows(data, with_id[repeated], message)
+    again = labels["source_id"].take(pa.array(repeated))
+    message = text("id ", again, " stands more than once in the label file; first at annotation ", firsts)
+    return annotation_rows(data, repeated, message)
 
 
 @check(

@@ -201,6 +201,19 @@ def test_whole_mappings_and_lists_may_come_out_of_a_template(landing: Path, cont
     assert summary["counts"]["splits"] == {"all": 4}
 
 
+@pytest.mark.parametrize("limits", ["{{ params.limits }}", '{"image_without_label": "{{ params.limits.image_without_label }}"}'])
+def test_limits_of_checks_may_be_a_mapping_or_json_out_of_a_template(landing: Path, context: dict[str, Any], limits: str) -> None:
+    ingest(landing).execute(context)
+
+    def audit(allowed: int) -> dict[str, Any]:
+        operator = LabelAuditOperator(task_id="audit", dataset="digits", limits=limits)
+        return rendered(operator, context, limits={"image_without_label": allowed}).execute(context)
+
+    assert audit(4)["counts"]["by_check"]["image_without_label"] == 4
+    with pytest.raises(AirflowFailException, match=r"image_without_label \(at most 3 wanted, 4 found\)"):
+        audit(3)
+
+
 def test_a_single_gate_may_stand_without_a_list(landing: Path, context: dict[str, Any]) -> None:
     ingest(landing).execute(context)
     assert [gate["metric"] for gate in promote(gates="images >= 4").execute(context)["gates"]] == ["images"]

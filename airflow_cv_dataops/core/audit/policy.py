@@ -1,0 +1,110 @@
+"""What an audit may find before it fails: limits of single checks, an error rate, severities."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from airflow_cv_dataops.core.audit.numbers import AuditNumbers
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.findings import counted_severities
+
+_LIMIT = re.compile(r"(?P<number>[0-9]{1,15}(\.[0-9]{1,15})?)\s*(?P<percent>%?)")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many findings of a check an audit may have.
+
+    :param text: as it was given: ``5`` findings, or ``2%``.
+    :param findings: at most so many; ``None`` where the limit is a share.
+    :param percent: at most so many findings for each hundred annotations, 0 to 100, exact; ``None`` where the limit is a number.
+    """
+
+    text: str
+    findings: int | None = None
+    percent: Fraction | None = None
+
+    def holds(self, findings: int, annotations: int) -> bool:
+        """Say whether so many findings are within the limit."""
+        if self.percent is None:
+            return findings <= (self.findings or 0)
+        return findings * 100 <= self.percent * annotations
+
+
+def as_limits(given: Mapping[str, Any], checks: Collection[str]) -> dict[str, Limit]:
+    """Return limits by check id.
+
+    :param given: by check id, a whole number of findings (``0``, ``"5"``), or a share of the annotations as text with a percent sign
+        (``"2%"``, ``"0.5 %"``). There is no other way to write a share, so that neither ``1`` nor ``0.02`` can be taken for something else.
+    :param checks: the ids of all checks that were given to the audit.
+    :raises ConfigurationError: a check does not exist, or a limit is neither.
+    """
+    if unknown := sorted(set(given) - set(checks)):
+        raise ConfigurationError(f"limits name checks {unknown}, which do not exist: expected some of {', '.join(sorted(checks))}.")
+    return {check: _limit(check, value) for check, value in given.items()}
+
+
+def audit_failure(
+    numbers: AuditNumbers, *, fail_on: Sequence[str], max_error_rate: float | None, limits: Mapping[str, Limit], where: str
+) -> str | None:
+    """Say why the audit fails, every reason with what was wanted and what was found; ``None`` where it does not.
+
+    A check with a limit is judged by that alone: its findings do not count in ``fail_on``. An error rate counts them all the same.
+
+    :param max_error_rate: 0 to 1; decides in place of ``fail_on``.
+    :param where: where to look, for the message.
+    """
+    reasons = [reason for reason in (_above_limits(numbers, limits), _by_rate(numbers, max_error_rate)) if reason]
+    if max_error_rate is None and (reason := _by_severity(numbers, fail_on, limits)):
+        reasons.append(reason)
+    return f"{'; '.join(reasons)}; see {where} ({numbers.sentence()})" if reasons else None
+
+
+def _limit(check: str, value: Any) -> Limit:
+    if read := _LIMIT.fullmatch(str(value).strip()):
+        number = Fraction(read["number"])
+        if read["percent"] and number <= 100:
+            return Limit(f"{read['number']}%", percent=number)
+        if not read["percent"] and number.denominator == 1:
+            return Limit(str(int(number)), findings=int(number))
+    raise ConfigurationError(
+        f"limits[{check!r}]={value!r} cannot be used: expected a whole number of findings such as 0 or 5, "
+        "or a share of the annotations such as '2%' (0% to 100%)."
+    )
+
+
+def _above_limits(numbers: AuditNumbers, limits: Mapping[str, Limit]) -> str | None:
+    """A check that did not run has found nothing."""
+    found = {check: numbers.by_check.get(check, 0) for check in limits}
+    above = [check for check, limit in limits.items() if not limit.holds(found[check], numbers.annotations)]
+    if not above:
+        return None
+    named = ", ".join(f"{check} {_found(found[check], numbers, limits[check])}" for check in above)
+    return f"{len(above)} check{'s are' if len(above) > 1 else ' is'} above the limit: {named}"
+
+
+def _found(findings: int, numbers: AuditNumbers, limit: Limit) -> str:
+    if limit.percent is None:
+        return f"(at most {int(limit.text):,} wanted, {findings:,} found)"
+    share = f", {findings / numbers.annotations:.2%}" if numbers.annotations else ""
+    return f"(at most {limit.text} of the annotations wanted, {findings:,} of {numbers.annotations:,}{share} found)"
+
+
+def _by_rate(numbers: AuditNumbers, max_error_rate: float | None) -> str | None:
+    rate = numbers.label_error_rate
+    if max_error_rate is None or math.isnan(rate) or rate <= max_error_rate:
+        return None
+    at_fault = f"{numbers.erroneous:,} of {numbers.annotations:,} annotations ({rate:.2%})"
+    return f"{at_fault} are wrong or suspect, more than max_error_rate={max_error_rate:g} allows"
+
+
+def _by_severity(numbers: AuditNumbers, fail_on: Sequence[str], limits: Mapping[str, Limit]) -> str | None:
+    counts = dict.fromkeys(numbers.by_severity, 0)
+    for check, count in numbers.by_check.items():
+        counts[numbers.severity_of[check]] += 0 if check in limits else count
+    return counted_severities(counts, fail_on)
