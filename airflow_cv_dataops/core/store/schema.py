@@ -262,7 +262,7 @@ FINDINGS = TableModel(
         Column("image_id", "string", _IMAGE_ID),
         Column("source_uri", "string", "The image's source, or the label file where no image is known."),
         Column("annotation_id", "string", "The annotation at fault, where there is one."),
-        Column("category", "string", "Category of the annotation, where there is one."),
+        Column("category", "string", "Category of the annotation, or the one that the finding is about; null where there is none."),
         Column("score", "double", "0 (surely wrong) to 1 (surely right)."),
         Column("message", "string", "What is wrong, for people.", required=True),
         Column("suggestion", "string", 'JSON object with what would be right, e.g. `{"category": "3", "probability": 0.97}`.'),
