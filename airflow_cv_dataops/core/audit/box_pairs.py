@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.audit.box_sweep import contradicted, pairwise_iou, repeated
+from airflow_cv_dataops.core.audit.box_sweep import contradicted, paired, pairwise_iou, repeated
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.data import group_codes
 from airflow_cv_dataops.core.audit.rows import annotation_rows, box_text, number, text
@@ -65,15 +65,17 @@ def near_duplicate_bbox(data: AuditInput, *, iou: float = 0.9, duplicate_iou: fl
     _check_iou("near_duplicate_bbox", iou=iou, duplicate_iou=duplicate_iou)
     rows, groups, corners = _drawn(data)
     groups = _with_category(data, rows, groups)
-    again, _ = repeated(groups, corners, duplicate_iou)
-    kept = np.setdiff1d(np.arange(len(rows)), again, assume_unique=True)
-    rows, corners = rows[kept], tuple(side[kept] for side in corners)
-    near, first = repeated(groups[kept], corners, iou)
-    alike = pairwise_iou(corners, near, first)
+    # A repeat is alike as well, so that both sweeps need only look at the few boxes that are.
+    alike = paired(groups, corners, min(iou, duplicate_iou))
+    again, _ = repeated(groups[alike], tuple(side[alike] for side in corners), duplicate_iou)
+    kept = np.delete(alike, again)
+    rows, groups, corners = rows[kept], groups[kept], tuple(side[kept] for side in corners)
+    near, first = repeated(groups, corners, iou)
+    likeness = pairwise_iou(corners, near, first)
     others = data.annotations["annotation_id"].take(pa.array(rows[first]))
     box = box_text(data.boxes, rows[near])
-    message = text(box, " is nearly the same as annotation ", others, " (IoU ", number(alike), ")")
-    return annotation_rows(data, rows[near], message, score=_unlikeness(alike))
+    message = text(box, " is nearly the same as annotation ", others, " (IoU ", number(likeness), ")")
+    return annotation_rows(data, rows[near], message, score=_unlikeness(likeness))
 
 
 @check(
@@ -95,12 +97,12 @@ def conflicting_bbox(data: AuditInput, *, iou: float = 0.9) -> pa.Table | None:
     _check_iou("conflicting_bbox", iou=iou)
     rows, groups, corners = _drawn(data)
     here, there = contradicted(groups, data.category_codes[rows], corners, iou)
-    alike = pairwise_iou(corners, here, there)
+    likeness = pairwise_iou(corners, here, there)
     labels = data.annotations.select(["category", "annotation_id"])
     given, other = labels["category"].take(pa.array(rows[here])), labels.take(pa.array(rows[there]))
     name = text(box_text(data.boxes, rows[here]), " labelled ", given, " is labelled ", other["category"])
-    message = text(name, " as annotation ", other["annotation_id"], " (IoU ", number(alike), ")")
-    return annotation_rows(data, rows[here], message, score=_unlikeness(alike))
+    message = text(name, " as annotation ", other["annotation_id"], " (IoU ", number(likeness), ")")
+    return annotation_rows(data, rows[here], message, score=_unlikeness(likeness))
 
 
 def _check_iou(check_id: str, **values: float) -> None:

@@ -7,10 +7,18 @@ compared with those that follow it, for as long as they are that close.
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.audit.data import group_codes
 
 if TYPE_CHECKING:
     import numpy as np
+
+# A group of more boxes is cut into cells first, since in a crowd of n boxes the sweep comes upon a share of all n² pairs.
+CROWD = 1_000
 
 # x, y, width, height: float64 of one length; widths and heights above 0.
 Corners = tuple[Any, Any, Any, Any]
@@ -70,9 +78,52 @@ def paired(groups: np.ndarray, corners: Corners, iou: float) -> np.ndarray:
     """Return, ascending, the rows with another box of their group with an IoU of at least ``iou``."""
     import numpy as np
 
-    by_position = np.argsort(_position_and_reach(corners, iou)[0])
-    order = by_position[np.argsort(groups[by_position], kind="stable")]
-    return np.flatnonzero(_partners(order, groups, corners, iou) >= 0)
+    position, _ = _position_and_reach(corners, iou)
+    groups = group_codes(groups)
+    in_crowd = np.bincount(groups, minlength=1)[groups] > CROWD
+    partner = _partners(_ordered(np.flatnonzero(~in_crowd), groups, position), groups, corners, iou)
+    crowd = np.flatnonzero(in_crowd)
+    for cells in _cells(groups[crowd], tuple(side[crowd] for side in corners), iou):
+        cell = np.zeros(len(groups), dtype=np.int64)
+        cell[crowd] = cells
+        alone = partner < 0
+        found = _partners(_ordered(crowd, cell, position), cell, corners, iou)
+        partner[alone] = found[alone]
+    return np.flatnonzero(partner >= 0)
+
+
+def _ordered(rows: np.ndarray, groups: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Return the rows by group, and by position within it."""
+    import numpy as np
+
+    by_position = rows[np.argsort(position[rows])]
+    return by_position[np.argsort(groups[by_position], kind="stable")]
+
+
+def _cells(groups: np.ndarray, corners: Corners, iou: float) -> Iterator[np.ndarray]:
+    """Yield eight ways to cut the boxes of a crowd into cells of about equal size and height in the picture, as numbers of the cells.
+
+    Two boxes of a group with an IoU of at least ``iou`` share a cell in at least one of them: a cell is twice as long as the two can differ
+    (log width and log height by log 1/iou, y by (1-iou)/iou of the height), and every second way is shifted by half a cell.
+    """
+    import numpy as np
+
+    _, y, width, height = corners
+    # 2.02: what lies exactly half a cell apart may not fall between two stools by rounding. 1e-9: an IoU of 1.
+    size_step = 2.02 * max(math.log(1 / iou), 1e-9)
+    slack = max((1 - iou) / iou, 1e-9)
+    for across, down, place in itertools.product((0.0, 0.5), repeat=3):
+        wide, tall = np.floor(np.log(width) / size_step + across), np.floor(np.log(height) / size_step + down)
+        tallest = np.exp((tall + 1 - down) * size_step)
+        at = np.floor(y / (2.02 * slack * tallest) + place)
+        yield group_codes(groups, *(_whole(values) for values in (wide, tall, at)))
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    """Return whole numbers as integers; beyond 2^53, where floats have no neighbours, all the same one."""
+    import numpy as np
+
+    return np.where(np.abs(values) < 2**53, values, 2**53).astype(np.int64)
 
 
 def pairwise_iou(corners: Corners, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_cv_dataops.core.audit import box_sweep
 from airflow_cv_dataops.core.audit.box_pairs import conflicting_bbox, duplicate_bbox, near_duplicate_bbox
 from airflow_cv_dataops.core.audit.box_sweep import contradicted, pairwise_iou, repeated
 
@@ -29,17 +32,20 @@ def test_boxes_of_other_images_categories_annotators_or_label_sets_are_norepeate
 
 
 COORDINATE = st.sampled_from([0, 0.1, 0.2, 1, 5, 100]) | st.floats(0, 200)
+# With 0 every group is cut into cells, as a crowd is.
+CROWDS = st.sampled_from([0, box_sweep.CROWD])
 BOX = st.tuples(st.integers(0, 1), COORDINATE, COORDINATE, st.floats(0.5, 100), st.floats(0.5, 100))
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(BOX, st.lists(st.floats(-0.3, 0.3), max_size=4)), max_size=10), st.sampled_from([0.5, 0.9, 0.99, 1.0]))
-def test_without_the_duplicates_no_two_boxes_of_a_group_are_the_same(piles, iou):
+@given(st.lists(st.tuples(BOX, st.lists(st.floats(-0.3, 0.3), max_size=4)), max_size=10), st.sampled_from([0.5, 0.9, 0.99, 1.0]), CROWDS)
+def test_without_the_duplicates_no_two_boxes_of_a_group_are_the_same(piles, iou, crowd):
     """Every repeat equals the box that it names, and those that are left over do not equal one another (by brute force)."""
     flat = [(group, x + shift, y, w, h) for (group, x, y, w, h), shifts in piles for shift in (0.0, *shifts)]
     columns = np.array(flat, dtype=float).reshape(-1, 5).T
     groups, corners = columns[0].astype(int), columns[1:]
-    again, first = repeated(groups, tuple(corners), iou)
+    with patch.object(box_sweep, "CROWD", crowd):
+        again, first = repeated(groups, tuple(corners), iou)
     assert (np.diff(again) > 0).all()
     assert (groups[again] == groups[first]).all()
     identical = (corners[:, again] == corners[:, first]).all(axis=0)
@@ -95,13 +101,14 @@ NAMED_BOX = st.tuples(BOX, st.integers(0, 2), st.lists(st.tuples(st.floats(-0.3,
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(NAMED_BOX, max_size=10), st.sampled_from([0.5, 0.9, 1.0]))
-def test_every_box_with_a_like_one_of_another_name_is_found(piles, iou):
+@given(st.lists(NAMED_BOX, max_size=10), st.sampled_from([0.5, 0.9, 1.0]), CROWDS)
+def test_every_box_with_a_like_one_of_another_name_is_found(piles, iou, crowd):
     """The rows found are those that brute force finds, and each names one with which it does conflict."""
     flat = [(g, n, x + shift, y, w, h) for (g, x, y, w, h), name, others in piles for shift, n in ((0.0, name), *others)]
     columns = np.array(flat, dtype=float).reshape(-1, 6).T
     groups, names, corners = columns[0].astype(int), columns[1].astype(int), tuple(columns[2:])
-    here, there = contradicted(groups, names, corners, iou)
+    with patch.object(box_sweep, "CROWD", crowd):
+        here, there = contradicted(groups, names, corners, iou)
     a, b = (side.ravel() for side in np.meshgrid(np.arange(len(groups)), np.arange(len(groups)), indexing="ij"))
     conflict = (groups[a] == groups[b]) & (names[a] != names[b]) & (pairwise_iou(corners, a, b) >= iou)
     assert here.tolist() == np.unique(a[conflict]).tolist()
