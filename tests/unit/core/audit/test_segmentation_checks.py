@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_cv_dataops.core.audit.masks import read_segmentations
 from airflow_cv_dataops.core.audit.rle import extent_of_rle, runs_of
 from airflow_cv_dataops.core.audit.segmentation import bbox_segmentation_mismatch, invalid_polygon, invalid_rle
 
@@ -139,3 +141,32 @@ def test_the_box_around_a_mask_is_the_one_around_its_pixels(height, width, seed)
     counts = np.diff([0, *([0] if flat[0] else []), *edges, flat.size]).tolist()
     down, across = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     assert extent_of_rle({"size": [height, width], "counts": counts}) == (across[0], down[0], across[-1] + 1, down[-1] + 1)
+
+
+COORDINATES = st.lists(st.floats(-1e4, 1e4) | st.integers(-5, 5) | st.sampled_from([1e308, 10**400, 5e-324]), min_size=4, max_size=9)
+
+
+@given(st.lists(st.lists(COORDINATES, max_size=3), max_size=6))
+def test_polygons_are_read_alike_whether_by_arrow_or_one_by_one(given_polygons):
+    """A blank that no tool writes keeps a text away from Arrow's parser."""
+    texts = [json.dumps(polygons) for polygons in given_polygons]
+    size = np.full(len(texts), np.nan)
+    read = [read_segmentations(pa.chunked_array([column], pa.string()), size, size) for column in (texts, [f" {text}" for text in texts])]
+    by_arrow, one_by_one = ({name: getattr(found, name) for name in vars(found)} for found in read)
+    for name in ("polygon_problems", "rle_problems"):
+        assert by_arrow[name] == one_by_one[name]
+    assert by_arrow["empty"].tolist() == one_by_one["empty"].tolist()
+    assert np.array_equal(by_arrow["extent"], one_by_one["extent"], equal_nan=True)
+    areas = [
+        sorted(zip(found["polygon_row"].tolist(), map(str, found["polygon_area"].tolist()), strict=True))
+        for found in (by_arrow, one_by_one)
+    ]
+    assert areas[0] == areas[1]
+
+
+@pytest.mark.parametrize(
+    "hostile", ['[[1]]} {"s":[[2]]', '[[1,2,3,4,5,6]],"t":1', "[[1,,2]]", "[[1e999,2,3,4,5,6]]", "[[--1,2,3,4,5,6]]", "[[01,2,3,4,5,6]]"]
+)
+def test_a_text_that_is_no_json_hides_no_other(audit_input, flagged, hostile):
+    flat = json.dumps([[0, 0, 1, 1, 2, 2]])
+    assert flagged(invalid_polygon(audit_input(segments([SQUARE], hostile, flat, [SQUARE])))) == ["1", "2"]
