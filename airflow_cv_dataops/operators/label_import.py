@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_list, as_names_or_uri
+from airflow_cv_dataops.common.arguments import as_list, as_mapping, as_names_or_uri
 from airflow_cv_dataops.core.lineage.model import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
@@ -47,7 +47,7 @@ class LabelImportOperator(SourceOperator):
         format: str,  # noqa: A002 (what everyone calls it)
         label_set: str = "default",
         classes: Sequence[str] | str | None = None,
-        csv_columns: Mapping[str, str] | None = None,
+        csv_columns: Mapping[str, str] | str | None = None,
         on_findings: str = "fail",
         fail_on: Sequence[str] = ("error",),
         **kwargs: Any,
@@ -71,7 +71,7 @@ class LabelImportOperator(SourceOperator):
             format=self.format,
             label_set=self.label_set,
             classes=as_names_or_uri("classes", self.classes),
-            csv_columns=self.csv_columns,
+            csv_columns=as_mapping("csv_columns", self.csv_columns) or None,
             source_options=options,
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),
