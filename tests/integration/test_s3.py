@@ -130,6 +130,17 @@ def test_images_on_s3_become_rows_and_objects_on_s3(lake: Lake, context: dict[st
     assert not list(lake.lake.rglob("*.db"))
 
 
+@pytest.mark.parametrize("partition_key", ["#7", "what?", "a%41"])
+def test_a_partition_key_that_a_url_would_cut_or_decode_names_its_own_prefix(
+    lake: Lake, context: dict[str, Any], partition_key: str
+) -> None:
+    landed = lake.land(partition_key)
+    lake.land("neighbour", seed=20)
+    ingest(lake, context, partition_key)
+    rows = {row["file_name"]: row["source_uri"] for row in lake.dataset.images().to_pylist()}
+    assert rows == {name: f"{lake.incoming}/{partition_key}/{name}" for name in landed}
+
+
 def test_kept_objects_are_read_back_through_the_dataset(lake: Lake, context: dict[str, Any]) -> None:
     landed = lake.land("2026-11-05")
     ingest(lake, context, "2026-11-05")

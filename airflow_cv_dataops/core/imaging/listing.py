@@ -30,7 +30,7 @@ _AT_ONCE = 16_384
 class Listing:
     """The files that are wanted, sorted by ``source_uri``, with the columns that ``images`` has of a source.
 
-    :param listed: files at the source. :param skipped: those that are not wanted.
+    :param listed: files at the source. :param skipped: those that are not wanted, and objects that only stand for a folder.
     """
 
     files: pa.Table
@@ -53,7 +53,7 @@ def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str])
     entries, listed, batches = iter(source.list()), 0, []
     while found := list(islice(entries, _AT_ONCE)):
         listed += len(found)
-        batches.append(_columns([file for file in found if is_wanted(file.path)]))
+        batches.append(_columns([file for file in found if is_wanted(file.path) and not file.is_folder]))
     files = pa.Table.from_batches(batches, schema=files_schema()).sort_by("source_uri").combine_chunks()
     return Listing(files, listed, listed - files.num_rows)
 

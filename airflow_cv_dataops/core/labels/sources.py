@@ -68,7 +68,7 @@ def open_source(uri: str, options: Mapping[str, Any] = _NO_OPTIONS) -> Source:
     if name and not parent.endswith(":/") and _is_file(parent, name, options):
         return Source(open_store(parent, options), [_own_name(name, parent)], is_file=True)
     store = open_store(uri, options)
-    paths = sorted(found.path for found in store.list())
+    paths = sorted(found.path for found in store.list() if not found.is_folder)
     if not paths:
         raise SourceError(f"There is nothing at {without_credentials(uri)}: expected a file, or a prefix with files below it.")
     return Source(store, paths, is_file=False)

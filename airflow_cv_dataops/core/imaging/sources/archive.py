@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.imaging.sources.base import ImageSource, check_not_
 from airflow_cv_dataops.core.imaging.sources.tar_members import tar_members
 from airflow_cv_dataops.core.imaging.sources.zip_members import DEFLATED, LOCAL_HEADER_BYTES, data_offset, zip_members
 from airflow_cv_dataops.core.store.objects import ObjectInfo, without_credentials
+from airflow_cv_dataops.core.store.uris import without_query
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
@@ -45,7 +46,7 @@ class ArchiveSource(ImageSource):
         self._options = dict(options)
         self._max_bytes = max_bytes
         self._limits = limits
-        self._is_zip = uri.partition("?")[0].lower().endswith(".zip")
+        self._is_zip = without_query(uri).lower().endswith(".zip")
         self._file = ArchiveFile(uri, self._options, limits, is_tar=not self._is_zip, local_copy=local_copy)
 
     @property
