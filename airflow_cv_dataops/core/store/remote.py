@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.store import s3_keys
 from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
 from airflow_cv_dataops.core.store.folder_markers import FolderMarkers
-from airflow_cv_dataops.core.store.uris import WEB_SCHEMES, join_uri, parts_of, unaddressable, without_credentials
+from airflow_cv_dataops.core.store.uris import WEB_SCHEMES, join_uri, parts_of, unaddressable, without_credentials, without_secrets
 
 _LISTED_AT_ONCE = 1000
 _CHUNK_BYTES = 4 * 1024 * 1024
@@ -204,8 +204,8 @@ def _opened(uri: str, options: Mapping[str, Any]) -> Any:
     try:
         url = uri if is_web or not path else f"{scheme}://{authority}/{quote(path)}"
         return from_url(url, config=dict(options) or None, **client)
-    except Exception as error:
-        raise ConfigurationError(f"Cannot open {without_credentials(uri)}: {error}") from error
+    except Exception as error:  # noqa: BLE001 (raised again, without what must not be seen)
+        raise ConfigurationError(f"Cannot open {without_credentials(uri)}: {without_secrets(str(error), options)}") from None
 
 
 def _check_addressable(path: str) -> None:

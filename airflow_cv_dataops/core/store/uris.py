@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -13,6 +15,8 @@ WEB_SCHEMES = ("http", "https")
 _SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _URI = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<authority>[^/]*)(?P<path>.*)", re.DOTALL)
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d+)?")
+_SECRET_NAME = re.compile(r"secret|token|password|credential|key|sas|sig", re.IGNORECASE)
+_HAS_LOGIN = re.compile(r"://[^/]*:.*@", re.DOTALL)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _SIGNATURE = re.compile(r"[?&](sig|signature|x-amz-signature|x-goog-signature)=", re.IGNORECASE)
 _KEY_SCHEMES = ("s3", "s3a", "s3n", "gs", "gcs", "az", "azure", "adl", "abfs", "abfss", "wasb", "wasbs")
@@ -85,6 +89,15 @@ def without_credentials(uri: str) -> str:
         # A database's password or an AWS secret key may hold a bare "/" or "@".
         place = place.rsplit("@", 1)[1]
     return f"{match['scheme']}://{_without_query(scheme, place)}"
+
+
+def without_secrets(text: str, configuration: Mapping[str, Any]) -> str:
+    """Return a text, such as somebody else's error, without the configuration's values that are not meant to be seen."""
+    for name, value in configuration.items():
+        shown = without_credentials(str(value)) if _HAS_LOGIN.search(str(value)) else "***" if _SECRET_NAME.search(name) else value
+        if value and shown != value:
+            text = text.replace(str(value), shown)
+    return text
 
 
 def file_uri(path: bytes) -> str:
