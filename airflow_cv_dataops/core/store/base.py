@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,22 @@ class ObjectInfo:
     modified_at: datetime | None = None
     changed_at: datetime | None = None
     is_folder: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A URI together with what opens it: a step may read several, each with credentials of its own.
+
+    :param options: obstore's configuration of the URI's store.
+    """
+
+    uri: str
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may hold credentials
+
+    @classmethod
+    def of(cls, given: str | Place, options: Mapping[str, Any]) -> Place:
+        """Return a place as it is, and a bare URI as a place with these options."""
+        return given if isinstance(given, Place) else cls(given, options)
 
 
 class ObjectStore:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
+from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore, Place
 from airflow_cv_dataops.core.store.local import LocalStore, read_regular_file
 from airflow_cv_dataops.core.store.remote import RemoteStore
 from airflow_cv_dataops.core.store.uris import (
@@ -18,7 +18,7 @@ from airflow_cv_dataops.core.store.uris import (
     without_credentials,
 )
 
-__all__ = ["ObjectInfo", "ObjectStore", "join_uri", "local_path", "normalize_uri", "open_store", "read_uri", "without_credentials"]
+__all__ = ["ObjectInfo", "ObjectStore", "Place", "join_uri", "local_path", "normalize_uri", "open_store", "read_uri", "without_credentials"]
 
 _DEFAULT_OPTIONS: Mapping[str, Any] = {}
 
