@@ -51,7 +51,7 @@ class ArchiveSource(ImageSource):
 
     @property
     def spec(self) -> dict[str, Any]:
-        """As for every source; a copy that is needed is made now, so that all processes share it."""
+        """As for every source; all processes share the copy that :meth:`prepare` has made."""
         return {
             "kind": "archive",
             "uri": self._uri,
@@ -60,6 +60,14 @@ class ArchiveSource(ImageSource):
             "limits": asdict(self._limits),
             "local_copy": self._file.prepared(),
         }
+
+    @property
+    def identity(self) -> dict[str, Any] | None:
+        found = self._file.identity()
+        return None if found is None else {**found, "limits": asdict(self._limits)}
+
+    def prepare(self) -> None:
+        self._file.prepare()
 
     def list(self) -> Iterator[ObjectInfo]:
         with self._file.open() as file:
