@@ -14,9 +14,9 @@ from typing import IO, Any
 from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
 from airflow_cv_dataops.core.imaging.sources.decompression import COMPRESSIONS, CorruptStreamError, decompressed
-from airflow_cv_dataops.core.imaging.sources.temporary_copy import TemporaryCopy
 from airflow_cv_dataops.core.store.objects import ObjectInfo, local_path, without_credentials
 from airflow_cv_dataops.core.store.remote import RemoteObjects
+from airflow_cv_dataops.core.store.temporary_file import TemporaryFile
 
 REPLACED = "the archive has been changed since it was listed"
 _CHUNK_BYTES = 1024 * 1024
@@ -166,7 +166,7 @@ class ArchiveFile:
 
     def _copied(self, chunks: Iterator[bytes]) -> str:
         """Write a stream to a temporary file of this process, a compressed tar decompressed."""
-        copy = TemporaryCopy()
+        copy = TemporaryFile(".archive")
         self._remove = weakref.finalize(self, copy.remove)
         try:
             copy.write(self._bounded(decompressed(chunks, self._limits) if self._is_tar else chunks))
