@@ -19,7 +19,9 @@ from airflow_cv_dataops.core.imaging.pipeline import take_files
 from airflow_cv_dataops.core.imaging.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.selection import DEFAULT_EXCLUDE
 from airflow_cv_dataops.core.imaging.sources import open_image_source
+from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.objects import ObjectStore
 from airflow_cv_dataops.core.store.rows import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
 
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _NO_OPTIONS: Mapping[str, Any] = {}
 _DEFAULTS = IngestParameters()
+_ARCHIVE_LIMITS = ArchiveLimits()
 
 
 def ingest_images(
@@ -36,6 +39,7 @@ def ingest_images(
     *,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     list_column: str | None = None,
+    archive_limits: ArchiveLimits = _ARCHIVE_LIMITS,
     pattern: str | None = None,
     exclude: Sequence[str] = DEFAULT_EXCLUDE,
     copy_images: bool = True,
@@ -58,6 +62,7 @@ def ingest_images(
     :param source: URI or local path of a prefix, a list file or an archive; an empty or absent prefix is a result (0 images).
     :param source_options: obstore configuration of the source.
     :param list_column: the column of a list file that names the images.
+    :param archive_limits: what an archive may cost.
     :param pattern: glob that a path below ``source`` has to match; ``*`` crosses ``/``, case does not matter.
     :param exclude: globs of paths to skip; default: label files, hidden files and ``_SUCCESS``.
     :param copy_images: and the five below it: see :class:`IngestParameters`.
@@ -74,8 +79,10 @@ def ingest_images(
     check_numbers(max_reject_ratio, workers)
     parameters = IngestParameters(tuple(formats), limits, thresholds, copy_images, timeout_seconds, worker_memory_bytes)
     recorded_at = recorded_at or datetime.now(UTC)
-    with open_image_source(source, options=source_options, list_column=list_column, max_bytes=parameters.limits.max_bytes) as opened:
-        listing = list_files(opened, pattern, exclude)
+    with open_image_source(
+        source, options=source_options, list_column=list_column, max_bytes=parameters.limits.max_bytes, archive_limits=archive_limits
+    ) as opened:
+        listing = list_files(opened, pattern, exclude, kept_listings(dataset))
         log.info("Ingesting %s files of %s listed at %s", f"{listing.files.num_rows:,}", f"{listing.listed:,}", opened.uri)
         previous = None if force else PreviousRows.now(dataset, partition_key, parameters.id)
         taken = take_files(
@@ -100,6 +107,11 @@ def ingest_images(
         max_reject_ratio=max_reject_ratio,
         started=started,
     )
+
+
+def kept_listings(dataset: Dataset) -> ObjectStore | None:
+    """Return where listings are kept; ``None`` for a dataset without a place of its own."""
+    return dataset.objects() if dataset.config.warehouse else None
 
 
 def check_numbers(max_reject_ratio: float, workers: int | None) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.imaging.listing import for_worker
+from airflow_cv_dataops.core.imaging.listing import for_worker, needs_reading
 from airflow_cv_dataops.core.imaging.outcome import Tally, Whole
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.pool import Answer, Files, WorkerPool, available_cores
@@ -65,6 +65,8 @@ def take_files(
     tally, whole = Tally(), Whole()
     stretches = _stretches(files, previous)
     to_read = sum(stretch.changed.num_rows for stretch in stretches)
+    if any(needs_reading(stretch.changed) for stretch in stretches):
+        source.prepare()
     with ExitStack() as stack:
         pool = stack.enter_context(WorkerPool(_job(dataset, source, parameters), _processes(to_read, workers)))
         # Opening tables takes a while, as does the start of a worker: both at once.

@@ -14,13 +14,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.commit import commit_partition
 from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits
-from airflow_cv_dataops.core.imaging.ingest import check_numbers
+from airflow_cv_dataops.core.imaging.ingest import check_numbers, kept_listings
 from airflow_cv_dataops.core.imaging.listing import list_files
 from airflow_cv_dataops.core.imaging.measure import QualityThresholds
 from airflow_cv_dataops.core.imaging.outcome import Outcome, Tally, Whole
@@ -30,6 +31,7 @@ from airflow_cv_dataops.core.imaging.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.selection import DEFAULT_EXCLUDE
 from airflow_cv_dataops.core.imaging.shard_list import cut, read_shard, write_shard_list
 from airflow_cv_dataops.core.imaging.sources import open_image_source
+from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.files import DataFile
 from airflow_cv_dataops.core.store.rows import check_partition_key
@@ -44,6 +46,7 @@ MOST_SHARDS = 1024
 _GIBIBYTE = 1024**3
 _NO_OPTIONS: Mapping[str, Any] = {}
 _DEFAULTS = IngestParameters()
+_ARCHIVE_LIMITS = ArchiveLimits()
 
 
 class IngestPlan(TypedDict):
@@ -57,6 +60,7 @@ class IngestPlan(TypedDict):
     shards: int
     source_uri: str
     list_column: str | None
+    archive_limits: dict[str, Any]
     listed: int
     skipped: int
     source_bytes: int
@@ -83,6 +87,7 @@ def plan_shards(
     *,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     list_column: str | None = None,
+    archive_limits: ArchiveLimits = _ARCHIVE_LIMITS,
     pattern: str | None = None,
     exclude: Sequence[str] = DEFAULT_EXCLUDE,
     copy_images: bool = True,
@@ -110,8 +115,10 @@ def plan_shards(
     check_partition_key(partition_key)
     _check_sizes(max_files_per_shard, max_bytes_per_shard, max_shards)
     parameters = IngestParameters(tuple(formats), limits, thresholds, copy_images, timeout_seconds, worker_memory_bytes)
-    with open_image_source(source, options=source_options, list_column=list_column, max_bytes=limits.max_bytes) as opened:
-        listing = list_files(opened, pattern, exclude)
+    with open_image_source(
+        source, options=source_options, list_column=list_column, max_bytes=limits.max_bytes, archive_limits=archive_limits
+    ) as opened:
+        listing = list_files(opened, pattern, exclude, kept_listings(dataset))
     starts = cut(listing.files["bytes"], max_files_per_shard, max_bytes_per_shard, max_shards)
     log.info(
         "Cut %s files of %s listed at %s into %d shards", f"{listing.files.num_rows:,}", f"{listing.listed:,}", opened.uri, len(starts)
@@ -121,6 +128,7 @@ def plan_shards(
         "shards": len(starts),
         "source_uri": opened.uri,
         "list_column": list_column,
+        "archive_limits": asdict(archive_limits),
         "listed": listing.listed,
         "skipped": listing.skipped,
         "source_bytes": listing.bytes,
@@ -157,7 +165,11 @@ def ingest_shard(
     files = read_shard(dataset, plan["list_uri"], index)
     previous = PreviousRows(dataset, partition_key, plan["previous"], parameters.id) if plan["previous"] else None
     with open_image_source(
-        source, options=source_options, list_column=plan["list_column"], max_bytes=parameters.limits.max_bytes
+        source,
+        options=source_options,
+        list_column=plan["list_column"],
+        max_bytes=parameters.limits.max_bytes,
+        archive_limits=ArchiveLimits(**plan["archive_limits"]),
     ) as opened:
         if opened.uri != plan["source_uri"]:
             raise ConfigurationError(f"The plan is one of {plan['source_uri']}, not of {opened.uri}.")

@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.imaging.sources.base import ImageSource, check_not_
 from airflow_cv_dataops.core.imaging.sources.tar_members import tar_members
 from airflow_cv_dataops.core.imaging.sources.zip_members import DEFLATED, LOCAL_HEADER_BYTES, data_offset, zip_members
 from airflow_cv_dataops.core.store.objects import ObjectInfo, without_credentials
+from airflow_cv_dataops.core.store.uris import without_query
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
@@ -45,12 +46,12 @@ class ArchiveSource(ImageSource):
         self._options = dict(options)
         self._max_bytes = max_bytes
         self._limits = limits
-        self._is_zip = uri.partition("?")[0].lower().endswith(".zip")
+        self._is_zip = without_query(uri).lower().endswith(".zip")
         self._file = ArchiveFile(uri, self._options, limits, is_tar=not self._is_zip, local_copy=local_copy)
 
     @property
     def spec(self) -> dict[str, Any]:
-        """As for every source; a copy that is needed is made now, so that all processes share it."""
+        """As for every source; all processes share the copy that :meth:`prepare` has made."""
         return {
             "kind": "archive",
             "uri": self._uri,
@@ -59,6 +60,14 @@ class ArchiveSource(ImageSource):
             "limits": asdict(self._limits),
             "local_copy": self._file.prepared(),
         }
+
+    @property
+    def identity(self) -> dict[str, Any] | None:
+        found = self._file.identity()
+        return None if found is None else {**found, "limits": asdict(self._limits)}
+
+    def prepare(self) -> None:
+        self._file.prepare()
 
     def list(self) -> Iterator[ObjectInfo]:
         with self._file.open() as file:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.store.objects import ObjectInfo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MAX_BYTES = 256 * 1024 * 1024
 _REFUSED = "refused: "
@@ -31,6 +34,17 @@ class ImageSource:
         It holds the options, and so credentials: hand it to a process, never write it to a file, a log or an XCom.
         """
         raise NotImplementedError
+
+    @property
+    def identity(self) -> dict[str, Any] | None:
+        """What a listing of the source is a function of, where that is cheaper to learn than the listing; plain JSON values.
+
+        Two sources with the same identity have the same entries. ``None``: list it.
+        """
+        return None
+
+    def prepare(self) -> None:
+        """Make what reading needs, before other processes open :attr:`spec`. :raises SourceError: the source cannot be read."""
 
     def list(self) -> Iterator[ObjectInfo]:
         """Yield every entry once; URIs are free of credentials. An entry that cannot be read is listed all the same.
@@ -59,6 +73,13 @@ class ImageSource:
 def refusal(why: str) -> str:
     """Return the ``version`` of an entry that is listed but must not be read: every process that gets the entry knows why."""
     return _REFUSED + why
+
+
+def is_refused(versions: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return which entries are listed but must not be read, by their ``version``."""
+    import pyarrow.compute as pc
+
+    return pc.fill_null(pc.starts_with(versions, _REFUSED), False)
 
 
 def check_not_refused(info: ObjectInfo) -> None:
