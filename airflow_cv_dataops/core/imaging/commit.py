@@ -35,7 +35,9 @@ def commit_partition(
     whose rejects are lost.
 
     :param source_uri: without credentials. :param started: ``time.monotonic()`` when the step began.
+    :raises SourceError: too many files could not be read, for now; nothing was committed.
     """
+    outcome.check_was_read(max_reject_ratio)
     rejects_snapshot_id = dataset.replace_partition_by_files("rejects", partition_key, rejects)
     images_snapshot_id = dataset.replace_partition_by_files("images", partition_key, images)
     write_metrics(dataset, partition_key, STEP, outcome.stored_metrics(), recorded_at)

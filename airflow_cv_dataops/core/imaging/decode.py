@@ -47,10 +47,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Reject:
-    """Why a file could not be taken: a code of ``schema.REJECT_REASONS``, and what the decoder said."""
+    """Why a file could not be taken: a code of ``schema.REJECT_REASONS``, and what the decoder said.
+
+    :param may_pass: the cause may lie outside the file's bytes, and be gone at the next look.
+    """
 
     reason: str
     detail: str
+    may_pass: bool = False
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,9 @@ def ingest_images(
     :param workers: processes that read, decode and write; default: one for each core.
     :param recorded_at: when the run started, for the rows; default: now.
     :raises ConfigurationError: an argument cannot be used.
-    :raises SourceError: the source cannot be listed.
-    :raises OSError: a copy could not be written; nothing was committed.
+    :raises SourceError: the source cannot be listed, or more files than ``max_reject_ratio`` allows could not be read for reasons
+        that may pass; nothing was committed.
+    :raises OSError: a copy could not be written, or the source's store does not answer (``StoreError``); nothing was committed.
     """
     started = time.monotonic()
     check_partition_key(partition_key)

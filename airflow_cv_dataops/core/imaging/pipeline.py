@@ -15,7 +15,7 @@ from airflow_cv_dataops.core.imaging.outcome import Tally, Whole
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.pool import Answer, Files, WorkerPool, available_cores
 from airflow_cv_dataops.core.imaging.previous import PreviousRows
-from airflow_cv_dataops.core.imaging.rows import image_rows, ingested_by, reject_rows
+from airflow_cv_dataops.core.imaging.rows import image_rows, ingested_by, reject_rows, unread_uris
 from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -59,7 +59,7 @@ def take_files(
 
     :param previous: the partition's rows so far: those of unchanged files are taken over; ``None``: every file is read.
     :param workers: processes; default: one for each core.
-    :raises OSError: a copy could not be written.
+    :raises OSError: a copy could not be written, or the source's store does not answer.
     """
     constants = ingested_by(recorded_at, parameters.id)
     tally, whole = Tally(), Whole()
@@ -77,7 +77,7 @@ def take_files(
             reject_table = _together(reject_rows(stretch.changed, answers, constants), kept.get("rejects"))
             images.write(image_table)
             rejects.write(reject_table)
-            tally.add(image_table, reject_table, unchanged=stretch.unchanged)
+            tally.add(image_table, reject_table, unchanged=stretch.unchanged, unread=unread_uris(stretch.changed, answers))
             whole.add(image_table)
         return Taken(images.finish(), rejects.finish(), tally, whole)
 

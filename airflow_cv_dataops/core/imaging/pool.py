@@ -21,7 +21,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-from airflow_cv_dataops.core.errors import CvDataOpsError
+from airflow_cv_dataops.core.errors import CvDataOpsError, StoreError
 from airflow_cv_dataops.core.imaging.wire import receive, send
 from airflow_cv_dataops.core.imaging.worker import IDLE, POSITION_BYTES
 from airflow_cv_dataops.core.store.objects import without_credentials
@@ -70,7 +70,7 @@ class WorkerPool:
 
         :param questions: lists of files, each with the position of its first file, from which the positions in its answers count.
 
-        :raises OSError: a copy could not be written.
+        :raises OSError: a copy could not be written, or the source's store does not answer (``StoreError``).
         """
         waiting: deque[Future[list[Answer]]] = deque()
         for offset, files in questions:
@@ -104,7 +104,7 @@ class WorkerPool:
                 death = second
         reason, detail = ("timeout", death.cause) if death.was_timeout else ("unreadable", f"decoder crashed ({death.cause})")
         log.warning("Rejected %s: %s, %s", without_credentials(file[1]), reason, detail)
-        return {"positions": [], "columns": {}, "storage_uris": [], "rejects": [(0, reason, detail)]}
+        return {"positions": [], "columns": {}, "storage_uris": [], "rejects": [(0, reason, detail, True)]}
 
     def _ask(self, files: Files) -> Answer:
         """Return a worker's answer.
@@ -240,12 +240,14 @@ def _environment() -> dict[str, str]:
 
 def _checked(answer: Answer) -> Answer:
     if failure := answer.get("failure"):
-        raise OSError(failure["errno"] or 0, failure["message"], failure["file"])
+        if failure["errno"] is None:
+            raise StoreError(failure["message"])
+        raise OSError(failure["errno"], failure["message"], failure["file"])
     return answer
 
 
 def _shifted(answer: Answer, offset: int) -> Answer:
     if not offset:
         return answer
-    rejects = [(position + offset, reason, detail) for position, reason, detail in answer["rejects"]]
+    rejects = [(position + offset, *why) for position, *why in answer["rejects"]]
     return {**answer, "positions": [position + offset for position in answer["positions"]], "rejects": rejects}

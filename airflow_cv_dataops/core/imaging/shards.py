@@ -148,7 +148,7 @@ def ingest_shard(
     :return: names and numbers of the data files, for :func:`commit_shards`.
     :raises ConfigurationError: the plan has no such shard.
     :raises SourceError: the list of the plan is gone.
-    :raises OSError: a copy could not be written.
+    :raises OSError: a copy could not be written, or the source's store does not answer.
     """
     started = time.monotonic()
     if not 0 <= index < plan["shards"]:
@@ -185,7 +185,8 @@ def commit_shards(
     """Make the data files of all shards the partition, in one snapshot a table; rows are not rewritten.
 
     :param results: of :func:`ingest_shard`, one for each shard of the plan, in any order.
-    :raises SourceError: a shard is missing, or one is of another plan; nothing was committed.
+    :raises SourceError: a shard is missing, one is of another plan, or too many files could not be read for reasons that may pass;
+        nothing was committed.
     """
     started = time.monotonic()
     check_numbers(max_reject_ratio, None)

@@ -21,6 +21,7 @@ from dataclasses import fields
 from functools import partial
 from typing import IO, Any
 
+from airflow_cv_dataops.core.errors import StoreError
 from airflow_cv_dataops.core.imaging.decode import MEBIBYTE, Reject, describe, too_many_bytes
 from airflow_cv_dataops.core.imaging.facts import ImageFacts, image_facts
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
@@ -30,6 +31,7 @@ from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
 
 IDLE = -1
 POSITION_BYTES = 8
+_WEB = ("http://", "https://")  # a list may name many hosts: that one of them does not answer says nothing of the others
 _REMOTE_THREADS = 8
 _BYTES_IN_FLIGHT = 64 * MEBIBYTE
 _FACTS = tuple(field.name for field in fields(ImageFacts))
@@ -47,7 +49,7 @@ def main() -> None:
                 send(answers, worker.take(receive(requests)))
         except EOFError:
             pass
-        except OSError as error:  # a copy could not be written: that is the step's failure and no file's fault
+        except OSError as error:  # a copy could not be written, or the source does not answer: the step's failure, no file's fault
             send(answers, {"failure": {"errno": error.errno, "message": str(error.strerror or error), "file": error.filename}})
     os._exit(0)  # the interpreter's own end takes 50 ms, for which the run would wait
 
@@ -74,18 +76,18 @@ class Worker:
         """Return the facts of those that were taken, column by column, and why the others were not.
 
         :param files: path, URI, size, ETag and version of each.
-        :raises OSError: a copy cannot be written.
+        :raises OSError: a copy cannot be written, or the source's store does not answer.
         """
         infos = [ObjectInfo(*file) for file in files]
         positions: list[int] = []
         columns: dict[str, list[Any]] = {name: [] for name in _FACTS}
         storage: list[Callable[[], str | None]] = []
-        rejects: list[tuple[int, str, str]] = []
+        rejects: list[tuple[int, str, str, bool]] = []
         for position, (info, read) in enumerate(self._with_reads(infos)):
             with self._watch.over(position):
                 data, found = self._look_at(info, read)
             if isinstance(found, Reject):
-                rejects.append((position, found.reason, found.detail))
+                rejects.append((position, found.reason, found.detail, found.may_pass))
                 continue
             positions.append(position)
             storage.append(self._copied(found.object_path, data))
@@ -132,7 +134,9 @@ class Worker:
             data = read()
             return data, self._facts_of(data, info.path)
         except OSError as error:
-            return b"", Reject("too_large" if error.errno == errno.EFBIG else "unreadable", describe(error))
+            if isinstance(error, StoreError) and not info.uri.startswith(_WEB):
+                raise
+            return b"", _unread(error)
         except MemoryError:
             return b"", Reject("too_large", "more than the memory of a worker (worker_memory_bytes)")
 
@@ -201,6 +205,13 @@ def _limit_memory(most_bytes: int | None) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _unread(error: OSError) -> Reject:
+    """Return why a file could not be read. What the machine says has a number; what a source says of an entry has none."""
+    if error.errno == errno.EFBIG:
+        return Reject("too_large", describe(error))
+    return Reject("unreadable", describe(error), may_pass=isinstance(error, StoreError) or bool(error.errno))
 
 
 def _raise(error: BaseException) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.errors import ConfigurationError, SourceError, StoreError
 
 _SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _URI = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<authority>[^/]*)(?P<path>.*)", re.DOTALL)
@@ -21,6 +21,7 @@ _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d+)?")
 _CONTAINER_SCHEMES = ("abfs", "abfss", "wasb", "wasbs")
 _PATH_SCHEMES = ("file", "s3", "s3a", "s3n", "gs", "gcs", "az", "azure", "adl", "hdfs", "http", "https", *_CONTAINER_SCHEMES)
 _DURATION = re.compile(r" in \d+(\.\d+)?(ns|µs|ms|s)\b")
+_IN_ARCHIVE = "InvalidObjectState"
 _DEFAULT_OPTIONS: Mapping[str, Any] = {}
 
 
@@ -56,7 +57,7 @@ class ObjectStore:
         raise NotImplementedError
 
     def read(self, path: str) -> bytes:
-        """Return the bytes of one file. :raises OSError: it cannot be read."""
+        """Return the bytes of one file. :raises OSError: it cannot be read. :raises StoreError: nothing can, for now."""
         raise NotImplementedError
 
     def fetch(self, info: ObjectInfo) -> bytes:
@@ -265,8 +266,8 @@ class _RemoteStore(ObjectStore):
 
         try:
             return bytes(obstore.get(self._store, path).bytes())
-        except obstore.exceptions.BaseError as error:
-            raise OSError(said(error)) from error
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise read_error(self.uri_of(path), error) from error
 
     def write(self, path: str, data: bytes) -> str:
         return self._put(path, data)
@@ -301,6 +302,21 @@ def client_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what obstore has to be told of the connection itself: a plain ``http://`` endpoint is allowed if it is asked for."""
     endpoint = str(options.get("endpoint") or options.get("aws_endpoint") or "")
     return {"client_options": {"allow_http": True}} if endpoint.startswith("http://") else {}
+
+
+def read_error(uri: str, error: BaseException) -> OSError:
+    """Return what it means that an object cannot be read: it is the object's own fault, or :class:`StoreError`.
+
+    Its own are that it is gone, that its name is none, and that it lies in an archive (S3's Glacier). All else, after the retries
+    of obstore, is an outage, keys that have expired or lack a right: the next object would not fare better.
+    """
+    import obstore
+
+    if isinstance(error, (FileNotFoundError, obstore.exceptions.NotFoundError)):
+        return FileNotFoundError(said(error))
+    if isinstance(error, obstore.exceptions.InvalidPathError) or _IN_ARCHIVE in str(error):
+        return OSError(said(error))
+    return StoreError(f"Cannot read {without_credentials(uri)}: {said(error)}")
 
 
 def said(error: BaseException) -> str:

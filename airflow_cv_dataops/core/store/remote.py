@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
-from airflow_cv_dataops.core.store.objects import ObjectInfo, client_options, join_uri, said, without_credentials
+from airflow_cv_dataops.core.store.objects import ObjectInfo, client_options, join_uri, read_error, said, without_credentials
 
 _LISTED_AT_ONCE = 1000
 _CHUNK_BYTES = 4 * 1024 * 1024
@@ -29,15 +29,18 @@ class RemoteObjects:
             raise ConfigurationError(f"Cannot open {without_credentials(uri)}: {error}") from error
 
     def get(self, path: str) -> tuple[ObjectInfo, Iterator[bytes]]:
-        """Ask for an object; return what it is, and its bytes in chunks as they come. :raises OSError: it cannot be read."""
+        """Ask for an object; return what it is, and its bytes in chunks as they come.
+
+        :raises OSError: it cannot be read, also while chunks come. :raises StoreError: nothing can, for now.
+        """
         import obstore
 
         try:
             found = obstore.get(self._store, path)
             meta = found.meta
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise OSError(said(error)) from error
-        return self._info(meta), _chunks(found)
+            raise read_error(join_uri(self.uri, path), error) from error
+        return self._info(meta), _chunks(found, join_uri(self.uri, path))
 
     async def alist(self) -> AsyncIterator[list[ObjectInfo]]:
         """Yield every object below the root, at most a thousand at a time; the event loop is free in between.
@@ -57,11 +60,11 @@ class RemoteObjects:
         return ObjectInfo(path, join_uri(self.uri, path), meta["size"], meta["e_tag"], meta["version"], modified_at, modified_at)
 
 
-def _chunks(found: Any) -> Iterator[bytes]:
+def _chunks(found: Any, uri: str) -> Iterator[bytes]:
     import obstore
 
     try:
         for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
             yield bytes(chunk)
     except (obstore.exceptions.BaseError, OSError) as error:
-        raise OSError(said(error)) from error
+        raise read_error(uri, error) from error

@@ -42,7 +42,9 @@ class ImageSource:
     def fetch(self, info: ObjectInfo) -> bytes:
         """Return the bytes of an entry that was listed, here or by an equal source elsewhere.
 
-        :raises OSError: it cannot be read; its message says why. ``errno.EFBIG``: it is larger than the limit.
+        :raises OSError: it cannot be read; its message says why. ``errno.EFBIG``: it is larger than the limit; another number: the
+            machine says so, and it may read the entry another time.
+        :raises StoreError: the object store does not answer, or refuses; nothing can be said of the entry.
         """
         raise NotImplementedError
 
