@@ -82,7 +82,7 @@ class Tally:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Tally:
         """Return what :meth:`to_json` was made from."""
-        counters = {name: Counter(values[name]) for name in ("rejects_by_reason", "issues", "sums")}
+        counters: dict[str, Any] = {name: Counter(values[name]) for name in ("rejects_by_reason", "issues", "sums")}
         return cls(**{name: values[name] for name in _PLAIN}, **counters)
 
 

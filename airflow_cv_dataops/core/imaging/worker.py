@@ -22,9 +22,10 @@ from functools import partial
 from typing import IO, Any
 
 from airflow_cv_dataops.core.errors import StoreError
-from airflow_cv_dataops.core.imaging.decode import MEBIBYTE, Reject, describe, too_many_bytes
+from airflow_cv_dataops.core.imaging.decode import Reject, describe, too_many_bytes
 from airflow_cv_dataops.core.imaging.facts import ImageFacts, image_facts
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
+from airflow_cv_dataops.core.imaging.read_ahead import MOST_BYTES_IN_FLIGHT, REMOTE_THREADS, ReadAhead
 from airflow_cv_dataops.core.imaging.sources import ImageSource, image_source_from
 from airflow_cv_dataops.core.imaging.wire import receive, send
 from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
@@ -32,8 +33,6 @@ from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
 IDLE = -1
 POSITION_BYTES = 8
 _WEB = ("http://", "https://")  # a list may name many hosts: that one of them does not answer says nothing of the others
-_REMOTE_THREADS = 8
-_BYTES_IN_FLIGHT = 64 * MEBIBYTE
 _FACTS = tuple(field.name for field in fields(ImageFacts))
 
 
@@ -69,7 +68,7 @@ class Worker:
         self._watch = _Watch(job["position_descriptor"], parameters.timeout_seconds)
         is_local = source.is_local and (self._objects is None or self._objects.uri.startswith("file://"))
         is_local = is_local and job["source"]["kind"] != "list"  # a local list may name remote files
-        self._threads = None if is_local else ThreadPoolExecutor(_REMOTE_THREADS)
+        self._threads = None if is_local else ThreadPoolExecutor(REMOTE_THREADS)
         self._copying: deque[tuple[int, Future[str]]] = deque()
 
     def take(self, files: Sequence[Sequence[Any]]) -> dict[str, Any]:
@@ -83,7 +82,9 @@ class Worker:
         columns: dict[str, list[Any]] = {name: [] for name in _FACTS}
         storage: list[Callable[[], str | None]] = []
         rejects: list[tuple[int, str, str, bool]] = []
-        for position, (info, read) in enumerate(self._with_reads(infos)):
+        for position, (info, read) in enumerate(ReadAhead(self._source, infos, self._threads, self._limits.max_bytes)):
+            if self._threads is not None:
+                read = _waited_for(read)
             with self._watch.over(position):
                 data, found = self._look_at(info, read)
             if isinstance(found, Reject):
@@ -96,36 +97,6 @@ class Worker:
         storage_uris = [uri() for uri in storage]
         self._copying.clear()
         return {"positions": positions, "columns": columns, "storage_uris": storage_uris, "rejects": rejects}
-
-    def _with_reads(self, infos: Sequence[ObjectInfo]) -> Iterator[tuple[ObjectInfo, Callable[[], bytes]]]:
-        """Yield each file with a function that returns its bytes; a remote one is being read while others are decoded.
-
-        What is read ahead is bounded by bytes, so that large files do not add up.
-        """
-        if self._threads is None:
-            yield from ((info, partial(self._source.fetch, info)) for info in infos)
-            return
-        ahead: deque[tuple[ObjectInfo, Callable[[], bytes], int]] = deque()
-        in_flight = 0
-        for info in infos:
-            weight = MEBIBYTE if info.size is None else min(info.size, self._limits.max_bytes)
-            while ahead and in_flight + weight > _BYTES_IN_FLIGHT:
-                oldest, read, its_weight = ahead.popleft()
-                in_flight -= its_weight
-                yield self._waited_for(oldest, read)
-            is_wanted = info.size is None or info.size <= self._limits.max_bytes
-            ahead.append((info, self._threads.submit(self._source.fetch, info).result if is_wanted else bytes, weight))
-            in_flight += weight
-        for info, read, _ in ahead:
-            yield self._waited_for(info, read)
-
-    def _waited_for(self, info: ObjectInfo, read: Callable[[], bytes]) -> tuple[ObjectInfo, Callable[[], bytes]]:
-        """Wait before the clock of the file starts: a slow network is not a decoder that hangs, and has limits of its own."""
-        try:
-            data = read()
-        except (OSError, MemoryError) as error:
-            return info, partial(_raise, error)
-        return info, lambda: data
 
     def _look_at(self, info: ObjectInfo, read: Callable[[], bytes]) -> tuple[bytes, ImageFacts | Reject]:
         if info.size is not None and info.size > self._limits.max_bytes:
@@ -147,7 +118,7 @@ class Worker:
         if self._threads is None:
             uri = self._copy(path, data)
             return lambda: uri
-        while self._copying and sum(size for size, _ in self._copying) + len(data) > _BYTES_IN_FLIGHT:
+        while self._copying and sum(size for size, _ in self._copying) + len(data) > MOST_BYTES_IN_FLIGHT:
             self._copying.popleft()[1].result()
         copying = self._threads.submit(self._copy, path, data)
         self._copying.append((len(data), copying))
@@ -205,6 +176,15 @@ def _limit_memory(most_bytes: int | None) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _waited_for(read: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Wait before the clock of the file starts: a slow network is not a decoder that hangs, and has limits of its own."""
+    try:
+        data = read()
+    except (OSError, MemoryError) as error:
+        return partial(_raise, error)
+    return lambda: data
 
 
 def _unread(error: OSError) -> Reject:

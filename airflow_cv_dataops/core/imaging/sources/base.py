@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from airflow_cv_dataops.core.store.objects import ObjectInfo
@@ -47,6 +48,10 @@ class ImageSource:
         :raises StoreError: the object store does not answer, or refuses; nothing can be said of the entry.
         """
         raise NotImplementedError
+
+    def begin(self, info: ObjectInfo) -> tuple[int | None, Callable[[], bytes]]:
+        """Ask for an entry; return its size as its store states it, if it does, and what reads its bytes. Raises as :meth:`fetch`."""
+        return info.size, partial(self.fetch, info)
 
     def close(self) -> None:
         """Remove temporary files. Entries cannot be read afterwards."""
