@@ -17,6 +17,7 @@ from PIL import Image
 
 from airflow_cv_dataops.core.errors import CvDataOpsError
 from airflow_cv_dataops.core.imaging import pool
+from airflow_cv_dataops.core.imaging.decode import OUT_OF_MEMORY
 from airflow_cv_dataops.core.imaging.ingest import ingest_images
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
 from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
@@ -30,7 +31,16 @@ PICTURES = 12
 FAULTY_DECODER = """
 import ctypes, os, pathlib, signal, sys
 from airflow_cv_dataops.core.imaging import facts
+from airflow_cv_dataops.core.imaging.sources.listing import ListSource
 
+begin = ListSource.begin
+
+def begin_or_abort(self, info):
+    if "abort" in info.path:
+        os.abort()
+    return begin(self, info)
+
+ListSource.begin = begin_or_abort
 real = facts.decode
 
 def decode(data, **arguments):
@@ -53,6 +63,11 @@ def decode(data, **arguments):
                 os.write(descriptor, b"\\x00\\x00\\x00\\x02no")
             except OSError:
                 pass
+    if data.startswith(b"crowd"):
+        mark = pathlib.Path(data[5:].decode())
+        if not mark.exists():
+            mark.touch()
+            raise MemoryError
     if data.startswith(b"once"):
         mark = pathlib.Path(data[4:].decode())
         if not mark.exists():
@@ -91,7 +106,7 @@ def ingest(dataset: Dataset, source: Path, **arguments: Any) -> dict[str, tuple[
         ("exit", "unreadable", "decoder crashed (exit code 3)"),
         ("raise", "unreadable", "decoder crashed (exit code 1)"),
         ("hang", "timeout", "not done after 2 s"),
-        ("eat", "too_large", "more than the memory of a worker (worker_memory_bytes)"),
+        ("eat", "unreadable", OUT_OF_MEMORY),
     ],
 )
 @pytest.mark.parametrize("workers", [1, 2])
@@ -119,8 +134,28 @@ def test_a_worker_that_was_killed_from_outside_costs_no_file(make_dataset: MakeD
 
 def test_an_image_that_needs_more_memory_than_a_worker_has_is_a_reject(make_dataset: MakeDataset, source: Path) -> None:
     Image.new("RGB", (12_000, 12_000)).save(source / "bomb.png")
-    found = ingest(make_dataset(), source, worker_memory_bytes=256 * 1024 * 1024, timeout_seconds=30)
+    found = ingest(make_dataset(), source, worker_memory_bytes=512 * 1024 * 1024, timeout_seconds=30)
     assert found["bomb.png"][0] in ("too_large", "unreadable")
+
+
+def test_a_file_that_others_left_no_memory_for_is_taken_when_it_is_alone(make_dataset: MakeDataset, source: Path, tmp_path: Path) -> None:
+    (source / "05_crowded.bin").write_bytes(b"crowd" + os.fsencode(tmp_path / "mark"))
+    assert ingest(make_dataset(), source)["05_crowded.bin"][0] == "not_an_image"
+    assert (tmp_path / "mark").exists()
+
+
+def test_a_worker_that_dies_while_files_are_read_costs_the_one_that_is_left_in_the_end(
+    make_dataset: MakeDataset, source: Path, tmp_path: Path
+) -> None:
+    names = [path.name for path in sorted(source.iterdir())]
+    (tmp_path / "list.csv").write_text("\n".join(["uri", *(f"in/{name}" for name in [*names[:5], "abort.png", *names[5:]])]))
+    dataset = make_dataset()
+    ingest_images(dataset, "a", str(tmp_path / "list.csv"), max_reject_ratio=1.0)
+    assert dataset.read("images")["file_name"].to_pylist() == [f"in/{name}" for name in names]
+    rejects = dataset.read("rejects").to_pylist()
+    assert [(row["file_name"], row["reason"], row["detail"]) for row in rejects] == [
+        ("in/abort.png", "unreadable", "decoder crashed (signal 6)")
+    ]
 
 
 def test_workers_that_cannot_start_fail_the_step_and_say_why(make_dataset: MakeDataset, source: Path, tmp_path: Path) -> None:

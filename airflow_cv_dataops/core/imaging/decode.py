@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from PIL import ImageFile
 
 MEBIBYTE = 1024 * 1024
+OUT_OF_MEMORY = "MemoryError: more than a worker may have (worker_memory_bytes)"
 _LONGEST_DETAIL = 300
 
 
@@ -99,6 +100,8 @@ def decode(data: bytes, *, formats: tuple[str, ...] = DEFAULT_FORMATS, limits: L
         if image is None:
             return _unknown(data, tuple(allowed))
         return _out_of_limits(image.size, limits) or _decoded(image, data)
+    except MemoryError:
+        return Reject("unreadable", OUT_OF_MEMORY, may_pass=True)  # whoever else needed it may be to blame
     except Exception as error:  # noqa: BLE001 (hostile input: a decoder may throw anything, and one bad file must not stop a run)
         return Reject(_reason(error, image, data), describe(error))
 
@@ -191,7 +194,7 @@ def _decoded(image: ImageFile.ImageFile, data: bytes) -> Decoded:
 def _reason(error: Exception, image: ImageFile.ImageFile | None, data: bytes) -> str:
     from PIL import Image
 
-    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)):
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return "too_large"
     if isinstance(error, NotImplementedError):
         return "unsupported_format"

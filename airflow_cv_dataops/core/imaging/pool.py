@@ -23,7 +23,7 @@ from typing import Any
 
 from airflow_cv_dataops.core.errors import CvDataOpsError, StoreError
 from airflow_cv_dataops.core.imaging.wire import receive, send
-from airflow_cv_dataops.core.imaging.worker import IDLE, POSITION_BYTES
+from airflow_cv_dataops.core.imaging.worker import BETWEEN_FILES, IDLE, POSITION_BYTES
 from airflow_cv_dataops.core.store.objects import without_credentials
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,11 @@ class WorkerPool:
         try:
             return [_shifted(self._ask(files), offset)]
         except _WorkerDiedError as death:
-            position = death.position
+            if death.position == BETWEEN_FILES and len(files) > 1:
+                # It is not known which one: fewer at a time need less memory, and in the end it is the one that is left.
+                half = len(files) // 2
+                return [*self._take(files[:half], offset), *self._take(files[half:], offset + half)]
+            position = max(death.position, 0)
             reject = self._verdict(files[position], death)
         middle = [_shifted(reject, offset + position)]
         return [*self._take(files[:position], offset), *middle, *self._take(files[position + 1 :], offset + position + 1)]
@@ -129,7 +133,7 @@ class WorkerPool:
                 log.info("A worker process ended (%s); another one takes over", death.cause)
                 if death.position != IDLE:
                     # A decoder that writes where it should not may have left any number there: then the first file is to blame.
-                    death.position = death.position if 0 <= death.position < len(files) else 0
+                    death.position = death.position if BETWEEN_FILES <= death.position < len(files) else 0
                     raise death from None
             else:
                 return _checked(answer)
@@ -194,7 +198,7 @@ class _Process:
         self.dismiss(at_once=at_once)
         self.wait()
         position = int.from_bytes(self._position[:], "little", signed=True)
-        position = 0 if at_once and position == IDLE else position
+        position = 0 if at_once and position < 0 else position
         return _WorkerDiedError(position, self._process.returncode, timeout_seconds, " | ".join(self._words))
 
     def dismiss(self, *, at_once: bool) -> None:

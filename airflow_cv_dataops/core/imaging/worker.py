@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import faulthandler
+import gc
 import mmap
 import os
 import signal
@@ -15,14 +16,14 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from typing import IO, Any
 
 from airflow_cv_dataops.core.errors import StoreError
-from airflow_cv_dataops.core.imaging.decode import Reject, describe, too_many_bytes
+from airflow_cv_dataops.core.imaging.decode import OUT_OF_MEMORY, Reject, describe, too_many_bytes
 from airflow_cv_dataops.core.imaging.facts import ImageFacts, image_facts
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.read_ahead import MOST_BYTES_IN_FLIGHT, REMOTE_THREADS, ReadAhead
@@ -30,7 +31,7 @@ from airflow_cv_dataops.core.imaging.sources import ImageSource, image_source_fr
 from airflow_cv_dataops.core.imaging.wire import receive, send
 from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
 
-IDLE = -1
+IDLE, BETWEEN_FILES = -1, -2  # in place of a file's position: nothing asked; a list in hand, of which no file is being decoded
 POSITION_BYTES = 8
 _WEB = ("http://", "https://")  # a list may name many hosts: that one of them does not answer says nothing of the others
 _FACTS = tuple(field.name for field in fields(ImageFacts))
@@ -82,11 +83,14 @@ class Worker:
         columns: dict[str, list[Any]] = {name: [] for name in _FACTS}
         storage: list[Callable[[], str | None]] = []
         rejects: list[tuple[int, str, str, bool]] = []
-        for position, (info, read) in enumerate(ReadAhead(self._source, infos, self._threads, self._limits.max_bytes)):
-            if self._threads is not None:
-                read = _waited_for(read)
-            with self._watch.over(position):
-                data, found = self._look_at(info, read)
+        self._watch.begins()
+        ahead = ReadAhead(self._source, infos, self._threads, self._limits.max_bytes)
+        for position, (info, read) in enumerate(ahead):
+            data, found = self._looked_at(position, info, read)
+            if isinstance(found, Reject) and found.may_pass:
+                del read  # with the memory that its error holds
+                self._make_room(ahead)
+                data, found = self._looked_at(position, info, partial(self._source.fetch, info))
             if isinstance(found, Reject):
                 rejects.append((position, found.reason, found.detail, found.may_pass))
                 continue
@@ -96,7 +100,21 @@ class Worker:
                 columns[name].append(getattr(found, name))
         storage_uris = [uri() for uri in storage]
         self._copying.clear()
+        self._watch.ends()
         return {"positions": positions, "columns": columns, "storage_uris": storage_uris, "rejects": rejects}
+
+    def _looked_at(self, position: int, info: ObjectInfo, read: Callable[[], bytes]) -> tuple[bytes, ImageFacts | Reject]:
+        if self._threads is not None:
+            read = _waited_for(read)
+        with self._watch.over(position):
+            return self._look_at(info, read)
+
+    def _make_room(self, ahead: ReadAhead) -> None:
+        """Give back the memory of all other files: what was in their way may have been theirs."""
+        ahead.drop()
+        wait([copying for _, copying in self._copying])
+        self._copying.clear()
+        gc.collect()
 
     def _look_at(self, info: ObjectInfo, read: Callable[[], bytes]) -> tuple[bytes, ImageFacts | Reject]:
         if info.size is not None and info.size > self._limits.max_bytes:
@@ -109,7 +127,7 @@ class Worker:
                 raise
             return b"", _unread(error)
         except MemoryError:
-            return b"", Reject("too_large", "more than the memory of a worker (worker_memory_bytes)")
+            return b"", Reject("unreadable", OUT_OF_MEMORY, may_pass=True)
 
     def _copied(self, path: str, data: bytes) -> Callable[[], str | None]:
         """Begin to copy an image, and return a function that waits for the end of it."""
@@ -142,16 +160,27 @@ class _Watch:
         self._parent = os.getppid()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
+    def begins(self) -> None:
+        """Tell that there is a list of files in hand: whatever happens now is over one of them, e.g. while it is read."""
+        self._tell(BETWEEN_FILES)
+
+    def ends(self) -> None:
+        """Tell that there is none any more."""
+        self._tell(IDLE)
+
     @contextmanager
     def over(self, position: int) -> Iterator[None]:
         """Watch the work on one file."""
         if os.getppid() != self._parent:
             sys.exit("The ingest is gone.")
-        self._position[:] = position.to_bytes(POSITION_BYTES, "little", signed=True)
+        self._tell(position)
         signal.setitimer(signal.ITIMER_REAL, self._timeout_seconds)
         yield
         signal.setitimer(signal.ITIMER_REAL, 0)
-        self._position[:] = IDLE.to_bytes(POSITION_BYTES, "little", signed=True)
+        self._tell(BETWEEN_FILES)
+
+    def _tell(self, position: int) -> None:
+        self._position[:] = position.to_bytes(POSITION_BYTES, "little", signed=True)
 
 
 def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:

@@ -159,7 +159,7 @@ def test_limits_below_one_are_a_configuration_error() -> None:
         (zlib.error("bad"), "unreadable"),
         (KeyError("x"), "unreadable"),
         (OSError(f"cannot identify {io.BytesIO()!r}\nsecond line"), "unreadable"),
-        (MemoryError(), "too_large"),
+        (MemoryError(), "unreadable"),
         (NotImplementedError("this compression"), "unsupported_format"),
     ],
 )
