@@ -232,6 +232,21 @@ def test_an_interrupted_run_leaves_no_workers(make_dataset: MakeDataset, source:
     assert all(process._process.poll() is not None for process in started)
 
 
+def test_a_pool_that_is_closed_starts_no_process_any_more(source: Path) -> None:
+    job = {"source": {"kind": "prefix", "uri": str(source), "options": {}, "max_bytes": 1}, "objects": None}
+    workers = pool.WorkerPool({**job, "parameters": IngestParameters().to_json()}, 1)
+    with workers:
+        started = set(workers._started)
+        workers._processes.get()
+        workers._processes.put(None)  # as a thread leaves it whose process has died over a file
+    death = pool._WorkerDiedError(0, -9, 1.0, "")
+    with pytest.raises(CvDataOpsError, match="given up"):
+        workers._verdict(["a.png", "file:///a.png", 1, None, None], death)
+    with pytest.raises(CvDataOpsError, match="given up"):
+        workers._start()
+    assert workers._started == started
+
+
 def interrupted(work: Callable[[], object]) -> None:
     previous = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, 3)

@@ -50,6 +50,7 @@ class WorkerPool:
         self._threads = ThreadPoolExecutor(max(workers, 1), thread_name_prefix="ingest")
         self._processes: SimpleQueue[_Process | None] = SimpleQueue()
         self._started: set[_Process] = set()
+        self._lock = threading.Lock()  # over the two below: who starts a process when all are being dismissed?
         self._is_closed = False
 
     def __enter__(self) -> WorkerPool:
@@ -58,7 +59,8 @@ class WorkerPool:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._is_closed = True
+        with self._lock:
+            self._is_closed = True
         for process in list(self._started):
             process.dismiss(at_once=kind is not None)
         for process in list(self._started):
@@ -114,10 +116,11 @@ class WorkerPool:
         """Return a worker's answer.
 
         :raises _WorkerDiedError: it died with one of the files in hand.
-        :raises CvDataOpsError: workers die without one, again and again.
+        :raises CvDataOpsError: workers die without one, again and again; or nobody waits for an answer any more.
         """
         death = None
         for _ in range(_MOST_DEATHS):
+            self._check_is_open()
             process = self._processes.get()
             try:
                 if process is None:
@@ -128,14 +131,17 @@ class WorkerPool:
                 self._started.discard(process)
                 death = process.bury(self._job["parameters"]["timeout_seconds"], at_once=isinstance(error, ValueError))
                 process = None
-                if self._is_closed:
-                    raise CvDataOpsError("The ingest was given up.") from None
+                self._check_is_open()
                 log.info("A worker process ended (%s); another one takes over", death.cause)
                 if death.position != IDLE:
                     # A decoder that writes where it should not may have left any number there: then the first file is to blame.
                     death.position = death.position if BETWEEN_FILES <= death.position < len(files) else 0
                     raise death from None
             else:
+                if "failure" in answer:  # its last word: what is asked of it next must not be blamed for its end
+                    self._started.discard(process)
+                    process.bury(0, at_once=False)
+                    process = None
                 return _checked(answer)
             finally:
                 self._processes.put(process)
@@ -143,9 +149,16 @@ class WorkerPool:
         raise CvDataOpsError(f"{_MOST_DEATHS} worker processes ended one after the other ({death.cause}); the last one said: {death.words}")
 
     def _start(self) -> _Process:
-        process = _Process(self._job)
-        self._started.add(process)
-        return process
+        with self._lock:
+            self._check_is_open()
+            process = _Process(self._job)
+            self._started.add(process)
+            return process
+
+    def _check_is_open(self) -> None:
+        """:raises CvDataOpsError: all processes are being dismissed; a new one would be dismissed by nobody."""
+        if self._is_closed:
+            raise CvDataOpsError("The ingest was given up.")
 
 
 class _WorkerDiedError(Exception):

@@ -66,7 +66,9 @@ def test_parameters_survive_json_and_their_id_tells_what_decides_rows() -> None:
     assert len({IngestParameters().id, *(other.id for other in others)}) == 4
 
 
-@pytest.mark.parametrize("arguments", [{"timeout_seconds": 0}, {"timeout_seconds": math.nan}, {"worker_memory_bytes": 511 * 1024**2}, {"formats": ()}])
+@pytest.mark.parametrize(
+    "arguments", [{"timeout_seconds": 0}, {"timeout_seconds": math.nan}, {"worker_memory_bytes": 511 * 1024**2}, {"formats": ()}]
+)
 def test_unusable_parameters_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         IngestParameters(**arguments)
