@@ -269,11 +269,29 @@ def test_a_daemonic_process_as_celery_has_them_can_ingest(source: Path, tmp_path
 
 
 def test_credentials_stand_neither_in_the_command_nor_in_the_environment_of_a_worker(source: Path) -> None:
-    job = {"source": {"secret": "hush"}, "objects": None, "parameters": IngestParameters().to_json()}
+    job = {
+        "source": {"kind": "prefix", "uri": "s3://bay", "options": {"secret": "hush"}},
+        "objects": None,
+        "parameters": IngestParameters().to_json(),
+    }
     process = pool._Process(job)
     try:
         for name in ("cmdline", "environ"):
             assert b"hush" not in Path(f"/proc/{process._process.pid}/{name}").read_bytes()
+    finally:
+        process.dismiss(at_once=True)
+        process.wait()
+
+
+def test_a_worker_does_not_get_the_secrets_of_the_deployment(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AIRFLOW_CONN_LAKE", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AWS_SECRET_ACCESS_KEY", "DATABASE_PASSWORD"):
+        monkeypatch.setenv(name, "hush")
+    job = {"source": {"kind": "prefix", "uri": source.as_uri(), "options": {}}, "objects": None, "parameters": {}}
+    process = pool._Process(job)
+    try:
+        environment = Path(f"/proc/{process._process.pid}/environ").read_bytes()
+        assert b"PYTHONPATH=" in environment
+        assert b"hush" not in environment
     finally:
         process.dismiss(at_once=True)
         process.wait()

@@ -10,10 +10,11 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.imaging.cores import available_cores
 from airflow_cv_dataops.core.imaging.listing import for_worker
 from airflow_cv_dataops.core.imaging.outcome import Tally, Whole
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
-from airflow_cv_dataops.core.imaging.pool import Answer, Files, WorkerPool, available_cores
+from airflow_cv_dataops.core.imaging.pool import Answer, Files, WorkerPool
 from airflow_cv_dataops.core.imaging.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.rows import image_rows, ingested_by, reject_rows, unread_uris
 from airflow_cv_dataops.core.imaging.sources import ImageSource

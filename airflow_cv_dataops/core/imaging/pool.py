@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import mmap
-import os
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from airflow_cv_dataops.core.errors import CvDataOpsError, StoreError
+from airflow_cv_dataops.core.imaging.environment import worker_environment
 from airflow_cv_dataops.core.imaging.wire import receive, send
 from airflow_cv_dataops.core.imaging.worker import BETWEEN_FILES, IDLE, POSITION_BYTES
 from airflow_cv_dataops.core.store.objects import without_credentials
@@ -188,7 +188,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=_environment(),
+                env=worker_environment(job),
                 pass_fds=(shared.fileno(),),
             )
             descriptor = shared.fileno()
@@ -237,22 +237,6 @@ class _Process:
             while line := stderr.readline(1024):
                 self._words.append(line.decode(errors="replace").rstrip())
                 log.debug("Worker %d: %s", self._process.pid, self._words[-1])
-
-
-def available_cores() -> int:
-    """Return how many processors this process may keep busy: by affinity and, in a container, by its quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()
-        return cores if quota == "max" else max(1, min(cores, -(-int(quota) // int(period))))
-    except (OSError, ValueError):
-        return cores
-
-
-def _environment() -> dict[str, str]:
-    """The worker finds its modules where this process does; numpy's BLAS must not start a thread for each core in each of them."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def _checked(answer: Answer) -> Answer:

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.imaging.cores import available_cores
 from airflow_cv_dataops.core.imaging.decode import Limits
 from airflow_cv_dataops.core.imaging.measure import QualityThresholds
 from airflow_cv_dataops.core.imaging.outcome import Outcome, Tally, Whole
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
-from airflow_cv_dataops.core.imaging.pool import _shifted, available_cores
+from airflow_cv_dataops.core.imaging.pool import _shifted
 from airflow_cv_dataops.core.imaging.wire import receive, send
 
 
