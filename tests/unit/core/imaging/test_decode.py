@@ -260,13 +260,34 @@ def test_a_tiff_of_more_than_eight_bits_is_scaled_by_its_bit_depth(bits: int, or
     assert np.abs(np.asarray(found.pictures.luminance, float)[0] - levels / (2**bits - 1) * 255).max() <= 1
 
 
-def _grey_tiff(levels: np.ndarray, bits: int, order: str) -> bytes:
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_tiff_in_which_zero_is_white_is_dark_where_its_numbers_are_high(bits: int, order: str) -> None:
+    if (bits, order) == (16, ">"):
+        pytest.skip("Pillow does not read it")
+    levels = np.linspace(0, 2**bits - 1, 64).round().astype(f"u{bits // 8}")
+    found = taken(_grey_tiff(levels, bits, order, photometric=0))
+    assert found.bit_depth == bits
+    assert np.abs(np.asarray(found.pictures.luminance, float)[0] - (255 - levels / (2**bits - 1) * 255)).max() <= 1
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("levels", "expected"), [([0, 16_384, 32_767], [0, 128, 255]), ([0, 100, 200], [0, 1, 2]), ([-32_768, 0, 32_767], [0, 128, 255])]
+)
+def test_signed_sixteen_bits_are_scaled_from_their_own_range(levels: list[int], expected: list[int], order: str) -> None:
+    found = taken(_grey_tiff(np.array(levels, np.int16), 16, order, sample_format=2))
+    assert (found.bit_depth, found.mode) == (16, "I")
+    assert np.abs(np.asarray(found.pictures.luminance, int)[0] - expected).max() <= 1
+
+
+def _grey_tiff(levels: np.ndarray, bits: int, order: str, photometric: int = 1, sample_format: int = 1) -> bytes:
     """Return a TIFF of one line, pixels packed as section 8 of TIFF 6.0 says."""
     if bits == 12:
         packed = int("".join(f"{level:012b}" for level in levels), 2).to_bytes(len(levels) * 12 // 8)
     else:
-        packed = levels.astype(order + "u2").tobytes()
-    tags = {256: len(levels), 257: 1, 258: bits, 259: 1, 262: 1, 273: 200, 277: 1, 278: 1, 279: len(packed)}
+        packed = levels.astype(levels.dtype.newbyteorder(order)).tobytes()
+    tags = {256: len(levels), 257: 1, 258: bits, 259: 1, 262: photometric, 273: 200, 277: 1, 278: 1, 279: len(packed), 339: sample_format}
     entries = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in tags.items())
     header = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
     return (header + struct.pack(order + "H", len(tags)) + entries + bytes(4)).ljust(200, b"\0") + packed
