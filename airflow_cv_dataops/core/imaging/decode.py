@@ -6,7 +6,7 @@ import io
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -183,6 +183,8 @@ def _decoded(image: ImageFile.ImageFile, data: bytes) -> Decoded:
         image.load()
         exif = read_exif(image)  # a PNG may hold its EXIF behind the pixels
         left_to_do = exif.orientation
+        if stated := image.info.get("original_orientation"):  # pillow-heif has made the pixels upright and says 1 in EXIF
+            exif, left_to_do = replace(exif, orientation=stated), None
     alpha = has_alpha(image)
     image.info.pop("transparency", None)  # not measured, and Pillow's conversions stumble over one that does not fit its palette
     found = pictures(image, orientation=left_to_do, full_size=size, bit_depth=depth)

@@ -194,6 +194,19 @@ def test_measures_are_of_the_upright_image(image_format: str, orientation: int) 
     assert np.abs(np.asarray(found.pictures.luminance, float) - np.asarray(upright, float)).mean() < 1.0
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_orientation_of_a_heif_is_the_one_in_the_file(orientation: int) -> None:
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(photo(96, 64), "HEIF", exif=exif, quality=95)
+    found = taken(data)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("L")
+    assert found.exif.orientation == orientation
+    assert (found.width, found.height) == upright.size == found.pictures.luminance.size
+    assert np.abs(np.asarray(found.pictures.luminance, float) - np.asarray(upright, float)).mean() < 1.0
+
+
 def test_an_invalid_orientation_is_null_and_changes_nothing() -> None:
     exif = Image.Exif()
     exif[0x0112] = 77
