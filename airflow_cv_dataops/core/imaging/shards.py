@@ -11,11 +11,13 @@ of the same plan writes the same files, and nobody sees them before the commit.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.commit import commit_partition
@@ -49,10 +51,11 @@ _DEFAULTS = IngestParameters()
 class IngestPlan(TypedDict):
     """What :func:`plan_shards` leaves for the shards and the commit.
 
-    ``list_uri`` names the shard list, ``previous`` the snapshots whose rows unchanged files keep, ``recorded_at`` the time for
-    the rows in ISO 8601; ``parameters`` is :class:`IngestParameters` as JSON.
+    ``id`` is a hash of all the rest, ``list_uri`` names the shard list, ``previous`` the snapshots whose rows unchanged files keep,
+    ``recorded_at`` the time for the rows in ISO 8601; ``parameters`` is :class:`IngestParameters` as JSON.
     """
 
+    id: str
     list_uri: str
     shards: int
     source_uri: str
@@ -66,9 +69,9 @@ class IngestPlan(TypedDict):
 
 
 class ShardResult(TypedDict):
-    """What :func:`ingest_shard` leaves for the commit: data files (``uri``, ``rows``, ``bytes``) and their numbers."""
+    """What :func:`ingest_shard` leaves for the commit: data files (``uri``, ``rows``, ``bytes``), their numbers, and its plan's id."""
 
-    list_uri: str
+    plan_id: str
     shard: int
     images: list[dict[str, Any]]
     rejects: list[dict[str, Any]]
@@ -116,7 +119,7 @@ def plan_shards(
     log.info(
         "Cut %s files of %s listed at %s into %d shards", f"{listing.files.num_rows:,}", f"{listing.listed:,}", opened.uri, len(starts)
     )
-    return {
+    plan = {
         "list_uri": write_shard_list(dataset, listing.files, starts),
         "shards": len(starts),
         "source_uri": opened.uri,
@@ -128,6 +131,7 @@ def plan_shards(
         "previous": {} if force else dataset.snapshots(("images", "rejects")),
         "recorded_at": (recorded_at or datetime.now(UTC)).isoformat(),
     }
+    return cast("IngestPlan", {"id": _id_of(partition_key, plan), **plan})
 
 
 def ingest_shard(
@@ -165,7 +169,7 @@ def ingest_shard(
         taken = take_files(dataset, partition_key, opened, files, parameters, recorded_at=recorded_at, previous=previous, workers=workers)
     log.info("Shard %d of %d: %s files in %.1f s", index + 1, plan["shards"], f"{files.num_rows:,}", time.monotonic() - started)
     return {
-        "list_uri": plan["list_uri"],
+        "plan_id": plan["id"],
         "shard": index,
         "images": _described(taken.images),
         "rejects": _described(taken.rejects),
@@ -227,14 +231,22 @@ def _check_sizes(max_files: int, max_bytes: int, max_shards: int) -> None:
         raise ConfigurationError(f"max_shards={max_shards!r} cannot be used: expected a whole number from 1 to {MOST_SHARDS:,}.")
 
 
+def _id_of(partition_key: str, plan: Mapping[str, Any]) -> str:
+    document = json.dumps([partition_key, plan], sort_keys=True)
+    return hashlib.sha256(document.encode()).hexdigest()[:32]
+
+
 def _described(files: Sequence[DataFile]) -> list[dict[str, Any]]:
     return [{"uri": file.uri, "rows": file.rows, "bytes": file.bytes} for file in files]
 
 
 def _complete(plan: IngestPlan, results: Sequence[ShardResult]) -> list[ShardResult]:
     """Return the results in the order of the shards."""
-    if strangers := [result["shard"] for result in results if result["list_uri"] != plan["list_uri"]]:
-        raise SourceError(f"Shards {strangers[:10]} are of another plan than {plan['list_uri']}; nothing was committed.")
+    if strangers := [result["shard"] for result in results if result["plan_id"] != plan["id"]]:
+        raise SourceError(
+            f"Shards {strangers[:10]} are of another plan than {plan['id']} of {plan['recorded_at']}; nothing was committed. "
+            "Run all shards of this plan, then this."
+        )
     by_shard = {result["shard"]: result for result in results}
     if missing := [index for index in range(plan["shards"]) if index not in by_shard]:
         raise SourceError(

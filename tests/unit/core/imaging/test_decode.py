@@ -273,11 +273,8 @@ def test_a_tiff_of_more_than_eight_bits_is_scaled_by_its_bit_depth(bits: int, or
     assert np.abs(np.asarray(found.pictures.luminance, float)[0] - levels / (2**bits - 1) * 255).max() <= 1
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("bits", "order"), [(8, "<"), (8, ">"), (16, "<")])  # Pillow reads no others
 def test_a_tiff_in_which_zero_is_white_is_dark_where_its_numbers_are_high(bits: int, order: str) -> None:
-    if (bits, order) == (16, ">"):
-        pytest.skip("Pillow does not read it")
     levels = np.linspace(0, 2**bits - 1, 64).round().astype(f"u{bits // 8}")
     found = taken(_grey_tiff(levels, bits, order, photometric=0))
     assert found.bit_depth == bits
