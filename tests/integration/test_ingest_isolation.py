@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from airflow_cv_dataops.core.imaging import pool
 from airflow_cv_dataops.core.imaging.decode import OUT_OF_MEMORY
 from airflow_cv_dataops.core.imaging.ingest import ingest_images
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
+from airflow_cv_dataops.core.imaging.sources.prefix import PrefixSource
+from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.store.objects import ObjectInfo
 
 pytestmark = pytest.mark.integration
 
@@ -187,6 +191,24 @@ def test_unchanged_files_are_not_read_again_unless_forced(make_dataset: MakeData
     asked.clear()
     ingest(dataset, source, copy_images=False)
     assert len(asked) == PICTURES + 1
+
+
+def test_progress_is_told_while_the_source_is_listed_and_while_a_file_hangs(
+    make_dataset: MakeDataset, source: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def slowly(self: PrefixSource) -> Iterator[ObjectInfo]:
+        for info in found(self):
+            time.sleep(0.1)
+            yield info
+
+    found = PrefixSource.list
+    monkeypatch.setattr(PrefixSource, "list", slowly)
+    monkeypatch.setattr(Progress.__init__, "__kwdefaults__", {"interval_seconds": 0.3})
+    caplog.set_level("INFO")
+    (source / "zz_bad.jpg").write_text("hang")
+    ingest(make_dataset(), source, workers=1)
+    assert [line for line in caplog.messages if re.fullmatch(r"\d+ files listed, [\d.]+/s", line)]
+    assert [line for line in caplog.messages if re.fullmatch(r"\d+ of 13 images \(\d+%\), [\d.]+/s, about \S+ s left", line)]
 
 
 def test_workers_end_with_their_parent_even_if_they_hang(source: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,9 +10,12 @@ from datetime import datetime
 from airflow_cv_dataops.core.imaging.outcome import Outcome
 from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
 from airflow_cv_dataops.core.metrics import write_metrics
+from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.files import DataFile
 from airflow_cv_dataops.core.summary import StepResult, Summary
+
+log = logging.getLogger(__name__)
 
 STEP = "ingest"
 
@@ -38,9 +42,12 @@ def commit_partition(
     :raises SourceError: too many files could not be read, for now; nothing was committed.
     """
     outcome.check_was_read(max_reject_ratio)
-    rejects_snapshot_id = dataset.replace_partition_by_files("rejects", partition_key, rejects)
-    images_snapshot_id = dataset.replace_partition_by_files("images", partition_key, images)
-    write_metrics(dataset, partition_key, STEP, outcome.stored_metrics(), recorded_at)
+    with Progress("tables committed", 3, log) as progress:
+        rejects_snapshot_id = dataset.replace_partition_by_files("rejects", partition_key, rejects)
+        progress.advance()
+        images_snapshot_id = dataset.replace_partition_by_files("images", partition_key, images)
+        progress.advance()
+        write_metrics(dataset, partition_key, STEP, outcome.stored_metrics(), recorded_at)
 
     counts = outcome.counts
     source_use = DatasetUse(uri=source_uri, files=counts["listed"], bytes=source_bytes, storage_format="image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.imaging.selection import selector
 from airflow_cv_dataops.core.imaging.sources import ImageSource
+from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import ObjectInfo
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 _FIELDS = {
     "source_uri": "uri",
@@ -50,12 +54,13 @@ def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str])
     import pyarrow as pa
 
     is_wanted = selector(pattern, exclude)
-    entries, listed, batches = iter(source.list()), 0, []
-    while found := list(islice(entries, _AT_ONCE)):
-        listed += len(found)
-        batches.append(_columns([file for file in found if is_wanted(file.path)]))
+    batches = []
+    with Progress("files listed", None, log) as progress:
+        entries = progress.over(source.list())
+        while found := list(islice(entries, _AT_ONCE)):
+            batches.append(_columns([file for file in found if is_wanted(file.path)]))
     files = pa.Table.from_batches(batches, schema=files_schema()).sort_by("source_uri").combine_chunks()
-    return Listing(files, listed, listed - files.num_rows)
+    return Listing(files, progress.done, progress.done - files.num_rows)
 
 
 def files_schema() -> pa.Schema:

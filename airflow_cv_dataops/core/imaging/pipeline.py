@@ -67,12 +67,13 @@ def take_files(
     stretches = _stretches(files, previous)
     to_read = sum(stretch.changed.num_rows for stretch in stretches)
     with ExitStack() as stack:
+        progress = stack.enter_context(Progress("images", files.num_rows, log))
         pool = stack.enter_context(WorkerPool(_job(dataset, source, parameters), _processes(to_read, workers)))
         # Opening tables takes a while, as does the start of a worker: both at once.
         images, rejects = (dataset.partition_writer(table, partition_key) for table in ("images", "rejects"))
         stack.callback(images.discard)
         stack.callback(rejects.discard)
-        for stretch, answers in _answered(pool, stretches, _files_at_once(to_read, workers), Progress("images", files.num_rows, log)):
+        for stretch, answers in _answered(pool, stretches, _files_at_once(to_read, workers), progress):
             kept = stretch.kept()
             image_table = _together(image_rows(stretch.changed, answers, constants), kept.get("images"))
             reject_table = _together(reject_rows(stretch.changed, answers, constants), kept.get("rejects"))
@@ -101,8 +102,15 @@ class _Stretch:
 
 
 def _stretches(files: pa.Table, previous: PreviousRows | None) -> list[_Stretch]:
-    parts = (files.slice(start, _FILES_IN_A_STRETCH) for start in range(0, files.num_rows, _FILES_IN_A_STRETCH))
-    return [_Stretch(part, part if previous is None else previous.changed(part), previous) for part in parts]
+    parts = [files.slice(start, _FILES_IN_A_STRETCH) for start in range(0, files.num_rows, _FILES_IN_A_STRETCH)]
+    if previous is None:
+        return [_Stretch(part, part, None) for part in parts]
+    stretches = []
+    with Progress("files compared with the partition", files.num_rows, log) as progress:
+        for part in parts:
+            stretches.append(_Stretch(part, previous.changed(part), previous))
+            progress.advance(part.num_rows)
+    return stretches
 
 
 def _processes(files: int, workers: int | None) -> int:

@@ -32,6 +32,7 @@ from airflow_cv_dataops.core.imaging.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.selection import DEFAULT_EXCLUDE
 from airflow_cv_dataops.core.imaging.shard_list import cut, read_shard, write_shard_list
 from airflow_cv_dataops.core.imaging.sources import open_image_source
+from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.files import DataFile
 from airflow_cv_dataops.core.store.rows import check_partition_key
@@ -199,8 +200,9 @@ def commit_shards(
     images = [DataFile(**file) for result in results for file in result["images"]]
     for result in results:
         tally.merge(Tally.from_json(result["tally"]))
-    for rows in _of_all_images(dataset, images):
-        whole.add(rows)
+    with Progress("data files read", len(images), log) as progress:
+        for rows in progress.over(_of_all_images(dataset, images)):
+            whole.add(rows)
     recorded_at = datetime.fromisoformat(plan["recorded_at"])
     outcome = Outcome.of(
         tally,
