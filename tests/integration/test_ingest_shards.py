@@ -16,7 +16,8 @@ from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.ingest import ingest_images
 from airflow_cv_dataops.core.imaging.measure import QualityThresholds
 from airflow_cv_dataops.core.imaging.shard_list import cut
-from airflow_cv_dataops.core.imaging.shards import IngestPlan, ShardResult, commit_shards, ingest_shard, plan_shards
+from airflow_cv_dataops.core.imaging.shard_plan import IngestPlan, ShardResult
+from airflow_cv_dataops.core.imaging.shards import commit_shards, ingest_shard, plan_shards
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import local_path
 from airflow_cv_dataops.core.store.schema import TABLES

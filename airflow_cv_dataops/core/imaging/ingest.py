@@ -13,7 +13,6 @@ from airflow_cv_dataops.core.imaging.commit import commit_partition
 from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits
 from airflow_cv_dataops.core.imaging.listing import list_files
 from airflow_cv_dataops.core.imaging.measure import QualityThresholds
-from airflow_cv_dataops.core.imaging.outcome import Outcome
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.pipeline import take_files
 from airflow_cv_dataops.core.imaging.previous import PreviousRows
@@ -82,19 +81,14 @@ def ingest_images(
         taken = take_files(
             dataset, partition_key, opened, listing.files, parameters, recorded_at=recorded_at, previous=previous, workers=workers
         )
-    outcome = Outcome.of(
-        taken.tally,
-        taken.whole,
-        listed=listing.listed,
-        skipped=listing.skipped,
-        elapsed_seconds=time.monotonic() - started,
-    )
     return commit_partition(
         dataset,
         partition_key,
-        outcome,
-        images=taken.images,
-        rejects=taken.rejects,
+        taken,
+        thresholds,
+        listed=listing.listed,
+        skipped=listing.skipped,
+        elapsed_seconds=time.monotonic() - started,
         source_uri=opened.uri,
         source_bytes=listing.bytes,
         recorded_at=recorded_at,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import SourceError
-from airflow_cv_dataops.core.imaging.sizes import odd_sizes
+from airflow_cv_dataops.core.imaging.measure import QualityThresholds
+from airflow_cv_dataops.core.imaging.sizes import ISSUE, odd_sizes
 from airflow_cv_dataops.core.metrics import Metric
 
 if TYPE_CHECKING:
@@ -112,12 +113,17 @@ class Whole:
 
         return len(np.unique(np.frombuffer(self._digests, "S16"))) if self._digests else 0
 
-    def odd_sizes(self) -> int:
-        """Return how many images have a size that is odd among all of them."""
+    def odd_sizes(self, thresholds: QualityThresholds) -> Any:
+        """Return the mask of the images whose size is odd among all of them, in the order in which they were added."""
         import numpy as np
 
         sizes = np.frombuffer(self._sizes, "<i4").reshape(-1, 2)
-        return int(odd_sizes(sizes[:, 0], sizes[:, 1]).sum())
+        return odd_sizes(
+            sizes[:, 0],
+            sizes[:, 1],
+            deviations_above=thresholds.odd_size_deviations_above,
+            area_ratio_above=thresholds.odd_size_ratio_above,
+        )
 
 
 @dataclass(frozen=True)
@@ -133,9 +139,10 @@ class Outcome:
     unread_example: str | None = None
 
     @classmethod
-    def of(cls, tally: Tally, whole: Whole, *, listed: int, skipped: int, elapsed_seconds: float) -> Outcome:
+    def of(cls, tally: Tally, whole: Whole, odd: int, *, listed: int, skipped: int, elapsed_seconds: float) -> Outcome:
+        """:param odd: how many images have an odd size: no row that was tallied says so of itself."""
         looked_at = tally.images + tally.rejects
-        unique, odd = whole.unique(), whole.odd_sizes()
+        unique = whole.unique()
         duplicates = tally.images - unique
         counts = {
             "listed": listed,
@@ -146,7 +153,7 @@ class Outcome:
             "duplicates": duplicates,
             "rejects": tally.rejects,
             "rejects_by_reason": _most_frequent_first(tally.rejects_by_reason),
-            "issues": _most_frequent_first(tally.issues + Counter({"odd_size": odd})),
+            "issues": _most_frequent_first(tally.issues + Counter({ISSUE: odd})),
             "bytes": tally.bytes,
         }
         metrics = {

@@ -17,6 +17,7 @@ from airflow_cv_dataops.core.imaging.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.pool import Answer, Files, WorkerPool
 from airflow_cv_dataops.core.imaging.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.rows import image_rows, ingested_by, reject_rows, unread_uris
+from airflow_cv_dataops.core.imaging.sizes import with_odd_sizes
 from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -35,7 +36,10 @@ _MOST_WORKERS = 32
 
 @dataclass(frozen=True)
 class Taken:
-    """The data files that some files of a listing became, not yet part of a table, and their numbers."""
+    """The data files that some files of a listing became, not yet part of a table, and their numbers.
+
+    No row says yet that its size is odd among the partition's.
+    """
 
     images: tuple[DataFile, ...]
     rejects: tuple[DataFile, ...]
@@ -97,8 +101,11 @@ class _Stretch:
         return self.files.num_rows - self.changed.num_rows
 
     def kept(self) -> Mapping[str, pa.Table]:
-        """Return the rows of the unchanged files, by table."""
-        return self.previous.kept(self.files, self.changed) if self.previous is not None and self.unchanged else {}
+        """Return the rows of the unchanged files, by table; which of their sizes are odd is up to what the partition will be."""
+        if self.previous is None or not self.unchanged:
+            return {}
+        kept = self.previous.kept(self.files, self.changed)
+        return {**kept, "images": with_odd_sizes(kept["images"], False)}
 
 
 def _stretches(files: pa.Table, previous: PreviousRows | None) -> list[_Stretch]:

@@ -11,13 +11,11 @@ of the same plan writes the same files, and nobody sees them before the commit.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.commit import commit_partition
@@ -25,12 +23,13 @@ from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits
 from airflow_cv_dataops.core.imaging.ingest import check_numbers
 from airflow_cv_dataops.core.imaging.listing import list_files
 from airflow_cv_dataops.core.imaging.measure import QualityThresholds
-from airflow_cv_dataops.core.imaging.outcome import Outcome, Tally, Whole
+from airflow_cv_dataops.core.imaging.outcome import Tally, Whole
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
-from airflow_cv_dataops.core.imaging.pipeline import take_files
+from airflow_cv_dataops.core.imaging.pipeline import Taken, take_files
 from airflow_cv_dataops.core.imaging.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.selection import DEFAULT_EXCLUDE
 from airflow_cv_dataops.core.imaging.shard_list import cut, read_shard, write_shard_list
+from airflow_cv_dataops.core.imaging.shard_plan import IngestPlan, ShardResult, plan_id
 from airflow_cv_dataops.core.imaging.sources import open_image_source
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -47,37 +46,6 @@ MOST_SHARDS = 1024
 _GIBIBYTE = 1024**3
 _NO_OPTIONS: Mapping[str, Any] = {}
 _DEFAULTS = IngestParameters()
-
-
-class IngestPlan(TypedDict):
-    """What :func:`plan_shards` leaves for the shards and the commit.
-
-    ``id`` is a hash of all the rest, ``list_uri`` names the shard list, ``previous`` the snapshots whose rows unchanged files keep,
-    ``recorded_at`` the time for the rows in ISO 8601; ``parameters`` is :class:`IngestParameters` as JSON.
-    """
-
-    id: str
-    list_uri: str
-    shards: int
-    source_uri: str
-    list_column: str | None
-    listed: int
-    skipped: int
-    source_bytes: int
-    parameters: dict[str, Any]
-    previous: dict[str, str]
-    recorded_at: str
-
-
-class ShardResult(TypedDict):
-    """What :func:`ingest_shard` leaves for the commit: data files (``uri``, ``rows``, ``bytes``), their numbers, and its plan's id."""
-
-    plan_id: str
-    shard: int
-    images: list[dict[str, Any]]
-    rejects: list[dict[str, Any]]
-    tally: dict[str, Any]
-    duration_seconds: float
 
 
 def plan_shards(
@@ -132,7 +100,7 @@ def plan_shards(
         "previous": {} if force else dataset.snapshots(("images", "rejects")),
         "recorded_at": (recorded_at or datetime.now(UTC)).isoformat(),
     }
-    return cast("IngestPlan", {"id": _id_of(partition_key, plan), **plan})
+    return cast("IngestPlan", {"id": plan_id(partition_key, plan), **plan})
 
 
 def ingest_shard(
@@ -187,7 +155,10 @@ def commit_shards(
     *,
     max_reject_ratio: float = 0.1,
 ) -> StepResult:
-    """Make the data files of all shards the partition, in one snapshot a table; rows are not rewritten.
+    """Make the data files of all shards the partition, in one snapshot a table.
+
+    Of the rows three columns are read, and data files are committed as the shards wrote them, save those with an image of a size
+    that is odd among the partition's: these are copied with the issue ``odd_size``.
 
     :param results: of :func:`ingest_shard`, one for each shard of the plan, in any order.
     :raises SourceError: a shard is missing, one is of another plan, or too many files could not be read for reasons that may pass;
@@ -203,20 +174,16 @@ def commit_shards(
     with Progress("data files read", len(images), log) as progress:
         for rows in progress.over(_of_all_images(dataset, images)):
             whole.add(rows)
+    rejects = [DataFile(**file) for result in results for file in result["rejects"]]
     recorded_at = datetime.fromisoformat(plan["recorded_at"])
-    outcome = Outcome.of(
-        tally,
-        whole,
-        listed=plan["listed"],
-        skipped=plan["skipped"],
-        elapsed_seconds=(datetime.now(UTC) - recorded_at).total_seconds(),
-    )
     return commit_partition(
         dataset,
         partition_key,
-        outcome,
-        images=images,
-        rejects=[DataFile(**file) for result in results for file in result["rejects"]],
+        Taken(tuple(images), tuple(rejects), tally, whole),
+        IngestParameters.from_json(plan["parameters"]).thresholds,
+        listed=plan["listed"],
+        skipped=plan["skipped"],
+        elapsed_seconds=(datetime.now(UTC) - recorded_at).total_seconds(),
         source_uri=plan["source_uri"],
         source_bytes=plan["source_bytes"],
         recorded_at=recorded_at,
@@ -231,11 +198,6 @@ def _check_sizes(max_files: int, max_bytes: int, max_shards: int) -> None:
             raise ConfigurationError(f"{name}={value!r} cannot be used: expected a whole number of at least 1.")
     if not isinstance(max_shards, int) or not 1 <= max_shards <= MOST_SHARDS:
         raise ConfigurationError(f"max_shards={max_shards!r} cannot be used: expected a whole number from 1 to {MOST_SHARDS:,}.")
-
-
-def _id_of(partition_key: str, plan: Mapping[str, Any]) -> str:
-    document = json.dumps([partition_key, plan], sort_keys=True)
-    return hashlib.sha256(document.encode()).hexdigest()[:32]
 
 
 def _described(files: Sequence[DataFile]) -> list[dict[str, Any]]:

@@ -93,13 +93,16 @@ def test_an_outcome_counts_duplicates_and_odd_sizes_once() -> None:
     for part in (rows, odd):
         tally.add(part, rejects())
         whole.add(part)
-    counts = Outcome.of(tally, whole, listed=30, skipped=9, elapsed_seconds=2.0).counts
+    found = whole.odd_sizes(QualityThresholds())
+    assert found.tolist() == [False] * 20 + [True]
+    assert not whole.odd_sizes(QualityThresholds(odd_size_ratio_above=math.inf)).any()
+    counts = Outcome.of(tally, whole, int(found.sum()), listed=30, skipped=9, elapsed_seconds=2.0).counts
     assert (counts["images"], counts["unique_images"], counts["duplicates"]) == (21, 7, 14)
     assert counts["issues"] == {"dark": 10, "odd_size": 1}
 
 
 def test_an_empty_partition_has_an_outcome() -> None:
-    outcome = Outcome.of(Tally(), Whole(), listed=0, skipped=0, elapsed_seconds=0.0)
+    outcome = Outcome.of(Tally(), Whole(), 0, listed=0, skipped=0, elapsed_seconds=0.0)
     assert outcome.counts["images"] == 0
     assert outcome.metrics["brightness_mean"] is None
     assert outcome.failure(0.0, "nowhere") is None
