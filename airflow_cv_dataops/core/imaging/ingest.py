@@ -13,7 +13,6 @@ from airflow_cv_dataops.core.imaging.commit import commit_partition
 from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits
 from airflow_cv_dataops.core.imaging.listing import list_files
 from airflow_cv_dataops.core.imaging.measure import QualityThresholds
-from airflow_cv_dataops.core.imaging.outcome import Outcome
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.pipeline import take_files
 from airflow_cv_dataops.core.imaging.previous import PreviousRows
@@ -71,8 +70,9 @@ def ingest_images(
     :param workers: processes that read, decode and write; default: one for each core.
     :param recorded_at: when the run started, for the rows; default: now.
     :raises ConfigurationError: an argument cannot be used.
-    :raises SourceError: the source cannot be listed.
-    :raises OSError: a copy could not be written; nothing was committed.
+    :raises SourceError: the source cannot be listed, or more files than ``max_reject_ratio`` allows could not be read for reasons
+        that may pass; nothing was committed.
+    :raises OSError: a copy could not be written, or the source's store does not answer (``StoreError``); nothing was committed.
     """
     started = time.monotonic()
     check_partition_key(partition_key)
@@ -88,19 +88,14 @@ def ingest_images(
         taken = take_files(
             dataset, partition_key, opened, listing.files, parameters, recorded_at=recorded_at, previous=previous, workers=workers
         )
-    outcome = Outcome.of(
-        taken.tally,
-        taken.whole,
-        listed=listing.listed,
-        skipped=listing.skipped,
-        elapsed_seconds=time.monotonic() - started,
-    )
     return commit_partition(
         dataset,
         partition_key,
-        outcome,
-        images=taken.images,
-        rejects=taken.rejects,
+        taken,
+        thresholds,
+        listed=listing.listed,
+        skipped=listing.skipped,
+        elapsed_seconds=time.monotonic() - started,
         source_uri=opened.uri,
         source_bytes=listing.bytes,
         recorded_at=recorded_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,11 +12,14 @@ from airflow_cv_dataops.core.imaging.remembered import entries_of
 from airflow_cv_dataops.core.imaging.selection import selector
 from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.imaging.sources.base import is_refused
+from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import ObjectInfo, ObjectStore
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 _FIELDS = {
     "source_uri": "uri",
@@ -55,12 +59,13 @@ def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str],
     import pyarrow as pa
 
     is_wanted = selector(pattern, exclude)
-    entries, listed, batches = iter(entries_of(source, kept)), 0, []
-    while found := list(islice(entries, _AT_ONCE)):
-        listed += len(found)
-        batches.append(columns_of([file for file in found if is_wanted(file.path) and not file.is_folder]))
+    batches = []
+    with Progress("files listed", None, log) as progress:
+        entries = progress.over(entries_of(source, kept))
+        while found := list(islice(entries, _AT_ONCE)):
+            batches.append(columns_of([file for file in found if is_wanted(file.path) and not file.is_folder]))
     files = pa.Table.from_batches(batches, schema=files_schema()).sort_by("source_uri").combine_chunks()
-    return Listing(files, listed, listed - files.num_rows)
+    return Listing(files, progress.done, progress.done - files.num_rows)
 
 
 def files_schema() -> pa.Schema:

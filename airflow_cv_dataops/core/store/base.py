@@ -59,7 +59,7 @@ class ObjectStore:
         raise NotImplementedError
 
     def read(self, path: str) -> bytes:
-        """Return the bytes of one file. :raises OSError: it cannot be read."""
+        """Return the bytes of one file. :raises OSError: it cannot be read. :raises StoreError: nothing can, for now."""
         raise NotImplementedError
 
     def fetch(self, info: ObjectInfo) -> bytes:

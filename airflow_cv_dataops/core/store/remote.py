@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.errors import ConfigurationError, SourceError, StoreError
 from airflow_cv_dataops.core.store import s3_keys
 from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
 from airflow_cv_dataops.core.store.folder_markers import FolderMarkers
 from airflow_cv_dataops.core.store.uris import WEB_SCHEMES, join_uri, parts_of, unaddressable, without_credentials, without_secrets
 
 _LISTED_AT_ONCE = 1000
+_IN_ARCHIVE = "InvalidObjectState"
 _CHUNK_BYTES = 4 * 1024 * 1024
 _LONGEST_NAME = 300
 _DURATION = re.compile(r" in \d+(\.\d+)?(ns|µs|ms|s)\b")
@@ -60,7 +61,7 @@ class RemoteStore(ObjectStore):
         try:
             return bytes(obstore.get(self._store, path).bytes())
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise OSError(said(error)) from error
+            raise read_error(self.uri_of(path), error) from error
 
     def write(self, path: str, data: bytes) -> str:
         return self._put(path, data)
@@ -168,10 +169,13 @@ class RemoteObjects:
         try:
             return _info(self.uri, obstore.head(self._store, path))
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise OSError(said(error)) from error
+            raise read_error(join_uri(self.uri, path), error) from error
 
     def get(self, path: str) -> tuple[ObjectInfo, Iterator[bytes]]:
-        """Ask for an object; return what it is, and its bytes in chunks as they come. :raises OSError: it cannot be read."""
+        """Ask for an object; return what it is, and its bytes in chunks as they come.
+
+        :raises OSError: it cannot be read, also while chunks come. :raises StoreError: nothing can, for now.
+        """
         import obstore
 
         _check_addressable(path)
@@ -179,8 +183,23 @@ class RemoteObjects:
             found = obstore.get(self._store, path)
             meta = found.meta
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise OSError(said(error)) from error
-        return _info(self.uri, meta), _chunks(found)
+            raise read_error(join_uri(self.uri, path), error) from error
+        return _info(self.uri, meta), _chunks(found, join_uri(self.uri, path))
+
+
+def read_error(uri: str, error: BaseException) -> OSError:
+    """Return what it means that an object cannot be read: it is the object's own fault, or :class:`StoreError`.
+
+    Its own are that it is gone, that its name is none, and that it lies in an archive (S3's Glacier). All else, after the retries
+    of obstore, is an outage, keys that have expired or lack a right: the next object would not fare better.
+    """
+    import obstore
+
+    if isinstance(error, (FileNotFoundError, obstore.exceptions.NotFoundError)):
+        return FileNotFoundError(said(error))
+    if isinstance(error, obstore.exceptions.InvalidPathError) or _IN_ARCHIVE in str(error):
+        return OSError(said(error))
+    return StoreError(f"Cannot read {without_credentials(uri)}: {said(error)}")
 
 
 def said(error: BaseException) -> str:
@@ -219,11 +238,11 @@ def _info(root: str, meta: Any) -> ObjectInfo:
     return ObjectInfo(path, join_uri(root, path), meta["size"], meta["e_tag"], meta["version"], modified_at, modified_at)
 
 
-def _chunks(found: Any) -> Iterator[bytes]:
+def _chunks(found: Any, uri: str) -> Iterator[bytes]:
     import obstore
 
     try:
         for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
             yield bytes(chunk)
     except (obstore.exceptions.BaseError, OSError) as error:
-        raise OSError(said(error)) from error
+        raise read_error(uri, error) from error

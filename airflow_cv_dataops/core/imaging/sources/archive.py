@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from collections.abc import Iterator, Mapping
@@ -90,7 +91,7 @@ class ArchiveSource(ImageSource):
         if info.version is None:
             raise OSError(f"{info.uri} was not listed by its archive")
         if info.etag != self._etag():
-            raise OSError(REPLACED)  # by another task, perhaps hours ago: the place would be somewhere in other data
+            raise OSError(errno.ESTALE, REPLACED)  # by another task, perhaps hours ago: the place would be somewhere in other data
         member = Member.at(info.version)
         if max(member.size or 0, member.stored) > self._max_bytes:
             raise too_large(max(member.size or 0, member.stored), self._max_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -92,7 +93,7 @@ class ArchiveFile:
         """
         descriptor = self._descriptor()
         if self._is_in_place and _etag(os.fstat(descriptor)) != self.info.etag:
-            raise OSError(REPLACED)
+            raise OSError(errno.ESTALE, REPLACED)
         parts: list[bytes] = []
         while size:
             part = os.pread(descriptor, size, offset)

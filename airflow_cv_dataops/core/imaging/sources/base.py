@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.store.objects import ObjectInfo
@@ -56,9 +57,15 @@ class ImageSource:
     def fetch(self, info: ObjectInfo) -> bytes:
         """Return the bytes of an entry that was listed, here or by an equal source elsewhere.
 
-        :raises OSError: it cannot be read; its message says why. ``errno.EFBIG``: it is larger than the limit.
+        :raises OSError: it cannot be read; its message says why. ``errno.EFBIG``: it is larger than the limit; another number: the
+            machine says so, and it may read the entry another time.
+        :raises StoreError: the object store does not answer, or refuses; nothing can be said of the entry.
         """
         raise NotImplementedError
+
+    def begin(self, info: ObjectInfo) -> tuple[int | None, Callable[[], bytes]]:
+        """Ask for an entry; return its size as its store states it, if it does, and what reads its bytes. Raises as :meth:`fetch`."""
+        return info.size, partial(self.fetch, info)
 
     def close(self) -> None:
         """Remove temporary files. Entries cannot be read afterwards."""
