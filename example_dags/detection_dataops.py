@@ -86,8 +86,10 @@ with DAG(
         model="{{ params.model }}",
         format="coco",
         coco_reference="{{ params.labels if params.format == 'coco' else '' }}",
+        classes="{{ params.classes or '' }}",
     )
     sample = HardExampleSamplingOperator(task_id="sample", dataset=dataset, model="{{ params.model }}", strategy="least_confidence")
 
     wait >> ingest >> labels >> audit >> promote
     ingest >> has_predictions() >> predictions >> sample  # type: ignore[operator]
+    labels >> sample  # what has a label by then is not sampled

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent / "airflow_cv_dataops"
-SURFACE = ("operators", "sensors", "triggers", "links", "plugins", "notifications", "common")
+SURFACE = ("operators", "sensors", "triggers", "hooks", "links", "plugins", "notifications", "common")
 STORAGE = {"pyiceberg", "obstore", "pyarrow", "PIL", "numpy", "pandas"}
 
 

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from project import SHARED_DATA
+from skips_in_ci import pytest_make_collect_report, pytest_runtest_makereport
 
 from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ def shared_schemas() -> Path:
 def require_schemas() -> None:
     """Skip the calling test where the official schemas are absent."""
     if not shared_schemas().is_dir():
-        pytest.skip(f"OpenLineage's JSON schemas are not at {shared_schemas()} (set CV_DATAOPS_SHARED_DATA)")
+        pytest.skip(f"this machine lacks OpenLineage's JSON schemas (expected at {shared_schemas()}; set CV_DATAOPS_SHARED_DATA)")
 
 
 def validate_event(event: Mapping[str, Any]) -> None:

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+
+
+def forget_absent(operator: Any, template_fields: Iterable[str]) -> None:
+    """Set template fields whose default is ``None`` to ``None`` where a template rendered nothing: an empty text or ``"None"``.
+
+    ``partition_key="{{ params.key }}"`` with a param that is null would otherwise name a partition ``None``.
+    """
+    optional = _none_by_default(type(operator))
+    for name in template_fields:
+        value = getattr(operator, name, None)
+        if name in optional and isinstance(value, str) and value.strip() in ("", "None"):
+            setattr(operator, name, None)
+
+
+def _none_by_default(kind: type) -> frozenset[str]:
+    """Return the arguments of a class and those above it whose default is ``None``; the class nearest to it decides."""
+    defaults: dict[str, Any] = {}
+    for above in reversed(kind.__mro__):
+        if "__init__" in vars(above):
+            parameters = inspect.signature(vars(above)["__init__"]).parameters.values()
+            defaults |= {parameter.name: parameter.default for parameter in parameters}
+    return frozenset(name for name, default in defaults.items() if default is None)
 
 
 def as_number(name: str, value: Any) -> float | None:
@@ -30,7 +53,14 @@ def required_number(name: str, value: Any) -> float:
 
 
 def as_count(name: str, value: Any) -> int | None:
-    """Return a whole number from a number or its text; ``None`` as in :func:`as_number`."""
+    """Return a whole number from a number or its text, exactly; ``None`` as in :func:`as_number`."""
+    try:
+        return int(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else _whole(name, value)
+    except ValueError:
+        return _whole(name, value)
+
+
+def _whole(name: str, value: Any) -> int | None:
     number = as_number(name, value)
     if number is None:
         return None

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.arguments import forget_absent
 from airflow_cv_dataops.common.partition import resolve_partition_key
+from airflow_cv_dataops.core.lineage.events import OpenLineageParts, failed_to_openlineage, to_openlineage
 from airflow_cv_dataops.core.lineage.model import StepLineage
 
 if TYPE_CHECKING:
@@ -36,13 +38,14 @@ class LineageMixin:
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Environment, seen_oids: set[int]
     ) -> None:
-        """Render, then plan the lineage while connections can still be looked up.
+        """Render, take what rendered to nothing for not given, and plan the lineage while connections can still be looked up.
 
         Airflow calls this one for mapped tasks as well, which never see ``render_template_fields``.
         """
         super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)  # type: ignore[misc]
         if parent is not self:
             return
+        forget_absent(self, template_fields)
         self._task_instance = context.get("ti")
         try:
             self.resolved_partition_key = resolve_partition_key(context, self.partition_key, self.partition_format)
@@ -50,6 +53,7 @@ class LineageMixin:
         except Exception:
             # Lineage must never be what a task fails of; where an argument is wrong, execute says so.
             log.warning("The lineage of this task cannot be planned", exc_info=True)
+            self._plan = StepLineage(type(self).__name__)  # so that it is not tried again in a fork, where a look-up may never return
 
     def planned_lineage(self) -> StepLineage:
         """Describe inputs and outputs as far as they are known before the task has run."""
@@ -57,17 +61,16 @@ class LineageMixin:
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage:
         """Declare the stable inputs and outputs."""
-        return _operator_lineage(self._planned(), complete=False, airflow=self._airflow_facts(self._task_instance))
+        return _handed_over(to_openlineage(self._planned(), complete=False, airflow=self._airflow_facts(self._task_instance)))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
         """Report what the run read and wrote; a task that was skipped before it ran wrote nothing."""
         lineage = self.step_lineage or replace(self._planned(), outputs=())
-        return _operator_lineage(lineage, complete=True, airflow=self._airflow_facts(task_instance))
+        return _handed_over(to_openlineage(lineage, complete=True, airflow=self._airflow_facts(task_instance)))
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage:
         """Report what the run read, with the assertions and gates that failed, and no outputs."""
-        lineage = replace(self.step_lineage or self._planned(), outputs=())
-        return _operator_lineage(lineage, complete=True, airflow=self._airflow_facts(task_instance))
+        return _handed_over(failed_to_openlineage(self.step_lineage or self._planned(), airflow=self._airflow_facts(task_instance)))
 
     def _planned(self) -> StepLineage:
         return self._plan or self.planned_lineage()
@@ -78,10 +81,7 @@ class LineageMixin:
         return {**facts, "partition_key": self.resolved_partition_key}
 
 
-def _operator_lineage(lineage: StepLineage, *, complete: bool, airflow: dict[str, Any] | None = None) -> OperatorLineage:
+def _handed_over(parts: OpenLineageParts) -> OperatorLineage:
     from airflow.providers.openlineage.extractors.base import OperatorLineage
 
-    from airflow_cv_dataops.core.lineage.events import to_openlineage
-
-    parts = to_openlineage(lineage, complete=complete, airflow=airflow)
     return OperatorLineage(inputs=parts.inputs, outputs=parts.outputs, run_facets=parts.run_facets, job_facets=parts.job_facets)

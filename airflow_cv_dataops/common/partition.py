@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.rows import check_partition_key
 
 DEFAULT_PARTITION_FORMAT = "%Y-%m-%d"
+
+_PLACEHOLDER = "{partition_key}"
+_ENCODED = ("file://", "http://", "https://")
 
 
 def resolve_partition_key(
@@ -38,8 +42,24 @@ def resolve_partition_key(
 
 
 def with_partition_key(text: str, partition_key: str) -> str:
-    """Return a source with ``{partition_key}`` filled in; nothing else in it is touched."""
-    return text.replace("{partition_key}", partition_key)
+    """Return a source with ``{partition_key}`` filled in; nothing else in it is touched.
+
+    In a URI that is percent-encoded (``file://``, ``https://``) so is the key.
+
+    :raises ConfigurationError: the key would add a path part ``..``, ``.`` or an empty one, and so lead to another place.
+    """
+    if text.startswith(_ENCODED):
+        partition_key = quote(partition_key, safe="/")
+    filled = text.replace(_PLACEHOLDER, partition_key)
+    if _odd_parts(filled) > _odd_parts(text.replace(_PLACEHOLDER, "key")):
+        raise ConfigurationError(
+            f"Partition key {partition_key!r} cannot be filled into the source {text!r}: it adds an empty path part, '.' or '..'."
+        )
+    return filled
+
+
+def _odd_parts(path: str) -> int:
+    return sum(part in ("", ".", "..") for part in path.split("/"))
 
 
 def _interval_start(context: Mapping[str, Any], dag_run: Any) -> datetime | None:

@@ -13,6 +13,10 @@ class SourceError(CvDataOpsError):
     """A source as a whole (prefix, file of labels, file of predictions) cannot be read; one bad record never raises this."""
 
 
+class StoreError(CvDataOpsError, OSError):
+    """An object store does not answer, or refuses: the fault of no file, so the step fails, and may be tried again."""
+
+
 class DatasetNotFoundError(CvDataOpsError, LookupError):
     """A dataset, table, snapshot or release that was asked for does not exist."""
 

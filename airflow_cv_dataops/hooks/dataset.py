@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.sdk import BaseHook
@@ -16,11 +16,10 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, embedded_catalog
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.get_provider_info import CONNECTION_FIELDS, PLACEHOLDERS, RELABELING
+from airflow_cv_dataops.hooks.s3_access import S3Access, in_thread
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
-
-_Result = TypeVar("_Result")
 
 _S3_URI = re.compile(r"^(s3a?)://(?:([^/@]+)@)?(.*)$")
 _SQL_HOST = re.compile(r"^([a-zA-Z0-9+]+://)(.*)$")
@@ -81,9 +80,9 @@ class DatasetHook(BaseHook):
         """Return the same from inside a trigger, where synchronous connection lookups would block every other trigger."""
         if self._config is None:
             connection = await self._aconnection()
-            aws_conn_id = await _in_thread(self._aws_conn_id, connection)
-            access = await S3Access.aof(aws_conn_id) if await _in_thread(_needs_aws, connection) else None
-            self._config = await _in_thread(self._configured, connection, access)
+            aws_conn_id = await in_thread(self._aws_conn_id, connection)
+            access = await S3Access.aof(aws_conn_id) if await in_thread(_needs_aws, connection) else None
+            self._config = await in_thread(self._configured, connection, access)
         return self._config
 
     def storage(self, uri: str) -> tuple[str, dict[str, Any]]:
@@ -103,7 +102,7 @@ class DatasetHook(BaseHook):
             return uri, {}
         scheme, named_connection, rest = match.groups()
         connection = None if named_connection or self.aws_conn_id else await self._aconnection()
-        access = await S3Access.aof(named_connection or await _in_thread(self._aws_conn_id, connection))
+        access = await S3Access.aof(named_connection or await in_thread(self._aws_conn_id, connection))
         return f"{scheme}://{rest}", access.for_obstore()
 
     def test_connection(self) -> tuple[bool, str]:
@@ -159,111 +158,35 @@ class DatasetHook(BaseHook):
             properties["warehouse"] = warehouse
         if kind == "sql" and not properties.get("uri"):
             raise ConfigurationError(f"Connection {self.cv_catalog_conn_id!r} of type cv_catalog names no catalog URI (field host).")
+        if properties.get("s3.endpoint"):
+            # PyArrow's AWS SDK sends chunked checksums by default, which e.g. rclone's server refuses (HTTP 411).
+            os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+            os.environ.setdefault("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
         object_options = access.for_obstore(properties) if access else {}
         return CatalogConfig(name=self.cv_catalog_conn_id, properties=properties, object_options=object_options)
 
 
-class S3Access:
-    """What an Airflow AWS connection says, in the words of obstore and of PyIceberg."""
-
-    def __init__(self, credentials: Any, region: str | None, endpoint: str | None, path_style: bool) -> None:
-        self._credentials = credentials
-        self._region = region
-        self._endpoint = endpoint
-        self._path_style = path_style
-
-    @classmethod
-    def of(cls, aws_conn_id: str | None) -> S3Access:
-        """Resolve a connection through the Amazon provider; ``None`` means the worker's default credentials."""
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
-
-        return cls._from_hook(AwsGenericHook(aws_conn_id=aws_conn_id, client_type="s3"))
-
-    @classmethod
-    async def aof(cls, aws_conn_id: str | None) -> S3Access:
-        """Resolve a connection from inside a trigger: the lookup is asynchronous, AWS is asked from a thread."""
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
-        from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
-        from airflow.providers.common.compat.connection import get_async_connection
-
-        hook = AwsGenericHook(aws_conn_id=aws_conn_id, client_type="s3")
-        if aws_conn_id:
-            # The hook's own lookup (a cached property) is synchronous; it is answered here before it is asked.
-            hook.conn_config = await _in_thread(AwsConnectionWrapper, await get_async_connection(aws_conn_id))
-        return await _in_thread(cls._from_hook, hook)
-
-    @classmethod
-    def _from_hook(cls, hook: Any) -> S3Access:
-        config = hook.conn_config
-        addressing = ((config.extra_config or {}).get("config_kwargs") or {}).get("s3", {}).get("addressing_style")
-        endpoint = config.get_service_endpoint_url("s3")
-        path_style = addressing == "path" or (addressing is None and endpoint is not None)
-        if hook.get_session().get_credentials() is None:
-            raise ConfigurationError(f"AWS connection {hook.aws_conn_id!r} gives no credentials, and this machine has no default ones.")
-        return cls(hook.get_credentials(), hook.region_name, endpoint, path_style)
-
-    def for_obstore(self, catalog_properties: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Return obstore's S3 options; an endpoint among the catalog's properties wins over the connection's."""
-        endpoint, path_style = self._endpoint, self._path_style
-        if own := (catalog_properties or {}).get("s3.endpoint"):
-            # PyIceberg's default: virtual addressing only where it is asked for.
-            endpoint, path_style = own, (catalog_properties or {}).get("s3.force-virtual-addressing", "false").lower() != "true"
-        options = {
-            "access_key_id": self._credentials.access_key,
-            "secret_access_key": self._credentials.secret_key,
-            "session_token": self._credentials.token,
-            "region": self._region or "us-east-1",
-            "endpoint": endpoint,
-        }
-        if endpoint:
-            options["virtual_hosted_style_request"] = str(not path_style).lower()
-        return {name: value for name, value in options.items() if value}
-
-    def for_pyiceberg(self) -> dict[str, str]:
-        """Return PyIceberg's properties, and set what S3-compatible servers need of PyArrow."""
-        if self._endpoint:
-            # PyArrow's AWS SDK sends chunked checksums by default, which e.g. rclone's server refuses (HTTP 411).
-            os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
-            os.environ.setdefault("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
-        properties = {
-            "s3.access-key-id": self._credentials.access_key,
-            "s3.secret-access-key": self._credentials.secret_key,
-            "s3.session-token": self._credentials.token,
-            "s3.region": self._region or "us-east-1",
-            "s3.endpoint": self._endpoint,
-            "s3.force-virtual-addressing": None if not self._endpoint else str(not self._path_style).lower(),
-            "client.access-key-id": self._credentials.access_key,
-            "client.secret-access-key": self._credentials.secret_key,
-            "client.session-token": self._credentials.token,
-            "client.region": self._region or "us-east-1",
-        }
-        return {name: value for name, value in properties.items() if value}
-
-
-async def _in_thread(function: Callable[..., _Result], *arguments: Any) -> _Result:
-    """Run what masks secrets outside of the event loop.
-
-    Masking is a synchronous message to the triggerer's supervisor: it must not be sent from the loop's own thread, and on
-    Airflow 3.1 not from a plain thread (``asyncio.to_thread``) either, which knows nothing of the loop that has the socket.
-    """
-    from asgiref.sync import sync_to_async
-
-    return await sync_to_async(function, thread_sensitive=False)(*arguments)
-
-
 def _needs_aws(connection: Connection | None) -> bool:
     extra = connection.extra_dejson if connection else {}
-    return extra.get("type") == "glue" or str(extra.get("warehouse") or "").startswith(("s3://", "s3a://"))
+    properties = _further_properties(extra.get("properties"))
+    kind = properties.get("type") or extra.get("type")
+    warehouse = str(extra.get("warehouse") or properties.get("warehouse") or "")
+    return kind == "glue" or warehouse.startswith(("s3://", "s3a://"))
 
 
 def _further_properties(value: str | Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the field's properties. It may hold keys, so that no error shows what is in it."""
     if not value:
         return {}
     try:
         properties = json.loads(value) if isinstance(value, str) else value
-        return {str(name): str(item) for name, item in properties.items()}
-    except (ValueError, AttributeError) as error:
-        raise ConfigurationError(f"Field properties of the cv_catalog connection is not a JSON object: {value!r}.") from error
+    except ValueError as error:
+        where = f"{error.msg} at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "no JSON"
+        raise ConfigurationError(f"Field properties of the cv_catalog connection is not a JSON object: {where}.") from None
+    if not isinstance(properties, Mapping):
+        kind = type(properties).__name__
+        raise ConfigurationError(f"Field properties of the cv_catalog connection is not a JSON object, but a {kind}.")
+    return {str(name): str(item) for name, item in properties.items()}
 
 
 def _with_login(uri: str, login: str | None, password: str | None) -> str:

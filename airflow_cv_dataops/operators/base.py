@@ -121,7 +121,7 @@ class SourceOperator(DatasetOperator):
         return DatasetUse(uri=stable_source(self.source), storage_format=storage_format)
 
     def stable_lineage(self, lineage: StepLineage) -> StepLineage:
-        (source, *others), planned = lineage.inputs, self._planned().inputs[0]
+        (source, *others), planned = lineage.inputs, self.planned_lineage().inputs[0]
         return replace(lineage, inputs=(replace(source, uri=planned.uri, storage_format=planned.storage_format), *others))
 
 

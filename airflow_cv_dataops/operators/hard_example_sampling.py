@@ -25,6 +25,8 @@ class HardExampleSamplingOperator(DatasetOperator):
     :param max_per_class: at most this many images (a count), or this share of the budget (below 1), of one predicted category. (templated)
     :param seed: breaks ties; default: derived from dataset, partition and strategy. (templated)
     :param aggregate: ``max`` or ``mean`` over an image's boxes, where the model predicts boxes. (templated)
+    :param labelled_in: ``partition``: labels of the run's own partition keep an image out; ``dataset``: also labels that a
+        byte-identical image has in another partition. (templated)
     :param sample_id: names what this sampling owns: a rerun replaces its own sample. (templated)
     """
 
@@ -36,6 +38,7 @@ class HardExampleSamplingOperator(DatasetOperator):
         "max_per_class",
         "seed",
         "aggregate",
+        "labelled_in",
         "sample_id",
     )
 
@@ -48,6 +51,7 @@ class HardExampleSamplingOperator(DatasetOperator):
         max_per_class: float | str | None = None,
         seed: int | str | None = None,
         aggregate: str = "max",
+        labelled_in: str = "partition",
         sample_id: str = "hard_examples",
         **kwargs: Any,
     ) -> None:
@@ -58,6 +62,7 @@ class HardExampleSamplingOperator(DatasetOperator):
         self.max_per_class = max_per_class
         self.seed = seed
         self.aggregate = aggregate
+        self.labelled_in = labelled_in
         self.sample_id = sample_id
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
@@ -73,6 +78,7 @@ class HardExampleSamplingOperator(DatasetOperator):
             max_per_class=int(cap) if cap is not None and cap >= 1 else cap,
             seed=as_count("seed", self.seed),
             aggregate=self.aggregate,
+            labelled_in=self.labelled_in,
             sample_id=self.sample_id,
         )
 

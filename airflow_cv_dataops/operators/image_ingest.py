@@ -26,6 +26,7 @@ class ImageIngestOperator(SourceOperator):
     :param source: a prefix with the images, a list of them (Parquet, CSV or JSON lines of URIs), or a ``.tar`` or ``.zip``;
         ``{partition_key}`` in it is filled in. (templated)
     :param list_column: the column of a list that names the images; default: detected. (templated)
+    :param archive_limits: what an archive may cost, by name, e.g. ``{"max_temporary_bytes": 2e11}`` (``ArchiveLimits``). (templated)
     :param pattern: glob on the path below the prefix, e.g. ``*.jpg``; default: every file. (templated)
     :param exclude: globs of files that are no images and not to be reported as rejects; default: label and hidden files. (templated)
     :param copy_images: copy images to the dataset's content-addressed store; ``False`` references them where they are. (templated)
@@ -53,6 +54,7 @@ class ImageIngestOperator(SourceOperator):
         "min_side",
         "thresholds",
         "list_column",
+        "archive_limits",
         "timeout_seconds",
         "worker_memory_bytes",
         "force",
@@ -71,6 +73,7 @@ class ImageIngestOperator(SourceOperator):
         min_side: int | str | None = None,
         thresholds: Mapping[str, float] | None = None,
         list_column: str | None = None,
+        archive_limits: Mapping[str, float] | None = None,
         timeout_seconds: float | str | None = None,
         worker_memory_bytes: int | str | None = None,
         force: bool | str = False,
@@ -88,6 +91,7 @@ class ImageIngestOperator(SourceOperator):
         self.min_side = min_side
         self.thresholds = thresholds
         self.list_column = list_column
+        self.archive_limits = archive_limits
         self.timeout_seconds = timeout_seconds
         self.worker_memory_bytes = worker_memory_bytes
         self.force = force
@@ -112,6 +116,7 @@ class ImageIngestOperator(SourceOperator):
         from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits
         from airflow_cv_dataops.core.imaging.measure import QualityThresholds
         from airflow_cv_dataops.core.imaging.selection import DEFAULT_EXCLUDE
+        from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
 
         limits = {name: getattr(self, name) for name in ("max_bytes", "max_pixels", "min_side")}
         exclude, formats = as_list("exclude", self.exclude), as_list("formats", self.formats)
@@ -121,6 +126,7 @@ class ImageIngestOperator(SourceOperator):
         }
         return {
             "list_column": self.list_column or None,
+            "archive_limits": ArchiveLimits(**numbers("archive_limits", ArchiveLimits, as_mapping("archive_limits", self.archive_limits))),
             "pattern": self.pattern or None,
             "exclude": DEFAULT_EXCLUDE if exclude is None else exclude,
             "formats": formats or DEFAULT_FORMATS,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_list, as_names_or_uri
+from airflow_cv_dataops.common.arguments import as_list, as_mapping
+from airflow_cv_dataops.common.places import names_or_place
 from airflow_cv_dataops.core.lineage.model import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
@@ -24,8 +25,8 @@ class LabelImportOperator(SourceOperator):
     :param source: a label file, or a prefix with label files; ``{partition_key}`` in it is filled in. (templated)
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``. (templated)
     :param label_set: names what this import owns: a rerun replaces its own label set, other label sets stay. (templated)
-    :param classes: YOLO's class names in order (a list, or names separated by commas), or the URI of a file with them;
-        default: found beside the labels. (templated)
+    :param classes: YOLO's class names in order (a list, or names separated by commas), or the URI of a file with them,
+        in which ``{partition_key}`` and a connection are understood as in ``source``; default: found beside the labels. (templated)
     :param csv_columns: CSV's column names by meaning (``file``, ``label``, ``annotator``, ``labeled_at``); default: detected. (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)
     :param fail_on: severities that count. (templated)
@@ -47,7 +48,7 @@ class LabelImportOperator(SourceOperator):
         format: str,  # noqa: A002 (what everyone calls it)
         label_set: str = "default",
         classes: Sequence[str] | str | None = None,
-        csv_columns: Mapping[str, str] | None = None,
+        csv_columns: Mapping[str, str] | str | None = None,
         on_findings: str = "fail",
         fail_on: Sequence[str] = ("error",),
         **kwargs: Any,
@@ -70,8 +71,8 @@ class LabelImportOperator(SourceOperator):
             source,
             format=self.format,
             label_set=self.label_set,
-            classes=as_names_or_uri("classes", self.classes),
-            csv_columns=self.csv_columns,
+            classes=names_or_place("classes", self.classes, partition_key, self.located),
+            csv_columns=as_mapping("csv_columns", self.csv_columns) or None,
             source_options=options,
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),

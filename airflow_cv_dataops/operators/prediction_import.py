@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_list, as_names_or_uri
+from airflow_cv_dataops.common.arguments import as_list
+from airflow_cv_dataops.common.places import names_or_place, place_of
 from airflow_cv_dataops.core.lineage.model import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 class PredictionImportOperator(SourceOperator):
     """Read COCO results or class probabilities, join them to the partition's images, and write ``predictions``.
+
+    In the URIs of ``coco_reference``, ``classes`` and ``ids``, ``{partition_key}`` and a connection are understood as in ``source``.
 
     :param source: COCO results JSON, or class probabilities in Parquet, CSV, ``.npz`` or ``.npy``. (templated)
     :param model: name of the model; a rerun replaces its own model's predictions. (templated)
@@ -74,7 +77,6 @@ class PredictionImportOperator(SourceOperator):
         from airflow_cv_dataops.core.labels.importing_predictions import import_predictions
 
         source, options = self.located(self.source, partition_key)
-        reference, ids = (self.located(uri, partition_key)[0] if uri else None for uri in (self.coco_reference, self.ids))
         return import_predictions(
             dataset,
             partition_key,
@@ -82,13 +84,13 @@ class PredictionImportOperator(SourceOperator):
             model=self.model,
             model_version=self.model_version,
             format=self.format,
-            classes=as_names_or_uri("classes", self.classes),
+            classes=names_or_place("classes", self.classes, partition_key, self.located),
             id_column=self.id_column,
             source_options=options,
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),
-            coco_reference=reference,
-            ids=ids,
+            coco_reference=place_of(self.coco_reference, partition_key, self.located),
+            ids=place_of(self.ids, partition_key, self.located),
         )
 
     def planned_lineage(self) -> StepLineage:

@@ -15,7 +15,7 @@ from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_cv_dataops.core.imaging.shards import IngestPlan, ShardResult
+    from airflow_cv_dataops.core.imaging.shard_plan import IngestPlan, ShardResult
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -110,7 +110,10 @@ class ImageShardOperator(ImageIngestOperator):
 
 
 class ImageShardCommitOperator(ImageIngestOperator):
-    """Make all shards the partition, in one snapshot a table, without reading their rows."""
+    """Make all shards the partition, in one snapshot a table, from three columns of their rows (image ids and sizes).
+
+    Only data files that hold an image of an odd size are written anew.
+    """
 
     template_fields: Sequence[str] = (*ImageIngestOperator.template_fields, "plan", "results")
 

@@ -1,11 +1,16 @@
-"""Detection data, end to end: the example DAG on real images with VOC and COCO labels."""
+"""Detection data, end to end: the example DAG on real images with VOC, COCO and YOLO labels."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from defusedxml import ElementTree
 
 pytestmark = pytest.mark.e2e
 
@@ -34,6 +39,25 @@ def test_bccd_goes_from_images_with_voc_labels_to_a_release(deployment, shared_d
     assert (release.name, release.images_count, release.annotations_count) == ("v1", 364, 4888)
     assert run.xcom["promote"]["release"] == "v1"
     assert release.annotations().num_rows == 4888
+    assert moved_by(bccd, annotations) <= 1e-6
+
+
+def moved_by(bccd: Path, annotations: pa.Table) -> float:
+    """Return how far, in pixels, any box is from what its VOC file says; boxes of an image are compared in the file's order."""
+    kept: dict[str, list[list[float]]] = {}
+    for row in annotations.sort_by("annotation_id").to_pylist():
+        kept.setdefault(row["source"].rpartition("/")[2], []).append([row["bbox"][side] for side in ("x", "y", "width", "height")])
+    furthest = 0.0
+    for path in sorted((bccd / "Annotations").glob("*.xml")):
+        corners = [
+            [float(box.findtext(side)) for side in ("xmin", "ymin", "xmax", "ymax")] for box in ElementTree.parse(path).iter("bndbox")
+        ]
+        wanted = np.array(sorted([x, y, right - x, bottom - y] for x, y, right, bottom in corners)).reshape(-1, 4)
+        found = np.array(sorted(kept.pop(path.name, []))).reshape(-1, 4)
+        assert found.shape == wanted.shape, path.name
+        furthest = max([furthest, *np.abs(found - wanted).max(axis=1, initial=0.0)])
+    assert not kept
+    return furthest
 
 
 def test_coco_labels_keep_their_boxes_polygons_and_rle(deployment, shared_data, check_summaries, validate_events):
@@ -70,3 +94,39 @@ def test_an_audit_with_errors_fails_its_task_and_leaves_its_numbers(deployment, 
         for assertion in dataset["inputFacets"].get("dataQualityAssertions", {}).get("assertions", [])
     ]
     assert {assertion["assertion"] for assertion in assertions if not assertion["success"]} >= {"zero_area_bbox"}
+
+
+def test_yolo_labels_and_a_detectors_output_go_to_a_release_and_a_sample(
+    deployment, shared_data, check_summaries, validate_events, tmp_path
+):
+    """Eight images, one with an umlaut in its name; five have labels, the detector has seen all."""
+    bccd = shared_data("bccd") / "BCCD"
+    names = ["Zellen_ü.jpg", *(f"cells_{number}.jpg" for number in range(7))]
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for name, image in zip(names, sorted((bccd / "JPEGImages").glob("*.jpg")), strict=False):
+        shutil.copy(image, tmp_path / "images" / name)
+    for name in names[:5]:
+        (tmp_path / "labels" / f"{name[:-4]}.txt").write_text("0 0.5 0.5 0.25 0.25\n2 0.2 0.3 0.1 0.1\n")
+    scores = [0.95, 0.9, 0.9, 0.9, 0.9, 0.8, 0.55, 0.7]
+    results = [
+        {"image_id": name, "category_id": 2, "bbox": [10, 20, 64, 48], "score": score} for name, score in zip(names, scores, strict=True)
+    ]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+
+    conf = {"dataset": "cells", "images": str(tmp_path / "images"), "labels": str(tmp_path / "labels"), "format": "yolo"}
+    conf |= {"classes": "RBC,WBC,Platelets", "predictions": str(tmp_path / "results.json")}
+    run = deployment.run("detection_dataops", conf=conf)
+
+    assert run.state == "success", run.log[-3000:]
+    assert set(run.tasks.values()) == {"success"}
+    check_summaries(run)
+    validate_events(run.events)
+    dataset = deployment.dataset("cells")
+    labels = dataset.annotations().to_pylist()
+    [box] = [row["bbox"] for row in labels if row["file_name"].startswith("Zellen_ü") and row["category"] == "RBC"]
+    assert box == pytest.approx({"x": 240.0, "y": 180.0, "width": 160.0, "height": 120.0})
+    assert set(dataset.read("predictions")["category"].to_pylist()) == {"Platelets"}
+    sampled = [row["source_uri"].rpartition("/")[2] for row in dataset.read("samples").sort_by("rank").to_pylist()]
+    assert sampled == ["cells_5.jpg", "cells_6.jpg", "cells_4.jpg"], "the unlabelled ones, the least certain first"
+    assert dataset.release("staging").images_count == 8

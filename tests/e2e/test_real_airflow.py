@@ -47,6 +47,7 @@ def test_a_sharded_ingest_whose_worker_is_killed_is_complete_after_the_retry(dep
     for copy in range(5):
         for image in images:
             shutil.copy(image, source / f"{copy}_{image.name}")
+    (source / "2_unreadable.jpg").write_bytes(images[0].read_bytes()[:2_000])
 
     with RealAirflow(deployment.environment) as airflow:
         run_id = airflow.trigger("sharded_clothing", conf={"source": str(source)})
@@ -71,11 +72,12 @@ def test_a_sharded_ingest_whose_worker_is_killed_is_complete_after_the_retry(dep
 
     assert len(shards) == 6
     assert max(task["try_number"] for task in shards) > 1
-    sharded, whole = (deployment.dataset(name).images() for name in ("sharded", "whole"))
-    assert whole.num_rows == 5 * len(images)
-    comparable = [name for name in whole.column_names if name not in ("ingested_at", "storage_uri")]
-    order = [("source_uri", "ascending")]
-    assert sharded.sort_by(order).select(comparable).equals(whole.sort_by(order).select(comparable))
+    for table, rows in (("images", 5 * len(images)), ("rejects", 1)):
+        sharded, whole = (deployment.dataset(name).read(table) for name in ("sharded", "whole"))
+        assert whole.num_rows == rows
+        comparable = [name for name in whole.column_names if name not in ("ingested_at", "storage_uri")]
+        order = [("source_uri", "ascending")]
+        assert sharded.sort_by(order).select(comparable).equals(whole.sort_by(order).select(comparable))
     assert len(deployment.dataset("sharded").load_table("images").snapshots()) == 1
 
     events = [json.loads(line) for line in (deployment.home / "events.jsonl").read_text().splitlines()]

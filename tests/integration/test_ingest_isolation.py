@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ from PIL import Image
 
 from airflow_cv_dataops.core.errors import CvDataOpsError
 from airflow_cv_dataops.core.imaging import pool
+from airflow_cv_dataops.core.imaging.decode import OUT_OF_MEMORY
 from airflow_cv_dataops.core.imaging.ingest import ingest_images
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
+from airflow_cv_dataops.core.imaging.sources.prefix import PrefixSource
+from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.store.objects import ObjectInfo
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +35,16 @@ PICTURES = 12
 FAULTY_DECODER = """
 import ctypes, os, pathlib, signal, sys
 from airflow_cv_dataops.core.imaging import facts
+from airflow_cv_dataops.core.imaging.sources.listing import ListSource
 
+begin = ListSource.begin
+
+def begin_or_abort(self, info):
+    if "abort" in info.path:
+        os.abort()
+    return begin(self, info)
+
+ListSource.begin = begin_or_abort
 real = facts.decode
 
 def decode(data, **arguments):
@@ -53,6 +67,11 @@ def decode(data, **arguments):
                 os.write(descriptor, b"\\x00\\x00\\x00\\x02no")
             except OSError:
                 pass
+    if data.startswith(b"crowd"):
+        mark = pathlib.Path(data[5:].decode())
+        if not mark.exists():
+            mark.touch()
+            raise MemoryError
     if data.startswith(b"once"):
         mark = pathlib.Path(data[4:].decode())
         if not mark.exists():
@@ -91,7 +110,7 @@ def ingest(dataset: Dataset, source: Path, **arguments: Any) -> dict[str, tuple[
         ("exit", "unreadable", "decoder crashed (exit code 3)"),
         ("raise", "unreadable", "decoder crashed (exit code 1)"),
         ("hang", "timeout", "not done after 2 s"),
-        ("eat", "too_large", "more than the memory of a worker (worker_memory_bytes)"),
+        ("eat", "unreadable", OUT_OF_MEMORY),
     ],
 )
 @pytest.mark.parametrize("workers", [1, 2])
@@ -119,8 +138,28 @@ def test_a_worker_that_was_killed_from_outside_costs_no_file(make_dataset: MakeD
 
 def test_an_image_that_needs_more_memory_than_a_worker_has_is_a_reject(make_dataset: MakeDataset, source: Path) -> None:
     Image.new("RGB", (12_000, 12_000)).save(source / "bomb.png")
-    found = ingest(make_dataset(), source, worker_memory_bytes=256 * 1024 * 1024, timeout_seconds=30)
+    found = ingest(make_dataset(), source, worker_memory_bytes=512 * 1024 * 1024, timeout_seconds=30)
     assert found["bomb.png"][0] in ("too_large", "unreadable")
+
+
+def test_a_file_that_others_left_no_memory_for_is_taken_when_it_is_alone(make_dataset: MakeDataset, source: Path, tmp_path: Path) -> None:
+    (source / "05_crowded.bin").write_bytes(b"crowd" + os.fsencode(tmp_path / "mark"))
+    assert ingest(make_dataset(), source)["05_crowded.bin"][0] == "not_an_image"
+    assert (tmp_path / "mark").exists()
+
+
+def test_a_worker_that_dies_while_files_are_read_costs_the_one_that_is_left_in_the_end(
+    make_dataset: MakeDataset, source: Path, tmp_path: Path
+) -> None:
+    names = [path.name for path in sorted(source.iterdir())]
+    (tmp_path / "list.csv").write_text("\n".join(["uri", *(f"in/{name}" for name in [*names[:5], "abort.png", *names[5:]])]))
+    dataset = make_dataset()
+    ingest_images(dataset, "a", str(tmp_path / "list.csv"), max_reject_ratio=1.0)
+    assert dataset.read("images")["file_name"].to_pylist() == [f"in/{name}" for name in names]
+    rejects = dataset.read("rejects").to_pylist()
+    assert [(row["file_name"], row["reason"], row["detail"]) for row in rejects] == [
+        ("in/abort.png", "unreadable", "decoder crashed (signal 6)")
+    ]
 
 
 def test_workers_that_cannot_start_fail_the_step_and_say_why(make_dataset: MakeDataset, source: Path, tmp_path: Path) -> None:
@@ -152,6 +191,24 @@ def test_unchanged_files_are_not_read_again_unless_forced(make_dataset: MakeData
     asked.clear()
     ingest(dataset, source, copy_images=False)
     assert len(asked) == PICTURES + 1
+
+
+def test_progress_is_told_while_the_source_is_listed_and_while_a_file_hangs(
+    make_dataset: MakeDataset, source: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def slowly(self: PrefixSource) -> Iterator[ObjectInfo]:
+        for info in found(self):
+            time.sleep(0.1)
+            yield info
+
+    found = PrefixSource.list
+    monkeypatch.setattr(PrefixSource, "list", slowly)
+    monkeypatch.setattr(Progress.__init__, "__kwdefaults__", {"interval_seconds": 0.3})
+    caplog.set_level("INFO")
+    (source / "zz_bad.jpg").write_text("hang")
+    ingest(make_dataset(), source, workers=1)
+    assert [line for line in caplog.messages if re.fullmatch(r"\d+ files listed, [\d.]+/s", line)]
+    assert [line for line in caplog.messages if re.fullmatch(r"\d+ of 13 images \(\d+%\), [\d.]+/s, about \S+ s left", line)]
 
 
 def test_workers_end_with_their_parent_even_if_they_hang(source: Path, tmp_path: Path) -> None:
@@ -197,6 +254,21 @@ def test_an_interrupted_run_leaves_no_workers(make_dataset: MakeDataset, source:
     assert all(process._process.poll() is not None for process in started)
 
 
+def test_a_pool_that_is_closed_starts_no_process_any_more(source: Path) -> None:
+    job = {"source": {"kind": "prefix", "uri": str(source), "options": {}, "max_bytes": 1}, "objects": None}
+    workers = pool.WorkerPool({**job, "parameters": IngestParameters().to_json()}, 1)
+    with workers:
+        started = set(workers._started)
+        workers._processes.get()
+        workers._processes.put(None)  # as a thread leaves it whose process has died over a file
+    death = pool._WorkerDiedError(0, -9, 1.0, "")
+    with pytest.raises(CvDataOpsError, match="given up"):
+        workers._verdict(["a.png", "file:///a.png", 1, None, None], death)
+    with pytest.raises(CvDataOpsError, match="given up"):
+        workers._start()
+    assert workers._started == started
+
+
 def interrupted(work: Callable[[], object]) -> None:
     previous = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, 3)
@@ -219,11 +291,29 @@ def test_a_daemonic_process_as_celery_has_them_can_ingest(source: Path, tmp_path
 
 
 def test_credentials_stand_neither_in_the_command_nor_in_the_environment_of_a_worker(source: Path) -> None:
-    job = {"source": {"secret": "hush"}, "objects": None, "parameters": IngestParameters().to_json()}
+    job = {
+        "source": {"kind": "prefix", "uri": "s3://bay", "options": {"secret": "hush"}},
+        "objects": None,
+        "parameters": IngestParameters().to_json(),
+    }
     process = pool._Process(job)
     try:
         for name in ("cmdline", "environ"):
             assert b"hush" not in Path(f"/proc/{process._process.pid}/{name}").read_bytes()
+    finally:
+        process.dismiss(at_once=True)
+        process.wait()
+
+
+def test_a_worker_does_not_get_the_secrets_of_the_deployment(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AIRFLOW_CONN_LAKE", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AWS_SECRET_ACCESS_KEY", "DATABASE_PASSWORD"):
+        monkeypatch.setenv(name, "hush")
+    job = {"source": {"kind": "prefix", "uri": source.as_uri(), "options": {}}, "objects": None, "parameters": {}}
+    process = pool._Process(job)
+    try:
+        environment = Path(f"/proc/{process._process.pid}/environ").read_bytes()
+        assert b"PYTHONPATH=" in environment
+        assert b"hush" not in environment
     finally:
         process.dismiss(at_once=True)
         process.wait()

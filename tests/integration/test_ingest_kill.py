@@ -16,7 +16,7 @@ from PIL import Image
 
 from airflow_cv_dataops.core.imaging import pool
 from airflow_cv_dataops.core.imaging.ingest import ingest_images
-from airflow_cv_dataops.core.store import objects
+from airflow_cv_dataops.core.store import local
 from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.store.objects import local_path
 
@@ -67,6 +67,8 @@ class Scene:
 
     def check_after_a_kill(self) -> None:
         found = self.rows()
+        # Each table is a commit of its own, rejects first: they may be the new run's where the images are not yet.
+        assert self.dataset.read("rejects", partition_key=KEY)["file_name"].to_pylist() in ([], ["broken.png"])
         self.ingest(self.new)
         new_rows = self.rows()
         assert len(new_rows) == NEW_IMAGES
@@ -111,7 +113,7 @@ def run_until_killed(home: str, source: str, what: str, when: str, nth: int) -> 
     """Ingest in a process of its own that kills itself at the given call."""
     from pyiceberg.catalog.sql import SqlCatalog
 
-    owner: Any = {"ask": pool._Process, "write_file": objects._LocalStore, "commit_table": SqlCatalog}.get(what, Dataset)
+    owner: Any = {"ask": pool._Process, "write_file": local.LocalStore, "commit_table": SqlCatalog}.get(what, Dataset)
     setattr(owner, what, killing(getattr(owner, what), when, nth))
     ingest_images(open_dataset("digits", home=home), KEY, source, max_reject_ratio=1.0)
 

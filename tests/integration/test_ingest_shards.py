@@ -14,8 +14,10 @@ from PIL import Image
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.measure import QualityThresholds
 from airflow_cv_dataops.core.imaging.shard_list import cut
-from airflow_cv_dataops.core.imaging.shards import IngestPlan, ShardResult, commit_shards, ingest_shard, plan_shards
+from airflow_cv_dataops.core.imaging.shard_plan import IngestPlan, ShardResult
+from airflow_cv_dataops.core.imaging.shards import commit_shards, ingest_shard, plan_shards
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import local_path
 from airflow_cv_dataops.core.store.schema import TABLES
@@ -109,6 +111,17 @@ def test_a_shard_of_another_plan_is_refused(make_dataset: MakeDataset, source: P
     other = plan_shards(dataset, KEY, str(source), pattern="0*.png", max_files_per_shard=10)
     with pytest.raises(SourceError, match="another plan"):
         commit_shards(dataset, KEY, other, results)
+
+
+def test_a_shard_of_an_older_plan_of_the_same_files_is_refused(make_dataset: MakeDataset, source: Path) -> None:
+    dataset = make_dataset()
+    old = plan_shards(dataset, KEY, str(source), max_files_per_shard=10)
+    results = take_all(dataset, source, old)
+    new = plan_shards(dataset, KEY, str(source), max_files_per_shard=10, thresholds=QualityThresholds(dark_below=0.99))
+    assert new["list_uri"] == old["list_uri"]
+    with pytest.raises(SourceError, match=r"Shards \[0\] are of another plan than .* Run all shards of this plan"):
+        commit_shards(dataset, KEY, new, [results[0], *take_all(dataset, source, new)[1:]])
+    assert dataset.snapshot_id("images") is None
 
 
 def test_an_empty_source_empties_the_partition(make_dataset: MakeDataset, source: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from unit.core.release.release_rows import annotation_id, image_id, write_annotations, write_findings, write_images
+from unit.core.release.release_rows import annotation_id, image_id, write_annotations, write_audit, write_findings, write_images
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.release.progress import observe_stage
@@ -21,12 +21,13 @@ MakeDataset = Callable[..., Dataset]
 
 @pytest.fixture
 def labelled(make_dataset: MakeDataset) -> Dataset:
-    """Ten images in two partitions, all labelled."""
+    """Ten images in two partitions, all labelled and audited."""
     dataset = make_dataset()
     for key in ("2026-11-05", "2026-11-06"):
         names = [f"{key}-{number}" for number in range(5)]
         write_images(dataset, key, names)
         write_annotations(dataset, key, [(name, "cat") for name in names])
+        write_audit(dataset, key)
     return dataset
 
 
@@ -80,6 +81,7 @@ def test_tags_and_branches_follow_on_every_table(labelled: Dataset) -> None:
 def test_a_failed_gate_changes_nothing_and_names_wanted_and_found(labelled: Dataset) -> None:
     promote_dataset(labelled, stage="production")
     write_images(labelled, "2026-11-07", ["new"])
+    write_audit(labelled, "2026-11-07")
     write_findings(labelled, "2026-11-05", ("zero_area_bbox", "error", annotation_id("2026-11-05", 0)))
     before = state(labelled)
     result = promote_dataset(labelled, stage="production", gates=["label_error_rate <= 0.05", "images >= 5", "map50 >= 0.5"])
@@ -102,6 +104,17 @@ def test_a_failed_gate_changes_nothing_and_names_wanted_and_found(labelled: Data
         ("images >= 5", "pass"),
         ("map50 >= 0.5", "fail"),
     ]
+
+
+def test_a_gate_on_what_audits_find_does_not_hold_over_a_partition_that_none_has_looked_at(labelled: Dataset) -> None:
+    write_images(labelled, "2026-11-07", ["ingested, but not audited"])
+    result = promote_dataset(labelled, gates=["findings.error == 0", "images >= 11"])
+    assert result.failure == (
+        "1 of 2 gates failed, stage 'production' stays at no release: findings.error: wanted == 0, found no such metric "
+        "(what audits find is unknown: 1 of 3 partitions were never audited)"
+    )
+    write_audit(labelled, "2026-11-07")
+    assert promote_dataset(labelled, gates=["findings.error == 0", "images >= 11"]).failure is None
 
 
 def test_a_failed_gate_of_a_first_promotion_leaves_no_release_and_no_table(labelled: Dataset) -> None:
@@ -133,6 +146,7 @@ def test_unchanged_content_gives_no_new_release_even_after_a_rerun(labelled: Dat
     result = promote_dataset(labelled, run_id="another")
     summary = result.summary.to_dict()
     assert (summary["release"], summary["unchanged"], summary["promoted"]) == ("v1", True, False)
+    assert [use.rows for use in result.lineage.outputs] == [0]
     assert result.failure is None
     assert labelled.read("releases").to_pylist() == before
 

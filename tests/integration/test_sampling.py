@@ -115,12 +115,22 @@ def test_a_rerun_leaves_the_same_rows_and_the_same_bytes(photos):
     assert read_uri(second.summary.details["manifest_uri"]) == manifest
 
 
-def test_an_image_that_is_labelled_in_another_partition_is_left_out(photos):
+def test_a_sample_depends_on_its_own_partition_alone(photos):
+    sample_hard_examples(photos, KEY)
+    before = photos.read("samples")
     write(photos, "annotations", [label("d")], key="2026-11-04", owner="default")
-    result = sample_hard_examples(photos, KEY, manifest=False)
+    sample_hard_examples(photos, KEY)
+    assert photos.read("samples").equals(before)
+
+
+def test_a_label_of_the_same_image_in_another_partition_counts_where_it_is_asked_for(photos):
+    write(photos, "annotations", [label("d")], key="2026-11-04", owner="default")
+    result = sample_hard_examples(photos, KEY, manifest=False, labelled_in="dataset")
     assert photos.read("samples")["image_id"].to_pylist() == ["c", "b"]
     assert result.summary.counts["already_labelled"] == 2
     assert result.summary.details["manifest_uri"] is None
+    with pytest.raises(ConfigurationError, match="labelled_in"):
+        sample_hard_examples(photos, KEY, labelled_in="everywhere")
 
 
 def test_findings_about_a_chosen_image_stand_in_its_reasons(photos):
@@ -175,7 +185,7 @@ def test_metrics_and_lineage_name_what_was_read_and_written(photos):
     uses = {use.table: use for use in result.lineage.inputs}
     assert {table: use.rows for table, use in uses.items()} == {"images": 6, "predictions": 4, "annotations": 2, "findings": 0}
     assert uses["predictions"].snapshot_id == photos.snapshot_id("predictions")
-    assert uses["annotations"].partition_key is None
+    assert uses["annotations"].partition_key == KEY
     [output_use] = result.lineage.outputs
     assert (output_use.table, output_use.rows, output_use.snapshot_id) == ("samples", 2, photos.snapshot_id("samples"))
     assert result.lineage.parameters == {

@@ -84,7 +84,10 @@ def number(values: Any) -> pa.Array:
     import pyarrow as pa
 
     values = np.asarray(values)
-    return pa.array(np.round(values, 2) + 0.0 if values.dtype.kind == "f" else values).cast(pa.string())
+    if values.dtype.kind == "f":
+        # Beyond 2**52 there are no decimals left to round, and rounding overflows where a coordinate is absurdly large.
+        values = np.where(np.abs(values) < 2**52, np.round(np.clip(values, -(2.0**52), 2.0**52), 2) + 0.0, values)
+    return pa.array(values).cast(pa.string())
 
 
 def box_text(boxes: Boxes, rows: np.ndarray) -> pa.Array:

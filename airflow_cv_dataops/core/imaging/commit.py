@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
 from datetime import datetime
 
+from airflow_cv_dataops.core.imaging.measure import QualityThresholds
+from airflow_cv_dataops.core.imaging.odd_rows import mark_odd_sizes
 from airflow_cv_dataops.core.imaging.outcome import Outcome
+from airflow_cv_dataops.core.imaging.pipeline import Taken
 from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
 from airflow_cv_dataops.core.metrics import write_metrics
+from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.files import DataFile
 from airflow_cv_dataops.core.summary import StepResult, Summary
+
+log = logging.getLogger(__name__)
 
 STEP = "ingest"
 
@@ -19,12 +24,14 @@ STEP = "ingest"
 def commit_partition(
     dataset: Dataset,
     partition_key: str,
-    outcome: Outcome,
+    taken: Taken,
+    thresholds: QualityThresholds,
     *,
-    images: Sequence[DataFile],
-    rejects: Sequence[DataFile],
+    listed: int,
+    skipped: int,
     source_uri: str,
     source_bytes: int,
+    elapsed_seconds: float,
     recorded_at: datetime,
     max_reject_ratio: float,
     started: float,
@@ -34,11 +41,20 @@ def commit_partition(
     Images come behind rejects so that a run killed in between leaves images that its rerun replaces, never images of a run
     whose rejects are lost.
 
-    :param source_uri: without credentials. :param started: ``time.monotonic()`` when the step began.
+    :param taken: the whole partition's. :param source_uri: without credentials.
+    :param elapsed_seconds: since the run began, for its speed. :param started: ``time.monotonic()`` when the step began.
+    :raises SourceError: too many files could not be read, for now; nothing was committed.
     """
-    rejects_snapshot_id = dataset.replace_partition_by_files("rejects", partition_key, rejects)
-    images_snapshot_id = dataset.replace_partition_by_files("images", partition_key, images)
-    write_metrics(dataset, partition_key, STEP, outcome.stored_metrics(), recorded_at)
+    odd = taken.whole.odd_sizes(thresholds)
+    outcome = Outcome.of(taken.tally, taken.whole, int(odd.sum()), listed=listed, skipped=skipped, elapsed_seconds=elapsed_seconds)
+    outcome.check_was_read(max_reject_ratio)
+    images = mark_odd_sizes(dataset, partition_key, taken.images, odd)
+    with Progress("tables committed", 3, log) as progress:
+        rejects_snapshot_id = dataset.replace_partition_by_files("rejects", partition_key, taken.rejects)
+        progress.advance()
+        images_snapshot_id = dataset.replace_partition_by_files("images", partition_key, images)
+        progress.advance()
+        write_metrics(dataset, partition_key, STEP, outcome.stored_metrics(), recorded_at)
 
     counts = outcome.counts
     source_use = DatasetUse(uri=source_uri, files=counts["listed"], bytes=source_bytes, storage_format="image")

@@ -6,7 +6,7 @@ import io
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from PIL import ImageFile
 
 MEBIBYTE = 1024 * 1024
+OUT_OF_MEMORY = "MemoryError: more than a worker may have (worker_memory_bytes)"
 _LONGEST_DETAIL = 300
 
 
@@ -47,10 +48,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Reject:
-    """Why a file could not be taken: a code of ``schema.REJECT_REASONS``, and what the decoder said."""
+    """Why a file could not be taken: a code of ``schema.REJECT_REASONS``, and what the decoder said.
+
+    :param may_pass: the cause may lie outside the file's bytes, and be gone at the next look.
+    """
 
     reason: str
     detail: str
+    may_pass: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,8 @@ def decode(data: bytes, *, formats: tuple[str, ...] = DEFAULT_FORMATS, limits: L
         if image is None:
             return _unknown(data, tuple(allowed))
         return _out_of_limits(image.size, limits) or _decoded(image, data)
+    except MemoryError:
+        return Reject("unreadable", OUT_OF_MEMORY, may_pass=True)  # whoever else needed it may be to blame
     except Exception as error:  # noqa: BLE001 (hostile input: a decoder may throw anything, and one bad file must not stop a run)
         return Reject(_reason(error, image, data), describe(error))
 
@@ -176,6 +183,8 @@ def _decoded(image: ImageFile.ImageFile, data: bytes) -> Decoded:
         image.load()
         exif = read_exif(image)  # a PNG may hold its EXIF behind the pixels
         left_to_do = exif.orientation
+        if stated := image.info.get("original_orientation"):  # pillow-heif has made the pixels upright and says 1 in EXIF
+            exif, left_to_do = replace(exif, orientation=stated), None
     alpha = has_alpha(image)
     image.info.pop("transparency", None)  # not measured, and Pillow's conversions stumble over one that does not fit its palette
     found = pictures(image, orientation=left_to_do, full_size=size, bit_depth=depth)
@@ -187,7 +196,7 @@ def _decoded(image: ImageFile.ImageFile, data: bytes) -> Decoded:
 def _reason(error: Exception, image: ImageFile.ImageFile | None, data: bytes) -> str:
     from PIL import Image
 
-    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)):
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return "too_large"
     if isinstance(error, NotImplementedError):
         return "unsupported_format"

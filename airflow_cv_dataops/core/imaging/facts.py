@@ -10,8 +10,19 @@ from airflow_cv_dataops.core.imaging.fingerprint import hashes, image_id
 from airflow_cv_dataops.core.imaging.measure import QualityThresholds, measure, quality_issues
 
 _EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2"}
-# Extensions that Pillow does not register, and the formats that they promise.
-_MORE_EXTENSIONS = {".heic": "HEIF", ".heif": "HEIF", ".jxl": "JPEG XL", ".svg": "SVG", ".mpo": "JPEG"}
+# Common extensions, those that Pillow does not register among them, and the formats that they promise.
+_PROMISED = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), "JPEG"),
+    **dict.fromkeys((".png", ".apng"), "PNG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".bmp", ".dib"), "BMP"),
+    **dict.fromkeys((".avif", ".avifs"), "AVIF"),
+    **dict.fromkeys((".heic", ".heif"), "HEIF"),
+    ".webp": "WEBP",
+    ".gif": "GIF",
+    ".jxl": "JPEG XL",
+    ".svg": "SVG",
+}
 # Formats whose files carry one another's extension without anybody being wrong.
 _SAME = {"MPO": "JPEG", "DIB": "BMP"}
 
@@ -112,13 +123,16 @@ def extension_disagrees(file_name: str, image_format: str) -> bool:
     """Say whether the extension promises another image format; no extension, or one that promises none, does not."""
     name = file_name.rpartition("/")[2]
     stem, dot, extension = name.rpartition(".")
-    promised = _promised_formats().get("." + extension.lower()) if stem and dot else None
+    promised = _promised_format("." + extension.lower()) if stem and dot else None
     return promised is not None and promised != _SAME.get(image_format, image_format)
 
 
 @cache
-def _promised_formats() -> dict[str, str]:
+def _promised_format(extension: str) -> str | None:
+    """Return the format; Pillow's register is asked last, as it has to import all of its plugins for an answer."""
+    if extension in _PROMISED:
+        return _PROMISED[extension]
     from PIL import Image
 
-    registered = {extension: _SAME.get(name, name) for extension, name in Image.registered_extensions().items()}
-    return {**registered, **_MORE_EXTENSIONS}
+    name = Image.registered_extensions().get(extension)
+    return None if name is None else _SAME.get(name, name)

@@ -22,7 +22,7 @@ from airflow_cv_dataops.core.store.objects import ObjectInfo
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MEASURES_VERSION = 1
+MEASURES_VERSION = 2
 """Raised whenever the same bytes and parameters give another row than before: every partition is then read again once."""
 
 READ_AGAIN = ("unreadable", "timeout")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.imaging.remembered import entries_of
 from airflow_cv_dataops.core.imaging.selection import selector
 from airflow_cv_dataops.core.imaging.sources import ImageSource
-from airflow_cv_dataops.core.store.objects import ObjectInfo
+from airflow_cv_dataops.core.imaging.sources.base import is_refused
+from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.store.objects import ObjectInfo, ObjectStore
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 _FIELDS = {
     "source_uri": "uri",
@@ -30,7 +36,7 @@ _AT_ONCE = 16_384
 class Listing:
     """The files that are wanted, sorted by ``source_uri``, with the columns that ``images`` has of a source.
 
-    :param listed: files at the source. :param skipped: those that are not wanted.
+    :param listed: files at the source. :param skipped: those that are not wanted, and objects that only stand for a folder.
     """
 
     files: pa.Table
@@ -45,17 +51,21 @@ class Listing:
         return pc.sum(self.files["bytes"]).as_py() or 0
 
 
-def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str]) -> Listing:
-    """List the source once. :raises SourceError: it cannot be listed."""
+def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str], kept: ObjectStore | None = None) -> Listing:
+    """List the source once. :param kept: where listings of archives are kept for the next run.
+
+    :raises SourceError: it cannot be listed.
+    """
     import pyarrow as pa
 
     is_wanted = selector(pattern, exclude)
-    entries, listed, batches = iter(source.list()), 0, []
-    while found := list(islice(entries, _AT_ONCE)):
-        listed += len(found)
-        batches.append(_columns([file for file in found if is_wanted(file.path)]))
+    batches = []
+    with Progress("files listed", None, log) as progress:
+        entries = progress.over(entries_of(source, kept))
+        while found := list(islice(entries, _AT_ONCE)):
+            batches.append(columns_of([file for file in found if is_wanted(file.path) and not file.is_folder]))
     files = pa.Table.from_batches(batches, schema=files_schema()).sort_by("source_uri").combine_chunks()
-    return Listing(files, listed, listed - files.num_rows)
+    return Listing(files, progress.done, progress.done - files.num_rows)
 
 
 def files_schema() -> pa.Schema:
@@ -72,13 +82,19 @@ def file_infos(files: pa.Table) -> list[ObjectInfo]:
     return [ObjectInfo(**dict(zip(_FIELDS.values(), values, strict=True))) for values in zip(*columns, strict=True)]
 
 
+def needs_reading(files: pa.Table) -> bool:
+    """Say whether any file has bytes to look at: of those that are refused only the reason is wanted."""
+    return not all(is_refused(files["source_version"]).to_pylist())
+
+
 def for_worker(files: pa.Table) -> list[tuple[Any, ...]]:
     """Return the files of a listing in JSON values: path, URI, size, ETag and version, as :class:`ObjectInfo` has them."""
     names = ("file_name", "source_uri", "bytes", "source_etag", "source_version")
     return list(zip(*(files.column(name).to_pylist() for name in names), strict=True))
 
 
-def _columns(files: Sequence[ObjectInfo]) -> pa.RecordBatch:
+def columns_of(files: Sequence[ObjectInfo]) -> pa.RecordBatch:
+    """Return the objects as a listing has them."""
     import pyarrow as pa
 
     schema = files_schema()

@@ -18,7 +18,7 @@ _PERCENTILES = (5, 50, 95, 99)
 
 @dataclass(frozen=True)
 class QualityThresholds:
-    """Where a measure becomes an issue. A threshold of 0 (``light_above``: 1, ``aspect_ratio_above``: ``inf``) never does.
+    """Where a measure becomes an issue. A threshold of 0 never does; of those that end in ``_above``, ``inf`` (``light_above``: 1).
 
     :param dark_below: mean luminance, 0 to 1.
     :param light_above: mean luminance, 0 to 1.
@@ -28,6 +28,8 @@ class QualityThresholds:
     :param low_information_below: entropy of the luminance histogram in bits, 0 to 8.
     :param aspect_ratio_above: longest side by shortest side.
     :param grayscale_below: largest difference between two channels of one pixel of the colour sample, 0 to 255; 0 for one channel.
+    :param odd_size_deviations_above: distance of the area from the partition's median in robust standard deviations of its logarithm.
+    :param odd_size_ratio_above: factor between the area and the partition's median, at least 1; within it no size is odd.
     """
 
     dark_below: float = 0.10
@@ -37,12 +39,16 @@ class QualityThresholds:
     low_information_below: float = 1.0
     aspect_ratio_above: float = 4.0
     grayscale_below: float = 3.0
+    odd_size_deviations_above: float = 3.5
+    odd_size_ratio_above: float = 4.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, (int, float)) or isinstance(value, bool) or math.isnan(value) or value < 0:
                 raise ConfigurationError(f"Threshold {field.name}={value!r} cannot be used: expected a number of at least 0.")
+        if self.odd_size_ratio_above < 1:
+            raise ConfigurationError(f"Threshold odd_size_ratio_above={self.odd_size_ratio_above!r} cannot be used: expected at least 1.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.imaging.sizes import odd_sizes
+from airflow_cv_dataops.core.errors import SourceError
+from airflow_cv_dataops.core.imaging.measure import QualityThresholds
+from airflow_cv_dataops.core.imaging.sizes import ISSUE, odd_sizes
 from airflow_cv_dataops.core.metrics import Metric
 
 if TYPE_CHECKING:
@@ -17,28 +19,37 @@ _MEASURES = ("brightness", "contrast", "sharpness", "entropy")
 # Measures are added up as whole numbers of this size: exact, and so the same for a run and for its shards.
 _QUANTUM = 2.0**-30
 _ID_DIGITS = 32
+_PLAIN = ("images", "rejects", "unchanged", "unread", "unread_example", "bytes")
 
 
 @dataclass
 class Tally:
-    """Sums over rows. :param unchanged: files whose rows were taken over without reading them."""
+    """Sums over rows.
+
+    :param unchanged: files whose rows were taken over without reading them.
+    :param unread: rejects whose cause may lie outside the file: it could not be read, took too long, or its worker died.
+    :param unread_example: the first of them by URI.
+    """
 
     images: int = 0
     rejects: int = 0
     unchanged: int = 0
+    unread: int = 0
+    unread_example: str | None = None
     bytes: int = 0
     rejects_by_reason: Counter[str] = field(default_factory=Counter)
     issues: Counter[str] = field(default_factory=Counter)
     sums: Counter[str] = field(default_factory=Counter)
 
-    def add(self, images: pa.Table, rejects: pa.Table, *, unchanged: int = 0) -> None:
-        """Count the rows of some files."""
+    def add(self, images: pa.Table, rejects: pa.Table, *, unchanged: int = 0, unread: Sequence[str] = ()) -> None:
+        """Count the rows of some files. :param unread: URIs."""
         import numpy as np
         import pyarrow.compute as pc
 
         self.images += images.num_rows
         self.rejects += rejects.num_rows
         self.unchanged += unchanged
+        self._add_unread(len(unread), min(unread, default=None))
         self.bytes += pc.sum(images["bytes"]).as_py() or 0
         self.rejects_by_reason.update(_counted(rejects["reason"]))
         self.issues.update(_counted(pc.list_flatten(images["issues"])))
@@ -50,10 +61,15 @@ class Tally:
         self.images += other.images
         self.rejects += other.rejects
         self.unchanged += other.unchanged
+        self._add_unread(other.unread, other.unread_example)
         self.bytes += other.bytes
         self.rejects_by_reason.update(other.rejects_by_reason)
         self.issues.update(other.issues)
         self.sums.update(other.sums)
+
+    def _add_unread(self, count: int, example: str | None) -> None:
+        self.unread += count
+        self.unread_example = min((uri for uri in (self.unread_example, example) if uri is not None), default=None)
 
     def mean(self, measure: str) -> float | None:
         """Return the mean over the images; ``None`` where there are none."""
@@ -62,13 +78,13 @@ class Tally:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, for an XCom."""
         counters = {"rejects_by_reason": dict(self.rejects_by_reason), "issues": dict(self.issues), "sums": dict(self.sums)}
-        return {"images": self.images, "rejects": self.rejects, "unchanged": self.unchanged, "bytes": self.bytes, **counters}
+        return {**{name: getattr(self, name) for name in _PLAIN}, **counters}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Tally:
         """Return what :meth:`to_json` was made from."""
-        counters = {name: Counter(values[name]) for name in ("rejects_by_reason", "issues", "sums")}
-        return cls(values["images"], values["rejects"], values["unchanged"], values["bytes"], **counters)
+        counters: dict[str, Any] = {name: Counter(values[name]) for name in ("rejects_by_reason", "issues", "sums")}
+        return cls(**{name: values[name] for name in _PLAIN}, **counters)
 
 
 class Whole:
@@ -97,25 +113,36 @@ class Whole:
 
         return len(np.unique(np.frombuffer(self._digests, "S16"))) if self._digests else 0
 
-    def odd_sizes(self) -> int:
-        """Return how many images have a size that is odd among all of them."""
+    def odd_sizes(self, thresholds: QualityThresholds) -> Any:
+        """Return the mask of the images whose size is odd among all of them, in the order in which they were added."""
         import numpy as np
 
         sizes = np.frombuffer(self._sizes, "<i4").reshape(-1, 2)
-        return int(odd_sizes(sizes[:, 0], sizes[:, 1]).sum())
+        return odd_sizes(
+            sizes[:, 0],
+            sizes[:, 1],
+            deviations_above=thresholds.odd_size_deviations_above,
+            area_ratio_above=thresholds.odd_size_ratio_above,
+        )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a whole partition came to."""
+    """What a whole partition came to.
+
+    :param unread: rejects that may pass. :param unread_example: the URI of one.
+    """
 
     counts: Mapping[str, Any]
     metrics: Mapping[str, float | None]
+    unread: int = 0
+    unread_example: str | None = None
 
     @classmethod
-    def of(cls, tally: Tally, whole: Whole, *, listed: int, skipped: int, elapsed_seconds: float) -> Outcome:
+    def of(cls, tally: Tally, whole: Whole, odd: int, *, listed: int, skipped: int, elapsed_seconds: float) -> Outcome:
+        """:param odd: how many images have an odd size: no row that was tallied says so of itself."""
         looked_at = tally.images + tally.rejects
-        unique, odd = whole.unique(), whole.odd_sizes()
+        unique = whole.unique()
         duplicates = tally.images - unique
         counts = {
             "listed": listed,
@@ -126,7 +153,7 @@ class Outcome:
             "duplicates": duplicates,
             "rejects": tally.rejects,
             "rejects_by_reason": _most_frequent_first(tally.rejects_by_reason),
-            "issues": _most_frequent_first(tally.issues + Counter({"odd_size": odd})),
+            "issues": _most_frequent_first(tally.issues + Counter({ISSUE: odd})),
             "bytes": tally.bytes,
         }
         metrics = {
@@ -135,7 +162,7 @@ class Outcome:
             "duplicate_ratio": duplicates / tally.images if tally.images else 0.0,
             **{f"{name}_mean": tally.mean(name) for name in _MEASURES},
         }
-        return cls(counts, metrics)
+        return cls(counts, metrics, tally.unread, tally.unread_example)
 
     def stored_metrics(self) -> list[Metric]:
         """Return the rows for ``metrics``: all that the input alone decides, so neither the speed nor what was left unread."""
@@ -157,6 +184,19 @@ class Outcome:
             "partitionKey": partition_key,
             "imagesPerSecond": self.metrics["images_per_second"],
         }
+
+    def check_was_read(self, max_reject_ratio: float) -> None:
+        """Refuse to commit what a source that cannot be read just now looks like: it would empty a partition that is whole.
+
+        :raises SourceError: rejects that may pass are alone more than ``max_reject_ratio`` allows.
+        """
+        looked_at = self.counts["images"] + self.counts["rejects"]
+        if self.unread > max_reject_ratio * looked_at:
+            raise SourceError(
+                f"{self.unread:,} of {looked_at:,} files could not be read, took too long or ended their worker, which alone is more "
+                f"than max_reject_ratio={max_reject_ratio}; the first: {self.unread_example}. That may pass, so nothing was "
+                "committed. Run the ingest again (of a sharded one, the shards too); with max_reject_ratio=1 they become rejects."
+            )
 
     def failure(self, max_reject_ratio: float, where: str) -> str | None:
         """Return why policy fails the task, or ``None``."""

@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.imaging.measure import QualityThresholds
 
 _LIMITS = Limits()
 _THRESHOLDS = QualityThresholds()
-_LEAST_MEMORY = 256 * MEBIBYTE
+_LEAST_MEMORY = 512 * MEBIBYTE  # with less, what is read ahead and copied (read_ahead) leaves decoders nothing
 
 
 @dataclass(frozen=True)

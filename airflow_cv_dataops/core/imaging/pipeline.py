@@ -10,12 +10,14 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.imaging.listing import for_worker
+from airflow_cv_dataops.core.imaging.cores import available_cores
+from airflow_cv_dataops.core.imaging.listing import for_worker, needs_reading
 from airflow_cv_dataops.core.imaging.outcome import Tally, Whole
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
-from airflow_cv_dataops.core.imaging.pool import Answer, Files, WorkerPool, available_cores
+from airflow_cv_dataops.core.imaging.pool import Answer, Files, WorkerPool
 from airflow_cv_dataops.core.imaging.previous import PreviousRows
-from airflow_cv_dataops.core.imaging.rows import image_rows, ingested_by, reject_rows
+from airflow_cv_dataops.core.imaging.rows import image_rows, ingested_by, reject_rows, unread_uris
+from airflow_cv_dataops.core.imaging.sizes import with_odd_sizes
 from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -34,7 +36,10 @@ _MOST_WORKERS = 32
 
 @dataclass(frozen=True)
 class Taken:
-    """The data files that some files of a listing became, not yet part of a table, and their numbers."""
+    """The data files that some files of a listing became, not yet part of a table, and their numbers.
+
+    No row says yet that its size is odd among the partition's.
+    """
 
     images: tuple[DataFile, ...]
     rejects: tuple[DataFile, ...]
@@ -59,25 +64,28 @@ def take_files(
 
     :param previous: the partition's rows so far: those of unchanged files are taken over; ``None``: every file is read.
     :param workers: processes; default: one for each core.
-    :raises OSError: a copy could not be written.
+    :raises OSError: a copy could not be written, or the source's store does not answer.
     """
     constants = ingested_by(recorded_at, parameters.id)
     tally, whole = Tally(), Whole()
     stretches = _stretches(files, previous)
     to_read = sum(stretch.changed.num_rows for stretch in stretches)
+    if any(needs_reading(stretch.changed) for stretch in stretches):
+        source.prepare()
     with ExitStack() as stack:
+        progress = stack.enter_context(Progress("images", files.num_rows, log))
         pool = stack.enter_context(WorkerPool(_job(dataset, source, parameters), _processes(to_read, workers)))
         # Opening tables takes a while, as does the start of a worker: both at once.
         images, rejects = (dataset.partition_writer(table, partition_key) for table in ("images", "rejects"))
         stack.callback(images.discard)
         stack.callback(rejects.discard)
-        for stretch, answers in _answered(pool, stretches, _files_at_once(to_read, workers), Progress("images", files.num_rows, log)):
+        for stretch, answers in _answered(pool, stretches, _files_at_once(to_read, workers), progress):
             kept = stretch.kept()
             image_table = _together(image_rows(stretch.changed, answers, constants), kept.get("images"))
             reject_table = _together(reject_rows(stretch.changed, answers, constants), kept.get("rejects"))
             images.write(image_table)
             rejects.write(reject_table)
-            tally.add(image_table, reject_table, unchanged=stretch.unchanged)
+            tally.add(image_table, reject_table, unchanged=stretch.unchanged, unread=unread_uris(stretch.changed, answers))
             whole.add(image_table)
         return Taken(images.finish(), rejects.finish(), tally, whole)
 
@@ -95,13 +103,23 @@ class _Stretch:
         return self.files.num_rows - self.changed.num_rows
 
     def kept(self) -> Mapping[str, pa.Table]:
-        """Return the rows of the unchanged files, by table."""
-        return self.previous.kept(self.files, self.changed) if self.previous is not None and self.unchanged else {}
+        """Return the rows of the unchanged files, by table; which of their sizes are odd is up to what the partition will be."""
+        if self.previous is None or not self.unchanged:
+            return {}
+        kept = self.previous.kept(self.files, self.changed)
+        return {**kept, "images": with_odd_sizes(kept["images"], False)}
 
 
 def _stretches(files: pa.Table, previous: PreviousRows | None) -> list[_Stretch]:
-    parts = (files.slice(start, _FILES_IN_A_STRETCH) for start in range(0, files.num_rows, _FILES_IN_A_STRETCH))
-    return [_Stretch(part, part if previous is None else previous.changed(part), previous) for part in parts]
+    parts = [files.slice(start, _FILES_IN_A_STRETCH) for start in range(0, files.num_rows, _FILES_IN_A_STRETCH)]
+    if previous is None:
+        return [_Stretch(part, part, None) for part in parts]
+    stretches = []
+    with Progress("files compared with the partition", files.num_rows, log) as progress:
+        for part in parts:
+            stretches.append(_Stretch(part, previous.changed(part), previous))
+            progress.advance(part.num_rows)
+    return stretches
 
 
 def _processes(files: int, workers: int | None) -> int:

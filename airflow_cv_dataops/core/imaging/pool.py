@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import mmap
-import os
 import signal
 import subprocess
 import sys
@@ -21,9 +20,10 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-from airflow_cv_dataops.core.errors import CvDataOpsError
+from airflow_cv_dataops.core.errors import CvDataOpsError, StoreError
+from airflow_cv_dataops.core.imaging.environment import worker_environment
 from airflow_cv_dataops.core.imaging.wire import receive, send
-from airflow_cv_dataops.core.imaging.worker import IDLE, POSITION_BYTES
+from airflow_cv_dataops.core.imaging.worker import BETWEEN_FILES, IDLE, POSITION_BYTES
 from airflow_cv_dataops.core.store.objects import without_credentials
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class WorkerPool:
         self._threads = ThreadPoolExecutor(max(workers, 1), thread_name_prefix="ingest")
         self._processes: SimpleQueue[_Process | None] = SimpleQueue()
         self._started: set[_Process] = set()
+        self._lock = threading.Lock()  # over the two below: who starts a process when all are being dismissed?
         self._is_closed = False
 
     def __enter__(self) -> WorkerPool:
@@ -58,7 +59,8 @@ class WorkerPool:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._is_closed = True
+        with self._lock:
+            self._is_closed = True
         for process in list(self._started):
             process.dismiss(at_once=kind is not None)
         for process in list(self._started):
@@ -70,7 +72,7 @@ class WorkerPool:
 
         :param questions: lists of files, each with the position of its first file, from which the positions in its answers count.
 
-        :raises OSError: a copy could not be written.
+        :raises OSError: a copy could not be written, or the source's store does not answer (``StoreError``).
         """
         waiting: deque[Future[list[Answer]]] = deque()
         for offset, files in questions:
@@ -87,7 +89,11 @@ class WorkerPool:
         try:
             return [_shifted(self._ask(files), offset)]
         except _WorkerDiedError as death:
-            position = death.position
+            if death.position == BETWEEN_FILES and len(files) > 1:
+                # It is not known which one: fewer at a time need less memory, and in the end it is the one that is left.
+                half = len(files) // 2
+                return [*self._take(files[:half], offset), *self._take(files[half:], offset + half)]
+            position = max(death.position, 0)
             reject = self._verdict(files[position], death)
         middle = [_shifted(reject, offset + position)]
         return [*self._take(files[:position], offset), *middle, *self._take(files[position + 1 :], offset + position + 1)]
@@ -104,16 +110,17 @@ class WorkerPool:
                 death = second
         reason, detail = ("timeout", death.cause) if death.was_timeout else ("unreadable", f"decoder crashed ({death.cause})")
         log.warning("Rejected %s: %s, %s", without_credentials(file[1]), reason, detail)
-        return {"positions": [], "columns": {}, "storage_uris": [], "rejects": [(0, reason, detail)]}
+        return {"positions": [], "columns": {}, "storage_uris": [], "rejects": [(0, reason, detail, True)]}
 
     def _ask(self, files: Files) -> Answer:
         """Return a worker's answer.
 
         :raises _WorkerDiedError: it died with one of the files in hand.
-        :raises CvDataOpsError: workers die without one, again and again.
+        :raises CvDataOpsError: workers die without one, again and again; or nobody waits for an answer any more.
         """
         death = None
         for _ in range(_MOST_DEATHS):
+            self._check_is_open()
             process = self._processes.get()
             try:
                 if process is None:
@@ -124,14 +131,17 @@ class WorkerPool:
                 self._started.discard(process)
                 death = process.bury(self._job["parameters"]["timeout_seconds"], at_once=isinstance(error, ValueError))
                 process = None
-                if self._is_closed:
-                    raise CvDataOpsError("The ingest was given up.") from None
+                self._check_is_open()
                 log.info("A worker process ended (%s); another one takes over", death.cause)
                 if death.position != IDLE:
                     # A decoder that writes where it should not may have left any number there: then the first file is to blame.
-                    death.position = death.position if 0 <= death.position < len(files) else 0
+                    death.position = death.position if BETWEEN_FILES <= death.position < len(files) else 0
                     raise death from None
             else:
+                if "failure" in answer:  # its last word: what is asked of it next must not be blamed for its end
+                    self._started.discard(process)
+                    process.bury(0, at_once=False)
+                    process = None
                 return _checked(answer)
             finally:
                 self._processes.put(process)
@@ -139,9 +149,16 @@ class WorkerPool:
         raise CvDataOpsError(f"{_MOST_DEATHS} worker processes ended one after the other ({death.cause}); the last one said: {death.words}")
 
     def _start(self) -> _Process:
-        process = _Process(self._job)
-        self._started.add(process)
-        return process
+        with self._lock:
+            self._check_is_open()
+            process = _Process(self._job)
+            self._started.add(process)
+            return process
+
+    def _check_is_open(self) -> None:
+        """:raises CvDataOpsError: all processes are being dismissed; a new one would be dismissed by nobody."""
+        if self._is_closed:
+            raise CvDataOpsError("The ingest was given up.")
 
 
 class _WorkerDiedError(Exception):
@@ -171,7 +188,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=_environment(),
+                env=worker_environment(job),
                 pass_fds=(shared.fileno(),),
             )
             descriptor = shared.fileno()
@@ -194,7 +211,7 @@ class _Process:
         self.dismiss(at_once=at_once)
         self.wait()
         position = int.from_bytes(self._position[:], "little", signed=True)
-        position = 0 if at_once and position == IDLE else position
+        position = 0 if at_once and position < 0 else position
         return _WorkerDiedError(position, self._process.returncode, timeout_seconds, " | ".join(self._words))
 
     def dismiss(self, *, at_once: bool) -> None:
@@ -222,30 +239,16 @@ class _Process:
                 log.debug("Worker %d: %s", self._process.pid, self._words[-1])
 
 
-def available_cores() -> int:
-    """Return how many processors this process may keep busy: by affinity and, in a container, by its quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()
-        return cores if quota == "max" else max(1, min(cores, -(-int(quota) // int(period))))
-    except (OSError, ValueError):
-        return cores
-
-
-def _environment() -> dict[str, str]:
-    """The worker finds its modules where this process does; numpy's BLAS must not start a thread for each core in each of them."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
 def _checked(answer: Answer) -> Answer:
     if failure := answer.get("failure"):
-        raise OSError(failure["errno"] or 0, failure["message"], failure["file"])
+        if failure["errno"] is None:
+            raise StoreError(failure["message"])
+        raise OSError(failure["errno"], failure["message"], failure["file"])
     return answer
 
 
 def _shifted(answer: Answer, offset: int) -> Answer:
     if not offset:
         return answer
-    rejects = [(position + offset, reason, detail) for position, reason, detail in answer["rejects"]]
+    rejects = [(position + offset, *why) for position, *why in answer["rejects"]]
     return {**answer, "positions": [position + offset for position in answer["positions"]], "rejects": rejects}

@@ -36,11 +36,18 @@ def reject_rows(files: pa.Table, answers: Sequence[Mapping[str, Any]], constants
     import pyarrow as pa
 
     rejects = [reject for answer in answers for reject in answer["rejects"]]
-    taken = files.take(pa.array([position for position, _, _ in rejects], pa.int64()))
+    taken = files.take(pa.array([reject[0] for reject in rejects], pa.int64()))
     columns = {name: taken.column(name) for name in taken.column_names}
-    columns["reason"] = pa.chunked_array([pa.array([reason for _, reason, _ in rejects], pa.string())])
-    columns["detail"] = pa.chunked_array([pa.array([detail for _, _, detail in rejects], pa.string())])
+    columns["reason"] = pa.chunked_array([pa.array([reject[1] for reject in rejects], pa.string())])
+    columns["detail"] = pa.chunked_array([pa.array([reject[2] for reject in rejects], pa.string())])
     return _table("rejects", columns, constants)
+
+
+def unread_uris(files: pa.Table, answers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the URIs of the rejects whose cause may lie outside the file, and be gone at the next look."""
+    positions = [position for answer in answers for position, _, _, may_pass in answer["rejects"] if may_pass]
+    uris: list[str] = files["source_uri"].take(positions).to_pylist() if positions else []
+    return uris
 
 
 def row_schema(table: str) -> pa.Schema:

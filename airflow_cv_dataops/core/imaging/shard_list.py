@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import without_credentials
+from airflow_cv_dataops.core.store.temporary_file import TemporaryFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,17 +33,16 @@ def write_shard_list(dataset: Dataset, files: pa.Table, starts: Sequence[int]) -
     """Write the listing, and return its URI."""
     import pyarrow.parquet as pq
 
-    descriptor, path = tempfile.mkstemp(prefix="cv_dataops_", suffix=".parquet")
-    os.close(descriptor)
+    staged = TemporaryFile(".parquet")
     try:
-        with pq.ParquetWriter(path, files.schema, compression="zstd") as writer:
+        with pq.ParquetWriter(staged.path, files.schema, compression="zstd") as writer:
             for start, end in pairwise([*starts, files.num_rows]):
                 writer.write_table(files.slice(start, end - start), row_group_size=end - start)
-        with open(path, "rb") as file:
+        with open(staged.path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return dataset.objects().write_file(f"shards/{digest}.parquet", path)
+        return dataset.objects().write_file(f"shards/{digest}.parquet", staged.path)
     finally:
-        os.unlink(path)
+        staged.remove()
 
 
 def read_shard(dataset: Dataset, uri: str, index: int) -> pa.Table:

@@ -14,22 +14,26 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.commit import commit_partition
 from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits
-from airflow_cv_dataops.core.imaging.ingest import check_numbers
+from airflow_cv_dataops.core.imaging.ingest import check_numbers, kept_listings
 from airflow_cv_dataops.core.imaging.listing import list_files
 from airflow_cv_dataops.core.imaging.measure import QualityThresholds
-from airflow_cv_dataops.core.imaging.outcome import Outcome, Tally, Whole
+from airflow_cv_dataops.core.imaging.outcome import Tally, Whole
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
-from airflow_cv_dataops.core.imaging.pipeline import take_files
+from airflow_cv_dataops.core.imaging.pipeline import Taken, take_files
 from airflow_cv_dataops.core.imaging.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.selection import DEFAULT_EXCLUDE
 from airflow_cv_dataops.core.imaging.shard_list import cut, read_shard, write_shard_list
+from airflow_cv_dataops.core.imaging.shard_plan import IngestPlan, ShardResult, plan_id
 from airflow_cv_dataops.core.imaging.sources import open_image_source
+from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
+from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.files import DataFile
 from airflow_cv_dataops.core.store.rows import check_partition_key
@@ -44,36 +48,7 @@ MOST_SHARDS = 1024
 _GIBIBYTE = 1024**3
 _NO_OPTIONS: Mapping[str, Any] = {}
 _DEFAULTS = IngestParameters()
-
-
-class IngestPlan(TypedDict):
-    """What :func:`plan_shards` leaves for the shards and the commit.
-
-    ``list_uri`` names the shard list, ``previous`` the snapshots whose rows unchanged files keep, ``recorded_at`` the time for
-    the rows in ISO 8601; ``parameters`` is :class:`IngestParameters` as JSON.
-    """
-
-    list_uri: str
-    shards: int
-    source_uri: str
-    list_column: str | None
-    listed: int
-    skipped: int
-    source_bytes: int
-    parameters: dict[str, Any]
-    previous: dict[str, str]
-    recorded_at: str
-
-
-class ShardResult(TypedDict):
-    """What :func:`ingest_shard` leaves for the commit: data files (``uri``, ``rows``, ``bytes``) and their numbers."""
-
-    list_uri: str
-    shard: int
-    images: list[dict[str, Any]]
-    rejects: list[dict[str, Any]]
-    tally: dict[str, Any]
-    duration_seconds: float
+_ARCHIVE_LIMITS = ArchiveLimits()
 
 
 def plan_shards(
@@ -83,6 +58,7 @@ def plan_shards(
     *,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     list_column: str | None = None,
+    archive_limits: ArchiveLimits = _ARCHIVE_LIMITS,
     pattern: str | None = None,
     exclude: Sequence[str] = DEFAULT_EXCLUDE,
     copy_images: bool = True,
@@ -110,17 +86,20 @@ def plan_shards(
     check_partition_key(partition_key)
     _check_sizes(max_files_per_shard, max_bytes_per_shard, max_shards)
     parameters = IngestParameters(tuple(formats), limits, thresholds, copy_images, timeout_seconds, worker_memory_bytes)
-    with open_image_source(source, options=source_options, list_column=list_column, max_bytes=limits.max_bytes) as opened:
-        listing = list_files(opened, pattern, exclude)
+    with open_image_source(
+        source, options=source_options, list_column=list_column, max_bytes=limits.max_bytes, archive_limits=archive_limits
+    ) as opened:
+        listing = list_files(opened, pattern, exclude, kept_listings(dataset))
     starts = cut(listing.files["bytes"], max_files_per_shard, max_bytes_per_shard, max_shards)
     log.info(
         "Cut %s files of %s listed at %s into %d shards", f"{listing.files.num_rows:,}", f"{listing.listed:,}", opened.uri, len(starts)
     )
-    return {
+    plan = {
         "list_uri": write_shard_list(dataset, listing.files, starts),
         "shards": len(starts),
         "source_uri": opened.uri,
         "list_column": list_column,
+        "archive_limits": asdict(archive_limits),
         "listed": listing.listed,
         "skipped": listing.skipped,
         "source_bytes": listing.bytes,
@@ -128,6 +107,7 @@ def plan_shards(
         "previous": {} if force else dataset.snapshots(("images", "rejects")),
         "recorded_at": (recorded_at or datetime.now(UTC)).isoformat(),
     }
+    return cast("IngestPlan", {"id": plan_id(partition_key, plan), **plan})
 
 
 def ingest_shard(
@@ -148,7 +128,7 @@ def ingest_shard(
     :return: names and numbers of the data files, for :func:`commit_shards`.
     :raises ConfigurationError: the plan has no such shard.
     :raises SourceError: the list of the plan is gone.
-    :raises OSError: a copy could not be written.
+    :raises OSError: a copy could not be written, or the source's store does not answer.
     """
     started = time.monotonic()
     if not 0 <= index < plan["shards"]:
@@ -157,7 +137,11 @@ def ingest_shard(
     files = read_shard(dataset, plan["list_uri"], index)
     previous = PreviousRows(dataset, partition_key, plan["previous"], parameters.id) if plan["previous"] else None
     with open_image_source(
-        source, options=source_options, list_column=plan["list_column"], max_bytes=parameters.limits.max_bytes
+        source,
+        options=source_options,
+        list_column=plan["list_column"],
+        max_bytes=parameters.limits.max_bytes,
+        archive_limits=ArchiveLimits(**plan["archive_limits"]),
     ) as opened:
         if opened.uri != plan["source_uri"]:
             raise ConfigurationError(f"The plan is one of {plan['source_uri']}, not of {opened.uri}.")
@@ -165,7 +149,7 @@ def ingest_shard(
         taken = take_files(dataset, partition_key, opened, files, parameters, recorded_at=recorded_at, previous=previous, workers=workers)
     log.info("Shard %d of %d: %s files in %.1f s", index + 1, plan["shards"], f"{files.num_rows:,}", time.monotonic() - started)
     return {
-        "list_uri": plan["list_uri"],
+        "plan_id": plan["id"],
         "shard": index,
         "images": _described(taken.images),
         "rejects": _described(taken.rejects),
@@ -182,10 +166,14 @@ def commit_shards(
     *,
     max_reject_ratio: float = 0.1,
 ) -> StepResult:
-    """Make the data files of all shards the partition, in one snapshot a table; rows are not rewritten.
+    """Make the data files of all shards the partition, in one snapshot a table.
+
+    Of the rows three columns are read, and data files are committed as the shards wrote them, save those with an image of a size
+    that is odd among the partition's: these are copied with the issue ``odd_size``.
 
     :param results: of :func:`ingest_shard`, one for each shard of the plan, in any order.
-    :raises SourceError: a shard is missing, or one is of another plan; nothing was committed.
+    :raises SourceError: a shard is missing, one is of another plan, or too many files could not be read for reasons that may pass;
+        nothing was committed.
     """
     started = time.monotonic()
     check_numbers(max_reject_ratio, None)
@@ -194,22 +182,19 @@ def commit_shards(
     images = [DataFile(**file) for result in results for file in result["images"]]
     for result in results:
         tally.merge(Tally.from_json(result["tally"]))
-    for rows in _of_all_images(dataset, images):
-        whole.add(rows)
+    with Progress("data files read", len(images), log) as progress:
+        for rows in progress.over(_of_all_images(dataset, images)):
+            whole.add(rows)
+    rejects = [DataFile(**file) for result in results for file in result["rejects"]]
     recorded_at = datetime.fromisoformat(plan["recorded_at"])
-    outcome = Outcome.of(
-        tally,
-        whole,
-        listed=plan["listed"],
-        skipped=plan["skipped"],
-        elapsed_seconds=(datetime.now(UTC) - recorded_at).total_seconds(),
-    )
     return commit_partition(
         dataset,
         partition_key,
-        outcome,
-        images=images,
-        rejects=[DataFile(**file) for result in results for file in result["rejects"]],
+        Taken(tuple(images), tuple(rejects), tally, whole),
+        IngestParameters.from_json(plan["parameters"]).thresholds,
+        listed=plan["listed"],
+        skipped=plan["skipped"],
+        elapsed_seconds=(datetime.now(UTC) - recorded_at).total_seconds(),
         source_uri=plan["source_uri"],
         source_bytes=plan["source_bytes"],
         recorded_at=recorded_at,
@@ -232,8 +217,11 @@ def _described(files: Sequence[DataFile]) -> list[dict[str, Any]]:
 
 def _complete(plan: IngestPlan, results: Sequence[ShardResult]) -> list[ShardResult]:
     """Return the results in the order of the shards."""
-    if strangers := [result["shard"] for result in results if result["list_uri"] != plan["list_uri"]]:
-        raise SourceError(f"Shards {strangers[:10]} are of another plan than {plan['list_uri']}; nothing was committed.")
+    if strangers := [result["shard"] for result in results if result["plan_id"] != plan["id"]]:
+        raise SourceError(
+            f"Shards {strangers[:10]} are of another plan than {plan['id']} of {plan['recorded_at']}; nothing was committed. "
+            "Run all shards of this plan, then this."
+        )
     by_shard = {result["shard"]: result for result in results}
     if missing := [index for index in range(plan["shards"]) if index not in by_shard]:
         raise SourceError(

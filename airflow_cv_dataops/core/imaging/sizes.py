@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ISSUE = "odd_size"
 
 _FEWEST_IMAGES = 10
 _MAD_OF_NORMAL = 1.4826  # standard deviation by median absolute deviation, of a normal distribution
@@ -30,3 +35,22 @@ def odd_sizes(width: Any, height: Any, *, deviations_above: float = 3.5, area_ra
     distance = np.abs(area - np.median(area))
     spread = _MAD_OF_NORMAL * float(np.median(distance))
     return distance > max(deviations_above * spread, math.log(area_ratio_above))
+
+
+def with_odd_sizes(images: pa.Table, odd: Any) -> pa.Table:
+    """Return rows of ``images`` of which those and only those under the mask carry the issue, as their last.
+
+    :param odd: numpy array of booleans, or one for all.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    issues = images["issues"].to_pylist()
+    wanted = np.broadcast_to(odd, images.num_rows).tolist()
+    # Row by row, as lists are of different lengths; only of batches that a writer has in hand.
+    own = ([issue for issue in some or () if issue != ISSUE] for some in issues)
+    marked = [[*some, ISSUE] if is_odd else some for some, is_odd in zip(own, wanted, strict=True)]
+    if marked == issues:
+        return images
+    position = images.schema.get_field_index("issues")
+    return images.set_column(position, images.schema.field(position), pa.array(marked, images.schema.field(position).type))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import faulthandler
+import gc
 import mmap
 import os
 import signal
@@ -15,23 +16,24 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from typing import IO, Any
 
-from airflow_cv_dataops.core.imaging.decode import MEBIBYTE, Reject, describe, too_many_bytes
+from airflow_cv_dataops.core.errors import StoreError
+from airflow_cv_dataops.core.imaging.decode import OUT_OF_MEMORY, Reject, describe, too_many_bytes
 from airflow_cv_dataops.core.imaging.facts import ImageFacts, image_facts
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
+from airflow_cv_dataops.core.imaging.read_ahead import MOST_BYTES_IN_FLIGHT, REMOTE_THREADS, ReadAhead
 from airflow_cv_dataops.core.imaging.sources import ImageSource, image_source_from
 from airflow_cv_dataops.core.imaging.wire import receive, send
 from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
 
-IDLE = -1
+IDLE, BETWEEN_FILES = -1, -2  # in place of a file's position: nothing asked; a list in hand, of which no file is being decoded
 POSITION_BYTES = 8
-_REMOTE_THREADS = 8
-_BYTES_IN_FLIGHT = 64 * MEBIBYTE
+_WEB = ("http://", "https://")  # a list may name many hosts: that one of them does not answer says nothing of the others
 _FACTS = tuple(field.name for field in fields(ImageFacts))
 
 
@@ -47,7 +49,7 @@ def main() -> None:
                 send(answers, worker.take(receive(requests)))
         except EOFError:
             pass
-        except OSError as error:  # a copy could not be written: that is the step's failure and no file's fault
+        except OSError as error:  # a copy could not be written, or the source does not answer: the step's failure, no file's fault
             send(answers, {"failure": {"errno": error.errno, "message": str(error.strerror or error), "file": error.filename}})
     os._exit(0)  # the interpreter's own end takes 50 ms, for which the run would wait
 
@@ -67,25 +69,30 @@ class Worker:
         self._watch = _Watch(job["position_descriptor"], parameters.timeout_seconds)
         is_local = source.is_local and (self._objects is None or self._objects.uri.startswith("file://"))
         is_local = is_local and job["source"]["kind"] != "list"  # a local list may name remote files
-        self._threads = None if is_local else ThreadPoolExecutor(_REMOTE_THREADS)
+        self._threads = None if is_local else ThreadPoolExecutor(REMOTE_THREADS)
         self._copying: deque[tuple[int, Future[str]]] = deque()
 
     def take(self, files: Sequence[Sequence[Any]]) -> dict[str, Any]:
         """Return the facts of those that were taken, column by column, and why the others were not.
 
         :param files: path, URI, size, ETag and version of each.
-        :raises OSError: a copy cannot be written.
+        :raises OSError: a copy cannot be written, or the source's store does not answer.
         """
         infos = [ObjectInfo(*file) for file in files]
         positions: list[int] = []
         columns: dict[str, list[Any]] = {name: [] for name in _FACTS}
         storage: list[Callable[[], str | None]] = []
-        rejects: list[tuple[int, str, str]] = []
-        for position, (info, read) in enumerate(self._with_reads(infos)):
-            with self._watch.over(position):
-                data, found = self._look_at(info, read)
+        rejects: list[tuple[int, str, str, bool]] = []
+        self._watch.begins()
+        ahead = ReadAhead(self._source, infos, self._threads, self._limits.max_bytes)
+        for position, (info, read) in enumerate(ahead):
+            data, found = self._looked_at(position, info, read)
+            if isinstance(found, Reject) and found.may_pass:
+                del read  # with the memory that its error holds
+                self._make_room(ahead)
+                data, found = self._looked_at(position, info, partial(self._source.fetch, info))
             if isinstance(found, Reject):
-                rejects.append((position, found.reason, found.detail))
+                rejects.append((position, found.reason, found.detail, found.may_pass))
                 continue
             positions.append(position)
             storage.append(self._copied(found.object_path, data))
@@ -93,37 +100,21 @@ class Worker:
                 columns[name].append(getattr(found, name))
         storage_uris = [uri() for uri in storage]
         self._copying.clear()
+        self._watch.ends()
         return {"positions": positions, "columns": columns, "storage_uris": storage_uris, "rejects": rejects}
 
-    def _with_reads(self, infos: Sequence[ObjectInfo]) -> Iterator[tuple[ObjectInfo, Callable[[], bytes]]]:
-        """Yield each file with a function that returns its bytes; a remote one is being read while others are decoded.
+    def _looked_at(self, position: int, info: ObjectInfo, read: Callable[[], bytes]) -> tuple[bytes, ImageFacts | Reject]:
+        if self._threads is not None:
+            read = _waited_for(read)
+        with self._watch.over(position):
+            return self._look_at(info, read)
 
-        What is read ahead is bounded by bytes, so that large files do not add up.
-        """
-        if self._threads is None:
-            yield from ((info, partial(self._source.fetch, info)) for info in infos)
-            return
-        ahead: deque[tuple[ObjectInfo, Callable[[], bytes], int]] = deque()
-        in_flight = 0
-        for info in infos:
-            weight = MEBIBYTE if info.size is None else min(info.size, self._limits.max_bytes)
-            while ahead and in_flight + weight > _BYTES_IN_FLIGHT:
-                oldest, read, its_weight = ahead.popleft()
-                in_flight -= its_weight
-                yield self._waited_for(oldest, read)
-            is_wanted = info.size is None or info.size <= self._limits.max_bytes
-            ahead.append((info, self._threads.submit(self._source.fetch, info).result if is_wanted else bytes, weight))
-            in_flight += weight
-        for info, read, _ in ahead:
-            yield self._waited_for(info, read)
-
-    def _waited_for(self, info: ObjectInfo, read: Callable[[], bytes]) -> tuple[ObjectInfo, Callable[[], bytes]]:
-        """Wait before the clock of the file starts: a slow network is not a decoder that hangs, and has limits of its own."""
-        try:
-            data = read()
-        except (OSError, MemoryError) as error:
-            return info, partial(_raise, error)
-        return info, lambda: data
+    def _make_room(self, ahead: ReadAhead) -> None:
+        """Give back the memory of all other files: what was in their way may have been theirs."""
+        ahead.drop()
+        wait([copying for _, copying in self._copying])
+        self._copying.clear()
+        gc.collect()
 
     def _look_at(self, info: ObjectInfo, read: Callable[[], bytes]) -> tuple[bytes, ImageFacts | Reject]:
         if info.size is not None and info.size > self._limits.max_bytes:
@@ -132,9 +123,11 @@ class Worker:
             data = read()
             return data, self._facts_of(data, info.path)
         except OSError as error:
-            return b"", Reject("too_large" if error.errno == errno.EFBIG else "unreadable", describe(error))
+            if isinstance(error, StoreError) and not info.uri.startswith(_WEB):
+                raise
+            return b"", _unread(error)
         except MemoryError:
-            return b"", Reject("too_large", "more than the memory of a worker (worker_memory_bytes)")
+            return b"", Reject("unreadable", OUT_OF_MEMORY, may_pass=True)
 
     def _copied(self, path: str, data: bytes) -> Callable[[], str | None]:
         """Begin to copy an image, and return a function that waits for the end of it."""
@@ -143,7 +136,7 @@ class Worker:
         if self._threads is None:
             uri = self._copy(path, data)
             return lambda: uri
-        while self._copying and sum(size for size, _ in self._copying) + len(data) > _BYTES_IN_FLIGHT:
+        while self._copying and sum(size for size, _ in self._copying) + len(data) > MOST_BYTES_IN_FLIGHT:
             self._copying.popleft()[1].result()
         copying = self._threads.submit(self._copy, path, data)
         self._copying.append((len(data), copying))
@@ -167,16 +160,27 @@ class _Watch:
         self._parent = os.getppid()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
+    def begins(self) -> None:
+        """Tell that there is a list of files in hand: whatever happens now is over one of them, e.g. while it is read."""
+        self._tell(BETWEEN_FILES)
+
+    def ends(self) -> None:
+        """Tell that there is none any more."""
+        self._tell(IDLE)
+
     @contextmanager
     def over(self, position: int) -> Iterator[None]:
         """Watch the work on one file."""
         if os.getppid() != self._parent:
             sys.exit("The ingest is gone.")
-        self._position[:] = position.to_bytes(POSITION_BYTES, "little", signed=True)
+        self._tell(position)
         signal.setitimer(signal.ITIMER_REAL, self._timeout_seconds)
         yield
         signal.setitimer(signal.ITIMER_REAL, 0)
-        self._position[:] = IDLE.to_bytes(POSITION_BYTES, "little", signed=True)
+        self._tell(BETWEEN_FILES)
+
+    def _tell(self, position: int) -> None:
+        self._position[:] = position.to_bytes(POSITION_BYTES, "little", signed=True)
 
 
 def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -201,6 +205,22 @@ def _limit_memory(most_bytes: int | None) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _waited_for(read: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Wait before the clock of the file starts: a slow network is not a decoder that hangs, and has limits of its own."""
+    try:
+        data = read()
+    except (OSError, MemoryError) as error:
+        return partial(_raise, error)
+    return lambda: data
+
+
+def _unread(error: OSError) -> Reject:
+    """Return why a file could not be read. What the machine says has a number; what a source says of an entry has none."""
+    if error.errno == errno.EFBIG:
+        return Reject("too_large", describe(error))
+    return Reject("unreadable", describe(error), may_pass=isinstance(error, StoreError) or bool(error.errno))
 
 
 def _raise(error: BaseException) -> bytes:

@@ -56,7 +56,7 @@ def import_labels(
     :param classes: YOLO's class names or the URI of a file with them; default: looked for in the source.
     :param csv_columns: which columns of a CSV say what, see :class:`~airflow_cv_dataops.core.labels.table.CsvColumns`.
     :param task: say this task of every label; default: what each label is.
-    :param source_options: obstore's configuration for the source.
+    :param source_options: obstore's configuration for the source, and for ``classes`` given as a bare URI.
     :param on_findings: ``fail``, ``warn`` or ``skip``.
     :param fail_on: the severities that count.
     :param recorded_at: when the run started; default: now.

@@ -19,7 +19,7 @@ from airflow_cv_dataops.core.labels.records import Problem
 from airflow_cv_dataops.core.lineage.model import StepLineage
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
+from airflow_cv_dataops.core.store.objects import Place, normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.rows import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
@@ -39,10 +39,10 @@ def import_predictions(
     model: str,
     model_version: str | None = None,
     format: str = "auto",  # noqa: A002 (the word of the data model)
-    coco_reference: str | None = None,
+    coco_reference: str | Place | None = None,
     classes: Classes | None = None,
     id_column: str | None = None,
-    ids: str | Sequence[str] | None = None,
+    ids: str | Place | Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     on_findings: str = "warn",
     fail_on: Sequence[str] = ("error",),
@@ -62,6 +62,8 @@ def import_predictions(
     :param classes: class names or the URI of a file with them; for tables also which columns are classes, in this order.
     :param id_column: the column that names the image; default: ``image``, ``file``, ``filename``, ``path``, ``image_id`` or ``id``.
     :param ids: image names of an ``.npy``, in its order, or the URI of a file with them.
+    :param source_options: obstore's configuration for the source, and for the other files that are named by a bare URI; one that
+        lies elsewhere is given as a :class:`~airflow_cv_dataops.core.store.objects.Place`.
     :param on_findings: ``fail``, ``warn`` or ``skip``.
     :param fail_on: the severities that count.
     :param recorded_at: when the run started; default: now.

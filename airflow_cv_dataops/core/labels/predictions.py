@@ -16,7 +16,7 @@ from airflow_cv_dataops.core.labels.reading import Classes, resolve_classes
 from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_PREDICTION, Problem, bbox_array, clean_text
 from airflow_cv_dataops.core.labels.sources import SourceFile, open_source, read_file
 from airflow_cv_dataops.core.progress import Progress
-from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
+from airflow_cv_dataops.core.store.objects import Place, normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def read_predictions(
     *,
     model: str,
     format: str = "auto",  # noqa: A002 (the word of the data model)
-    coco_reference: str | None = None,
+    coco_reference: str | Place | None = None,
     classes: Classes | None = None,
     id_column: str | None = None,
-    ids: str | Sequence[str] | None = None,
+    ids: str | Place | Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
 ) -> Predictions:
     """Read one prediction file, or every one below a prefix.
@@ -73,12 +73,14 @@ def read_predictions(
         raise ConfigurationError(f"Prediction format {format!r} is unknown: expected one of {', '.join(PREDICTION_FORMATS)}.")
     opened = open_source(source, source_options)
     wanted = format if format != "auto" else _format_of(opened.paths)
-    beside = {without_credentials(normalize_uri(uri)) for uri in (coco_reference, ids) if isinstance(uri, str)}
+    reference = None if coco_reference is None else Place.of(coco_reference, source_options)
+    ids = Place.of(ids, source_options) if isinstance(ids, str) else ids
+    beside = {without_credentials(normalize_uri(place.uri)) for place in (reference, ids) if isinstance(place, Place)}
     files = [file for file in opened.select(_EXTENSIONS[wanted]) if file.uri not in beside]
     if not files:
         raise SourceError(f"No prediction file in {without_credentials(source)}: expected {', '.join(_EXTENSIONS[wanted])} for {wanted}.")
     names = None if classes is None else resolve_classes(classes, source_options)
-    reader = _Reader(model, wanted, _reference(coco_reference, names, source_options), names, id_column, _ids(ids, source_options))
+    reader = _Reader(model, wanted, _reference(reference, names), names, id_column, _ids(ids))
     progress = Progress("prediction files", len(files), log)
     for file, data in opened.read(files):
         progress.advance()
@@ -198,24 +200,25 @@ def _format_of(paths: Sequence[str]) -> str:
     return "probabilities" if found else "coco"
 
 
-def _reference(uri: str | None, classes: Mapping[int, str] | None, options: Mapping[str, Any]) -> CocoReference:
+def _reference(place: Place | None, classes: Mapping[int, str] | None) -> CocoReference:
     named = None if classes is None else {str(index): name for index, name in classes.items()}
-    if uri is None:
+    if place is None:
         return CocoReference(categories=named)
+    uri = without_credentials(place.uri)
     try:
-        found = read_reference(read_file(uri, options), without_credentials(uri))
+        found = read_reference(read_file(place), uri)
     except ValueError as error:
-        raise ConfigurationError(f"coco_reference {without_credentials(uri)} cannot be used: {error}") from error
+        raise ConfigurationError(f"coco_reference {uri} cannot be used: {error}") from error
     return CocoReference(found.images, named or found.categories)
 
 
-def _ids(ids: str | Sequence[str] | None, options: Mapping[str, Any]) -> Sequence[str] | None:
-    if not isinstance(ids, str):
+def _ids(ids: Place | Sequence[str] | None) -> Sequence[str] | None:
+    if not isinstance(ids, Place):
         return ids
     try:
-        return read_ids(read_file(ids, options), ids)
+        return read_ids(read_file(ids), ids.uri)
     except ValueError as error:
-        raise ConfigurationError(f"ids {without_credentials(ids)} cannot be used: {error}") from error
+        raise ConfigurationError(f"ids {without_credentials(ids.uri)} cannot be used: {error}") from error
 
 
 def _schema() -> pa.Schema:

@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.labels.table import CsvColumns, parse_csv
 from airflow_cv_dataops.core.labels.voc import parse_voc
 from airflow_cv_dataops.core.labels.yolo import class_names, is_image_list, parse_classes, parse_yolo
 from airflow_cv_dataops.core.progress import Progress
-from airflow_cv_dataops.core.store.objects import without_credentials
+from airflow_cv_dataops.core.store.objects import Place, without_credentials
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _NO_OPTIONS: Mapping[str, Any] = {}
 _CLASS_FILES = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _NOT_LABELS = frozenset(("classes.txt", "readme.txt", "license.txt", "readme.dataset.txt", "readme.roboflow.txt"))
 
-Classes = Sequence[str] | Mapping[int, str] | str
+Classes = Sequence[str] | Mapping[int, str] | str | Place
 Parser = Callable[[SourceFile, bytes, RecordBuilder], None]
 
 
@@ -43,8 +43,8 @@ def read_labels(
     A file or record that cannot be used becomes a problem of the result, never an exception.
 
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``.
-    :param classes: YOLO's class names, or the URI of a file with them; default: ``classes.txt``, ``obj.names``, ``*.names`` or
-        ``data.yaml`` in the source.
+    :param classes: YOLO's class names, or the URI of a file with them (a bare URI is opened with ``source_options``); default:
+        ``classes.txt``, ``obj.names``, ``*.names`` or ``data.yaml`` in the source.
     :param csv_columns: which columns of a CSV say what.
     :param source_options: obstore's configuration for the source.
     :raises SourceError: there is no such source, or no label file in it.
@@ -107,7 +107,10 @@ def resolve_classes(classes: Classes, options: Mapping[str, Any] = _NO_OPTIONS) 
     :raises ConfigurationError: there are no names in it.
     :raises SourceError: the file cannot be read.
     """
-    return parse_classes(read_file(classes, options), classes) if isinstance(classes, str) else class_names(classes)
+    if not isinstance(classes, (str, Place)):
+        return class_names(classes)
+    place = Place.of(classes, options)
+    return parse_classes(read_file(place), without_credentials(place.uri))
 
 
 def _classes_in(source: Source) -> dict[int, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
-from airflow_cv_dataops.core.store.objects import ObjectStore, normalize_uri, open_store, read_uri, without_credentials
+from airflow_cv_dataops.core.store.objects import ObjectStore, Place, normalize_uri, open_store, read_uri, without_credentials
 
 _READERS = 16
 _FILES_PER_BATCH = 512
@@ -68,18 +68,18 @@ def open_source(uri: str, options: Mapping[str, Any] = _NO_OPTIONS) -> Source:
     if name and not parent.endswith(":/") and _is_file(parent, name, options):
         return Source(open_store(parent, options), [_own_name(name, parent)], is_file=True)
     store = open_store(uri, options)
-    paths = sorted(found.path for found in store.list())
+    paths = sorted(found.path for found in store.list() if not found.is_folder)
     if not paths:
         raise SourceError(f"There is nothing at {without_credentials(uri)}: expected a file, or a prefix with files below it.")
     return Source(store, paths, is_file=False)
 
 
-def read_file(uri: str, options: Mapping[str, Any] = _NO_OPTIONS) -> bytes:
+def read_file(place: Place) -> bytes:
     """Return the bytes of one file that an argument names. :raises SourceError: it cannot be read."""
     try:
-        return read_uri(uri, options)
+        return read_uri(place.uri, place.options)
     except OSError as error:
-        raise SourceError(f"Cannot read {without_credentials(uri)}: {error}") from error
+        raise SourceError(f"Cannot read {without_credentials(place.uri)}: {error}") from error
 
 
 def _is_file(parent: str, name: str, options: Mapping[str, Any]) -> bool:

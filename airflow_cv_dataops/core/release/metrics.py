@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.checks import SUSPECTING
+from airflow_cv_dataops.core.store.schema import SEVERITIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +23,7 @@ def candidate_metrics(rows: Reader, images: pa.Table, items: pa.Table, annotatio
     :param rows: reads columns of a table, at the candidate's snapshots and partitions.
     :param images: the rows of ``images``; ``items``: those that stand for an image; ``annotations``: those of the items.
     """
-    return {**_contents(rows, images, items, annotations), **_findings(rows, annotations), **_recorded(rows)}
+    return {**_contents(rows, images, items, annotations), **_findings(rows, images, annotations), **_recorded(rows)}
 
 
 def _contents(rows: Reader, images: pa.Table, items: pa.Table, annotations: pa.Table) -> Metrics:
@@ -45,25 +46,45 @@ def _contents(rows: Reader, images: pa.Table, items: pa.Table, annotations: pa.T
     }
 
 
-def _findings(rows: Reader, annotations: pa.Table) -> Metrics:
-    """Count findings by severity and by check. A check that ran and found nothing counts 0; one that never ran has no metric."""
+def _findings(rows: Reader, images: pa.Table, annotations: pa.Table) -> Metrics:
+    """Count findings by severity and by check, as far as every partition was looked at.
+
+    Where a partition was never audited, nobody knows what is wrong there: the numbers are absent then, so that a gate on them fails.
+    The same holds for a check that did not run everywhere; one that ran and found nothing counts 0.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    partitions = set(images["partition_key"].unique().to_pylist())
+    audited, looked_for = _audited(rows)
+    metrics: Metrics = {"unaudited_partitions": len(partitions - audited)}
+    if partitions - audited:
+        return metrics
     findings = rows("findings", ("partition_key", "severity", "check", "annotation_id"))
-    metrics: Metrics = {"findings": findings.num_rows, **{f"findings.{severity}": 0 for severity in ("error", "warning", "info")}}
-    recorded = rows("metrics", ("metric", "dimensions")).filter(pc.field("metric") == "findings")
-    for dimensions in recorded["dimensions"].drop_null().unique().to_pylist():
-        if check := json.loads(dimensions).get("check"):
-            metrics[f"findings.{check}"] = 0
-    for column in ("severity", "check"):
-        for entry in pc.value_counts(findings[column]):
-            metrics[f"findings.{entry['values'].as_py()}"] = entry["counts"].as_py()
+    metrics |= {"findings": findings.num_rows, **{f"findings.{severity}": 0 for severity in SEVERITIES}}
+    metrics |= {f"findings.{check}": 0 for check, where in looked_for.items() if partitions <= where}
+    for entry in pc.value_counts(findings["severity"]):
+        metrics[f"findings.{entry['values'].as_py()}"] = entry["counts"].as_py()
+    for entry in pc.value_counts(findings["check"]):
+        check = entry["values"].as_py()
+        if f"findings.{check}" in metrics or check not in looked_for:  # findings of an import have no list of what was looked for
+            metrics[f"findings.{check}"] = entry["counts"].as_py()
     suspecting = pc.field("check").isin(pa.array(sorted(SUSPECTING), pa.string()))
     at_fault = findings.filter((pc.field("severity") == "error") | suspecting)
     wrong = pc.sum(pc.is_in(_identity(annotations), value_set=_identity(at_fault).drop_null())).as_py() or 0
     metrics["label_error_rate"] = wrong / annotations.num_rows if annotations.num_rows else 0.0
     return metrics
+
+
+def _audited(rows: Reader) -> tuple[set[str], dict[str, set[str]]]:
+    """Return the partitions that an audit has looked at, and for each check those in which it ran."""
+    recorded = rows("metrics", ("partition_key", "step", "metric", "dimensions")).to_pylist()
+    audits = [row for row in recorded if row["step"].startswith("audit:")]
+    looked_for: dict[str, set[str]] = {}
+    for row in audits:
+        if row["metric"] == "findings" and (check := json.loads(row["dimensions"] or "{}").get("check")):
+            looked_for.setdefault(check, set()).add(row["partition_key"])
+    return {row["partition_key"] for row in audits}, looked_for
 
 
 def _identity(rows: pa.Table) -> pa.Array:

@@ -173,7 +173,11 @@ class _Decision:
     def refused(self, seconds: float) -> StepResult:
         failed = [str(outcome) for outcome in self._outcomes if not outcome.passed]
         where = f"stage {self._stage!r} stays at {self._parent.name if self._parent else 'no release'}"
-        return self._result(None, seconds, failure=f"{len(failed)} of {len(self._outcomes)} gates failed, {where}: {'; '.join(failed)}")
+        failure = f"{len(failed)} of {len(self._outcomes)} gates failed, {where}: {'; '.join(failed)}"
+        unaudited = self._candidate.metrics["unaudited_partitions"]
+        if unaudited and any(outcome.found is None for outcome in self._outcomes):
+            failure += f" (what audits find is unknown: {unaudited} of {self._candidate.partitions} partitions were never audited)"
+        return self._result(None, seconds, failure=failure)
 
     def empty(self, seconds: float) -> StepResult:
         return self._result(None, seconds, failure=f"Dataset {self._dataset.name!r} has no images to release: run an ingest first.")
@@ -218,7 +222,9 @@ class _Decision:
 
     def _lineage(self, facts: Mapping[str, Any], release: Release | None, releases_snapshot: str | None) -> StepLineage:
         uses = promotion_inputs(self._dataset, self._candidate.snapshots)
-        outputs = (self._dataset.table_use("releases", snapshot_id=releases_snapshot, rows=1),) if release else ()
+        # A promotion that found the content unchanged wrote no row; without an output Marquez would hide the job's edges.
+        rows = 0 if facts["unchanged"] else 1
+        outputs = (self._dataset.table_use("releases", snapshot_id=releases_snapshot, rows=rows),) if release else ()
         gates = tuple(
             {
                 "name": str(outcome.gate),

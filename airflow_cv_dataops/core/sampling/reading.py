@@ -1,4 +1,4 @@
-"""What sampling reads: the partition's images, one model's predictions, findings, and which images the dataset has labels for."""
+"""What sampling reads: the partition's images and labels, one model's predictions, findings."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ _PREDICTIONS = ("prediction_id", "image_id", "task", "category", "score", "proba
 # True of every image that is sampled, so no reason to choose one.
 _NO_REASON = "image_without_label"
 
+LABELLED_IN = ("partition", "dataset")
+
 
 @dataclass(frozen=True, eq=False)
 class Sources:
@@ -33,6 +35,7 @@ class Sources:
     :param model: ``None`` where the partition has no predictions at all.
     :param findings: checks by image id.
     :param rows: how many rows were read, by table.
+    :param labelled_in: whether annotations were read of the ``partition`` or of the whole ``dataset``.
     """
 
     unlabelled: pa.Table
@@ -42,20 +45,24 @@ class Sources:
     findings: Mapping[str, Sequence[str]]
     snapshots: Mapping[str, str]
     rows: Mapping[str, int]
+    labelled_in: str
 
     def uses(self, dataset: Dataset, partition_key: str) -> tuple[DatasetUse, ...]:
-        """Describe the inputs for lineage; annotations are read across all partitions."""
-        keys = {"images": partition_key, "predictions": partition_key, "annotations": None, "findings": partition_key}
+        """Describe the inputs for lineage."""
+        keys: dict[str, str | None] = dict.fromkeys(("images", "predictions", "annotations", "findings"), partition_key)
+        if self.labelled_in == "dataset":
+            keys["annotations"] = None
         return tuple(
             dataset.table_use(table, partition_key=key, snapshot_id=self.snapshots.get(table), rows=self.rows[table])
             for table, key in keys.items()
         )
 
 
-def read_sources(dataset: Dataset, partition_key: str, model: str | None) -> Sources:
+def read_sources(dataset: Dataset, partition_key: str, model: str | None, labelled_in: str = "partition") -> Sources:
     """Read what sampling needs, at the tables' current snapshots.
 
     :param model: ``None``: the only model that has predictions in the partition.
+    :param labelled_in: where a label keeps an image from being sampled: ``partition`` or ``dataset``.
     :raises ConfigurationError: several models and none named, or the named one is not among those there.
     """
     import pyarrow.compute as pc
@@ -71,7 +78,9 @@ def read_sources(dataset: Dataset, partition_key: str, model: str | None) -> Sou
     images = unique_images(files)
     model = _model(dataset, partition_key, model, read("predictions", ["model"]))
     predictions = read("predictions", _PREDICTIONS, _is_model(model))
-    labelled_ids, annotation_rows = _labelled_images(dataset, snapshots.get("annotations"))
+    labelled_ids, annotation_rows = _labelled_images(
+        dataset, snapshots.get("annotations"), partition_key if labelled_in == "partition" else None
+    )
     is_labelled = pc.is_in(images["image_id"], value_set=labelled_ids)
     findings = read("findings", ["image_id", "check"])
     return Sources(
@@ -87,6 +96,7 @@ def read_sources(dataset: Dataset, partition_key: str, model: str | None) -> Sou
             "annotations": annotation_rows,
             "findings": findings.num_rows,
         },
+        labelled_in=labelled_in,
     )
 
 
@@ -114,16 +124,18 @@ def _is_model(model: str | None) -> Any:
     return None if model is None else EqualTo("model", model)
 
 
-def _labelled_images(dataset: Dataset, snapshot_id: str | None) -> tuple[pa.Array, int]:
-    """Return the distinct ids of all labelled images of the dataset, and how many annotations were read; batch by batch."""
+def _labelled_images(dataset: Dataset, snapshot_id: str | None, partition_key: str | None) -> tuple[pa.Array, int]:
+    """Return the distinct ids of the labelled images (of one partition or all), and how many annotations were read; batch by batch."""
     import pyarrow as pa
     import pyarrow.compute as pc
+    from pyiceberg.expressions import AlwaysTrue, EqualTo
 
+    where = AlwaysTrue() if partition_key is None else EqualTo("partition_key", partition_key)
     table = dataset.load_table("annotations") if snapshot_id else None
     if table is None or snapshot_id is None:
         return pa.array([], pa.string()), 0
     rows, parts = 0, [pa.array([], pa.string())]
-    for batch in table.scan(selected_fields=("image_id",), snapshot_id=int(snapshot_id)).to_arrow_batch_reader():
+    for batch in table.scan(row_filter=where, selected_fields=("image_id",), snapshot_id=int(snapshot_id)).to_arrow_batch_reader():
         rows += batch.num_rows
         parts.append(pc.unique(batch.column("image_id").drop_null()).cast(pa.string()))
     return pc.unique(pa.chunked_array(parts)), rows

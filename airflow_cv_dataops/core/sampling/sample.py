@@ -16,7 +16,7 @@ from airflow_cv_dataops.core.lineage.model import StepLineage
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.sampling.candidates import Candidates, score_candidates
 from airflow_cv_dataops.core.sampling.manifest import manifest_bytes, manifest_path
-from airflow_cv_dataops.core.sampling.reading import Sources, read_sources
+from airflow_cv_dataops.core.sampling.reading import LABELLED_IN, Sources, read_sources
 from airflow_cv_dataops.core.sampling.scores import check_aggregate, check_strategy
 from airflow_cv_dataops.core.sampling.select import check_limits, select
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -45,11 +45,12 @@ def sample_hard_examples(
     manifest: bool = True,
     aggregate: str = "max",
     empty_score: float | None = 0.0,
+    labelled_in: str = "partition",
     recorded_at: datetime | None = None,
 ) -> StepResult:
     """Choose the partition's unlabelled images that a model is least certain of, and replace this sample's rows and manifest.
 
-    An image that any label of the dataset belongs to is left out, byte-identical files included; each image is chosen once.
+    An image that has a label is left out, byte-identical files included; each image is chosen once.
 
     :param strategy: ``entropy``, ``margin`` or ``least_confidence`` (see ``scores``).
     :param model: whose predictions; ``None``: the only model that has any in the partition.
@@ -60,6 +61,8 @@ def sample_hard_examples(
     :param manifest: whether to write the JSON lines file for the labelling tool.
     :param aggregate: ``max`` or ``mean`` over the boxes of an image, where the model predicts boxes.
     :param empty_score: score, 0 to 1, of an image in which such a model predicts no box; ``None`` leaves these images out.
+    :param labelled_in: ``partition``: only labels of the partition count, so that it may be sampled in any order with others;
+        ``dataset``: also labels that a byte-identical image has in another partition, as far as they are there by then.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
     :raises ConfigurationError: an argument cannot be used, or the model is not to be told (none named and several there, or not there).
     """
@@ -71,8 +74,10 @@ def sample_hard_examples(
     path = manifest_path(sample_id, partition_key)
     if empty_score is not None and not 0 <= empty_score <= 1:
         raise ConfigurationError(f"empty_score={empty_score!r} is out of range: expected 0 to 1, or None.")
+    if labelled_in not in LABELLED_IN:
+        raise ConfigurationError(f"labelled_in={labelled_in!r} is unknown: expected one of {', '.join(LABELLED_IN)}.")
     seed = _seed(dataset.name, partition_key, strategy, seed)
-    sources = read_sources(dataset, partition_key, model)
+    sources = read_sources(dataset, partition_key, model, labelled_in)
     candidates = score_candidates(
         sources.unlabelled, sources.predictions, strategy=strategy, aggregate=aggregate, empty_score=empty_score if sources.model else None
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.objects import ObjectInfo, normalize_uri, open_store
-from airflow_cv_dataops.core.store.remote import RemoteObjects
+from airflow_cv_dataops.core.store.remote import RemoteStore
 from airflow_cv_dataops.core.summary import Summary
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif")
@@ -83,11 +83,10 @@ async def aobserve_arrival(
         look = partial(observe_arrival, source, min_images=min_images, settle_seconds=settle_seconds, pattern=pattern, now=now)
         return await asyncio.to_thread(look)
     # Making a store takes 5 to 8 ms (it reads certificates from disk): not in the loop's own thread.
-    remote = await asyncio.to_thread(RemoteObjects, source, options or {})
+    remote = await asyncio.to_thread(RemoteStore, source, options or {})
     tally = _Tally(pattern)
-    async for page in remote.alist():
-        for found in page:
-            tally.add(found)
+    async for found in remote.alist():
+        tally.add(found)
     return tally.arrival(min_images, settle_seconds, now)
 
 
@@ -100,7 +99,7 @@ class _Tally:
         self._newest: datetime | None = None
 
     def add(self, found: ObjectInfo) -> None:
-        if not _is_wanted(found.path, self._pattern):
+        if found.is_folder or not _is_wanted(found.path, self._pattern):
             return
         self._images += 1
         self._bytes += found.size or 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.objects import join_uri, local_path, normalize_uri, without_credentials
+from airflow_cv_dataops.core.store.uris import without_secrets
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -92,5 +93,7 @@ def load(config: CatalogConfig) -> Catalog:
         except (OperationalError, ProgrammingError):
             # Two first users at once: the other one has just made the catalog's tables.
             return load_catalog(config.name, **properties)
-    except Exception as error:
-        raise ConfigurationError(f"Cannot open catalog {config.name!r} ({config.for_lineage()}): {error}") from error
+    except Exception as error:  # noqa: BLE001 (raised again, without what must not be seen)
+        # PyIceberg's own message may hold all properties, and a traceback would show it: the cause is not carried on.
+        why = without_secrets(str(error), config.properties)
+        raise ConfigurationError(f"Cannot open catalog {config.name!r} ({config.for_lineage()}): {why}") from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.store.objects import open_store
 from airflow_cv_dataops.core.store.rows import conform, with_keys
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
+from airflow_cv_dataops.core.store.temporary_file import TemporaryFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -139,8 +139,8 @@ class _Staged:
     def __init__(self, schema: pa.Schema) -> None:
         import pyarrow.parquet as pq
 
-        descriptor, self.path = tempfile.mkstemp(prefix="cv_dataops_", suffix=".parquet")
-        os.close(descriptor)
+        self._file = TemporaryFile(".parquet")
+        self.path = self._file.path
         self.rows = 0
         self._writer = pq.ParquetWriter(self.path, schema, compression="zstd")
 
@@ -156,5 +156,4 @@ class _Staged:
 
     def remove(self) -> None:
         self._writer.close()
-        if os.path.exists(self.path):
-            os.unlink(self.path)
+        self._file.remove()

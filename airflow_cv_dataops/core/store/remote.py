@@ -1,15 +1,154 @@
-"""Single objects of an object store, read within a limit or streamed, and listings that do not block an event loop."""
+"""Object stores through obstore: a prefix as a store, listed with or without an event loop, and single objects, streamed."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
-from airflow_cv_dataops.core.store.objects import ObjectInfo, client_options, join_uri, said, without_credentials
+from airflow_cv_dataops.core.errors import ConfigurationError, SourceError, StoreError
+from airflow_cv_dataops.core.store import s3_keys
+from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
+from airflow_cv_dataops.core.store.folder_markers import FolderMarkers
+from airflow_cv_dataops.core.store.uris import WEB_SCHEMES, join_uri, parts_of, unaddressable, without_credentials, without_secrets
 
 _LISTED_AT_ONCE = 1000
+_IN_ARCHIVE = "InvalidObjectState"
 _CHUNK_BYTES = 4 * 1024 * 1024
+_LONGEST_NAME = 300
+_DURATION = re.compile(r" in \d+(\.\d+)?(ns|µs|ms|s)\b")
+
+
+class RemoteStore(ObjectStore):
+    """A prefix in an object store.
+
+    :raises ConfigurationError: obstore cannot make a store of the URI.
+    """
+
+    def __init__(self, uri: str, options: Mapping[str, Any]) -> None:
+        self.uri = uri
+        self._options = dict(options)
+        self._store = _opened(uri, options)
+
+    def list(self) -> Iterator[ObjectInfo]:
+        markers = FolderMarkers()
+        for page in self._pages():
+            for found in markers.settled(page):
+                yield self._looked_at(found) if markers.is_doubtful(found) else found
+        for found in markers.rest():
+            yield self._looked_at(found) if markers.is_doubtful(found) else found
+
+    async def alist(self) -> AsyncIterator[ObjectInfo]:
+        """Yield the same as :meth:`list`; the event loop is free in between.
+
+        :raises SourceError: the prefix cannot be listed.
+        """
+        markers = FolderMarkers()
+        async for page in self._apages():
+            for found in markers.settled(page):
+                yield await self._alooked_at(found) if markers.is_doubtful(found) else found
+        for found in markers.rest():
+            yield await self._alooked_at(found) if markers.is_doubtful(found) else found
+
+    def read(self, path: str) -> bytes:
+        import obstore
+
+        _check_addressable(path)
+        try:
+            return bytes(obstore.get(self._store, path).bytes())
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise read_error(self.uri_of(path), error) from error
+
+    def write(self, path: str, data: bytes) -> str:
+        return self._put(path, data)
+
+    def write_file(self, path: str, local_file: str) -> str:
+        return self._put(path, Path(local_file))
+
+    def _put(self, path: str, content: bytes | Path) -> str:
+        import obstore
+
+        try:
+            obstore.put(self._store, path, content)
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise OSError(f"Cannot write {without_credentials(self.uri_of(path))}: {said(error)}") from error
+        return self.uri_of(path)
+
+    def size(self, path: str) -> int | None:
+        import obstore
+
+        _check_addressable(path)
+        try:
+            return obstore.head(self._store, path)["size"]
+        except FileNotFoundError:
+            return None
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise OSError(f"Cannot look for {without_credentials(self.uri_of(path))}: {said(error)}") from error
+
+    def uri_of(self, path: str) -> str:
+        return join_uri(self.uri, path)
+
+    def _pages(self) -> Iterator[Sequence[ObjectInfo]]:
+        import obstore
+
+        last = None
+        try:
+            for batch in obstore.list(self._store, chunk_size=_LISTED_AT_ONCE):
+                page = [_info(self.uri, found) for found in batch]
+                last = page[-1].path if page else last
+                yield page
+        except obstore.exceptions.InvalidPathError as error:
+            yield from self._raw_pages(error, last)
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise self._cannot_list(said(error)) from error
+
+    async def _apages(self) -> AsyncIterator[Sequence[ObjectInfo]]:
+        import obstore
+
+        last = None
+        try:
+            async for batch in obstore.list(self._store, chunk_size=_LISTED_AT_ONCE):
+                page = [_info(self.uri, found) for found in batch]
+                last = page[-1].path if page else last
+                yield page
+        except obstore.exceptions.InvalidPathError as error:
+            pages = self._raw_pages(error, last)
+            while (raw := await asyncio.to_thread(next, pages, None)) is not None:
+                yield raw
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise self._cannot_list(said(error)) from error
+
+    def _raw_pages(self, error: Exception, last: str | None) -> Iterator[Sequence[ObjectInfo]]:
+        """Go on listing behind ``last`` where obstore gave up: it refuses a whole listing for one key that it cannot address."""
+        if s3_keys.are_at(self.uri):
+            return s3_keys.pages(self.uri, self._options, last)
+        named = str(error).encode("unicode_escape").decode()[:_LONGEST_NAME]
+        raise self._cannot_list(f"it holds a key that cannot be addressed ({named}); rename or remove that object") from error
+
+    def _cannot_list(self, why: str) -> SourceError:
+        return SourceError(f"Cannot list {without_credentials(self.uri)}: {why}")
+
+    def _looked_at(self, found: ObjectInfo) -> ObjectInfo:
+        try:
+            return replace(found, is_folder=self.size(found.path) is None)
+        except OSError:
+            return found
+
+    async def _alooked_at(self, found: ObjectInfo) -> ObjectInfo:
+        import obstore
+
+        try:
+            _check_addressable(found.path)
+            await obstore.head_async(self._store, found.path)
+        except FileNotFoundError:
+            return replace(found, is_folder=True)
+        except (obstore.exceptions.BaseError, OSError):
+            return found
+        return found
 
 
 class RemoteObjects:
@@ -19,49 +158,91 @@ class RemoteObjects:
     """
 
     def __init__(self, uri: str, options: Mapping[str, Any]) -> None:
-        from obstore.store import from_url
-
         self.uri = uri
-        client = {"client_options": {"allow_http": True}} if uri.startswith("http://") else client_options(options)
-        try:
-            self._store = from_url(uri, config=dict(options) or None, **client)
-        except Exception as error:
-            raise ConfigurationError(f"Cannot open {without_credentials(uri)}: {error}") from error
+        self._store = _opened(uri, options)
 
-    def get(self, path: str) -> tuple[ObjectInfo, Iterator[bytes]]:
-        """Ask for an object; return what it is, and its bytes in chunks as they come. :raises OSError: it cannot be read."""
+    def head(self, path: str) -> ObjectInfo:
+        """Return what an object is, without its bytes. :raises OSError: there is none, or the store does not say."""
         import obstore
 
+        _check_addressable(path)
+        try:
+            return _info(self.uri, obstore.head(self._store, path))
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise read_error(join_uri(self.uri, path), error) from error
+
+    def get(self, path: str) -> tuple[ObjectInfo, Iterator[bytes]]:
+        """Ask for an object; return what it is, and its bytes in chunks as they come.
+
+        :raises OSError: it cannot be read, also while chunks come. :raises StoreError: nothing can, for now.
+        """
+        import obstore
+
+        _check_addressable(path)
         try:
             found = obstore.get(self._store, path)
             meta = found.meta
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise OSError(said(error)) from error
-        return self._info(meta), _chunks(found)
-
-    async def alist(self) -> AsyncIterator[list[ObjectInfo]]:
-        """Yield every object below the root, at most a thousand at a time; the event loop is free in between.
-
-        :raises SourceError: the root cannot be listed.
-        """
-        import obstore
-
-        try:
-            async for batch in obstore.list(self._store, chunk_size=_LISTED_AT_ONCE):
-                yield [self._info(found) for found in batch]
-        except (obstore.exceptions.BaseError, OSError) as error:
-            raise SourceError(f"Cannot list {without_credentials(self.uri)}: {said(error)}") from error
-
-    def _info(self, meta: Any) -> ObjectInfo:
-        path, modified_at = meta["path"], meta["last_modified"]
-        return ObjectInfo(path, join_uri(self.uri, path), meta["size"], meta["e_tag"], meta["version"], modified_at, modified_at)
+            raise read_error(join_uri(self.uri, path), error) from error
+        return _info(self.uri, meta), _chunks(found, join_uri(self.uri, path))
 
 
-def _chunks(found: Any) -> Iterator[bytes]:
+def read_error(uri: str, error: BaseException) -> OSError:
+    """Return what it means that an object cannot be read: it is the object's own fault, or :class:`StoreError`.
+
+    Its own are that it is gone, that its name is none, and that it lies in an archive (S3's Glacier). All else, after the retries
+    of obstore, is an outage, keys that have expired or lack a right: the next object would not fare better.
+    """
+    import obstore
+
+    if isinstance(error, (FileNotFoundError, obstore.exceptions.NotFoundError)):
+        return FileNotFoundError(said(error))
+    if isinstance(error, obstore.exceptions.InvalidPathError) or _IN_ARCHIVE in str(error):
+        return OSError(said(error))
+    return StoreError(f"Cannot read {without_credentials(uri)}: {said(error)}")
+
+
+def said(error: BaseException) -> str:
+    """Return the first line of an error, the same whenever it happens again: without how long the request took."""
+    return _DURATION.sub("", str(error).split("\n", 1)[0])
+
+
+def _opened(uri: str, options: Mapping[str, Any]) -> Any:
+    """Return obstore's store at a URI.
+
+    A key is no part of a URL: unquoted, its ``#`` or ``?`` would end the prefix, and a ``%41`` in it become an ``A``.
+    """
+    from obstore.store import from_url
+
+    scheme, authority, path = parts_of(uri)
+    is_web = scheme in WEB_SCHEMES
+    if not is_web and (why := unaddressable(path)):
+        raise ConfigurationError(f"Cannot open {without_credentials(uri)}: {why}.")
+    endpoint = uri if is_web else str(options.get("endpoint") or options.get("aws_endpoint") or "")
+    client = {"client_options": {"allow_http": True}} if endpoint.startswith("http://") else {}
+    try:
+        url = uri if is_web or not path else f"{scheme}://{authority}/{quote(path)}"
+        return from_url(url, config=dict(options) or None, **client)
+    except Exception as error:  # noqa: BLE001 (raised again, without what must not be seen)
+        raise ConfigurationError(f"Cannot open {without_credentials(uri)}: {without_secrets(str(error), options)}") from None
+
+
+def _check_addressable(path: str) -> None:
+    """:raises OSError: obstore would refuse the path, or take it for another."""
+    if why := unaddressable(path):
+        raise OSError(f"the object cannot be read: {why}")
+
+
+def _info(root: str, meta: Any) -> ObjectInfo:
+    path, modified_at = meta["path"], meta["last_modified"]
+    return ObjectInfo(path, join_uri(root, path), meta["size"], meta["e_tag"], meta["version"], modified_at, modified_at)
+
+
+def _chunks(found: Any, uri: str) -> Iterator[bytes]:
     import obstore
 
     try:
         for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
             yield bytes(chunk)
     except (obstore.exceptions.BaseError, OSError) as error:
-        raise OSError(said(error)) from error
+        raise read_error(uri, error) from error

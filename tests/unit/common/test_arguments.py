@@ -25,7 +25,10 @@ def test_what_is_no_number_is_refused_by_name(value: Any) -> None:
         as_number("ratio", value)
 
 
-@pytest.mark.parametrize(("value", "expected"), [("10", 10), (10, 10), ("10.0", 10), ("1e6", 1_000_000), ("None", None)])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("10", 10), (10, 10), ("10.0", 10), ("1e6", 1_000_000), ("None", None), (2**60 + 1, 2**60 + 1), (str(2**60 + 1), 2**60 + 1)],
+)
 def test_a_whole_number_or_its_text_is_a_count(value: Any, expected: int | None) -> None:
     assert as_count("budget", value) == expected
 

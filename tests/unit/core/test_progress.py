@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
@@ -47,3 +48,21 @@ def test_nothing_done_yet_and_nothing_to_do_are_no_divisions_by_zero(clock: Cloc
     Progress("images", 10, logging.getLogger("t"), interval_seconds=0).advance(0)
     Progress("images", 0, logging.getLogger("t"), interval_seconds=0).advance(0)
     assert caplog.messages == ["0 of 10 images (0%), 0.0/s, about inf s left", "0 images, 0.0/s"]
+
+
+def test_work_that_hangs_logs_all_the_same_and_no_more_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with Progress("images", 10, logging.getLogger("t"), interval_seconds=0.1) as counted:
+        counted.advance(5)
+        time.sleep(0.5)
+    lines = len(caplog.messages)
+    assert 2 <= lines <= 6
+    assert all(line.startswith("5 of 10 images (50%), ") for line in caplog.messages)
+    time.sleep(0.3)
+    assert len(caplog.messages) == lines
+
+
+def test_units_count_when_they_are_done() -> None:
+    counted = Progress("files", None, logging.getLogger("t"))
+    assert [(unit, counted.done) for unit in counted.over("ab")] == [("a", 0), ("b", 1)]
+    assert counted.done == 2

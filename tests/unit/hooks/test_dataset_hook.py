@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from unit.hooks.fake_connections import ACCESS_KEY, SECRET_KEY, AddConnection, add_aws, add_connection
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.store.catalog import CatalogConfig
+from airflow_cv_dataops.core.store.catalog import CatalogConfig, load
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 
 __all__ = ["add_connection"]
@@ -111,6 +112,48 @@ def test_further_properties_that_are_no_json_object_are_refused(add_connection: 
     add_connection("c", "cv_catalog", host="sqlite:////data/c.db", extra={"properties": given})
     with pytest.raises(ConfigurationError, match="properties of the cv_catalog connection is not a JSON object"):
         DatasetHook("c").catalog_config()
+
+
+@pytest.mark.parametrize("given", ['{"s3.secret-access-key": "hunter2-secret",}', '["hunter2-secret"]'])
+def test_further_properties_that_are_refused_are_not_shown(add_connection: AddConnection, given: str) -> None:
+    add_connection("c", "cv_catalog", host="sqlite:////data/c.db", extra={"properties": given})
+    with pytest.raises(ConfigurationError) as raised:
+        DatasetHook("c").catalog_config()
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
+    assert "at line 1, column 4" in str(raised.value) or "but a list" in str(raised.value)
+
+
+def test_a_catalog_that_cannot_be_opened_shows_no_secret(add_connection: AddConnection) -> None:
+    properties = {"py-catalog-impl": "no.such.Catalog", "s3.secret-access-key": "hunter2-secret", "token": "hunter2-token"}
+    add_connection("c", "cv_catalog", host="postgresql://me:hunter2-pw@db/x", extra={"properties": json.dumps(properties)})
+    with pytest.raises(ConfigurationError, match="Cannot open catalog 'c'") as raised:
+        load(DatasetHook("c").catalog_config())
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
+
+
+@both
+def test_a_warehouse_or_a_type_among_the_further_properties_counts(add_connection: AddConnection, asynchronous: bool) -> None:
+    add_aws(add_connection, "minio")
+    for properties in ({"warehouse": "s3://lake/w"}, {"type": "glue"}):
+        extra = {"aws_conn_id": "minio", "properties": properties}
+        add_connection("c", "cv_catalog", host="sqlite:////data/c.db", extra=extra)
+        config = config_of(DatasetHook("c"), asynchronous=asynchronous)
+        assert config.properties["s3.secret-access-key"] == SECRET_KEY
+        assert config.object_options["secret_access_key"] == SECRET_KEY
+
+
+def test_an_endpoint_among_the_further_properties_gets_what_such_servers_need(
+    add_connection: AddConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+    for name in names:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    add_aws(add_connection, "plain")
+    extra = {"aws_conn_id": "plain", "warehouse": "s3://lake/w", "properties": '{"s3.endpoint": "http://minio:9000"}'}
+    add_connection("c", "cv_catalog", host="sqlite:////data/c.db", extra=extra)
+    assert DatasetHook("c").catalog_config().object_options["endpoint"] == "http://minio:9000"
+    assert [os.environ.get(name) for name in names] == ["when_required", "when_required"]
 
 
 def test_a_sql_catalog_without_a_uri_is_refused_by_the_field_to_fill_in(add_connection: AddConnection) -> None:

@@ -287,7 +287,23 @@ def test_lineage_that_cannot_be_planned_does_not_stop_the_task(
 ) -> None:
     operator = ImageIngestOperator(task_id="t", dataset="No Good", source=str(landing))
     rendered(operator, context)
-    assert operator._plan is None
+    start = operator.get_openlineage_facets_on_start()
+    assert (start.inputs, start.outputs) == ([], [])
+
+
+@pytest.mark.parametrize("nothing", [None, "", "None"])
+def test_a_template_that_renders_nothing_is_an_argument_that_was_not_given(nothing: Any, landing: Path, context: dict[str, Any]) -> None:
+    """A null param renders as "None": as a pattern it would skip every file, as a key it would name a partition."""
+    params = {"nothing": nothing}
+    operator = ingest(landing, pattern="{{ params.nothing }}", partition_key="{{ params.nothing }}", aws_conn_id="{{ params.nothing }}")
+    rendered(operator, {**context, "params": params})
+    assert (operator.pattern, operator.partition_key, operator.aws_conn_id) == (None, None, None)
+    assert operator.execute({**context, "params": params})["counts"]["images"] == 4
+
+
+def test_only_what_may_be_absent_is_taken_for_absent(context: dict[str, Any]) -> None:
+    operator = rendered(promote(stage="None", notes="None"), context)
+    assert (operator.stage, operator.notes) == ("None", None)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from fake_s3 import fake_s3
 from unit.core.release.release_rows import write_images
 from unit.hooks.fake_connections import SECRET_KEY, AddConnection, SynchronousCallInTheEventLoop, add_aws, add_connection
 
@@ -189,3 +192,18 @@ def test_a_synchronous_lookup_in_the_event_loop_would_be_noticed(add_connection:
 
     with pytest.raises(SynchronousCallInTheEventLoop):
         asyncio.run(mask())
+
+
+def test_the_first_look_at_s3_imports_nothing_heavy_in_the_event_loop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with fake_s3() as s3:
+        s3.objects = {"in/1.png": b"image"}
+        extra = {"region_name": "us-east-1", "endpoint_url": s3.endpoint}
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_BAY", json.dumps({"conn_type": "aws", "login": "id", "password": "secret", "extra": extra}))
+        monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+        command = [sys.executable, str(Path(__file__).with_name("first_look.py")), "s3://aws_bay@b/in"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.rpartition("RESULT ")[2])
+    assert result["images"] == 1
+    heavy = ("airflow.providers.amazon", "boto3", "botocore", "obstore", "pyarrow", "pyiceberg", "requests", "numpy")
+    assert [name for name in result["imported"] if name.startswith(heavy)] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from airflow_cv_dataops.core.imaging.sources.base import ImageSource, check_not_
 from airflow_cv_dataops.core.imaging.sources.tar_members import tar_members
 from airflow_cv_dataops.core.imaging.sources.zip_members import DEFLATED, LOCAL_HEADER_BYTES, data_offset, zip_members
 from airflow_cv_dataops.core.store.objects import ObjectInfo, without_credentials
+from airflow_cv_dataops.core.store.uris import without_query
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
@@ -45,12 +47,12 @@ class ArchiveSource(ImageSource):
         self._options = dict(options)
         self._max_bytes = max_bytes
         self._limits = limits
-        self._is_zip = uri.partition("?")[0].lower().endswith(".zip")
+        self._is_zip = without_query(uri).lower().endswith(".zip")
         self._file = ArchiveFile(uri, self._options, limits, is_tar=not self._is_zip, local_copy=local_copy)
 
     @property
     def spec(self) -> dict[str, Any]:
-        """As for every source; a copy that is needed is made now, so that all processes share it."""
+        """As for every source; all processes share the copy that :meth:`prepare` has made."""
         return {
             "kind": "archive",
             "uri": self._uri,
@@ -59,6 +61,14 @@ class ArchiveSource(ImageSource):
             "limits": asdict(self._limits),
             "local_copy": self._file.prepared(),
         }
+
+    @property
+    def identity(self) -> dict[str, Any] | None:
+        found = self._file.identity()
+        return None if found is None else {**found, "limits": asdict(self._limits)}
+
+    def prepare(self) -> None:
+        self._file.prepare()
 
     def list(self) -> Iterator[ObjectInfo]:
         with self._file.open() as file:
@@ -81,7 +91,7 @@ class ArchiveSource(ImageSource):
         if info.version is None:
             raise OSError(f"{info.uri} was not listed by its archive")
         if info.etag != self._etag():
-            raise OSError(REPLACED)  # by another task, perhaps hours ago: the place would be somewhere in other data
+            raise OSError(errno.ESTALE, REPLACED)  # by another task, perhaps hours ago: the place would be somewhere in other data
         member = Member.at(info.version)
         if max(member.size or 0, member.stored) > self._max_bytes:
             raise too_large(max(member.size or 0, member.stored), self._max_bytes)

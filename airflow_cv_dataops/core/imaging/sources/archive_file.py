@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -14,9 +15,9 @@ from typing import IO, Any
 from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
 from airflow_cv_dataops.core.imaging.sources.decompression import COMPRESSIONS, CorruptStreamError, decompressed
-from airflow_cv_dataops.core.imaging.sources.temporary_copy import TemporaryCopy
 from airflow_cv_dataops.core.store.objects import ObjectInfo, local_path, without_credentials
 from airflow_cv_dataops.core.store.remote import RemoteObjects
+from airflow_cv_dataops.core.store.temporary_file import TemporaryFile
 
 REPLACED = "the archive has been changed since it was listed"
 _CHUNK_BYTES = 1024 * 1024
@@ -47,10 +48,26 @@ class ArchiveFile:
             self._path = local_copy["path"]
             self._info = ObjectInfo("", self._public_uri, None, local_copy["etag"])
 
-    def prepared(self) -> dict[str, Any]:
-        """Make the local file if need be, and return what opens it in another process: its path, and the archive's entity tag."""
+    def prepare(self) -> None:
+        """Make the local file, if need be."""
         self._prepare()
-        return {"path": self._path, "etag": self.info.etag}
+
+    def prepared(self) -> dict[str, Any] | None:
+        """Return what opens the local file in another process: its path, and the archive's entity tag; ``None``: it is not made yet."""
+        return None if self._path is None else {"path": self._path, "etag": self.info.etag}
+
+    def identity(self) -> dict[str, Any] | None:
+        """Return what tells this version of an archive in an object store from any other, without reading it; ``None``: nothing does."""
+        if self._uri.startswith("file://"):
+            return None
+        root, _, name = self._uri.rpartition("/")
+        try:
+            found = RemoteObjects(root, self._options).head(name)
+        except OSError:
+            return None  # a store that answers no such question may well give the archive
+        if found.etag is None:
+            return None
+        return {"uri": self._public_uri, "size": found.size, "etag": found.etag, "modified_at": str(found.modified_at)}
 
     @property
     def path(self) -> str:
@@ -76,7 +93,7 @@ class ArchiveFile:
         """
         descriptor = self._descriptor()
         if self._is_in_place and _etag(os.fstat(descriptor)) != self.info.etag:
-            raise OSError(REPLACED)
+            raise OSError(errno.ESTALE, REPLACED)
         parts: list[bytes] = []
         while size:
             part = os.pread(descriptor, size, offset)
@@ -132,27 +149,28 @@ class ArchiveFile:
     def _downloaded(self) -> tuple[str, ObjectInfo]:
         root, _, name = self._uri.rpartition("/")
         found, chunks = RemoteObjects(root, self._options).get(name)
-        return self._copied(self._bounded(chunks, found.size)), replace(found, uri=self._public_uri)
+        if (found.size or 0) > self._limits.max_temporary_bytes:
+            raise self._too_large(found.size or 0)
+        return self._copied(chunks), replace(found, uri=self._public_uri)
 
-    def _bounded(self, chunks: Iterator[bytes], stated: int | None) -> Iterator[bytes]:
-        most = self._limits.max_archive_bytes
-        size = stated or 0
-        if size <= most:
-            size = 0
-            for chunk in chunks:
-                size += len(chunk)
-                if size > most:
-                    break
-                yield chunk
-        if size > most:
-            raise OSError(f"{size:,} bytes are more than {most:,} (max_archive_bytes)")
+    def _bounded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        size = 0
+        for chunk in chunks:
+            size += len(chunk)
+            if size > self._limits.max_temporary_bytes:
+                raise self._too_large(size)
+            yield chunk
+
+    def _too_large(self, size: int) -> OSError:
+        most = self._limits.max_temporary_bytes
+        return OSError(f"a temporary copy of {size:,} bytes or more would be larger than {most:,} (max_temporary_bytes)")
 
     def _copied(self, chunks: Iterator[bytes]) -> str:
         """Write a stream to a temporary file of this process, a compressed tar decompressed."""
-        copy = TemporaryCopy()
+        copy = TemporaryFile(".archive")
         self._remove = weakref.finalize(self, copy.remove)
         try:
-            copy.write(decompressed(chunks, self._limits) if self._is_tar else chunks)
+            copy.write(self._bounded(decompressed(chunks, self._limits) if self._is_tar else chunks))
         except BaseException:
             self._remove()
             raise

@@ -20,14 +20,15 @@ _SAFE = "/~!$&'()*+,;=:@"
 class ArchiveLimits:
     """What an archive may cost. Images hardly compress: an archive of them is about as large as they are.
 
-    :param max_archive_bytes: largest archive that is copied from an object store.
+    :param max_temporary_bytes: most bytes of a temporary copy below ``TMPDIR``: of an archive from an object store as it is, of a
+        compressed tar decompressed.
     :param max_members: most members.
     :param max_total_bytes: most bytes of all members together, decompressed.
     :param max_ratio: largest decompressed size for one byte of the archive, of a member or of the whole; only looked at above
         ``ratio_from_bytes``, as a small plain picture may well compress a thousandfold.
     """
 
-    max_archive_bytes: int = 64 * 1024 * MEBIBYTE
+    max_temporary_bytes: int = 32 * 1024 * MEBIBYTE
     max_members: int = 2_000_000
     max_total_bytes: int = 256 * 1024 * MEBIBYTE
     max_ratio: float = 250.0

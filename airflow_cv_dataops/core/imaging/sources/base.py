@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.store.objects import ObjectInfo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MAX_BYTES = 256 * 1024 * 1024
 _REFUSED = "refused: "
@@ -32,6 +36,17 @@ class ImageSource:
         """
         raise NotImplementedError
 
+    @property
+    def identity(self) -> dict[str, Any] | None:
+        """What a listing of the source is a function of, where that is cheaper to learn than the listing; plain JSON values.
+
+        Two sources with the same identity have the same entries. ``None``: list it.
+        """
+        return None
+
+    def prepare(self) -> None:
+        """Make what reading needs, before other processes open :attr:`spec`. :raises SourceError: the source cannot be read."""
+
     def list(self) -> Iterator[ObjectInfo]:
         """Yield every entry once; URIs are free of credentials. An entry that cannot be read is listed all the same.
 
@@ -42,9 +57,15 @@ class ImageSource:
     def fetch(self, info: ObjectInfo) -> bytes:
         """Return the bytes of an entry that was listed, here or by an equal source elsewhere.
 
-        :raises OSError: it cannot be read; its message says why. ``errno.EFBIG``: it is larger than the limit.
+        :raises OSError: it cannot be read; its message says why. ``errno.EFBIG``: it is larger than the limit; another number: the
+            machine says so, and it may read the entry another time.
+        :raises StoreError: the object store does not answer, or refuses; nothing can be said of the entry.
         """
         raise NotImplementedError
+
+    def begin(self, info: ObjectInfo) -> tuple[int | None, Callable[[], bytes]]:
+        """Ask for an entry; return its size as its store states it, if it does, and what reads its bytes. Raises as :meth:`fetch`."""
+        return info.size, partial(self.fetch, info)
 
     def close(self) -> None:
         """Remove temporary files. Entries cannot be read afterwards."""
@@ -59,6 +80,13 @@ class ImageSource:
 def refusal(why: str) -> str:
     """Return the ``version`` of an entry that is listed but must not be read: every process that gets the entry knows why."""
     return _REFUSED + why
+
+
+def is_refused(versions: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return which entries are listed but must not be read, by their ``version``."""
+    import pyarrow.compute as pc
+
+    return pc.fill_null(pc.starts_with(versions, _REFUSED), False)
 
 
 def check_not_refused(info: ObjectInfo) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -56,16 +57,19 @@ class ListSource(ImageSource):
                 yield entry
 
     def fetch(self, info: ObjectInfo) -> bytes:
+        return self.begin(info)[1]()
+
+    def begin(self, info: ObjectInfo) -> tuple[int | None, Callable[[], bytes]]:
         check_not_refused(info)
         if info.size is not None and info.size > self._max_bytes:
             raise too_large(info.size, self._max_bytes)
         if info.uri.startswith("file://"):
-            return read_uri(info.uri)
+            return info.size, partial(read_uri, info.uri)
         root, path = _root_and_path(info.uri)
         found, chunks = self._root(root).get(unquote(path) if root.startswith("http") else path)
         if found.size is not None and found.size > self._max_bytes:
             raise too_large(found.size, self._max_bytes)
-        return joined(chunks, self._max_bytes)
+        return found.size, partial(joined, chunks, self._max_bytes)
 
     def _content(self) -> bytes:
         try:

@@ -11,6 +11,7 @@ from airflow_cv_dataops.core.imaging.sources.base import MAX_BYTES, ImageSource
 from airflow_cv_dataops.core.imaging.sources.listing import LIST_SUFFIXES, ListSource
 from airflow_cv_dataops.core.imaging.sources.prefix import PrefixSource
 from airflow_cv_dataops.core.store.objects import local_path, normalize_uri
+from airflow_cv_dataops.core.store.uris import without_query
 
 _NO_OPTIONS: Mapping[str, Any] = {}
 _DEFAULT_LIMITS = ArchiveLimits()
@@ -35,7 +36,7 @@ def open_image_source(
     :raises ConfigurationError: the URI cannot be used.
     """
     plain = normalize_uri(uri)
-    name = plain.partition("?")[0].lower()
+    name = without_query(plain).lower()
     if uri.endswith("/") or (plain.startswith("file://") and os.path.isdir(local_path(plain))):
         return PrefixSource(plain, options, max_bytes)
     if name.endswith(LIST_SUFFIXES):

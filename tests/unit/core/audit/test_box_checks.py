@@ -24,6 +24,12 @@ def test_a_detection_label_without_a_box_is_found(audit_input, flagged):
     assert missing_bbox(audit_input([{}])) is None
 
 
+def test_a_suggestion_is_json_however_large_its_coordinates_are(audit_input):
+    found = negative_bbox(audit_input(boxes((1e307, 5, -3, 4), (2.0**60, 5, -3, 4))))
+    assert json.loads(found["suggestion"][0].as_py()) == {"bbox": [1e307, 5, 3, 4]}
+    assert json.loads(found["suggestion"][1].as_py())["bbox"][1:] == [5, 3, 4]
+
+
 def test_a_box_with_a_number_that_is_not_finite_is_found(audit_input, flagged):
     data = audit_input(boxes(GOOD, (math.nan, 0, 1, 1), (0, 0, math.inf, 1), (0, None, 1, 1), None))
     assert flagged(non_finite_bbox(data)) == ["1", "2", "3"]

@@ -159,7 +159,7 @@ def test_limits_below_one_are_a_configuration_error() -> None:
         (zlib.error("bad"), "unreadable"),
         (KeyError("x"), "unreadable"),
         (OSError(f"cannot identify {io.BytesIO()!r}\nsecond line"), "unreadable"),
-        (MemoryError(), "too_large"),
+        (MemoryError(), "unreadable"),
         (NotImplementedError("this compression"), "unsupported_format"),
     ],
 )
@@ -191,6 +191,19 @@ def test_measures_are_of_the_upright_image(image_format: str, orientation: int) 
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("L")
     assert (found.width, found.height) == upright.size == found.pictures.luminance.size
     assert found.exif.orientation == orientation
+    assert np.abs(np.asarray(found.pictures.luminance, float) - np.asarray(upright, float)).mean() < 1.0
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_orientation_of_a_heif_is_the_one_in_the_file(orientation: int) -> None:
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(photo(96, 64), "HEIF", exif=exif, quality=95)
+    found = taken(data)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("L")
+    assert found.exif.orientation == orientation
+    assert (found.width, found.height) == upright.size == found.pictures.luminance.size
     assert np.abs(np.asarray(found.pictures.luminance, float) - np.asarray(upright, float)).mean() < 1.0
 
 
@@ -260,13 +273,31 @@ def test_a_tiff_of_more_than_eight_bits_is_scaled_by_its_bit_depth(bits: int, or
     assert np.abs(np.asarray(found.pictures.luminance, float)[0] - levels / (2**bits - 1) * 255).max() <= 1
 
 
-def _grey_tiff(levels: np.ndarray, bits: int, order: str) -> bytes:
+@pytest.mark.parametrize(("bits", "order"), [(8, "<"), (8, ">"), (16, "<")])  # Pillow reads no others
+def test_a_tiff_in_which_zero_is_white_is_dark_where_its_numbers_are_high(bits: int, order: str) -> None:
+    levels = np.linspace(0, 2**bits - 1, 64).round().astype(f"u{bits // 8}")
+    found = taken(_grey_tiff(levels, bits, order, photometric=0))
+    assert found.bit_depth == bits
+    assert np.abs(np.asarray(found.pictures.luminance, float)[0] - (255 - levels / (2**bits - 1) * 255)).max() <= 1
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("levels", "expected"), [([0, 16_384, 32_767], [0, 128, 255]), ([0, 100, 200], [0, 1, 2]), ([-32_768, 0, 32_767], [0, 128, 255])]
+)
+def test_signed_sixteen_bits_are_scaled_from_their_own_range(levels: list[int], expected: list[int], order: str) -> None:
+    found = taken(_grey_tiff(np.array(levels, np.int16), 16, order, sample_format=2))
+    assert (found.bit_depth, found.mode) == (16, "I")
+    assert np.abs(np.asarray(found.pictures.luminance, int)[0] - expected).max() <= 1
+
+
+def _grey_tiff(levels: np.ndarray, bits: int, order: str, photometric: int = 1, sample_format: int = 1) -> bytes:
     """Return a TIFF of one line, pixels packed as section 8 of TIFF 6.0 says."""
     if bits == 12:
         packed = int("".join(f"{level:012b}" for level in levels), 2).to_bytes(len(levels) * 12 // 8)
     else:
-        packed = levels.astype(order + "u2").tobytes()
-    tags = {256: len(levels), 257: 1, 258: bits, 259: 1, 262: 1, 273: 200, 277: 1, 278: 1, 279: len(packed)}
+        packed = levels.astype(levels.dtype.newbyteorder(order)).tobytes()
+    tags = {256: len(levels), 257: 1, 258: bits, 259: 1, 262: photometric, 273: 200, 277: 1, 278: 1, 279: len(packed), 339: sample_format}
     entries = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in tags.items())
     header = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
     return (header + struct.pack(order + "H", len(tags)) + entries + bytes(4)).ljust(200, b"\0") + packed

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.imaging.cores import available_cores
 from airflow_cv_dataops.core.imaging.decode import Limits
 from airflow_cv_dataops.core.imaging.measure import QualityThresholds
 from airflow_cv_dataops.core.imaging.outcome import Outcome, Tally, Whole
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
-from airflow_cv_dataops.core.imaging.pool import _shifted, available_cores
+from airflow_cv_dataops.core.imaging.pool import _shifted
 from airflow_cv_dataops.core.imaging.wire import receive, send
 
 
@@ -66,7 +67,9 @@ def test_parameters_survive_json_and_their_id_tells_what_decides_rows() -> None:
     assert len({IngestParameters().id, *(other.id for other in others)}) == 4
 
 
-@pytest.mark.parametrize("arguments", [{"timeout_seconds": 0}, {"timeout_seconds": math.nan}, {"worker_memory_bytes": 1}, {"formats": ()}])
+@pytest.mark.parametrize(
+    "arguments", [{"timeout_seconds": 0}, {"timeout_seconds": math.nan}, {"worker_memory_bytes": 511 * 1024**2}, {"formats": ()}]
+)
 def test_unusable_parameters_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         IngestParameters(**arguments)
@@ -90,13 +93,16 @@ def test_an_outcome_counts_duplicates_and_odd_sizes_once() -> None:
     for part in (rows, odd):
         tally.add(part, rejects())
         whole.add(part)
-    counts = Outcome.of(tally, whole, listed=30, skipped=9, elapsed_seconds=2.0).counts
+    found = whole.odd_sizes(QualityThresholds())
+    assert found.tolist() == [False] * 20 + [True]
+    assert not whole.odd_sizes(QualityThresholds(odd_size_ratio_above=math.inf)).any()
+    counts = Outcome.of(tally, whole, int(found.sum()), listed=30, skipped=9, elapsed_seconds=2.0).counts
     assert (counts["images"], counts["unique_images"], counts["duplicates"]) == (21, 7, 14)
     assert counts["issues"] == {"dark": 10, "odd_size": 1}
 
 
 def test_an_empty_partition_has_an_outcome() -> None:
-    outcome = Outcome.of(Tally(), Whole(), listed=0, skipped=0, elapsed_seconds=0.0)
+    outcome = Outcome.of(Tally(), Whole(), 0, listed=0, skipped=0, elapsed_seconds=0.0)
     assert outcome.counts["images"] == 0
     assert outcome.metrics["brightness_mean"] is None
     assert outcome.failure(0.0, "nowhere") is None

@@ -114,6 +114,7 @@ _KILLED_OWNER = """
 import os, signal, sys
 from airflow_cv_dataops.core.imaging.sources import open_image_source
 source = open_image_source(sys.argv[1])
+source.prepare()
 print(source.spec["local_copy"]["path"], flush=True)
 if sys.argv[2] == "killed":
     os.kill(os.getpid(), signal.SIGKILL)

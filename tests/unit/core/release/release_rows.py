@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_cv_dataops.core.findings import Findings, findings_table
+from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
@@ -81,6 +82,12 @@ def write_findings(dataset: Dataset, partition_key: str, *findings: tuple[str, s
         for position, (check, severity, annotation) in enumerate(findings)
     ]
     return dataset.replace_partition("findings", partition_key, findings_table("label_audit", parts), owner="label_audit")
+
+
+def write_audit(dataset: Dataset, partition_key: str, *checks: str) -> str | None:
+    """Say that the partition was audited, by these checks, and that they found nothing."""
+    counts = [Metric("findings", 0, {"check": check, "severity": "error"}) for check in checks]
+    return write_metrics(dataset, partition_key, "audit:label_audit", [Metric("annotations", 1), *counts], NOW)
 
 
 def annotation_id(partition_key: str, position: int, label_set: str = "default") -> str:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from unit.core.release.release_rows import NOW, annotation_id, image_id, source, write_annotations, write_findings, write_images
+from unit.core.release.release_rows import (
+    NOW,
+    annotation_id,
+    image_id,
+    source,
+    write_annotations,
+    write_audit,
+    write_findings,
+    write_images,
+)
 
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.release.candidate import Candidate, build_candidate
@@ -53,8 +62,10 @@ def test_metrics_can_be_counted_by_hand(make_dataset: MakeDataset) -> None:
         ("low_contrast", "warning", annotation_id("p", 2)),
         ("image_missing", "error", None),
     )
+    write_audit(dataset, "p", "zero_area_bbox", "suspect_label")
     metrics = candidate(dataset).metrics
     expected = {
+        "unaudited_partitions": 0,
         "images": 4,
         "duplicates": 0,
         "rejects": 0,
@@ -153,17 +164,30 @@ def test_an_annotation_is_at_fault_only_in_the_partition_of_its_finding(make_dat
         dataset.replace_partition("annotations", day, pa.Table.from_pylist([label]), owner="default")
     finding = {"finding_id": "1", "check": "suspect_label", "severity": "warning", "annotation_id": "same", "message": "?"}
     dataset.replace_partition("findings", "2026-11-05", pa.Table.from_pylist([finding]), owner="label_audit")
+    for day in ("2026-11-05", "2026-11-06"):
+        write_audit(dataset, day, "suspect_label")
 
     assert build_candidate(dataset, {"train": 1.0}).metrics["label_error_rate"] == 0.5
 
 
-def test_a_check_that_found_nothing_counts_zero_and_one_that_never_ran_has_no_metric(make_dataset):
-    from airflow_cv_dataops.core.release.candidate import build_candidate
-
+def test_a_check_that_found_nothing_counts_zero_and_one_that_did_not_run_everywhere_has_no_metric(make_dataset: MakeDataset) -> None:
     dataset = make_dataset()
-    counted = [Metric("findings", 0, {"check": "zero_area_bbox", "severity": "error"})]
-    write_metrics(dataset, "2026-11-05", "audit:label_audit", counted, NOW)
-
-    metrics = build_candidate(dataset, {"train": 1.0}).metrics
+    for key, checks in (("p", ["zero_area_bbox", "duplicate_id"]), ("q", ["zero_area_bbox"])):
+        write_images(dataset, key, [key])
+        write_audit(dataset, key, *checks)
+    metrics = candidate(dataset).metrics
     assert metrics["findings.zero_area_bbox"] == 0
     assert "findings.duplicate_bbox" not in metrics
+    assert "findings.duplicate_id" not in metrics, "nobody knows how many there are in q"
+    assert candidate(dataset, partition_keys=["p"]).metrics["findings.duplicate_id"] == 0
+
+
+def test_what_audits_find_is_unknown_until_every_partition_was_audited(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "p", ["a"])
+    write_audit(dataset, "p", "zero_area_bbox")
+    assert candidate(dataset).metrics["findings.error"] == 0
+    write_images(dataset, "q", ["b"])
+    metrics = candidate(dataset).metrics
+    assert metrics["unaudited_partitions"] == 1
+    assert [name for name in metrics if name.startswith("findings") or name == "label_error_rate"] == []

@@ -1,0 +1,22 @@
+"""Files that an argument names beside the source: each with the connection that its own URI names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_cv_dataops.common.arguments import as_names_or_uri
+from airflow_cv_dataops.core.store.base import Place
+
+Locate = Callable[[str, str], tuple[str, Mapping[str, Any]]]
+
+
+def place_of(uri: str | None, partition_key: str, locate: Locate) -> Place | None:
+    """Return where the file is, and what opens it; ``None`` from nothing. :param locate: ``SourceOperator.located``."""
+    return Place(*locate(uri, partition_key)) if uri else None
+
+
+def names_or_place(name: str, value: Any, partition_key: str, locate: Locate) -> list[str] | Place | None:
+    """Return a list of names, or where the file with them is; ``None`` from nothing."""
+    given = as_names_or_uri(name, value)
+    return place_of(given, partition_key, locate) if isinstance(given, str) else given

@@ -1,0 +1,103 @@
+"""Local files as a store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from airflow_cv_dataops.core.errors import SourceError
+from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
+from airflow_cv_dataops.core.store.uris import file_uri, local_path
+
+
+class LocalStore(ObjectStore):
+    """Local files. obstore refuses a whole listing for one odd file name, so listing and reading are the standard library's."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._root = os.fsencode(local_path(uri))
+        self._names: dict[str, bytes] = {}
+
+    def list(self) -> Iterator[ObjectInfo]:
+        def refuse(error: OSError) -> None:
+            if error.filename and os.fsencode(error.filename) == self._root and isinstance(error, FileNotFoundError):
+                return
+            raise SourceError(f"Cannot list {self.uri}: {error}")
+
+        if os.path.isfile(self._root):
+            raise SourceError(f"{self.uri} is a file; expected a folder with files below it.")
+        for folder, folders, names in os.walk(self._root, onerror=refuse):
+            folders.sort()
+            for name in sorted(names):
+                yield self._info(os.path.join(folder, name))
+
+    def _info(self, full: bytes) -> ObjectInfo:
+        relative = os.path.relpath(full, self._root)
+        path = _readable(relative)
+        if path.encode() != relative:
+            self._names[path] = relative
+        try:
+            found = os.stat(full)
+        except OSError:
+            return ObjectInfo(path, file_uri(full), None)
+        etag = f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+        modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
+        changed_at = datetime.fromtimestamp(max(found.st_mtime, found.st_ctime), UTC)
+        return ObjectInfo(path, file_uri(full), found.st_size, etag, None, modified_at, changed_at)
+
+    def _full(self, path: str) -> bytes:
+        return os.path.join(self._root, self._names.get(path, path.encode()))
+
+    def read(self, path: str) -> bytes:
+        return read_regular_file(os.fsdecode(self._full(path)))
+
+    def fetch(self, info: ObjectInfo) -> bytes:
+        # By URI: the readable path of a name with undecodable bytes may also be another file's very name.
+        return read_regular_file(local_path(info.uri))
+
+    def write(self, path: str, data: bytes) -> str:
+        return self._put(path, lambda staged: staged.write_bytes(data))
+
+    def write_file(self, path: str, local_file: str) -> str:
+        return self._put(path, lambda staged: shutil.copyfile(local_file, staged))
+
+    def _put(self, path: str, fill: Callable[[Path], object]) -> str:
+        target = Path(os.fsdecode(self._full(path)))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+        try:
+            fill(staged)
+            os.replace(staged, target)
+        finally:
+            staged.unlink(missing_ok=True)
+        return self.uri_of(path)
+
+    def size(self, path: str) -> int | None:
+        try:
+            found = os.stat(self._full(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def uri_of(self, path: str) -> str:
+        return file_uri(self._full(path))
+
+
+def read_regular_file(path: str) -> bytes:
+    with open(path, "rb", opener=_open_without_blocking) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path} is not a regular file")
+        return file.read()
+
+
+def _open_without_blocking(path: str, flags: int) -> int:
+    """Open so that a named pipe below the prefix cannot hang the task."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _readable(path: bytes) -> str:
+    return path.decode("utf-8", errors="backslashreplace")
