@@ -13,6 +13,7 @@ from airflow_cv_dataops.core.audit.boxes import (
 )
 from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.audit.classification import conflicting_labels, disputed_label, suspect_label
+from airflow_cv_dataops.core.audit.detection import badly_located_bbox, overlooked_bbox, spurious_bbox, swapped_category
 from airflow_cv_dataops.core.audit.segmentation import invalid_polygon, invalid_rle
 from airflow_cv_dataops.core.audit.structure import duplicate_id, image_without_label, missing_image, size_mismatch, unknown_category
 
@@ -38,4 +39,9 @@ BUILT_IN: tuple[Check, ...] = (
     conflicting_labels,
     suspect_label,
     disputed_label,
+    # detection: by what models predict
+    overlooked_bbox,
+    badly_located_bbox,
+    swapped_category,
+    spurious_bbox,
 )
