@@ -9,23 +9,29 @@ of any category, at any place. Scores are drawn from beta distributions that ove
 - ``soft``:  right ones Beta(8, 2), wrong ones Beta(2, 5).
 
 What counts as found: the label that was shifted, relabelled or added; for a removed one, a suggested box of its category with an IoU of at
-least 0.5. Whatever else a check names is wrong, even if it has a fault of another kind.
+least 0.5. Whatever else a check names is wrong, even if it has a fault of another kind. Average precision judges the scores alone: how
+well they would do with any threshold (labels without a finding of ours have the score 1). Printed is the mean over seeds, and the worst.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from defusedxml import ElementTree
 from detection_data import Boxes, audit_input, cleanlab_input, iou_matrix
+from sklearn.metrics import average_precision_score
+
+from airflow_cv_dataops.core.audit.checks import BUILT_IN
 
 CATEGORIES = ["Platelets", "RBC", "WBC"]
 DETECTORS = {"sharp": ((20, 1), (1.5, 3)), "soft": ((8, 2), (2, 5))}
 CHECKS = {"removed": "overlooked_bbox", "shifted": "badly_located_bbox", "relabelled": "swapped_category", "added": "spurious_bbox"}
 SIZE = (640, 480)
+RATES = ("recall", "precision", "f1", "average_precision")
 
 
 def main() -> None:
@@ -45,14 +51,14 @@ def main() -> None:
     if given.json:
         print(json.dumps(results, indent=1))
         return
-    print("| detector | fault | by | recall | precision | found | right |\n|---|---|---|---|---|---|---|")
+    print("| detector | fault | by | recall | precision | F1 | average precision | findings |\n|---|---|---|---|---|---|---|---|")
     for detector, sides in results.items():
         for kind in CHECKS:
             for side in sides:
                 if kind in sides[side]:
                     one = sides[side][kind]
-                    recall, precision = (f"{one[name]['mean']:.3f} ({one[name]['least']:.3f})" for name in ("recall", "precision"))
-                    print(f"| {detector} | {kind} | {side} | {recall} | {precision} | {one['findings']:.0f} | {one['right']:.0f} |")
+                    rates = [f"{one[name]['mean']:.3f} ({one[name]['least']:.3f})" for name in RATES]
+                    print(f"| {' | '.join([detector, kind, side, *rates])} | {one['findings']:.0f} |")
 
 
 def _summary(measured: list[dict[str, float]]) -> dict:
@@ -61,7 +67,7 @@ def _summary(measured: list[dict[str, float]]) -> dict:
             "mean": round(float(np.mean([one[name] for one in measured])), 4),
             "least": round(float(np.min([one[name] for one in measured])), 4),
         }
-        for name in ("recall", "precision", "f1")
+        for name in RATES
     }
     return {**rates, **{name: float(np.mean([one[name] for one in measured])) for name in ("findings", "right")}}
 
@@ -140,80 +146,115 @@ def measure(original: Boxes, images: int, seed: int, detector: str, *, with_clea
     return {side: _rates(found, places, removed) for side, found in sides.items()}
 
 
-def _rates(found: dict, places: dict[str, np.ndarray], removed: Boxes) -> dict[str, dict]:
-    rates = {}
-    for kind, names in found.items():
-        if kind == "removed":
-            hit = [
-                (iou_matrix(box[None], removed.box) >= 0.5)[0] & (removed.image == image) & (removed.category == category)
-                for image, category, box in zip(*names, strict=True)
-            ]
-            right = sum(bool(one.any()) for one in hit)
-            recall, count = float(np.any(hit, axis=0).sum() / len(removed)) if hit else 0.0, len(hit)
-        else:
-            right, count = len(np.intersect1d(names, places[kind])), len(names)
-            recall = right / len(places[kind])
-        precision = right / count if count else 0.0
-        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-        rates[kind] = {"recall": recall, "precision": precision, "f1": f1, "findings": count, "right": right}
-    return rates
+@dataclass(frozen=True, eq=False)
+class Suspicions:
+    """What one side says: about labels (``of`` is ``None``), or about predictions that mark an overlooked object.
+
+    :param score: 0 (surely wrong) to 1 (surely right).
+    :param is_issue: named as an issue.
+    :param of: the boxes that are judged, where they are not the labels.
+    """
+
+    score: np.ndarray
+    is_issue: np.ndarray
+    of: Boxes | None = None
 
 
-def ours(labels: Boxes, predictions: Boxes, images: int) -> dict:
-    """Return what our checks find: places of labels, and images, categories and boxes of overlooked objects."""
-    from airflow_cv_dataops.core.audit.checks import BUILT_IN
+def _rates(found: dict[str, Suspicions], places: dict[str, np.ndarray], removed: Boxes) -> dict[str, dict]:
+    return {kind: _overlooked_rates(one, removed) if kind == "removed" else _label_rates(one, places[kind]) for kind, one in found.items()}
 
-    checks = {check.id: check for check in BUILT_IN}
+
+def _label_rates(found: Suspicions, places: np.ndarray) -> dict[str, float]:
+    is_faulty = np.zeros(len(found.score), dtype=bool)
+    is_faulty[places] = True
+    right = int((is_faulty & found.is_issue).sum())
+    return _numbers(right, int(found.is_issue.sum()), right / len(places), float(average_precision_score(is_faulty, 1 - found.score)))
+
+
+def _overlooked_rates(found: Suspicions, removed: Boxes) -> dict[str, float]:
+    boxes = found.of
+    assert boxes is not None
+    hits = iou_matrix(boxes.box, removed.box) >= 0.5
+    hits &= (boxes.image[:, None] == removed.image) & (boxes.category[:, None] == removed.category)
+    is_hit = hits.any(axis=1)
+    within_reach = float(hits.any(axis=0).mean())
+    average = float(average_precision_score(is_hit, 1 - found.score)) * within_reach if is_hit.any() else 0.0
+    count, right = int(found.is_issue.sum()), int((is_hit & found.is_issue).sum())
+    return _numbers(right, count, float(hits[found.is_issue].any(axis=0).mean()), average)
+
+
+def _numbers(right: int, count: int, recall: float, average_precision: float) -> dict[str, float]:
+    precision = right / count if count else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return {"recall": recall, "precision": precision, "f1": f1, "average_precision": average_precision, "findings": count, "right": right}
+
+
+def ours(labels: Boxes, predictions: Boxes, images: int) -> dict[str, Suspicions]:
+    """Return what our checks find; a label or prediction without a finding has the score 1."""
     data = audit_input(labels, predictions, images, CATEGORIES)
-    tables = {kind: checks[name].run(data) for kind, name in CHECKS.items()}
-    found = {kind: np.array([] if table is None or kind == "removed" else table["annotation_id"].cast("int64")) for kind, table in tables.items()}
-    missing = [] if tables["removed"] is None else tables["removed"].to_pylist()
-    suggested = [json.loads(row["suggestion"]) for row in missing]
-    found["removed"] = (
-        np.array([int(row["image_id"]) for row in missing]),
-        np.array([CATEGORIES.index(one["category"]) for one in suggested]),
-        np.array([one["bbox"] for one in suggested]),
-    )
+    checks = {check.id: check for check in BUILT_IN}
+    found = {}
+    for kind, name in CHECKS.items():
+        table = checks[name].run(data)
+        rows = [] if table is None else table.to_pylist()
+        if kind == "removed":
+            found[kind] = _suggested(rows)
+            continue
+        score, is_issue = np.ones(len(labels)), np.zeros(len(labels), dtype=bool)
+        at = [int(row["annotation_id"]) for row in rows]
+        score[at], is_issue[at] = [row["score"] for row in rows], True
+        found[kind] = Suspicions(score, is_issue)
     return found
 
 
-def cleanlab(labels: Boxes, predictions: Boxes, images: int) -> dict:
+def _suggested(rows: list[dict]) -> Suspicions:
+    suggested = [json.loads(row["suggestion"]) for row in rows]
+    image = np.array([int(row["image_id"]) for row in rows], dtype=int)
+    category = np.array([CATEGORIES.index(one["category"]) for one in suggested], dtype=int)
+    score = np.array([row["score"] for row in rows])
+    boxes = Boxes(image, category, np.array([one["bbox"] for one in suggested]).reshape(-1, 4), score)
+    return Suspicions(score, np.ones(len(rows), dtype=bool), boxes)
+
+
+def cleanlab(labels: Boxes, predictions: Boxes, images: int) -> dict[str, Suspicions]:
     """Return what ``find_label_issues`` finds, box by box: its own scores against its own thresholds."""
     from cleanlab.internal import constants
-    from cleanlab.internal.constants import ALPHA
     from cleanlab.object_detection import filter as objectlab
     from cleanlab.object_detection import rank
 
     given, predicted = cleanlab_input(labels, predictions, images, len(CATEGORIES))
-    inputs = rank._get_valid_inputs_for_compute_scores(ALPHA, given, predicted)
+    inputs = rank._get_valid_inputs_for_compute_scores(constants.ALPHA, given, predicted)
     precision = objectlab._get_per_class_ap(given, predicted)
     by_label = objectlab._process_class_list([one["labels"] for one in given], precision)
     by_prediction = objectlab._process_class_list([objectlab._separate_prediction(one)[1] for one in predicted], precision)
-    high, low = constants.HIGH_PROBABILITY_THRESHOLD, constants.LOW_PROBABILITY_THRESHOLD
-    scores = {
-        "removed": rank.compute_overlooked_box_scores(alpha=ALPHA, high_probability_threshold=high, auxiliary_inputs=inputs),
-        "shifted": rank.compute_badloc_box_scores(alpha=ALPHA, low_probability_threshold=low, auxiliary_inputs=inputs),
-        "relabelled": rank.compute_swap_box_scores(
-            alpha=ALPHA, high_probability_threshold=high, overlapping_label_check=True, auxiliary_inputs=inputs
-        ),
+    sure = {"alpha": constants.ALPHA, "high_probability_threshold": constants.HIGH_PROBABILITY_THRESHOLD, "auxiliary_inputs": inputs}
+    likely = {"alpha": constants.ALPHA, "low_probability_threshold": constants.LOW_PROBABILITY_THRESHOLD, "auxiliary_inputs": inputs}
+    scored = {
+        "removed": (rank.compute_overlooked_box_scores(**sure), by_prediction, constants.OVERLOOKED_THRESHOLD_FACTOR),
+        "shifted": (rank.compute_badloc_box_scores(**likely), by_label, constants.BADLOC_THRESHOLD_FACTOR),
+        "relabelled": (rank.compute_swap_box_scores(**sure, overlapping_label_check=True), by_label, constants.SWAP_THRESHOLD_FACTOR),
     }
-    factors = {"removed": constants.OVERLOOKED_THRESHOLD_FACTOR, "shifted": constants.BADLOC_THRESHOLD_FACTOR}
-    factors["relabelled"] = constants.SWAP_THRESHOLD_FACTOR
-    limits = {"removed": by_prediction, "shifted": by_label, "relabelled": by_label}
-    issues = {kind: objectlab._find_label_issues_per_box(scores[kind], limits[kind], factors[kind]) for kind in scores}
-    rows = [np.flatnonzero(labels.image == number) for number in range(images)]
-    found: dict = {
-        kind: np.concatenate([here[flagged[: len(here)]] for here, flagged in zip(rows, issues[kind], strict=True)])
-        for kind in ("shifted", "relabelled")
-    }
-    names = [
-        (number, int(category), np.concatenate([box[:2], box[2:] - box[:2]]))
-        for number, (flagged, one) in enumerate(zip(issues["removed"], predicted, strict=True))
-        for is_issue, box, category in zip(flagged, *objectlab._separate_prediction(one)[:2], strict=False)
-        if is_issue
-    ]
-    found["removed"] = tuple(np.array(column) for column in zip(*names, strict=True)) if names else ((), (), ())
+    order = np.concatenate([np.flatnonzero(labels.image == number) for number in range(images)])
+    found = {}
+    for kind, (scores, limits, factor) in scored.items():
+        flagged = objectlab._find_label_issues_per_box(scores, limits, factor)
+        flat = np.concatenate([one[: len(score)] for one, score in zip(flagged, scores, strict=True)])
+        score = np.nan_to_num(np.concatenate(scores), nan=1.0)
+        if kind == "removed":
+            found[kind] = Suspicions(score, flat, _separated(predicted))
+            continue
+        by_row = np.empty(len(labels)), np.empty(len(labels), dtype=bool)
+        by_row[0][order], by_row[1][order] = score, flat
+        found[kind] = Suspicions(*by_row)
     return found
+
+
+def _separated(predicted: list[np.ndarray]) -> Boxes:
+    """Return cleanlab's predictions in the order of its scores: by image, then by category."""
+    parts = [(number, category, boxes) for number, one in enumerate(predicted) for category, boxes in enumerate(one)]
+    boxes = np.concatenate([part[2] for part in parts])
+    image, category = (np.concatenate([np.full(len(part[2]), part[at]) for part in parts]) for at in (0, 1))
+    return Boxes(image, category, np.concatenate([boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]], axis=1), boxes[:, 4])
 
 
 if __name__ == "__main__":
