@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-_PER_BIN = 50
-_MOST_BINS = 20
-# So many predictions of all classes stand in for what a rare class lacks.
+_PER_BIN = 25
+_MOST_BINS = 200
+# The top of a curve is the precision of those best predictions that hold this share of the right ones: fewer would be a matter of luck.
+_TOP = 1 / 3
+# So many predictions of all classes stand in for what a rare class lacks; and so many that are right as often as the model's score says
+# for what a whole partition lacks.
 _BORROWED = 10
 # The best predictions of a class may lack a label so often, because the label is missing, and still count as right. Where more lack one,
 # the model rather than the labels is in doubt.
@@ -20,10 +23,11 @@ _LEAST_TRUST = 0.7
 def confidence_of(score: np.ndarray, is_right: np.ndarray, counts: np.ndarray, model: np.ndarray, category: np.ndarray) -> np.ndarray:
     """Return, for each prediction, how likely it is on an object of its category, 0 to 1.
 
-    The share of right predictions is looked at by score, in bins of at least 50, and made to rise with the score (isotonic regression),
+    The share of right predictions is looked at by score, in bins of at least 25, and made to rise with the score (isotonic regression),
     for each model and category; 10 predictions' worth of the model's curve for all categories is mixed in, which decides for
-    rare ones. As labels are missing, even the best predictions seem wrong at times: the curve is relative to its top. Where fewer than
-    70 % of the best are right, it is relative to 70 %, so that a class which a model cannot do never gets near 1.
+    rare ones (and into that curve 10 predictions' worth of the model's own scores, which decide where there is hardly any data). As labels are missing, even the best predictions seem wrong at times: the curve is relative to its top. Where fewer than
+    70 % of the best are right, it is relative to 70 %, so that a class which a model cannot do never gets near 1. The
+    top is the precision of the best predictions that hold a third of the right ones.
 
     :param score: the model's own, 0 to 1.
     :param is_right: there is a label that the prediction fits.
@@ -37,7 +41,9 @@ def confidence_of(score: np.ndarray, is_right: np.ndarray, counts: np.ndarray, m
     by_model = _Curves.fitted(score[counts], is_right[counts], model[counts])
     by_class = _Curves.fitted(score[counts], is_right[counts], curve[counts])
     share, weight, top, top_weight = by_class.at(curve, score)
-    all_share, _, all_top, _ = by_model.at(model, score)
+    all_share, all_weight, all_top, all_top_weight = by_model.at(model, score)
+    all_share = (all_share * all_weight + score * _BORROWED) / (all_weight + _BORROWED)
+    all_top = (all_top * all_top_weight + _BORROWED) / (all_top_weight + _BORROWED)
     share = (share * weight + all_share * _BORROWED) / (weight + _BORROWED)
     top = (top * top_weight + all_top * _BORROWED) / (top_weight + _BORROWED)
     return np.clip(share / np.maximum(top, _LEAST_TRUST), 0, 1)
@@ -95,14 +101,27 @@ class _Curves:
         def between(values: np.ndarray) -> np.ndarray:
             return np.where(is_known, values[below] + part * (values[above] - values[below]), 0)
 
-        top = np.clip(last, 0, None)
-        return between(self.share), between(self.weight), np.where(is_known, self.share[top], 0), np.where(is_known, self.weight[top], 0)
+        top, top_weight = self._top()
+        end = np.clip(last, 0, None)
+        return between(self.share), between(self.weight), np.where(is_known, top[end], 0), np.where(is_known, top_weight[end], 0)
+
+    def _top(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return, by bin, share and weight of the best predictions of its group that hold ``_TOP`` of the right ones."""
+        import numpy as np
+
+        _, of, bins = np.unique(self.group, return_inverse=True, return_counts=True)
+        right = self.share * self.weight
+        total = np.bincount(of, weights=right)[of]
+        up_to_here = np.cumsum(right) - np.repeat((np.cumsum(right) - right)[np.cumsum(bins) - bins], bins)
+        is_top = total - up_to_here <= _TOP * total  # what lies above holds no more than that: this bin still belongs to the best
+        weight = np.bincount(of, weights=self.weight * is_top)[of]
+        return np.bincount(of, weights=right * is_top)[of] / weight, weight
 
 
 def _rising(group: np.ndarray, share: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the shares made to rise within each group: neighbours that fall become their mean (pool adjacent violators).
 
-    A loop over bins, at most 20 for each class: whether two are pooled depends on those before them.
+    A loop over bins, at most 200 for each class: whether two are pooled depends on those before them.
     """
     import numpy as np
 

@@ -152,7 +152,7 @@ def _overlapping(image: np.ndarray, category: np.ndarray, corners: np.ndarray, r
 
     from airflow_cv_dataops.core.audit.detection_overlap import candidate_pairs
 
-    better, worse = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    better, worse = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
     for a, b in candidate_pairs(image, image):
         ordered = np.flatnonzero((rank[a] < rank[b]) & (category[a] == category[b]))
         a, b = a[ordered], b[ordered]
@@ -160,8 +160,8 @@ def _overlapping(image: np.ndarray, category: np.ndarray, corners: np.ndarray, r
         shared = np.maximum(sides, 0).prod(axis=0)
         area = (corners[2:] - corners[:2]).prod(axis=0)
         same = np.round(shared / (area[a] + area[b] - shared), 6) >= SAME_OBJECT
-        better.append(a[same])
-        worse.append(b[same])
+        better.append(a[same].astype(np.int32))
+        worse.append(b[same].astype(np.int32))
     return np.concatenate(better), np.concatenate(worse)
 
 
