@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from airflow_cv_dataops.core.audit.data import AuditInput
+    from airflow_cv_dataops.core.audit.data import AuditInput, Boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,9 @@ def detection_boxes(data: AuditInput) -> DetectionBoxes | None:
     predicted_images = data.image_rows_of(predicted.column("image_id"))
     boxes = boxes_of(predicted.column("bbox"))
     with np.errstate(invalid="ignore"):
-        usable = (predicted_images >= 0) & boxes.finite & (boxes.width > 0) & (boxes.height > 0) & (scores >= 0) & (scores <= 1)
+        usable = (predicted_images >= 0) & _has_area(boxes) & (scores >= 0) & (scores <= 1)
     usable &= predicted.column("category").is_valid().to_numpy()
-    comparable = data.boxes.has_extent & (data.image_row >= 0) & given.column("category").is_valid().to_numpy()
+    comparable = data.boxes.has_extent & _has_area(data.boxes) & (data.image_row >= 0) & given.column("category").is_valid().to_numpy()
     in_both = np.zeros(data.images.num_rows + 1, dtype=bool)
     in_both[np.intersect1d(data.image_row[comparable], predicted_images[usable])] = True
     label_rows = np.flatnonzero(comparable & in_both[data.image_row])
@@ -91,8 +91,18 @@ def detection_boxes(data: AuditInput) -> DetectionBoxes | None:
     return DetectionBoxes(labels, predictions, is_crowd, score[order], models[order], tuple(categories))
 
 
+def _has_area(boxes: Boxes) -> np.ndarray:
+    """Say which boxes have an area that a float can hold."""
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        area = boxes.width * boxes.height
+        within = np.isfinite(area) & np.isfinite(boxes.x + boxes.width) & np.isfinite(boxes.y + boxes.height)
+        return boxes.finite & within & (boxes.width > 0) & (boxes.height > 0) & (area > 0)
+
+
 def _sorted(
-    rows: np.ndarray, image: np.ndarray, category: np.ndarray, boxes: object, *last: np.ndarray
+    rows: np.ndarray, image: np.ndarray, category: np.ndarray, boxes: Boxes, *last: np.ndarray
 ) -> tuple[BoxArrays, np.ndarray]:
     """Return boxes by image, then by what they are; two that agree in everything are as good as one another."""
     import numpy as np

@@ -40,12 +40,12 @@ def confidence_of(score: np.ndarray, is_right: np.ndarray, counts: np.ndarray, m
     curve = model * (category.max(initial=0) + 1) + category
     by_model = _Curves.fitted(score[counts], is_right[counts], model[counts])
     by_class = _Curves.fitted(score[counts], is_right[counts], curve[counts])
-    share, weight, top, top_weight = by_class.at(curve, score)
-    all_share, all_weight, all_top, all_top_weight = by_model.at(model, score)
-    all_share = (all_share * all_weight + score * _BORROWED) / (all_weight + _BORROWED)
-    all_top = (all_top * all_top_weight + _BORROWED) / (all_top_weight + _BORROWED)
+    all_share, all_top, weight = by_model.at(model, score)
+    all_share = (all_share * weight + score * _BORROWED) / (weight + _BORROWED)
+    all_top = (all_top * weight + _BORROWED) / (weight + _BORROWED)
+    share, top, weight = by_class.at(curve, score)
     share = (share * weight + all_share * _BORROWED) / (weight + _BORROWED)
-    top = (top * top_weight + all_top * _BORROWED) / (top_weight + _BORROWED)
+    top = (top * weight + all_top * _BORROWED) / (weight + _BORROWED)
     return np.clip(share / np.maximum(top, _LEAST_TRUST), 0, 1)
 
 
@@ -84,12 +84,13 @@ class _Curves:
         centre = np.add.reduceat(score, edges) / weight
         return cls(group[edges], 4.0 * group[edges] + centre, _rising(group[edges], share, weight), weight.astype(np.float64))
 
-    def at(self, group: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return share and weight at each score, and those at the top of its group; all 0 where the group has no curve."""
+    def at(self, group: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the share at each score, that at the top of its group, and the group's predictions; 0 where the group has no curve."""
         import numpy as np
 
         if not len(self.position):
-            return tuple(np.zeros(len(group)) for _ in range(4))  # type: ignore[return-value]
+            nothing = np.zeros(len(group))
+            return nothing, nothing, nothing
         first = np.searchsorted(self.group, group, side="left")
         last = np.searchsorted(self.group, group, side="right") - 1
         is_known = last >= first
@@ -97,16 +98,12 @@ class _Curves:
         below, above = (np.clip(np.clip(at, first, last), 0, len(self.position) - 1) for at in (place - 1, place))
         gap = self.position[above] - self.position[below]
         part = np.clip((4.0 * group + score - self.position[below]) / np.where(gap > 0, gap, 1), 0, 1)
-
-        def between(values: np.ndarray) -> np.ndarray:
-            return np.where(is_known, values[below] + part * (values[above] - values[below]), 0)
-
-        top, top_weight = self._top()
-        end = np.clip(last, 0, None)
-        return between(self.share), between(self.weight), np.where(is_known, top[end], 0), np.where(is_known, top_weight[end], 0)
+        share = self.share[below] + part * (self.share[above] - self.share[below])
+        top, size = self._top()
+        return tuple(np.where(is_known, values, 0) for values in (share, top[below], size[below]))  # type: ignore[return-value]
 
     def _top(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return, by bin, share and weight of the best predictions of its group that hold ``_TOP`` of the right ones."""
+        """Return, by bin, the precision of the best predictions of its group that hold ``_TOP`` of the right ones, and the group's size."""
         import numpy as np
 
         _, of, bins = np.unique(self.group, return_inverse=True, return_counts=True)
@@ -115,7 +112,7 @@ class _Curves:
         up_to_here = np.cumsum(right) - np.repeat((np.cumsum(right) - right)[np.cumsum(bins) - bins], bins)
         is_top = total - up_to_here <= _TOP * total  # what lies above holds no more than that: this bin still belongs to the best
         weight = np.bincount(of, weights=self.weight * is_top)[of]
-        return np.bincount(of, weights=right * is_top)[of] / weight, weight
+        return np.bincount(of, weights=right * is_top)[of] / weight, np.bincount(of, weights=self.weight)[of]
 
 
 def _rising(group: np.ndarray, share: np.ndarray, weight: np.ndarray) -> np.ndarray:
