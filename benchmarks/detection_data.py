@@ -34,7 +34,9 @@ class Boxes:
         return np.concatenate([self.box[:, :2], self.box[:, :2] + self.box[:, 2:]], axis=1)
 
 
-def audit_input(labels: Boxes, predictions: Boxes, images: int, categories: list[str], size: tuple[float, float] = (640, 480)) -> AuditInput:
+def audit_input(
+    labels: Boxes, predictions: Boxes, images: int, categories: list[str], size: tuple[float, float] = (640, 480)
+) -> AuditInput:
     """Return the tables that an audit reads; an annotation's id is its place in ``labels``."""
     names = pa.array(categories)
     ids = pa.array([f"{number:064d}" for number in range(images)])

@@ -14,6 +14,7 @@ from airflow_cv_dataops.core.audit.boxes import (
 from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.audit.classification import conflicting_labels, disputed_label, suspect_label
 from airflow_cv_dataops.core.audit.detection import badly_located_bbox, overlooked_bbox, spurious_bbox, swapped_category
+from airflow_cv_dataops.core.audit.mask_checks import doubtful_mask, unusable_pixel_probabilities
 from airflow_cv_dataops.core.audit.segmentation import invalid_polygon, invalid_rle
 from airflow_cv_dataops.core.audit.structure import duplicate_id, image_without_label, missing_image, size_mismatch, unknown_category
 
@@ -44,4 +45,7 @@ BUILT_IN: tuple[Check, ...] = (
     badly_located_bbox,
     swapped_category,
     spurious_bbox,
+    # masks: by what models predict
+    doubtful_mask,
+    unusable_pixel_probabilities,
 )

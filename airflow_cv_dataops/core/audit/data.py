@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_cv_dataops.core.audit.detection_evidence import DetectionEvidence
+    from airflow_cv_dataops.core.audit.mask_probabilities import MasksByPixel
     from airflow_cv_dataops.core.audit.probabilities import JudgedLabels
 
 # Always read. What only some checks need stands in Check.reads, so that polygons and probabilities stay on disk for the others.
@@ -50,12 +51,14 @@ class AuditInput:
 
     :param images: at least ``BASE_COLUMNS["images"]``; likewise the others, each with what the enabled checks read beside.
     :param categories: the taxonomy; ``None`` where any category goes.
+    :param read_bytes: returns the bytes of a file that a row names, or raises ``OSError``; ``None`` where files cannot be read.
     """
 
     images: pa.Table
     annotations: pa.Table
     predictions: pa.Table
     categories: tuple[str, ...] | None = None
+    read_bytes: Callable[[str], bytes] | None = None
 
     @cached_property
     def boxes(self) -> Boxes:
@@ -100,6 +103,13 @@ class AuditInput:
         from airflow_cv_dataops.core.audit.detection_evidence import box_evidence
 
         return box_evidence(self)
+
+    @cached_property
+    def masks_by_pixel(self) -> MasksByPixel:
+        """Given masks against pixel probabilities; for checks that read ``mask_checks.PIXELS``."""
+        from airflow_cv_dataops.core.audit.mask_probabilities import masks_by_pixel
+
+        return masks_by_pixel(self)
 
 
 def boxes_of(column: pa.ChunkedArray) -> Boxes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.data import AuditInput
     from airflow_cv_dataops.core.audit.detection_evidence import DetectionEvidence
 
-BOXES = ("annotations.iscrowd", "predictions.task", "predictions.category", "predictions.score", "predictions.bbox")
+BOXES = ("annotations.iscrowd", "predictions.category", "predictions.score", "predictions.bbox")
 
 
 @check(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.audit.data import boxes_of
-
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
@@ -56,10 +54,13 @@ class DetectionBoxes:
     categories: tuple[str, ...]
 
 
-def detection_boxes(data: AuditInput) -> DetectionBoxes | None:
-    """Return the partition's boxes, or ``None`` where there is nothing to compare.
+def comparable_boxes(data: AuditInput, label_boxes: Boxes, boxes: Boxes) -> DetectionBoxes | None:
+    """Return the partition's boxes as they can be compared, or ``None`` where there is nothing to compare.
 
-    Reads ``iscrowd`` of annotations, and task, category, score and bbox of predictions.
+    Reads ``iscrowd`` of annotations, and category and score of predictions.
+
+    :param label_boxes: of all annotations.
+    :param boxes: of all predictions.
     """
     import numpy as np
     import pyarrow as pa
@@ -68,11 +69,10 @@ def detection_boxes(data: AuditInput) -> DetectionBoxes | None:
     given, predicted = data.annotations, data.predictions
     scores = pc.fill_null(predicted.column("score"), float("nan")).to_numpy()
     predicted_images = data.image_rows_of(predicted.column("image_id"))
-    boxes = boxes_of(predicted.column("bbox"))
     with np.errstate(invalid="ignore"):
         usable = (predicted_images >= 0) & _has_area(boxes) & (scores >= 0) & (scores <= 1)
     usable &= predicted.column("category").is_valid().to_numpy()
-    comparable = data.boxes.has_extent & _has_area(data.boxes) & (data.image_row >= 0) & given.column("category").is_valid().to_numpy()
+    comparable = label_boxes.has_extent & _has_area(label_boxes) & (data.image_row >= 0) & given.column("category").is_valid().to_numpy()
     in_both = np.zeros(data.images.num_rows + 1, dtype=bool)
     in_both[np.intersect1d(data.image_row[comparable], predicted_images[usable])] = True
     label_rows = np.flatnonzero(comparable & in_both[data.image_row])
@@ -84,7 +84,7 @@ def detection_boxes(data: AuditInput) -> DetectionBoxes | None:
     categories, codes = _numbered(pa.chunked_array([*label_categories.chunks, *predicted_categories.chunks]))
     models = _numbered(predicted.column("model").take(pa.array(predicted_rows)))[1]
     ids = pc.rank(given.column("annotation_id").take(pa.array(label_rows)), tiebreaker="dense").to_numpy()
-    labels, _ = _sorted(label_rows, data.image_row, codes[: len(label_rows)], data.boxes, ids)
+    labels, _ = _sorted(label_rows, data.image_row, codes[: len(label_rows)], label_boxes, ids)
     score = scores[predicted_rows]
     predictions, order = _sorted(predicted_rows, predicted_images, codes[len(label_rows) :], boxes, models, -score)
     is_crowd = pc.fill_null(given.column("iscrowd"), False).to_numpy()[labels.row]
@@ -101,9 +101,7 @@ def _has_area(boxes: Boxes) -> np.ndarray:
         return boxes.finite & within & (boxes.width > 0) & (boxes.height > 0) & (area > 0)
 
 
-def _sorted(
-    rows: np.ndarray, image: np.ndarray, category: np.ndarray, boxes: Boxes, *last: np.ndarray
-) -> tuple[BoxArrays, np.ndarray]:
+def _sorted(rows: np.ndarray, image: np.ndarray, category: np.ndarray, boxes: Boxes, *last: np.ndarray) -> tuple[BoxArrays, np.ndarray]:
     """Return boxes by image, then by what they are; two that agree in everything are as good as one another."""
     import numpy as np
 

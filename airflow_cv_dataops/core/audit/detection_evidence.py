@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.audit.detection_boxes import DetectionBoxes, detection_boxes
+from airflow_cv_dataops.core.audit.data import boxes_of
+from airflow_cv_dataops.core.audit.detection_boxes import DetectionBoxes, comparable_boxes
 from airflow_cv_dataops.core.audit.detection_overlap import Overlaps, best_pair, box_overlaps, highest
 from airflow_cv_dataops.core.audit.detection_precision import confidence_of
 
@@ -113,5 +114,5 @@ class DetectionEvidence:
 
 def box_evidence(data: AuditInput) -> DetectionEvidence | None:
     """Compare the given boxes with the predicted ones; ``None`` where there is nothing to compare."""
-    boxes = detection_boxes(data)
+    boxes = comparable_boxes(data, data.boxes, boxes_of(data.predictions.column("bbox")))
     return None if boxes is None else DetectionEvidence(boxes, box_overlaps(boxes))

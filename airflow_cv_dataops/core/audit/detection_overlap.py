@@ -31,8 +31,11 @@ class Overlaps:
     overlap: np.ndarray
 
 
-def box_overlaps(boxes: DetectionBoxes) -> Overlaps:
-    """Compare each prediction with the labels of its image, a bounded number of pairs at a time."""
+def box_overlaps(boxes: DetectionBoxes, *, at_least: float = MIN_OVERLAP) -> Overlaps:
+    """Compare each prediction with the labels of its image, a bounded number of pairs at a time.
+
+    :param at_least: pairs that overlap less are left out; above 0.
+    """
     import numpy as np
 
     labels, predictions = boxes.labels, boxes.predictions
@@ -49,7 +52,7 @@ def box_overlaps(boxes: DetectionBoxes) -> Overlaps:
         union = predicted_area[prediction] + np.where(boxes.is_crowd[label], 0, label_area[label] - shared)
         # Six digits, so that a resized copy, whose coordinates are rounded differently, has the same overlaps.
         overlap = np.round(shared / union, 6).astype(np.float32)
-        kept = np.flatnonzero(overlap >= MIN_OVERLAP)
+        kept = np.flatnonzero(overlap >= at_least)
         found.append((label[kept].astype(np.int32), prediction[kept].astype(np.int32), overlap[kept]))
     return Overlaps(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
 

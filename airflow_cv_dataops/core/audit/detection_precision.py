@@ -25,7 +25,8 @@ def confidence_of(score: np.ndarray, is_right: np.ndarray, counts: np.ndarray, m
 
     The share of right predictions is looked at by score, in bins of at least 25, and made to rise with the score (isotonic regression),
     for each model and category; 10 predictions' worth of the model's curve for all categories is mixed in, which decides for
-    rare ones (and into that curve 10 predictions' worth of the model's own scores, which decide where there is hardly any data). As labels are missing, even the best predictions seem wrong at times: the curve is relative to its top. Where fewer than
+    rare ones (and into that curve 10 predictions' worth of the model's own scores, which decide where there is hardly any data).
+    As labels are missing, even the best predictions seem wrong at times: the curve is relative to its top. Where fewer than
     70 % of the best are right, it is relative to 70 %, so that a class which a model cannot do never gets near 1. The
     top is the precision of the best predictions that hold a third of the right ones.
 

@@ -75,7 +75,7 @@ def badly_located(evidence: DetectionEvidence, *, precision: float, deviations: 
     best = best_pair(label[pairs], value[pairs], evidence.labels)
     located = np.flatnonzero(best >= 0)
     pair = pairs[best[located]]
-    limit = _usual_overlap(evidence.boxes.labels.category[located], value[pair], deviations)
+    limit = usual_limit(evidence.boxes.labels.category[located], value[pair], deviations)
     wrong = np.flatnonzero(value[pair] < np.minimum(limit, overlap))
     at, pair = located[wrong], pair[wrong]
     score = 1 - evidence.pair_confidence[pair] * (1 - value[pair])
@@ -165,8 +165,13 @@ def _overlapping(image: np.ndarray, category: np.ndarray, corners: np.ndarray, r
     return np.concatenate(better), np.concatenate(worse)
 
 
-def _usual_overlap(category: np.ndarray, value: np.ndarray, deviations: float) -> np.ndarray:
-    """Return, for each located label, the overlap below which it would be far from what is usual in its category."""
+def usual_limit(category: np.ndarray, value: np.ndarray, deviations: float) -> np.ndarray:
+    """Return, for each value, the one below which it would be far from what is usual in its category.
+
+    :param category: (N,) numbers from 0 on.
+    :param value: (N,) overlaps or probabilities, 0 (bad) to 1 (good).
+    :param deviations: how many robust standard deviations of sqrt(1 - value) are far.
+    """
     import numpy as np
 
     distance = np.sqrt(1 - value.astype(np.float64))

@@ -70,7 +70,7 @@ def invalid_rle(data: AuditInput) -> pa.Table | None:
     width, height = data.image_size
     problems = []
     for row, value in _parsed(data.annotations.column("segmentation"), is_rle=True):
-        if problem := _rle_problem(value, width[row], height[row]):
+        if problem := rle_problem(value, width[row], height[row]):
             problems.append((row, problem))
     return _rows(data, problems)
 
@@ -150,7 +150,8 @@ class _Polygons:
         return found + [(row, "a polygon has no area") for row in rows[finite & flat].tolist()]
 
 
-def _rle_problem(value: Any, image_width: float, image_height: float) -> str | None:
+def rle_problem(value: Any, image_width: float, image_height: float) -> str | None:
+    """Return what is wrong with a run-length encoding on an image of this size (NaN: unknown), or ``None``."""
     if not isinstance(value, dict):
         return "the run-length encoding is not readable JSON"
     size, counts = value.get("size"), value.get("counts")

@@ -59,6 +59,10 @@ class ObjectStore:
         """Return the bytes of one file. :raises OSError: it cannot be read."""
         raise NotImplementedError
 
+    def read_start(self, path: str, length: int) -> bytes:
+        """Return the first bytes of one file, up to ``length``. :raises OSError: it cannot be read."""
+        raise NotImplementedError
+
     def fetch(self, info: ObjectInfo) -> bytes:
         """Return the bytes of a file that was listed. :raises OSError: it cannot be read."""
         return self.read(info.path)
@@ -92,12 +96,16 @@ def open_store(uri: str, options: Mapping[str, Any] = _DEFAULT_OPTIONS) -> Objec
     return _RemoteStore(uri, options)
 
 
-def read_uri(uri: str, options: Mapping[str, Any] = _DEFAULT_OPTIONS) -> bytes:
-    """Return the bytes of the file at ``uri``. :raises OSError: it cannot be read."""
+def read_uri(uri: str, options: Mapping[str, Any] = _DEFAULT_OPTIONS, *, max_bytes: int | None = None) -> bytes:
+    """Return the bytes of the file at ``uri``. :raises OSError: it cannot be read, or is larger than ``max_bytes``."""
     parent, _, name = normalize_uri(uri).rpartition("/")
     if parent.startswith("file://"):
+        _check_size(os.stat(local_path(uri)).st_size, max_bytes)
         return _read_regular_file(local_path(uri))
-    return open_store(parent, options).read(name)
+    store = open_store(parent, options)
+    if max_bytes is not None:
+        _check_size(store.size(name), max_bytes)
+    return store.read(name)
 
 
 def normalize_uri(uri: str) -> str:
@@ -143,6 +151,11 @@ def without_credentials(uri: str) -> str:
     return f"{match['scheme']}://{place.split('?', 1)[0]}"
 
 
+def _check_size(size: int | None, max_bytes: int | None) -> None:
+    if max_bytes is not None and size is not None and size > max_bytes:
+        raise OSError(f"the file has {size:,} bytes, more than the {max_bytes:,} that are read")
+
+
 def _file_uri(path: bytes) -> str:
     return "file://" + quote(path, safe="/~!$&'()*+,;=:@")
 
@@ -151,11 +164,11 @@ def _readable(path: bytes) -> str:
     return path.decode("utf-8", errors="backslashreplace")
 
 
-def _read_regular_file(path: str) -> bytes:
+def _read_regular_file(path: str, length: int = -1) -> bytes:
     with open(path, "rb", opener=_open_without_blocking) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(f"{path} is not a regular file")
-        return file.read()
+        return file.read(length)
 
 
 def _open_without_blocking(path: str, flags: int) -> int:
@@ -203,6 +216,9 @@ class _LocalStore(ObjectStore):
 
     def read(self, path: str) -> bytes:
         return _read_regular_file(os.fsdecode(self._full(path)))
+
+    def read_start(self, path: str, length: int) -> bytes:
+        return _read_regular_file(os.fsdecode(self._full(path)), length)
 
     def fetch(self, info: ObjectInfo) -> bytes:
         # By URI: the readable path of a name with undecodable bytes may also be another file's very name.
@@ -265,6 +281,14 @@ class _RemoteStore(ObjectStore):
 
         try:
             return bytes(obstore.get(self._store, path).bytes())
+        except obstore.exceptions.BaseError as error:
+            raise OSError(said(error)) from error
+
+    def read_start(self, path: str, length: int) -> bytes:
+        import obstore
+
+        try:
+            return bytes(obstore.get_range(self._store, path, start=0, length=length))
         except obstore.exceptions.BaseError as error:
             raise OSError(said(error)) from error
 

@@ -153,7 +153,12 @@ NO_BOXES = [(math.nan, 0, 1, 1), (0, 0, math.inf, 9), (5, 5, 0, 9), (5, 5, -4, 9
 def test_boxes_without_extent_are_left_out_on_both_sides(audit_input):
     odd = [row for box in NO_BOXES for row in ({"bbox": box},)]
     outputs = [*predicted(*NEARLY), *predicted(*(box for box in NO_BOXES if box)), *predicted(FREE, score=math.nan)]
-    outputs += [*predicted(FREE, score=None), *predicted(FREE, score=3.0), *predicted(FREE, category=None), *predicted(FREE, image_id="z" * 64)]
+    outputs += [
+        *predicted(FREE, score=None),
+        *predicted(FREE, score=3.0),
+        *predicted(FREE, category=None),
+        *predicted(FREE, image_id="z" * 64),
+    ]
     found = [check.run(audit_input([*given_boxes(*PLACES), *odd[:5]], predictions=outputs)) for check in CHECKS]
     assert found == [None] * 4
 
@@ -280,7 +285,10 @@ def test_a_crowded_image_takes_seconds_and_little_memory(audit_input):
     import time
 
     rng = np.random.default_rng(0)
-    for boxes in (lambda n: np.hstack([rng.uniform(0, 3000, (n, 2)), rng.uniform(20, 80, (n, 2))]), lambda n: np.tile([9.0, 9, 40, 40], (n, 1))):
+    for boxes in (
+        lambda n: np.hstack([rng.uniform(0, 3000, (n, 2)), rng.uniform(20, 80, (n, 2))]),
+        lambda n: np.tile([9.0, 9, 40, 40], (n, 1)),
+    ):
         outputs = [row for box in boxes(5000).tolist() for row in predicted(box, score=float(rng.random()))]
         data = audit_input(given_boxes(*map(tuple, boxes(2000).tolist())), predictions=outputs)
         before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
