@@ -100,7 +100,7 @@ def of_cleanlab(boxes: tuple[Boxes, Boxes], images: int):
 
 
 def some_boxes(images: int, labels: int, predictions: int, seed: int) -> tuple[Boxes, Boxes]:
-    """Return objects with labels (3 % of them missing, 3 % of another category), and predictions: one near each object, the rest anywhere."""
+    """Return labels (3 % missing, 3 % of another category) and predictions: one near each object, the rest anywhere."""
     rng = np.random.default_rng(seed)
     sides = rng.uniform(20, 150, (labels, 2))
     box = np.concatenate([rng.uniform(0, 1, (labels, 2)) * (np.array([640, 480]) - sides), sides], axis=1)

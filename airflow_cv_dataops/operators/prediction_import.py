@@ -94,8 +94,6 @@ class PredictionImportOperator(SourceOperator):
 
     def planned_lineage(self) -> StepLineage:
         dataset = self.hook.dataset(self.dataset)
-        inputs = (
-            self.source_use(self.format if self.format in ("coco", "pixel_probabilities") else "probabilities"),
-            dataset.table_use("images"),
-        )
+        source_format = "probabilities" if self.format == "auto" else self.format
+        inputs = (self.source_use(source_format), dataset.table_use("images"))
         return StepLineage("import", inputs=inputs, outputs=(dataset.table_use("predictions"),))

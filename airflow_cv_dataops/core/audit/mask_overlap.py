@@ -23,9 +23,9 @@ _ROWS_AT_A_TIME = 1000
 
 def mask_evidence(data: AuditInput) -> DetectionEvidence | None:
     """Compare the given masks with the predicted ones of their category; ``None`` where there is nothing to compare."""
-    given = _masks(data, data.annotations, data.image_row)
     predicted = _masks(data, data.predictions, data.image_rows_of(data.predictions.column("image_id")))
-    if not given or not predicted:
+    given = _masks(data, data.annotations, data.image_row) if predicted else {}
+    if not given:
         return None
     boxes = comparable_boxes(data, _boxes_around(given, data.annotations.num_rows), _boxes_around(predicted, data.predictions.num_rows))
     return None if boxes is None else DetectionEvidence(boxes, _overlaps(boxes, given, predicted))

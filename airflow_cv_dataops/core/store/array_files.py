@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -15,6 +17,21 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 1 << 30
 # NumPy itself reads no header longer than 10,000 bytes without being told to.
 HEADER_BYTES = 1 << 14
+
+# What NumPy's parser of headers, Python literals with a repair through the tokenizer, is known to raise over mutilated ones.
+_HEADER_ERRORS = (
+    ValueError,
+    EOFError,
+    SyntaxError,
+    tokenize.TokenError,
+    RecursionError,
+    MemoryError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    struct.error,
+)
 
 _ARRAYS = ("probabilities", "probs", "pred_probs", "predictions", "arr_0")
 _CLASSES = ("classes", "class_names", "categories")
@@ -48,7 +65,7 @@ def read_header(start: bytes) -> ArrayHeader:
         if read is None:
             raise ValueError(f"version {version} of the format is not known")
         shape, is_fortran, dtype = read(stream)
-    except (ValueError, EOFError, SyntaxError, RecursionError, MemoryError, TypeError) as error:
+    except _HEADER_ERRORS as error:
         raise ValueError(f"not a NumPy file: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}") from error
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which are never unpickled; save numbers")

@@ -285,12 +285,11 @@ def test_a_crowded_image_takes_seconds_and_little_memory(audit_input):
     import time
 
     rng = np.random.default_rng(0)
-    for boxes in (
-        lambda n: np.hstack([rng.uniform(0, 3000, (n, 2)), rng.uniform(20, 80, (n, 2))]),
-        lambda n: np.tile([9.0, 9, 40, 40], (n, 1)),
-    ):
-        outputs = [row for box in boxes(5000).tolist() for row in predicted(box, score=float(rng.random()))]
-        data = audit_input(given_boxes(*map(tuple, boxes(2000).tolist())), predictions=outputs)
+    anywhere = [np.hstack([rng.uniform(0, 3000, (n, 2)), rng.uniform(20, 80, (n, 2))]) for n in (2000, 5000)]
+    on_one_place = [np.tile([9.0, 9, 40, 40], (n, 1)) for n in (2000, 5000)]
+    for labels, predictions in (anywhere, on_one_place):
+        outputs = [row for box in predictions.tolist() for row in predicted(box, score=float(rng.random()))]
+        data = audit_input(given_boxes(*map(tuple, labels.tolist())), predictions=outputs)
         before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
         for check in CHECKS:
             check.run(data)
