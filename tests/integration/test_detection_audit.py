@@ -38,8 +38,8 @@ def faults() -> ModuleType:
     return detection_faults
 
 
-# Below the worst of seeds 100 to 109 (docs/detection-audit.md has them all). Spurious: the detector misses 5 % of the objects and 3 % of the
-# labels are spurious, so that most labels without a prediction are right.
+# Below the worst of seeds 100 to 109 (docs/detection-audit.md). Added: the detector misses 5 % of the objects and 3 % of the labels are
+# spurious, so that most labels without a prediction are right.
 FLOORS = {
     "sharp": {"removed": (0.75, 0.88), "shifted": (0.78, 0.90), "relabelled": (0.85, 0.95), "added": (0.9, 0.28)},
     "soft": {"removed": (0.70, 0.80), "shifted": (0.78, 0.88), "relabelled": (0.84, 0.93), "added": (0.9, 0.28)},
@@ -98,7 +98,14 @@ def test_masks_go_from_files_to_findings_with_predicted_masks(shared_data, make_
     cut = _cut_three(document)
     (tmp_path / "labels.json").write_text(json.dumps(document))
     import_labels(dataset, KEY, str(tmp_path / "labels.json"), format="coco", recorded_at=NOW)
-    import_predictions(dataset, KEY, str(tmp_path / "results.json"), model="m", coco_reference=str(tmp_path / "labels.json"), format="coco", recorded_at=NOW)
+    import_predictions(
+        dataset,
+        KEY,
+        str(tmp_path / "results.json"),
+        model="m",
+        coco_reference=str(tmp_path / "labels.json"),
+        recorded_at=NOW,
+    )
     audit_labels(dataset, KEY, on_findings="warn")
     assert _source_ids(dataset, "doubtful_mask") == cut
 
