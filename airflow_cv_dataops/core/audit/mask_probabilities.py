@@ -52,9 +52,11 @@ def masks_by_pixel(data: AuditInput) -> MasksByPixel:
     files = files.append_column("image", pa.array(data.image_rows_of(files["image_id"])))
     files = files.filter(pc.and_(files["pixel_probabilities"].is_valid(), pc.greater_equal(files["image"], 0)))
     files = files.sort_by([(name, "ascending") for name in ("image", "model", "pixel_probabilities")])
-    labelled = _labels_with_masks(data)
+    if data.read_bytes is None:
+        files = files.slice(0, 0)
+    labelled = _labels_with_masks(data) if files.num_rows else {}
     progress = Progress("files of pixel probabilities", files.num_rows, log)
-    for row in files.to_pylist() if data.read_bytes else []:
+    for row in files.to_pylist():
         progress.advance()
         try:
             for at, score in _scores(data, row, labelled.get(row["image"], [])):

@@ -155,6 +155,15 @@ def test_pixel_probabilities_go_before_predicted_masks(with_pixels):
     assert doubtful_mask(with_pixels(smaller, certain(*SQUARES), predictions=predicted(*SQUARES))) is None
 
 
+def test_images_with_pixel_probabilities_and_others_are_judged_in_one_audit(with_pixels, flagged):
+    other = {"image_id": "b" * 64, "source_uri": "s3://photos/b.jpg"}
+    by_pixels, by_masks = [*SQUARES[:-1], square(44, 40, 6)], [*SQUARES[:-1], square(*PLACES[-1], side=7)]
+    given = [*labels(*by_pixels), *labels(*by_masks, **other)]
+    images = [*IMAGES, {**IMAGES[0], **other}]
+    data = with_pixels(given, certain(*SQUARES), predictions=predicted(*SQUARES, image_id="b" * 64), images=images)
+    assert flagged(doubtful_mask(data)) == ["14", "29"]
+
+
 def test_mask_overlaps_are_those_of_the_pixels(audit_input):
     """Polygons, with holes by RLE, against numpy on decoded pixels; crowds by the prediction's area."""
     rng = np.random.default_rng(4)
