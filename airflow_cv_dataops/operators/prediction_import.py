@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 
 class PredictionImportOperator(SourceOperator):
-    """Read COCO results or class probabilities, join them to the partition's images, and write ``predictions``.
+    """Read COCO results, class probabilities or pixel probabilities, join them to the partition's images, and write ``predictions``.
 
     In the URIs of ``coco_reference``, ``classes`` and ``ids``, ``{partition_key}`` and a connection are understood as in ``source``.
 
-    :param source: COCO results JSON, or class probabilities in Parquet, CSV, ``.npz`` or ``.npy``. (templated)
+    :param source: COCO results JSON, class probabilities in Parquet, CSV, ``.npz`` or ``.npy``, or a prefix with pixel probabilities.
+        (templated)
     :param model: name of the model; a rerun replaces its own model's predictions. (templated)
     :param model_version: version of the model. (templated)
-    :param format: ``auto`` (by file suffix), ``coco`` or ``probabilities``. (templated)
+    :param format: ``auto`` (by file suffix: ``coco`` or ``probabilities``), or one of these two, or ``pixel_probabilities``. (templated)
     :param coco_reference: COCO JSON that says which file and category the ids of COCO results mean. (templated)
     :param classes: class names in the order of the probabilities (a list, or names separated by commas), or the URI of a file
         with them, where the predictions do not say. (templated)
@@ -95,5 +96,6 @@ class PredictionImportOperator(SourceOperator):
 
     def planned_lineage(self) -> StepLineage:
         dataset = self.hook.dataset(self.dataset)
-        inputs = (self.source_use("coco" if self.format == "coco" else "probabilities"), dataset.table_use("images"))
+        source_format = "probabilities" if self.format == "auto" else self.format
+        inputs = (self.source_use(source_format), dataset.table_use("images"))
         return StepLineage("import", inputs=inputs, outputs=(dataset.table_use("predictions"),))

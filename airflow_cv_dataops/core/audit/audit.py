@@ -18,7 +18,9 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings, check_policy, findings_table
 from airflow_cv_dataops.core.metrics import write_metrics
 from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.store.array_files import MAX_FILE_BYTES
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.objects import read_uri
 from airflow_cv_dataops.core.store.rows import check_partition_key
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
 from airflow_cv_dataops.core.summary import StepResult, Summary
@@ -139,7 +141,14 @@ def _read(
         tables[table] = dataset.read(table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns, where=where)
     images = tables["images"].sort_by([("source_uri", "ascending")])
     annotations = tables["annotations"].sort_by([(name, "ascending") for name in ("label_set", "file_name", "annotation_id")])
-    return AuditInput(images, annotations, tables["predictions"], None if categories is None else tuple(categories))
+    options = dataset.config.object_options
+    return AuditInput(
+        images,
+        annotations,
+        tables["predictions"],
+        None if categories is None else tuple(categories),
+        lambda uri: read_uri(uri, options, max_bytes=MAX_FILE_BYTES),
+    )
 
 
 def _one_of(column: str, values: Sequence[str] | None) -> Any:

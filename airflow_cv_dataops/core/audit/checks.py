@@ -15,7 +15,9 @@ from airflow_cv_dataops.core.audit.boxes import (
 from airflow_cv_dataops.core.audit.categories import category_imbalance, rare_category, single_category, unused_category
 from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.audit.classification import conflicting_labels, disputed_label, suspect_label
+from airflow_cv_dataops.core.audit.detection import badly_located_bbox, overlooked_bbox, spurious_bbox, swapped_category
 from airflow_cv_dataops.core.audit.keypoints import invalid_keypoints, keypoint_outside_image, no_labelled_keypoint
+from airflow_cv_dataops.core.audit.mask_checks import doubtful_mask, unusable_pixel_probabilities
 from airflow_cv_dataops.core.audit.segmentation import bbox_segmentation_mismatch, invalid_polygon, invalid_rle
 from airflow_cv_dataops.core.audit.structure import duplicate_id, image_without_label, missing_image, size_mismatch, unknown_category
 
@@ -57,6 +59,14 @@ BUILT_IN: tuple[Check, ...] = (
     conflicting_labels,
     suspect_label,
     disputed_label,
+    # detection: by what models predict
+    overlooked_bbox,
+    badly_located_bbox,
+    swapped_category,
+    spurious_bbox,
+    # masks: by what models predict
+    doubtful_mask,
+    unusable_pixel_probabilities,
 )
 
 # The built-in checks whose findings say that the label is probably wrong.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from airflow_cv_dataops.core.audit.detection_evidence import DetectionEvidence
+    from airflow_cv_dataops.core.audit.mask_probabilities import MasksByPixel
     from airflow_cv_dataops.core.audit.masks import Segmentations
     from airflow_cv_dataops.core.audit.probabilities import JudgedLabels
 
@@ -28,7 +30,7 @@ MIN_SIDE_PX = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """The boxes of all annotations, in their order; float64 arrays of length N in pixels, NaN where there is no number.
+    """The boxes of all annotations (or predictions), in their order; float64 arrays of length N in pixels, NaN where there is no number.
 
     :param present: the annotation has a box at all.
     :param finite: all four numbers are there and finite.
@@ -50,30 +52,30 @@ class AuditInput:
 
     :param images: at least ``BASE_COLUMNS["images"]``; likewise the others, each with what the enabled checks read beside.
     :param categories: the taxonomy; ``None`` where any category goes.
+    :param read_bytes: returns the bytes of a file that a row names, or raises ``OSError``; ``None`` where files cannot be read.
     """
 
     images: pa.Table
     annotations: pa.Table
     predictions: pa.Table
     categories: tuple[str, ...] | None = None
+    read_bytes: Callable[[str], bytes] | None = None
 
     @cached_property
     def boxes(self) -> Boxes:
-        import numpy as np
-
-        bbox = self.annotations.column("bbox").combine_chunks()
-        present = _numpy(bbox.is_valid()).astype(bool)
-        x, y, width, height = (_struct_field(bbox, name) for name in ("x", "y", "width", "height"))
-        finite = np.isfinite(x) & np.isfinite(y) & np.isfinite(width) & np.isfinite(height)
-        return Boxes(x, y, width, height, present, finite, has_extent=finite & (width > MIN_SIDE_PX) & (height > MIN_SIDE_PX))
+        return boxes_of(self.annotations.column("bbox"))
 
     @cached_property
     def image_row(self) -> np.ndarray:
         """Row in ``images`` of each annotation's image, int64; -1 where it has none in the partition."""
+        return self.image_rows_of(self.annotations.column("image_id"))
+
+    def image_rows_of(self, image_ids: pa.ChunkedArray) -> np.ndarray:
+        """Return the first row in ``images`` with each of the ids, int64; -1 where there is none."""
         import pyarrow.compute as pc
 
         ids = self.images.column("image_id").combine_chunks()
-        found = pc.index_in(self.annotations.column("image_id"), value_set=ids, skip_nulls=True)
+        found = pc.index_in(image_ids, value_set=ids, skip_nulls=True)
         return _numpy(pc.fill_null(found, -1)).astype("int64")
 
     @cached_property
@@ -125,6 +127,31 @@ class AuditInput:
         from airflow_cv_dataops.core.audit.probabilities import judged_labels
 
         return judged_labels(self.annotations, self.predictions)
+
+    @cached_property
+    def box_evidence(self) -> DetectionEvidence | None:
+        """Given boxes against predicted ones; for checks that read ``detection.BOXES``. ``None``: nothing to compare."""
+        from airflow_cv_dataops.core.audit.detection_evidence import box_evidence
+
+        return box_evidence(self)
+
+    @cached_property
+    def masks_by_pixel(self) -> MasksByPixel:
+        """Given masks against pixel probabilities; for checks that read ``mask_checks.PIXELS``."""
+        from airflow_cv_dataops.core.audit.mask_probabilities import masks_by_pixel
+
+        return masks_by_pixel(self)
+
+
+def boxes_of(column: pa.ChunkedArray) -> Boxes:
+    """Return a ``bbox`` column as arrays."""
+    import numpy as np
+
+    bbox = column.combine_chunks()
+    present = _numpy(bbox.is_valid()).astype(bool)
+    x, y, width, height = (_struct_field(bbox, name) for name in ("x", "y", "width", "height"))
+    finite = np.isfinite(x) & np.isfinite(y) & np.isfinite(width) & np.isfinite(height)
+    return Boxes(x, y, width, height, present, finite, has_extent=finite & (width > MIN_SIDE_PX) & (height > MIN_SIDE_PX))
 
 
 def group_codes(*columns: Any) -> np.ndarray:

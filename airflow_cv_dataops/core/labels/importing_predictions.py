@@ -56,7 +56,8 @@ def import_predictions(
 
     :param source: URI of one prediction file or of a prefix with many.
     :param model: whose predictions these are; a rerun replaces its own model's rows.
-    :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), or ``auto``: by extension.
+    :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), ``pixel_probabilities`` (an ``.npy`` or
+        ``.npz`` for each image, which the audit opens where it lies), or ``auto``: by extension, one of the first two.
     :param coco_reference: URI of the COCO annotations file that a results file's image and category ids refer to; default: an
         image id is the image's name, a category id the category's name.
     :param classes: class names or the URI of a file with them; for tables also which columns are classes, in this order.

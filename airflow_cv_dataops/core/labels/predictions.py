@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.labels import pixel_probabilities as pixels
 from airflow_cv_dataops.core.labels.coco_results import CocoReference, parse_results, read_reference
 from airflow_cv_dataops.core.labels.probabilities import Probabilities, invalid_rows, read_ids, read_probabilities
 from airflow_cv_dataops.core.labels.reading import Classes, resolve_classes
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PREDICTION_FORMATS = ("auto", "coco", "probabilities")
+PREDICTION_FORMATS = ("auto", "coco", "probabilities", "pixel_probabilities")
 
-_EXTENSIONS = {"coco": (".json",), "probabilities": (".parquet", ".csv", ".npz", ".npy")}
+_EXTENSIONS = {"coco": (".json",), "probabilities": (".parquet", ".csv", ".npz", ".npy"), "pixel_probabilities": pixels.EXTENSIONS}
 _NO_OPTIONS: Mapping[str, Any] = {}
 _ROWS_PER_CHUNK = 10_000
 
@@ -38,7 +39,7 @@ class Predictions:
     :param rows: columns of ``predictions`` and ``alternative_name``, a second name for the image.
     :param files: prediction files read, unparsable ones included.
     :param records: predictions found in the files, malformed ones included.
-    :param format: ``coco`` or ``probabilities``.
+    :param format: ``coco``, ``probabilities`` or ``pixel_probabilities``.
     """
 
     rows: pa.Table
@@ -62,7 +63,8 @@ def read_predictions(
 ) -> Predictions:
     """Read one prediction file, or every one below a prefix.
 
-    :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), or ``auto``: by extension.
+    :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), ``pixel_probabilities`` (an ``.npy`` or
+        ``.npz`` for each image), or ``auto``: by extension, one of the first two.
     :param coco_reference: URI of the COCO annotations file whose images and categories a results file refers to.
     :param classes: class names, or the URI of a file with them; see :func:`read_probabilities`. In a results file: by category id.
     :param ids: image names of an ``.npy``, or the URI of a file with them.
@@ -82,6 +84,11 @@ def read_predictions(
     names = None if classes is None else resolve_classes(classes, source_options)
     reader = _Reader(model, wanted, _reference(reference, names), names, id_column, _ids(ids))
     progress = Progress("prediction files", len(files), log)
+    if wanted == "pixel_probabilities":
+        for file, found in pixels.look_at(opened, files, names):
+            progress.advance()
+            reader.take_pixels(file, found)
+        return reader.finish(source)
     for file, data in opened.read(files):
         progress.advance()
         reader.read(file, data)
@@ -122,6 +129,25 @@ class _Reader:
         except ValueError as error:
             self._unread += 1
             self._note(file, UNPARSABLE_PREDICTION, f"Cannot read the prediction file: {error}")
+
+    def take_pixels(self, file: SourceFile, found: pixels.PixelFile | Exception) -> None:
+        """Take one file of pixel probabilities: one prediction, which names the file; its numbers stay where they are."""
+        import pyarrow as pa
+
+        self._files += 1
+        if isinstance(found, Exception):
+            self._unread += 1
+            self._note(file, UNPARSABLE_PREDICTION, f"Cannot use the file of pixel probabilities: {found}")
+            return
+        self._records += 1
+        self._bytes += found.bytes
+        texts = {
+            "file_name": found.image,
+            "task": "segmentation",
+            "classes": json.dumps(found.classes, ensure_ascii=False),
+            "pixel_probabilities": file.uri,
+        }
+        self._chunks.append(self._table(file, [0], {name: pa.array([text], pa.string()) for name, text in texts.items()}))
 
     def finish(self, source: str) -> Predictions:
         import pyarrow as pa

@@ -43,6 +43,17 @@ class Source:
         """Return the files with one of the extensions, by path; a single file whatever its extension."""
         return [self.file(path) for path in self.paths if self.is_file or path.lower().endswith(tuple(extensions))]
 
+    def start(self, file: SourceFile, length: int) -> bytes:
+        """Return the first bytes of a file. :raises OSError: it cannot be read."""
+        return self._store.read_start(file.path, length)
+
+    def size(self, file: SourceFile) -> int:
+        """Return the size of a file in bytes. :raises OSError: it is not there (any more)."""
+        size = self._store.size(file.path)
+        if size is None:
+            raise OSError(f"{file.uri} is not there")
+        return size
+
     def read(self, files: Sequence[SourceFile]) -> Iterator[tuple[SourceFile, bytes | OSError]]:
         """Yield each file, in order, with its bytes or with why it cannot be read; several are read at once."""
 

@@ -62,6 +62,10 @@ class ObjectStore:
         """Return the bytes of one file. :raises OSError: it cannot be read. :raises StoreError: nothing can, for now."""
         raise NotImplementedError
 
+    def read_start(self, path: str, length: int) -> bytes:
+        """Return the first bytes of one file, up to ``length``. :raises OSError: as :meth:`read`."""
+        raise NotImplementedError
+
     def fetch(self, info: ObjectInfo) -> bytes:
         """Return the bytes of a file that was listed. :raises OSError: it cannot be read."""
         return self.read(info.path)

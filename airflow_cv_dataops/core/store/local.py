@@ -55,6 +55,9 @@ class LocalStore(ObjectStore):
     def read(self, path: str) -> bytes:
         return read_regular_file(os.fsdecode(self._full(path)))
 
+    def read_start(self, path: str, length: int) -> bytes:
+        return read_regular_file(os.fsdecode(self._full(path)), length)
+
     def fetch(self, info: ObjectInfo) -> bytes:
         # By URI: the readable path of a name with undecodable bytes may also be another file's very name.
         return read_regular_file(local_path(info.uri))
@@ -87,11 +90,11 @@ class LocalStore(ObjectStore):
         return file_uri(self._full(path))
 
 
-def read_regular_file(path: str) -> bytes:
+def read_regular_file(path: str, length: int = -1) -> bytes:
     with open(path, "rb", opener=_open_without_blocking) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(f"{path} is not a regular file")
-        return file.read()
+        return file.read(length)
 
 
 def _open_without_blocking(path: str, flags: int) -> int:

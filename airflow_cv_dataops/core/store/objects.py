@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,12 +36,21 @@ def open_store(uri: str, options: Mapping[str, Any] = _DEFAULT_OPTIONS) -> Objec
     return RemoteStore(uri, options)
 
 
-def read_uri(uri: str, options: Mapping[str, Any] = _DEFAULT_OPTIONS) -> bytes:
-    """Return the bytes of the file at ``uri``. :raises OSError: it cannot be read."""
+def read_uri(uri: str, options: Mapping[str, Any] = _DEFAULT_OPTIONS, *, max_bytes: int | None = None) -> bytes:
+    """Return the bytes of the file at ``uri``. :raises OSError: it cannot be read, or is larger than ``max_bytes``."""
     if normalize_uri(uri).startswith("file://"):
+        _check_size(os.stat(local_path(uri)).st_size, max_bytes)
         return read_regular_file(local_path(uri))
     scheme, _, key = parts_of(uri)
     if scheme not in WEB_SCHEMES and (why := unaddressable(key)):
         raise OSError(f"{without_credentials(uri)} cannot be read: {why}")
     parent, _, name = uri.rpartition("/")
-    return open_store(parent, options).read(name)
+    store = open_store(parent, options)
+    if max_bytes is not None:
+        _check_size(store.size(name), max_bytes)
+    return store.read(name)
+
+
+def _check_size(size: int | None, max_bytes: int | None) -> None:
+    if max_bytes is not None and size is not None and size > max_bytes:
+        raise OSError(f"the file has {size:,} bytes, more than the {max_bytes:,} that are read")

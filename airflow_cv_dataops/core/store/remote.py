@@ -63,6 +63,15 @@ class RemoteStore(ObjectStore):
         except (obstore.exceptions.BaseError, OSError) as error:
             raise read_error(self.uri_of(path), error) from error
 
+    def read_start(self, path: str, length: int) -> bytes:
+        import obstore
+
+        _check_addressable(path)
+        try:
+            return bytes(obstore.get_range(self._store, path, start=0, length=length))
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise read_error(self.uri_of(path), error) from error
+
     def write(self, path: str, data: bytes) -> str:
         return self._put(path, data)
 

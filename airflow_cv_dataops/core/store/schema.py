@@ -244,6 +244,12 @@ PREDICTIONS = TableModel(
             "classes", "string", "JSON array with the category names of `probabilities`; the same in all rows of a model in a partition."
         ),
         Column("embedding", "list<float>", "Embedding of the image, where the model gives one."),
+        Column(
+            "pixel_probabilities",
+            "string",
+            "URI of a NumPy file with the image's pixel probabilities, 0 to 1: float of shape (classes, height, width), or (height, width)"
+            " for one class; `classes` has their names.",
+        ),
         Column("source", "string", "URI of the prediction file.", required=True),
     ),
     partitioned_by=(PARTITION_KEY, "model"),

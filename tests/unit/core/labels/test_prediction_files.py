@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -235,3 +236,48 @@ def test_a_result_that_cannot_be_used_is_left_out_and_noted(read, odd):
     found = read(json.dumps([odd, result()]), "r.json")
     assert (found.rows.num_rows, found.records) == (1, 2)
     assert [problem.check for problem in found.problems] == ["malformed_record"]
+
+
+def test_pixel_probabilities_become_one_row_an_image_that_names_its_file(tmp_path):
+    for name, shape in (("b.jpg.npy", (3, 4, 5)), ("day/a.npy", (3, 6, 7))):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(npy(np.zeros(shape, dtype=np.float16)))
+    found = read_predictions(str(tmp_path), model="m", format="pixel_probabilities", classes=dict(enumerate(CLASSES)))
+    rows = found.rows.sort_by("file_name").to_pylist()
+    assert [(row["file_name"], row["task"], row["pixel_probabilities"]) for row in rows] == [
+        ("b.jpg", "segmentation", f"file://{tmp_path}/b.jpg.npy"),
+        ("day/a", "segmentation", f"file://{tmp_path}/day/a.npy"),
+    ]
+    assert {row["classes"] for row in rows} == {json.dumps(CLASSES, ensure_ascii=False)}
+    assert {row["category"] for row in rows} == {row["score"] for row in rows} == {None}
+    assert (found.files, found.records, found.problems, found.format) == (2, 2, (), "pixel_probabilities")
+
+
+def test_an_archive_of_pixel_probabilities_may_name_its_classes(read):
+    found = read(npz(probs=np.zeros((2, 4, 5)), classes=np.array(["sky", "road"])), "a.npz", format="pixel_probabilities")
+    assert found.rows["classes"].to_pylist() == ['["sky", "road"]']
+
+
+HUGE = npy(np.zeros((2, 2)))[:128].replace(b"(2, 2), }  ", b"(999999, 9)")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("a.npy", npy(np.array([Payload()], dtype=object)), "never unpickled"),
+        ("a.npy", npy(np.zeros((2, 4, 5), dtype=np.int8)), "expected floats"),
+        ("a.npy", npy(np.zeros(4)), "expected floats"),
+        ("a.npy", npy(np.zeros((4, 5)))[:-1], "promises 160 bytes of numbers, 159 are there"),
+        ("a.npy", HUGE, "not a NumPy file|promises"),
+        ("a.npy", b"", "not a NumPy file"),
+        ("a.npy", npy(np.zeros((4, 4, 5))), "3 different class names do not fit an array of 4 classes"),
+        ("a.npz", b"PK\x03\x04", "not an .npz archive"),
+    ],
+)
+def test_files_of_pixel_probabilities_that_cannot_be_used_are_problems(tmp_path, name, data, says):
+    (tmp_path / "good.npy").write_bytes(npy(np.zeros((3, 4, 5))))
+    (tmp_path / name).write_bytes(data)
+    found = read_predictions(str(tmp_path), model="m", format="pixel_probabilities", classes=dict(enumerate(CLASSES)))
+    [problem] = found.problems
+    assert found.rows["file_name"].to_pylist() == ["good"]
+    assert (problem.check, re.search(says, problem.message) is not None) == ("unparsable_prediction", True)

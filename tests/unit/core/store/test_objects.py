@@ -194,3 +194,22 @@ def test_parts_are_joined_with_one_slash() -> None:
 )
 def test_credentials_and_queries_are_taken_out_of_uris(given_uri: str, expected: str) -> None:
     assert without_credentials(given_uri) == expected
+
+
+def test_the_start_of_a_file_can_be_read_alone(tmp_path):
+    (tmp_path / "a.bin").write_bytes(b"0123456789")
+    store = open_store(str(tmp_path))
+    assert (store.read_start("a.bin", 4), store.read_start("a.bin", 99)) == (b"0123", b"0123456789")
+    memory = open_store("memory://")
+    memory.write("a.bin", b"0123456789")
+    assert (memory.read_start("a.bin", 4), memory.read_start("a.bin", 99)) == (b"0123", b"0123456789")
+    for absent in (store, memory):
+        with pytest.raises(OSError, match=r"b\.bin"):
+            absent.read_start("b.bin", 4)
+
+
+def test_a_file_beyond_the_limit_is_not_read(tmp_path):
+    (tmp_path / "a.bin").write_bytes(b"0123456789")
+    assert read_uri(str(tmp_path / "a.bin"), max_bytes=10) == b"0123456789"
+    with pytest.raises(OSError, match="the file has 10 bytes, more than the 9 that are read"):
+        read_uri(str(tmp_path / "a.bin"), max_bytes=9)
