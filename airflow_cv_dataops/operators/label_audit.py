@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_list, as_number
+from airflow_cv_dataops.common.arguments import as_flag, as_list, as_number, required_number
 from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.links.audit_report import AuditReportLink
 from airflow_cv_dataops.operators.base import DatasetOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_cv_dataops.core.audit.checks import Check
+    from airflow_cv_dataops.core.report.audit_report import ReportLimits
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -33,6 +35,9 @@ class LabelAuditOperator(DatasetOperator):
         (0 to 1) is at fault. (templated)
     :param thresholds: numbers that checks compare with, by check id and name (docs/checks.md), e.g.
         ``{"bbox_partly_outside": {"outside_px": 2}}``. (templated)
+    :param report: write a page that shows the findings as pictures (docs/audit-report.md). (templated)
+    :param report_max_pictures: most images that the report reads and shows. (templated)
+    :param report_max_megabytes: largest report, in MB; at least 1. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -47,7 +52,11 @@ class LabelAuditOperator(DatasetOperator):
         "fail_on",
         "max_error_rate",
         "thresholds",
+        "report",
+        "report_max_pictures",
+        "report_max_megabytes",
     )
+    operator_extra_links = (AuditReportLink(), *DatasetOperator.operator_extra_links)
 
     def __init__(
         self,
@@ -63,6 +72,9 @@ class LabelAuditOperator(DatasetOperator):
         fail_on: Sequence[str] | str = ("error",),
         max_error_rate: float | str | None = None,
         thresholds: Mapping[str, Mapping[str, float | str]] | None = None,
+        report: bool | str = True,
+        report_max_pictures: int | str = 500,
+        report_max_megabytes: float | str = 20,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -77,6 +89,9 @@ class LabelAuditOperator(DatasetOperator):
         self.fail_on = fail_on
         self.max_error_rate = max_error_rate
         self.thresholds = thresholds
+        self.report = report
+        self.report_max_pictures = report_max_pictures
+        self.report_max_megabytes = report_max_megabytes
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.audit.audit import audit_labels
@@ -96,6 +111,17 @@ class LabelAuditOperator(DatasetOperator):
             fail_on=as_list("fail_on", self.fail_on) or (),
             max_error_rate=as_number("max_error_rate", self.max_error_rate),
             thresholds=self.thresholds or {},
+            report=self._report_limits(),
+        )
+
+    def _report_limits(self) -> ReportLimits | None:
+        from airflow_cv_dataops.core.report.audit_report import MEGABYTE, ReportLimits
+
+        if not as_flag("report", self.report):
+            return None
+        return ReportLimits(
+            max_bytes=int(required_number("report_max_megabytes", self.report_max_megabytes) * MEGABYTE),
+            max_pictures=int(required_number("report_max_pictures", self.report_max_pictures)),
         )
 
     def planned_lineage(self) -> StepLineage:

@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
 from airflow_cv_dataops.core.metrics import write_metrics
 from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.report.audit_report import ReportLimits, write_audit_report
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.rows import check_partition_key
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NOTHING: Mapping[str, Any] = {}
+_REPORT = ReportLimits()
 _FINDINGS_COLUMNS = ("message", "image_id", "source_uri", "annotation_id", "category", "score", "suggestion")
 
 
@@ -47,6 +49,7 @@ def audit_labels(
     on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
     max_error_rate: float | None = None,
+    report: ReportLimits | None = _REPORT,
     recorded_at: datetime | None = None,
 ) -> StepResult:
     """Audit the labels of one partition and replace this audit's ``findings`` and ``metrics`` of it.
@@ -63,6 +66,7 @@ def audit_labels(
     :param fail_on: the severities of which a single finding fails the audit.
     :param max_error_rate: 0 to 1; when given, it decides in place of ``fail_on``: the audit fails where more than this share of the
         annotations has a finding of severity ``error`` or a suspect label.
+    :param report: how large the report may get; ``None``: no report.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
     :raises ConfigurationError: an argument cannot be used, or a check returned something else than findings rows.
     """
@@ -75,7 +79,10 @@ def audit_labels(
     data = _read(dataset, partition_key, snapshots, [enabled.check for enabled in to_run], label_sets, models, categories)
     found = _run(to_run, data)
     numbers = count_findings(data, found)
-    findings_snapshot = dataset.replace_partition("findings", partition_key, findings_table(audit, found), owner=audit)
+    rows = findings_table(audit, found)
+    checks_run = [enabled.check for enabled in to_run]
+    report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), numbers, checks_run, report)
+    findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=audit)
     write_metrics(dataset, partition_key, f"audit:{audit}", audit_metrics(numbers), recorded_at or datetime.now(UTC))
     summary = Summary(
         dataset=dataset.name,
@@ -83,14 +90,15 @@ def audit_labels(
         snapshot_id=findings_snapshot,
         counts=numbers.counts(),
         metrics=numbers.rates(),
+        report_uri=report_uri,
         duration_seconds=time.monotonic() - started,
         details={"audit": audit, "input_snapshots": snapshots},
     )
     where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {audit}"
     failure = _failure(numbers, fail_on, max_error_rate, where)
     log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {numbers.sentence()}")
-    checks_run = [enabled.check for enabled in to_run]
-    lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, numbers, {**snapshots, "findings": findings_snapshot})
+    written = {**snapshots, "findings": findings_snapshot}
+    lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, numbers, written, report_uri)
     if on_findings == "warn":
         failure = None
     return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip")
@@ -171,6 +179,36 @@ def _findings_of(enabled: EnabledCheck, data: AuditInput) -> pa.Table:
             "message among them."
         )
     return rows
+
+
+def _report(
+    dataset: Dataset,
+    partition_key: str,
+    audit: str,
+    findings: pa.Table,
+    data: AuditInput,
+    images_snapshot_id: str | None,
+    numbers: AuditNumbers,
+    checks: Sequence[Check],
+    limits: ReportLimits | None,
+) -> str | None:
+    """Write the report, before the rows that it shows are committed, and return its URI; ``None`` where there is to be none."""
+    if limits is None:
+        return None
+    if dataset.config.warehouse is None:
+        log.warning("No report is written: catalog %s names no warehouse URI to write it below.", dataset.config.name)
+        return None
+    return write_audit_report(
+        dataset,
+        partition_key,
+        audit,
+        findings=findings,
+        annotations=data.annotations,
+        images_snapshot_id=images_snapshot_id,
+        numbers=numbers,
+        checks=checks,
+        limits=limits,
+    )
 
 
 def _failure(numbers: AuditNumbers, fail_on: Sequence[str], max_error_rate: float | None, where: str) -> str | None:

@@ -1,0 +1,42 @@
+"""From an audit task to its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from airflow.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+REPORT_PREFIX = "/cv_dataops"
+REPORT_PAGE = "/audit-report"
+
+
+class AuditReportLink(BaseOperatorLink):
+    """Opens the report that the task wrote, through the API server's page for it (plugins/report_page.py).
+
+    A browser opens neither ``s3://`` nor another machine's files; and the page asks for Airflow's login.
+    """
+
+    name = "Audit report"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the page's path on the API server; empty where the task wrote no report.
+
+        Workers may know the API server by another name than browsers do, so the link is a path on the server that shows it.
+        """
+        lineage = getattr(operator, "step_lineage", None)
+        if lineage is None or not lineage.facts.get("reportUri"):
+            return ""
+        names = {"dag_id": ti_key.dag_id, "run_id": ti_key.run_id, "task_id": ti_key.task_id, "map_index": ti_key.map_index}
+        return f"{_base_path()}{REPORT_PREFIX}{REPORT_PAGE}?{urlencode(names)}"
+
+
+def _base_path() -> str:
+    """Return the path of ``[api] base_url``, below which a proxy may serve Airflow."""
+    from airflow.providers.common.compat.sdk import conf
+
+    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
