@@ -136,7 +136,7 @@ def _tiles(numbers: AuditNumbers) -> list[Tile]:
     at_fault = f"{numbers.erroneous:,} of {numbers.annotations:,} labels wrong or suspect"
     return [
         Tile("Label error rate", rate, at_fault, "main"),
-        Tile("Findings", f"{numbers.findings:,}", f"about {numbers.annotations_with_findings:,} labels"),
+        Tile("Findings", f"{numbers.findings:,}", f"on {numbers.annotations_with_findings:,} of the labels"),
         *(Tile(severity, f"{numbers.by_severity[severity]:,}", style=severity) for severity in SEVERITIES),
         Tile("Images", f"{numbers.images:,}", f"{numbers.labelled_images:,} with labels"),
         Tile("Labels", f"{numbers.annotations:,}"),

@@ -31,6 +31,7 @@
   };
   const many = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
   const percent = (value) => `${(100 * value).toFixed(value > 0.995 && value < 1 ? 1 : 0)} %`;
+  const plain = (sentence) => sentence.replaceAll("`", "");
   const checkOf = (finding) => data.checks[finding.check];
   const imageOf = (finding) => (finding.image === undefined ? null : data.images[finding.image]);
   const placeOf = (finding) => (imageOf(finding) ? imageOf(finding).uri : finding.source || "");
@@ -56,15 +57,14 @@
       node.setAttribute("href", `data:${shown.type};base64,${shown.data}`);
       svg.append(node);
     }
-    if (whole || at("others").checked) for (const box of image.others || []) outlined(svg, [rectangle(box, view)], "other");
-    if (finding.outline) outlined(svg, finding.outline.map(polygon), "given");
-    if (finding.bbox) outlined(svg, [rectangle(finding.bbox, view)], "given");
-    if (finding.suggestion && finding.suggestion.bbox) outlined(svg, [rectangle(finding.suggestion.bbox, view)], "suggested");
+    const layers = [["other", whole || at("others").checked ? (image.others || []).map((box) => rectangle(box, view)) : []],
+      ["given", [...(finding.outline || []).map(polygon), ...(finding.bbox ? [rectangle(finding.bbox, view)] : [])]],
+      ["suggested", finding.suggestion && finding.suggestion.bbox ? [rectangle(finding.suggestion.bbox, view)] : []]];
+    /* A dark line below the coloured ones, so that they show on any picture; below all, so that equal boxes show both colours. */
+    for (const style of ["halo", "box"]) for (const [kind, shapes] of layers) {
+      for (const [name, shape] of shapes) svg.append(draw(name, { ...shape, class: `${style} ${kind}` }));
+    }
     return svg;
-  };
-  /* A dark line below the coloured one, so that it shows on any picture. */
-  const outlined = (svg, shapes, kind) => {
-    for (const style of ["halo", "box"]) for (const [name, shape] of shapes) svg.append(draw(name, { ...shape, class: `${style} ${kind}` }));
   };
   const rectangle = ([x, y, width, height], view) => {
     const least = view[2] / 80;
@@ -141,7 +141,7 @@
       : make("span", { class: "free", text: placeOf(finding) });
     const legend = make("p", { class: "legend" }, make("span", { class: "key given", text: "given" }), make("span", { class: "key suggested", text: "suggested" }), make("span", { class: "key other", text: "other labels" }));
     const about = make("div", { class: "about" }, head(finding), words(finding), make("p", { class: "free", text: finding.message }),
-      make("p", {}, make("b", { text: "What it means: " }), check.meaning), make("p", {}, make("b", { text: "What to do: " }), check.fix),
+      make("p", {}, make("b", { text: "What it means: " }), plain(check.meaning)), make("p", {}, make("b", { text: "What to do: " }), plain(check.fix)),
       legend, ...facts.map((fact) => make("p", { class: "small free", text: fact })), make("p", { class: "small" }, address));
     at("closer").replaceChildren(bar, make("div", { class: "both" }, stage, about));
     if (!at("closer").open) at("closer").showModal();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,8 @@ from importlib.resources import files
 from typing import Any
 
 from airflow_cv_dataops.core.report.plots import clean
+
+_NAME = re.compile(r"`([^`]*)`")
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def _categories(rows: Sequence[CategoryRow]) -> str:
     if not rows:
         return ""
     cells = "".join(
-        f'<tr><th scope="row"><bdi>{clean(row.category)}</bdi></th><td>{row.label_error_rate:.1%}</td>'
+        f'<tr><th scope="row"><bdi>{clean(row.category)}</bdi></th><td>{row.label_error_rate:.2%}</td>'
         f"<td>{row.erroneous:,}</td><td>{row.annotations:,}</td></tr>"
         for row in rows
     )
@@ -127,7 +130,7 @@ def _checks(rows: Sequence[CheckRow]) -> str:
     found = [row for row in rows if row.count]
     cells = "".join(
         f'<tr><td><span class="badge {row.severity}">{row.severity}</span></td><th scope="row">{clean(row.id)}</th><td>{row.count:,}</td>'
-        f"<td>{clean(row.meaning)} <i>{clean(row.fix)}</i></td></tr>"
+        f"<td>{_sentence(row.meaning)} <i>{_sentence(row.fix)}</i></td></tr>"
         for row in found
     )
     clear = [clean(row.id) for row in rows if not row.count]
@@ -139,6 +142,11 @@ def _checks(rows: Sequence[CheckRow]) -> str:
         else "<p>No check found anything.</p>"
     )
     return f"<section><h2>Checks</h2>{table}{passed}</section>"
+
+
+def _sentence(text: str) -> str:
+    """Return a check's meaning or fix, in which names stand in backticks."""
+    return _NAME.sub(r"<code>\1</code>", clean(text))
 
 
 def _gallery(findings: int) -> str:

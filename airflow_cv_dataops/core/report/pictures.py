@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OVERVIEW_PX = 512
-CROP_PX = 320
-_SHARP_ENOUGH_PX = 160  # a view with at least so many pixels of the overview needs no crop of its own
+OVERVIEW_PX = 640
+CROP_PX = 400
+_SHARP_ENOUGH_PX = 200  # a view with at least so many pixels of the overview needs no crop of its own
 _MOST_CROPS = 12  # of one image
 _LOSSLESS_PX = 128
-_QUALITY = 76
+_QUALITY = 78
 _WORKERS = 4
 # Two pictures of this size at once are what the workers may hold; a larger one is decoded alone.
 _LARGE_PIXELS = 25_000_000

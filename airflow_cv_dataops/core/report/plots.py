@@ -74,7 +74,7 @@ def clean(text: object) -> str:
 def _figure(title: str, rows: Sequence[Bar], drawn: str, height: int) -> str:
     spoken = "; ".join(f"{row.label}: {row.value}" for row in rows)
     if not rows:
-        return f'<figure><figcaption>{clean(title)}</figcaption><p class="none">Nothing to show.</p></figure>'
+        return ""
     return (
         f'<figure><figcaption>{clean(title)}</figcaption><svg class="plot" viewBox="0 0 {_WIDTH} {height}" role="img" '
         f'aria-label="{clean(title)}. {clean(spoken)}">{drawn}</svg></figure>'

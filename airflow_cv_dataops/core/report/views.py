@@ -10,6 +10,8 @@ Box = tuple[float, float, float, float]
 
 _AROUND = 0.6  # of the longer side of what is looked at, on each side
 _LEAST_PX = 40
+_NO_SIZE_PX = 2
+_AROUND_A_POINT = 0.25  # of the image's longer side
 _ASPECT = 4 / 3
 _BEYOND = 0.1  # of the image's sides: so far beyond the image a box is still shown
 _NEARLY_ALL = 0.6  # of the image's area: then the whole image is shown
@@ -25,7 +27,9 @@ def view_of(boxes: Iterable[Sequence[float] | None], width: int, height: int) ->
         return None
     left, top, right, bottom = focus
     around = _AROUND * max(right - left, bottom - top)
-    wide, high = max(right - left + 2 * around, _LEAST_PX), max(bottom - top + 2 * around, _LEAST_PX)
+    # A box without area says nothing of how large things are: then as much is shown as lets one see where it is.
+    least = _LEAST_PX if around > _NO_SIZE_PX else max(_LEAST_PX, _AROUND_A_POINT * max(width, height))
+    wide, high = max(right - left + 2 * around, least), max(bottom - top + 2 * around, least)
     wide, high = max(wide, high * _ASPECT), max(high, wide / _ASPECT)
     if wide * high >= _NEARLY_ALL * width * height and _inside(focus, width, height):
         return None
