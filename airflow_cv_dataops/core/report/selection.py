@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def worst_first(findings: pa.Table, most: int) -> pa.Table:
     """Return at most ``most`` findings, round robin over the checks: first the worst of each check, then the second worst of each, …
 
-    Worst is the lowest score; findings without a score come last in their check, ties are decided by ``finding_id``. Checks of higher
-    severity come first in each round. The order does not depend on the order of the rows.
+    Worst is the lowest score; findings without a score come last in their check, ties are decided by source and ``finding_id``. Checks
+    of higher severity come first in each round. The order does not depend on the order of the rows.
 
-    :param findings: rows with check, severity, score and finding_id.
+    :param findings: rows with check, severity, score, source_uri and finding_id.
     """
     import numpy as np
     import pyarrow as pa
@@ -25,7 +25,7 @@ def worst_first(findings: pa.Table, most: int) -> pa.Table:
 
     severity = pc.index_in(findings["severity"], value_set=pa.array(SEVERITIES))
     keyed = findings.append_column("_severity", severity).sort_by(
-        [(name, "ascending") for name in ("_severity", "check", "score", "finding_id")]
+        [(name, "ascending") for name in ("_severity", "check", "score", "source_uri", "finding_id")]
     )
     groups = _group_numbers(keyed["_severity"], keyed["check"])
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
