@@ -37,7 +37,9 @@ def report_address(dag_id: str, run_id: str, task_id: str, map_index: int) -> st
     Without scheme and host: workers may know the server by another name than browsers do.
     """
     names = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id}
-    return base_path() + REPORT_PREFIX + REPORT_PAGE.format(**{key: quote(name, safe="") for key, name in names.items()}, map_index=map_index)
+    return (
+        base_path() + REPORT_PREFIX + REPORT_PAGE.format(**{key: quote(name, safe="") for key, name in names.items()}, map_index=map_index)
+    )
 
 
 def base_path() -> str:

@@ -21,7 +21,7 @@ class _ReportApp:
 
 
 class CvDataOpsPlugin(AirflowPlugin):
-    """Makes the operator links known to the web server, also for DAGs that were parsed elsewhere, and mounts the page that shows reports."""
+    """Makes the operator links known to the API server, also for DAGs that were parsed elsewhere, and mounts the page for reports."""
 
     name = "cv_dataops"
     operator_extra_links = [AuditReportLink(), MarquezLink()]

@@ -31,6 +31,9 @@ def test_the_report_opens_from_its_task_for_those_who_may_read_it(deployment, sh
     from real_airflow import RealAirflow
 
     with RealAirflow(deployment.environment, users={"admin": "admin", "guest": ""}) as airflow:
+        warehouse = deployment.home / "elsewhere" / "warehouse"
+        connection = {"connection_id": "cv_catalog_default", "conn_type": "cv_catalog", "host": f"sqlite:///{warehouse.parent}/catalog.db"}
+        airflow.call("POST", "/api/v2/connections", {**connection, "extra": json.dumps({"type": "sql", "warehouse": str(warehouse)})})
         run_id = airflow.trigger("strict_audit", conf={"source": str(shared_data("bccd") / "BCCD")})
         assert airflow.wait_for_run("strict_audit", run_id) == "failed", airflow.log.read_text()[-3000:]
         task = f"/api/v2/dags/strict_audit/dagRuns/{run_id}/taskInstances/audit"
@@ -56,7 +59,7 @@ def test_the_report_opens_from_its_task_for_those_who_may_read_it(deployment, sh
         summary = airflow.call("GET", f"{task}/xcomEntries/return_value?deserialize=false")["value"]
         summary = json.loads(summary) if isinstance(summary, str) else summary
         report = summary["report_uri"]
-        assert report.startswith((deployment.home / "cv_dataops/warehouse/cells/reports/label_audit").as_uri())
+        assert report.startswith((warehouse / "cells" / "reports" / "label_audit").as_uri())
 
         assert get(airflow, address.replace("/audit/", "/ingest/"), Cookie=cookie)[0] == 404
         for elsewhere in (

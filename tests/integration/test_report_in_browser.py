@@ -104,7 +104,12 @@ def test_the_numbers_and_pictures_of_bccd_are_visible(look, cells):
         assert page.locator(".card").count() == 24
         pictures = page.locator(".card svg image")
         assert pictures.count() >= 24
-        assert pictures.first.evaluate("async (image) => { const one = new Image(); one.src = image.href.baseVal; await one.decode(); return one.naturalWidth; }") == 640
+        assert (
+            pictures.first.evaluate(
+                "async (image) => { const one = new Image(); one.src = image.href.baseVal; await one.decode(); return one.naturalWidth; }"
+            )
+            == 640
+        )
         assert page.locator(".card .box.suggested").count() >= 20
 
 
@@ -238,7 +243,10 @@ def test_ten_thousand_findings_on_tiny_images_stay_quick_and_small(look, make_da
     dataset = make_dataset("many")
     ingest_images(dataset, KEY, str(images))
     import_labels(dataset, KEY, str(labels), format="csv")
-    checks = [Check(f"question_{n}", "info", "A question.", "An answer.", lambda data: annotation_rows(data, data.image_row >= 0, "why")) for n in range(6)]
+    checks = [
+        Check(f"question_{n}", "info", "A question.", "An answer.", lambda data: annotation_rows(data, data.image_row >= 0, "why"))
+        for n in range(6)
+    ]
     summary = audit_labels(dataset, KEY, checks=checks, on_findings="warn").summary
     assert summary.counts["findings"] == 6 * 1797
     assert Path(local_path(str(summary.report_uri))).stat().st_size < 20_000_000

@@ -156,5 +156,3 @@ def _data(page: Page, shown: Gallery) -> dict[str, Any]:
         "findings": shown.findings,
         "total": page.findings,
     }
-
-

@@ -111,7 +111,7 @@ def _gallery_image(row: Mapping[str, Any], place: int) -> GalleryImage:
     if _LINKED.fullmatch(uri) and len(uri) <= _LONGEST_URI:
         values["link"] = True  # any other scheme (s3, javascript, …) is text
     names = ("source_uri", "image_id", "storage_uri", "bytes", "width", "height")
-    return GalleryImage(place, *(row[name] for name in names), values=values)
+    return GalleryImage(place=place, values=values, **{name: row[name] for name in names})
 
 
 def _suggestion(text: str | None) -> dict[str, Any] | None:
@@ -125,24 +125,25 @@ def _suggestion(text: str | None) -> dict[str, Any] | None:
     if not isinstance(given, dict):
         return {"other": _text(text)}
     score = given.get("probability", given.get("score"))
-    votes = given.get("votes")
-    known = {
+    known: dict[str, Any] = {
         "category": _text(str(given["category"])) if given.get("category") is not None else None,
         "bbox": _box(given.get("bbox")),
         "score": float(score) if isinstance(score, (int, float)) and 0 <= score <= 1 else None,
-        "votes": [[_text(name, 100), count] for name, count in list(votes.items())[:20]] if _are_votes(votes) else None,
+        "votes": _votes(given.get("votes")),
     }
     found = {name: value for name, value in known.items() if value is not None}
     return found or {"other": _text(text)}
 
 
-def _are_votes(votes: Any) -> bool:
-    return isinstance(votes, dict) and all(type(count) is int and abs(count) < 2**53 for count in votes.values())
+def _votes(given: Any) -> list[list[Any]] | None:
+    if not isinstance(given, dict) or not all(type(count) is int and abs(count) < 2**53 for count in given.values()):
+        return None
+    return [[_text(name, 100), count] for name, count in list(given.items())[:20]] or None
 
 
 def _box(value: Any) -> Box | None:
     """Return x, y, width and height to a tenth of a pixel; ``None`` where they are no numbers that can be drawn."""
-    sides = list(value.values()) if isinstance(value, Mapping) else value
+    sides = [value.get(name) for name in ("x", "y", "width", "height")] if isinstance(value, Mapping) else value
     if not isinstance(sides, (list, tuple)) or len(sides) != 4:
         return None
     if not all(isinstance(side, (int, float)) and abs(side) < _FARTHEST_PX for side in sides):  # NaN is not smaller

@@ -68,9 +68,7 @@ class Page:
 def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
     """Return the whole file. :param data: the gallery's JSON."""
     style, script = _resource("page.css"), _resource("page.js")
-    policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+    policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
     name = f"{page.audit} of {page.dataset}, {page.partition_key}"
     return f"""<!doctype html>
 <html lang="en">
@@ -119,11 +117,8 @@ def _categories(rows: Sequence[CategoryRow]) -> str:
         f"<td>{row.erroneous:,}</td><td>{row.annotations:,}</td></tr>"
         for row in rows
     )
-    return (
-        '<section><h2>Worst categories</h2><div class="scroll"><table><thead><tr><th scope="col">category</th>'
-        f'<th scope="col">error rate</th><th scope="col">at fault</th><th scope="col">labels</th></tr></thead><tbody>{cells}</tbody></table>'
-        "</div></section>"
-    )
+    head = _table_head("category", "error rate", "at fault", "labels")
+    return f'<section><h2>Worst categories</h2><div class="scroll"><table>{head}<tbody>{cells}</tbody></table></div></section>'
 
 
 def _checks(rows: Sequence[CheckRow]) -> str:
@@ -133,15 +128,21 @@ def _checks(rows: Sequence[CheckRow]) -> str:
         f"<td>{_sentence(row.meaning)} <i>{_sentence(row.fix)}</i></td></tr>"
         for row in found
     )
-    clear = [clean(row.id) for row in rows if not row.count]
-    passed = f'<details><summary>{len(clear)} checks found nothing</summary><p class="ids">{", ".join(clear)}</p></details>' if clear else ""
-    table = (
-        '<div class="scroll"><table><thead><tr><th scope="col">severity</th><th scope="col">check</th><th scope="col">findings</th>'
-        f'<th scope="col">what it means, <i>what to do</i></th></tr></thead><tbody>{cells}</tbody></table></div>'
-        if found
-        else "<p>No check found anything.</p>"
-    )
+    passed = _passed([clean(row.id) for row in rows if not row.count])
+    head = _table_head("severity", "check", "findings", "what it means, <i>what to do</i>")
+    table = f'<div class="scroll"><table>{head}<tbody>{cells}</tbody></table></div>' if found else "<p>No check found anything.</p>"
     return f"<section><h2>Checks</h2>{table}{passed}</section>"
+
+
+def _passed(ids: Sequence[str]) -> str:
+    if not ids:
+        return ""
+    summary = f"{len(ids)} {'check' if len(ids) == 1 else 'checks'} found nothing"
+    return f'<details><summary>{summary}</summary><p class="ids">{", ".join(ids)}</p></details>'
+
+
+def _table_head(*names: str) -> str:
+    return "<thead><tr>" + "".join(f'<th scope="col">{name}</th>' for name in names) + "</tr></thead>"
 
 
 def _sentence(text: str) -> str:
@@ -151,7 +152,8 @@ def _sentence(text: str) -> str:
 
 def _gallery(findings: int) -> str:
     if not findings:
-        return '<section id="gallery" tabindex="-1"><h2>Findings</h2><p class="clear">Nothing was found: there is nothing to look at.</p></section>'
+        clear = '<p class="clear">Nothing was found: there is nothing to look at.</p>'
+        return f'<section id="gallery" tabindex="-1"><h2>Findings</h2>{clear}</section>'
     return """<section id="gallery" tabindex="-1" aria-labelledby="findings-title">
 <h2 id="findings-title">Findings, worst first</h2>
 <noscript><p class="notice">The gallery needs JavaScript; the numbers above do not.</p></noscript>

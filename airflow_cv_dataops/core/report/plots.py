@@ -32,7 +32,9 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
     parts = []
     for number, row in enumerate(rows):
         y, length = number * _ROW, max(1.5 if row.value else 0, room * row.value / highest)
-        parts.append(f'<text class="label" x="{_LABEL_WIDTH - 8}" y="{y + 16}">{clean(_short(row.label))}<title>{clean(row.label)}</title></text>')
+        parts.append(
+            f'<text class="label" x="{_LABEL_WIDTH - 8}" y="{y + 16}">{clean(_short(row.label))}<title>{clean(row.label)}</title></text>'
+        )
         parts.append(f'<rect class="{row.style}" x="{_LABEL_WIDTH}" y="{y + 5}" width="{length:.1f}" height="14" rx="2"/>')
         if row.marked:
             part = max(1.5, length * row.marked / row.value)
@@ -53,12 +55,13 @@ def histogram(title: str, rows: Sequence[Bar], below: str) -> str:
         x = 46 + number * step
         height = max(1.5 if row.value else 0, (_BASE - 12) * row.value / highest)
         inside = f"<title>{clean(row.label)}: {row.value:,}" + (f", {row.marked:,} with findings" if row.marked else "") + "</title>"
+        wide = max(1, step - 2)
         parts.append(
-            f'<rect class="{row.style}" x="{x:.1f}" y="{_BASE - height:.1f}" width="{max(1, step - 2):.1f}" height="{height:.1f}">{inside}</rect>'
+            f'<rect class="{row.style}" x="{x:.1f}" y="{_BASE - height:.1f}" width="{wide:.1f}" height="{height:.1f}">{inside}</rect>'
         )
         if row.marked:
             part = max(1.5, height * row.marked / row.value)
-            parts.append(f'<rect class="marked" x="{x:.1f}" y="{_BASE - part:.1f}" width="{max(1, step - 2):.1f}" height="{part:.1f}"/>')
+            parts.append(f'<rect class="marked" x="{x:.1f}" y="{_BASE - part:.1f}" width="{wide:.1f}" height="{part:.1f}"/>')
         if number % labelled == 0:
             parts.append(f'<text class="tick" x="{x:.1f}" y="{_BASE + 15}">{clean(row.label)}</text>')
     parts.append(f'<text class="tick" x="{_WIDTH - 4}" y="{_HEIGHT - 6}" text-anchor="end">{clean(below)}</text>')

@@ -49,9 +49,9 @@ def photo(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8))
 
 
-def encoded(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, format, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -114,7 +114,10 @@ def report_of() -> Callable[..., Report]:
 
 def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
     schema = arrow_schema(name)
-    wanted = {"annotations": schema.names, "findings": ["message", "image_id", "source_uri", "annotation_id", "category", "score", "suggestion"]}
+    wanted = {
+        "annotations": schema.names,
+        "findings": ["message", "image_id", "source_uri", "annotation_id", "category", "score", "suggestion"],
+    }
     nullable = pa.schema([schema.field(column).with_nullable(True) for column in wanted[name]])
     return pa.Table.from_pylist([{**dict.fromkeys(nullable.names), **row} for row in rows], nullable)
 

@@ -57,7 +57,7 @@ def test_numbers_and_what_checks_mean_stand_in_the_page_itself(cells, report_of)
     assert "2 of 8 labels wrong or suspect" in report.html
     assert "<dt>Findings</dt><dd>2</dd>" in report.html
     assert "What <code>side_px</code> means. <i>How to mend it.</i>" in report.html
-    assert "<summary>1 checks found nothing</summary>" in report.html
+    assert "<summary>1 check found nothing</summary>" in report.html
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,12 @@ def test_only_so_many_pictures_are_read(cells, report_of):
 
 def test_a_picture_that_cannot_be_read_costs_only_its_picture(make_dataset, store_images, report_of):
     dataset = make_dataset("cells")
-    files = {"a.png": encoded(photo(64, 48)), "b.png": encoded(photo(64, 48, 1)), "c.png": b"no image at all", "d.png": encoded(photo(64, 48, 2))}
+    files = {
+        "a.png": encoded(photo(64, 48)),
+        "b.png": encoded(photo(64, 48, 1)),
+        "c.png": b"no image at all",
+        "d.png": encoded(photo(64, 48, 2)),
+    }
     store_images(dataset, files)
     stored = {row["file_name"]: row["storage_uri"].removeprefix(f"{dataset.root_uri}/") for row in dataset.images().to_pylist()}
     dataset.objects().write(stored["b.png"], encoded(photo(64, 48, 9)))

@@ -92,7 +92,17 @@ def test_the_script_makes_elements_without_reading_html():
     from airflow_cv_dataops.core.report.page import _resource
 
     script = _resource("page.js")
-    for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "fetch(", "XMLHttpRequest", "srcdoc"):
+    for way in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "Function(",
+        "fetch(",
+        "XMLHttpRequest",
+        "srcdoc",
+    ):
         assert way not in script
 
 

@@ -10,7 +10,8 @@ from airflow_cv_dataops.core.report.location import read_report, report_path
 
 
 @pytest.mark.parametrize(
-    "partition_key", ["2026-11-05", "../../etc", ".", "..", "a/b", "%2e%2e", "é" * 250, "x" * 250, "a b?c#d", "\u202e", "CON", "-", ".hidden"]
+    "partition_key",
+    ["2026-11-05", "../../etc", ".", "..", "a/b", "%2e%2e", "é" * 250, "x" * 250, "a b?c#d", "\u202e", "CON", "-", ".hidden"],
 )
 def test_any_partition_key_has_a_folder_of_its_own(make_dataset, partition_key):
     dataset = make_dataset()
