@@ -7,6 +7,8 @@ report's name from the XCom; what is read always lies below that dataset's ``rep
 
 from __future__ import annotations
 
+import contextlib
+import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -66,6 +68,9 @@ def _stored_uri(key: TaskInstanceKey) -> str:
         names = {"run_id": key.run_id, "key": "return_value", "dag_ids": key.dag_id, "task_ids": key.task_id, "map_indexes": key.map_index}
         row = session.scalars(XComModel.get_many(**names, limit=1)).first()
         summary = None if row is None else XComModel.deserialize_value(row)
+    if isinstance(summary, str):  # what Airflow 3.1 makes of an XCom that was edited through its API
+        with contextlib.suppress(ValueError):
+            summary = json.loads(summary)
     uri = summary.get("report_uri") if isinstance(summary, dict) else None
     if not isinstance(uri, str):
         raise HTTPException(404, "This task has left no report: it has not run, it is no audit, or it ran with report=False.")

@@ -140,6 +140,10 @@ def keep(page: Any, name: str, *, only: bool = True) -> None:
         shoot(page, Path(folder) / f"{name}-{part}.webp")
     page.locator(".look").nth(2).click()
     page.wait_for_timeout(200)
+    # Where the images lie on the machine that makes the pictures is of no interest to readers.
+    page.locator("dialog .about a").evaluate(
+        "(link) => { link.textContent = 'file:///data/' + link.textContent.split('/').slice(-2).join('/'); }"
+    )
     shoot(page, Path(folder) / f"{name}-closer.webp")
     page.keyboard.press("Escape")
 

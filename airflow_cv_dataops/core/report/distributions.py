@@ -22,12 +22,16 @@ def plots(findings: pa.Table, annotations: pa.Table, by_check: Mapping[str, int]
     """Return the figures as HTML: findings by check, labels by category, scores of findings, sizes of boxes."""
     at_fault = _at_fault(findings, annotations)
     figures = [
-        bars("Findings by check", _check_bars(by_check, severity_of)),
-        bars("Labels by category (with findings)", _category_bars(annotations, at_fault)),
+        _largest("Findings by check", _check_bars(by_check, severity_of), _MOST_CHECKS),
+        _largest("Labels by category (with findings)", _category_bars(annotations, at_fault), _MOST_CATEGORIES),
         histogram("Scores of the findings", _score_bars(findings), "score: 0 surely wrong, 1 surely right"),
         histogram("Sizes of the boxes (with findings)", _size_bars(annotations, at_fault), "square root of the area in px"),
     ]
     return "".join(figures)
+
+
+def _largest(title: str, rows: list[Bar], most: int) -> str:
+    return bars(title if len(rows) <= most else f"{title}: {most} of {len(rows):,}", rows[:most])
 
 
 def _at_fault(findings: pa.Table, annotations: pa.Table) -> np.ndarray:
@@ -40,7 +44,7 @@ def _at_fault(findings: pa.Table, annotations: pa.Table) -> np.ndarray:
 
 def _check_bars(by_check: Mapping[str, int], severity_of: Mapping[str, str]) -> list[Bar]:
     order = sorted((SEVERITIES.index(severity_of[check]), -count, check) for check, count in by_check.items() if count)
-    return [Bar(check, -count, severity_of[check]) for _, count, check in order[:_MOST_CHECKS]]
+    return [Bar(check, -count, severity_of[check]) for _, count, check in order]
 
 
 def _category_bars(annotations: pa.Table, at_fault: np.ndarray) -> list[Bar]:
@@ -52,11 +56,7 @@ def _category_bars(annotations: pa.Table, at_fault: np.ndarray) -> list[Bar]:
         ((row["at_fault_count"], row["category"], row["at_fault_sum"]) for row in counted.to_pylist()),
         key=lambda row: (-row[0], row[1] is None, row[1] or ""),
     )
-    named = [Bar("(none)" if name is None else name, count, "plain", faults) for count, name, faults in found[:_MOST_CATEGORIES]]
-    rest = found[_MOST_CATEGORIES:]
-    if rest:
-        named.append(Bar(f"{len(rest):,} more categories", sum(row[0] for row in rest), "plain", sum(row[2] for row in rest)))
-    return named
+    return [Bar("(none)" if name is None else name, count, "plain", faults) for count, name, faults in found]
 
 
 def _score_bars(findings: pa.Table) -> list[Bar]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH = 520
+_WIDTH = 440
 _ROW = 24
-_LABEL_WIDTH = 170
-_LONGEST_LABEL = 24
-_HEIGHT = 190
+_LABEL_WIDTH = 160
+_LONGEST_LABEL = 20
+_AXIS = 56
+_HEIGHT = 184
 _BASE = 150
 
 
@@ -28,7 +29,7 @@ class Bar:
 def bars(title: str, rows: Sequence[Bar]) -> str:
     """Return horizontal bars, one below the other, with their numbers."""
     highest = max((row.value for row in rows), default=0) or 1
-    room = _WIDTH - _LABEL_WIDTH - 70
+    room = _WIDTH - _LABEL_WIDTH - 100
     parts = []
     for number, row in enumerate(rows):
         y, length = number * _ROW, max(1.5 if row.value else 0, room * row.value / highest)
@@ -47,12 +48,12 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
 def histogram(title: str, rows: Sequence[Bar], below: str) -> str:
     """Return upright bars, side by side, each labelled with where it begins. :param below: what the axis is, with its unit."""
     highest = max((row.value for row in rows), default=0) or 1
-    step = (_WIDTH - 50) / max(1, len(rows))
+    step = (_WIDTH - _AXIS - 6) / max(1, len(rows))
     labelled = max(1, math.ceil(len(rows) / 10))
-    parts = [f'<text class="label" x="38" y="14">{highest:,}</text>', f'<text class="label" x="38" y="{_BASE}">0</text>']
-    parts.append(f'<path class="axis" d="M44 8V{_BASE}H{_WIDTH - 4}"/>')
+    parts = [f'<text class="label" x="{_AXIS - 6}" y="14">{highest:,}</text>', f'<text class="label" x="{_AXIS - 6}" y="{_BASE}">0</text>']
+    parts.append(f'<path class="axis" d="M{_AXIS} 8V{_BASE}H{_WIDTH - 4}"/>')
     for number, row in enumerate(rows):
-        x = 46 + number * step
+        x = _AXIS + 2 + number * step
         height = max(1.5 if row.value else 0, (_BASE - 12) * row.value / highest)
         inside = f"<title>{clean(row.label)}: {row.value:,}" + (f", {row.marked:,} with findings" if row.marked else "") + "</title>"
         wide = max(1, step - 2)
@@ -85,4 +86,5 @@ def _figure(title: str, rows: Sequence[Bar], drawn: str, height: int) -> str:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"
+    """Cut in the middle: long names often differ at their ends."""
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 9]}…{label[-8:]}"
