@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ _MOST_CROPS = 4  # of one image; its other findings look at the overview from ne
 _LOSSLESS_PX = 128
 _QUALITY = 78
 _WORKERS = 4
-# Two pictures of this size at once are what the workers may hold; a larger one is decoded alone.
+# Of images with more pixels only one is decoded at a time: at 4 bytes a pixel, four of the largest would take 2 GB.
 _LARGE_PIXELS = 25_000_000
 
 
@@ -190,6 +191,6 @@ class _Reader:
             return self._store.read(image.storage_uri.removeprefix(root))
         return read_uri(image.storage_uri, self._options)
 
-    def room_for(self, pixels: int) -> Any:
+    def room_for(self, pixels: int) -> AbstractContextManager[Any]:
         """Return what to hold while a picture of so many pixels is decoded."""
-        return self._alone if pixels > _LARGE_PIXELS else threading.Lock()
+        return self._alone if pixels > _LARGE_PIXELS else nullcontext()
