@@ -57,7 +57,7 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
-        "extra-links": ["airflow_cv_dataops.links.marquez.MarquezLink"],
+        "extra-links": ["airflow_cv_dataops.links.audit_report.AuditReportLink", "airflow_cv_dataops.links.marquez.MarquezLink"],
         "config": {
             "cv_dataops": {
                 "description": "Settings of the CV DataOps provider.",

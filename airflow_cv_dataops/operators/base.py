@@ -15,7 +15,7 @@ from airflow_cv_dataops.hooks.dataset import DatasetHook
 from airflow_cv_dataops.links.marquez import MarquezLink
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
@@ -38,7 +38,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
     """
 
     template_fields: Sequence[str] = ("dataset", "partition_key", "partition_format", "cv_catalog_conn_id", "aws_conn_id")
-    operator_extra_links = (MarquezLink(),)
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (MarquezLink(),)
     ui_color = "#e3f2ec"
 
     def __init__(

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_list, as_mapping, as_number
+from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, as_number, required_number
 from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.links.audit_report import AuditReportLink
 from airflow_cv_dataops.operators.base import DatasetOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_cv_dataops.core.audit.checks import Check
+    from airflow_cv_dataops.core.report.audit_report import ReportLimits
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -37,6 +39,9 @@ class LabelAuditOperator(DatasetOperator):
     :param limits: how many findings of a check are allowed, by its id: a whole number, or a share of the annotations in percent, e.g.
         ``{"zero_area_bbox": 0, "suspect_label": "2%"}``, also as JSON text. Above it ``on_findings`` applies; a check with a limit no
         longer counts in ``fail_on``. (templated)
+    :param report: write a page that shows the findings as pictures (docs/audit-report.md). (templated)
+    :param report_max_pictures: most images that the report reads and shows. (templated)
+    :param report_max_megabytes: largest report, in MB; at least 1. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -52,7 +57,11 @@ class LabelAuditOperator(DatasetOperator):
         "max_error_rate",
         "thresholds",
         "limits",
+        "report",
+        "report_max_pictures",
+        "report_max_megabytes",
     )
+    operator_extra_links = (AuditReportLink(), *DatasetOperator.operator_extra_links)
 
     def __init__(
         self,
@@ -69,6 +78,9 @@ class LabelAuditOperator(DatasetOperator):
         max_error_rate: float | str | None = None,
         thresholds: Mapping[str, Mapping[str, float | str]] | None = None,
         limits: Mapping[str, int | str] | str | None = None,
+        report: bool | str = True,
+        report_max_pictures: int | str = 500,
+        report_max_megabytes: float | str = 20,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -84,6 +96,9 @@ class LabelAuditOperator(DatasetOperator):
         self.max_error_rate = max_error_rate
         self.thresholds = thresholds
         self.limits = limits
+        self.report = report
+        self.report_max_pictures = report_max_pictures
+        self.report_max_megabytes = report_max_megabytes
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.audit.audit import audit_labels
@@ -104,6 +119,17 @@ class LabelAuditOperator(DatasetOperator):
             max_error_rate=as_number("max_error_rate", self.max_error_rate),
             thresholds=self.thresholds or {},
             limits=as_mapping("limits", self.limits),
+            report=self._report_limits(),
+        )
+
+    def _report_limits(self) -> ReportLimits | None:
+        from airflow_cv_dataops.core.report.audit_report import MEGABYTE, ReportLimits
+
+        if not as_flag("report", self.report):
+            return None
+        return ReportLimits(
+            max_bytes=int(required_number("report_max_megabytes", self.report_max_megabytes) * MEGABYTE),
+            max_pictures=int(required_number("report_max_pictures", self.report_max_pictures)),
         )
 
     def planned_lineage(self) -> StepLineage:

@@ -22,9 +22,11 @@ class RealAirflow:
     """Starts on entering, stops (with everything it started) on leaving; talks to Airflow through its REST API.
 
     :param environment: settings, AIRFLOW_HOME among them.
+    :param users: role by name, ``admin`` among them; ``None``: whoever comes is an administrator.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], users: Mapping[str, str] | None = None) -> None:
+        self._passwords = Path(environment["AIRFLOW_HOME"]) / "simple_auth_manager_passwords.json.generated" if users else None
         self.port = _free_port()
         self.log = Path(environment["AIRFLOW_HOME"]) / "standalone.log"
         self._environment = {
@@ -35,7 +37,8 @@ class RealAirflow:
             "AIRFLOW__API__BASE_URL": f"http://localhost:{self.port}",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{self.port}/execution/",
             "AIRFLOW__CORE__PARALLELISM": "4",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(not users),
+            **({"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in users.items())} if users else {}),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
             "AIRFLOW__LOGGING__TRIGGERER_LOG_SERVER_PORT": str(_free_port()),
             # A task whose process was killed is to be found within seconds.
@@ -73,21 +76,21 @@ class RealAirflow:
     def trigger(self, dag_id: str, *, conf: Mapping[str, Any] | None = None, logical_date: str | None = None) -> str:
         """Wait until the DAG is known, unpause and trigger it, and return the run id."""
         self.wait_for(f"{dag_id} to be parsed", lambda: self._get(f"/api/v2/dags/{dag_id}") is not None)
-        self._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
-        answer = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": logical_date, "conf": dict(conf or {})})
+        self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        answer = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": logical_date, "conf": dict(conf or {})})
         return answer["dag_run_id"]
 
     def wait_for_run(self, dag_id: str, run_id: str, patience_seconds: float = 600) -> str:
         """Return the final state of a run."""
 
         def finished() -> str | None:
-            state = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"]
+            state = self.call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"]
             return state if state in ("success", "failed") else None
 
         return self.wait_for(f"{run_id} to end", finished, patience_seconds)
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        return self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
+        return self.call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
 
     def wait_for(self, what: str, condition: Callable[[], Any], patience_seconds: float = PATIENCE_SECONDS) -> Any:
         """Return what the condition returns, once that is true."""
@@ -105,11 +108,12 @@ class RealAirflow:
 
     def _get(self, path: str, *, authorized: bool = True) -> Any:
         try:
-            return self._call("GET", path, authorized=authorized)
+            return self.call("GET", path, authorized=authorized)
         except OSError:
             return None
 
-    def _call(self, method: str, path: str, body: Any = None, *, authorized: bool = True) -> Any:
+    def call(self, method: str, path: str, body: Any = None, *, authorized: bool = True) -> Any:
+        """Ask the REST API as the administrator. :raises OSError: it refuses."""
         headers = {"Content-Type": "application/json"}
         if authorized:
             headers["Authorization"] = f"Bearer {self._login()}"
@@ -123,10 +127,18 @@ class RealAirflow:
 
     def _login(self) -> str:
         if self._token is None:
-            request = urllib.request.Request(f"http://127.0.0.1:{self.port}/auth/token", method="GET")
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                self._token = json.load(answer)["access_token"]
+            self._token = self.token("admin")
         return self._token
+
+    def token(self, user: str) -> str:
+        """Log a user in, and return what a browser then has as its cookie ``_token``."""
+        body = None
+        if self._passwords:
+            body = json.dumps({"username": user, "password": json.loads(self._passwords.read_text())[user]}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/auth/token", data=body, headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)["access_token"]
 
 
 def _free_port() -> int:

@@ -16,6 +16,7 @@ from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
 from airflow_cv_dataops.core.audit.rows import annotation_rows
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.report.location import read_report
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 pytestmark = pytest.mark.integration
@@ -262,6 +263,34 @@ def test_lineage_has_an_assertion_for_each_check_that_ran(cells):
     [output] = result.lineage.outputs
     assert (output.table, output.rows, output.snapshot_id) == ("findings", 3, cells.snapshot_id("findings"))
     assert json.loads(json.dumps(result.lineage.facts))["byCheck"]["zero_area_bbox"] == 1
+
+
+def test_the_report_is_named_in_summary_and_lineage_and_is_the_same_after_a_rerun(cells, caplog):
+    caplog.set_level("INFO")
+    first = audit_labels(cells, KEY)
+    uri = first.summary.report_uri
+    assert uri.startswith(f"{cells.root_uri}/reports/label_audit/{KEY}/")
+    assert uri in caplog.text
+    assert first.lineage.facts["reportUri"] == uri
+    assert b"<h1>Label audit of <bdi>cells</bdi></h1>" in read_report(cells, uri)
+    assert audit_labels(cells, KEY).summary.report_uri == uri
+    assert [info.uri for info in cells.objects().list() if info.path.startswith("reports/")] == [uri]
+
+
+def test_an_audit_without_report_writes_none(cells):
+    result = audit_labels(cells, KEY, report=None)
+    assert (result.summary.report_uri, result.lineage.facts["reportUri"]) == (None, None)
+    assert not [info for info in cells.objects().list() if info.path.startswith("reports/")]
+
+
+def test_the_report_is_there_before_the_findings_that_name_it(cells, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("the catalog is away")
+
+    monkeypatch.setattr(cells, "replace_partition", refuse)
+    with pytest.raises(OSError, match="the catalog is away"):
+        audit_labels(cells, KEY)
+    assert [info for info in cells.objects().list() if info.path.startswith("reports/")]
 
 
 def test_a_check_of_ones_own_runs_beside_the_built_in_ones(cells):

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,11 +20,13 @@ from integration.s3_server import ACCESS_KEY, SECRET_KEY, S3Server, find_rclone,
 from PIL import Image
 
 from airflow_cv_dataops.core.errors import SourceError
+from airflow_cv_dataops.core.report.location import read_report
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import open_store
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
+from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 from airflow_cv_dataops.triggers.image_arrival import ImageArrivalTrigger
 
@@ -177,6 +180,24 @@ def test_a_release_on_s3_is_made_and_read_back(lake: Lake, context: dict[str, An
     with pytest.raises(AirflowFailException, match="found 9"):
         promotion.execute(context)
     assert lake.dataset.release().name == "v1"
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_report_is_written_to_s3_with_pictures_read_from_there(lake: Lake, context: dict[str, Any], copied: bool) -> None:
+    lake.land("2026-11-05")
+    ingest(lake, context, "2026-11-05", copy_images=copied)
+    audit = LabelAuditOperator(
+        task_id="audit", dataset="digits", cv_catalog_conn_id="cv_s3", audit="weird / name?", partition_key="2026-11-05"
+    )
+    summary = audit.execute(context)
+    assert summary["counts"]["by_check"]["image_without_label"] == IMAGES
+    assert summary["report_uri"].startswith(f"s3://{LAKE}/{lake.name}/warehouse/digits/reports/weird___name_-")
+    page = read_report(lake.dataset, summary["report_uri"]).decode()
+    data = json.loads(re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)[0])
+    assert [image.get("problem") for image in data["images"]] == [None] * IMAGES
+    assert all("picture" in image for image in data["images"])
+    assert SECRET_KEY not in page
+    assert ACCESS_KEY not in page
 
 
 def test_a_sensor_and_its_trigger_see_images_arrive_on_s3(lake: Lake, context: dict[str, Any]) -> None:

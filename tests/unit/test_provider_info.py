@@ -90,7 +90,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("list", ["airflow-cv-dataops"]),
         ("hooks", ["airflow_cv_dataops.hooks.dataset.DatasetHook", "cv_catalog", "CV DataOps catalog"]),
-        ("links", ["airflow_cv_dataops.links.marquez.MarquezLink"]),
+        ("links", ["airflow_cv_dataops.links.audit_report.AuditReportLink", "airflow_cv_dataops.links.marquez.MarquezLink"]),
         ("triggers", ["airflow_cv_dataops.triggers.image_arrival", "airflow_cv_dataops.triggers.dataset_release"]),
     ],
 )

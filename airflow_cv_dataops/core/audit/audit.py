@@ -12,12 +12,13 @@ from airflow_cv_dataops.core.audit.check import Check, EnabledCheck, enabled_che
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
 from airflow_cv_dataops.core.audit.data import BASE_COLUMNS, AuditInput
 from airflow_cv_dataops.core.audit.describe import audit_lineage
-from airflow_cv_dataops.core.audit.numbers import audit_metrics, count_findings
+from airflow_cv_dataops.core.audit.numbers import AuditNumbers, audit_metrics, count_findings
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings, check_policy, findings_table
 from airflow_cv_dataops.core.metrics import write_metrics
 from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.report.audit_report import ReportLimits, write_audit_report
 from airflow_cv_dataops.core.store.array_files import MAX_FILE_BYTES
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import read_uri
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NOTHING: Mapping[str, Any] = {}
+_REPORT = ReportLimits()
 _FINDINGS_COLUMNS = ("message", "image_id", "source_uri", "annotation_id", "category", "score", "suggestion")
 
 
@@ -50,6 +52,7 @@ def audit_labels(
     fail_on: Sequence[str] = ("error",),
     max_error_rate: float | None = None,
     limits: Mapping[str, Any] = _NOTHING,
+    report: ReportLimits | None = _REPORT,
     recorded_at: datetime | None = None,
 ) -> StepResult:
     """Audit the labels of one partition and replace this audit's ``findings`` and ``metrics`` of it.
@@ -68,6 +71,7 @@ def audit_labels(
         annotations has a finding of severity ``error`` or a suspect label.
     :param limits: by check id, how many findings of the check are allowed: a whole number, or a share of the annotations such as ``"2%"``.
         Above it the audit fails; a check with a limit does not count in ``fail_on``.
+    :param report: how large the report may get; ``None``: no report.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
     :raises ConfigurationError: an argument cannot be used, or a check returned something else than findings rows.
     """
@@ -83,7 +87,9 @@ def audit_labels(
     data = _read(dataset, partition_key, snapshots, checks_run, label_sets, models, categories)
     found = _run(to_run, data)
     numbers = count_findings(data, checks_run, found)
-    findings_snapshot = dataset.replace_partition("findings", partition_key, findings_table(audit, found), owner=audit)
+    rows = findings_table(audit, found)
+    report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), numbers, checks_run, report)
+    findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=audit)
     write_metrics(dataset, partition_key, f"audit:{audit}", audit_metrics(numbers), recorded_at or datetime.now(UTC))
     summary = Summary(
         dataset=dataset.name,
@@ -91,13 +97,15 @@ def audit_labels(
         snapshot_id=findings_snapshot,
         counts=numbers.counts(),
         metrics=numbers.rates(),
+        report_uri=report_uri,
         duration_seconds=time.monotonic() - started,
         details={"audit": audit, "input_snapshots": snapshots},
     )
     where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {audit}"
     failure = audit_failure(numbers, fail_on=fail_on, max_error_rate=max_error_rate, limits=allowed, where=where)
     log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {numbers.sentence()}")
-    lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, numbers, {**snapshots, "findings": findings_snapshot})
+    written = {**snapshots, "findings": findings_snapshot}
+    lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, numbers, written, report_uri)
     if on_findings == "warn":
         failure = None
     return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip")
@@ -185,3 +193,33 @@ def _findings_of(enabled: EnabledCheck, data: AuditInput) -> pa.Table:
             "message among them."
         )
     return rows
+
+
+def _report(
+    dataset: Dataset,
+    partition_key: str,
+    audit: str,
+    findings: pa.Table,
+    data: AuditInput,
+    images_snapshot_id: str | None,
+    numbers: AuditNumbers,
+    checks: Sequence[Check],
+    limits: ReportLimits | None,
+) -> str | None:
+    """Write the report, before the rows that it shows are committed, and return its URI; ``None`` where there is to be none."""
+    if limits is None:
+        return None
+    if dataset.config.warehouse is None:
+        log.warning("No report is written: catalog %s names no warehouse URI to write it below.", dataset.config.name)
+        return None
+    return write_audit_report(
+        dataset,
+        partition_key,
+        audit,
+        findings=findings,
+        annotations=data.annotations,
+        images_snapshot_id=images_snapshot_id,
+        numbers=numbers,
+        checks=checks,
+        limits=limits,
+    )

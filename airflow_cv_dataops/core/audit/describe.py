@@ -25,6 +25,7 @@ def audit_lineage(
     checks: Sequence[Check],
     numbers: AuditNumbers,
     snapshots: Mapping[str, str],
+    report_uri: str | None = None,
 ) -> StepLineage:
     """Return inputs, the findings and the audit's facts; each check that ran is one assertion on the annotations.
 
@@ -47,7 +48,7 @@ def audit_lineage(
             "bySeverity": dict(numbers.by_severity),
             "byCheck": dict(numbers.by_check),
             "labelErrorRate": None if math.isnan(numbers.label_error_rate) else numbers.label_error_rate,
-            "reportUri": None,
+            "reportUri": report_uri,
         },
     )
 

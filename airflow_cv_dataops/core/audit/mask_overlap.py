@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.audit.coco_masks import Mask, mask_of
 from airflow_cv_dataops.core.audit.data import MIN_SIDE_PX, Boxes
 from airflow_cv_dataops.core.audit.detection_boxes import DetectionBoxes, comparable_boxes
 from airflow_cv_dataops.core.audit.detection_evidence import DetectionEvidence
 from airflow_cv_dataops.core.audit.detection_overlap import MIN_OVERLAP, Overlaps, box_overlaps
-from airflow_cv_dataops.core.audit.coco_masks import Mask, mask_of
 
 if TYPE_CHECKING:
     import numpy as np

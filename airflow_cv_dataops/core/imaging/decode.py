@@ -96,14 +96,14 @@ def decode(data: bytes, *, formats: tuple[str, ...] = DEFAULT_FORMATS, limits: L
         return too_many_bytes(len(data), limits)
     image: ImageFile.ImageFile | None = None
     try:
-        image = _open(data, allowed)
+        image = open_header(data, allowed)
         if image is None:
             return _unknown(data, tuple(allowed))
-        return _out_of_limits(image.size, limits) or _decoded(image, data)
+        return out_of_limits(image.size, limits) or _decoded(image, data)
     except MemoryError:
         return Reject("unreadable", OUT_OF_MEMORY, may_pass=True)  # whoever else needed it may be to blame
     except Exception as error:  # noqa: BLE001 (hostile input: a decoder may throw anything, and one bad file must not stop a run)
-        return Reject(_reason(error, image, data), describe(error))
+        return Reject(reject_reason(error, image, data), describe(error))
 
 
 def check_formats(formats: tuple[str, ...]) -> None:
@@ -124,7 +124,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:_LONGEST_DETAIL].rstrip(": ")
 
 
-def _open(data: bytes, allowed: dict[str, Opener]) -> ImageFile.ImageFile | None:
+def open_header(data: bytes, allowed: dict[str, Opener]) -> ImageFile.ImageFile | None:
     """Return the image with its header parsed, or ``None`` where no allowed decoder knows the content."""
     prefix = data[:16]
     broken: Exception | None = None
@@ -159,7 +159,7 @@ def _unknown(data: bytes, formats: tuple[str, ...]) -> Reject:
     return Reject("unsupported_format", f"{name} is not among the allowed formats {', '.join(formats)}")
 
 
-def _out_of_limits(size: tuple[int, int], limits: Limits) -> Reject | None:
+def out_of_limits(size: tuple[int, int], limits: Limits) -> Reject | None:
     width, height = size
     if width * height > limits.max_pixels:
         return Reject("too_large", f"{width} x {height} pixels; at most {limits.max_pixels:,} are decoded")
@@ -193,7 +193,7 @@ def _decoded(image: ImageFile.ImageFile, data: bytes) -> Decoded:
     return Decoded(name, *size, mode, depth, alpha, frames, exif, found)
 
 
-def _reason(error: Exception, image: ImageFile.ImageFile | None, data: bytes) -> str:
+def reject_reason(error: Exception, image: ImageFile.ImageFile | None, data: bytes) -> str:
     from PIL import Image
 
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):

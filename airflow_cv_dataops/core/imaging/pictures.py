@@ -48,9 +48,9 @@ def pictures(image: Image.Image, *, orientation: int | None, full_size: tuple[in
     :param bit_depth: bits of a channel in the file; decides the scale of 16-bit pixels.
     """
     if image.mode == "LAB":
-        luminance = _halved(_upright(image.getchannel(0), orientation), full_size)
-        return Pictures(luminance, _lab_sample(_upright(image, orientation)))
-    picture = _halved(_upright(_reducible(image, bit_depth), orientation), full_size)
+        luminance = _halved(upright(image.getchannel(0), orientation), full_size)
+        return Pictures(luminance, _lab_sample(upright(image, orientation)))
+    picture = _halved(upright(_reducible(image, bit_depth), orientation), full_size)
     if picture.mode == "L":
         return Pictures(picture, None)
     luminance = picture.getchannel(0) if picture.mode == "YCbCr" else picture.convert("L")
@@ -74,7 +74,7 @@ def _reducible(image: Image.Image, bit_depth: int) -> Image.Image:
     return image.convert("RGB")
 
 
-def _upright(image: Image.Image, orientation: int | None) -> Image.Image:
+def upright(image: Image.Image, orientation: int | None) -> Image.Image:
     name = _TRANSPOSED_BY.get(orientation)
     if name is None:
         return image

@@ -355,7 +355,8 @@ def test_every_template_field_is_an_attribute_and_the_task_serialises(operator: 
     document = json.loads(json.dumps(serialization.to_dict(dag)))
     again = serialization.from_dict(document).get_task("t")
     assert again.task_type == operator.__name__
-    assert {"Dataset in Marquez"} == {link.name for link in operator.operator_extra_links}
+    links = {"Dataset in Marquez", "Audit report"} if operator is LabelAuditOperator else {"Dataset in Marquez"}
+    assert links == {link.name for link in operator.operator_extra_links}
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)
@@ -383,3 +384,37 @@ def test_the_link_opens_the_written_dataset_in_marquez(
     operator.execute(context)
     path = f"{tmp_path}/cv_dataops/warehouse/digits/images".replace("/", "%2F")
     assert link.get_link(operator, ti_key=None) == (f"http://marquez:3000/lineage/dataset/file/{path}" if expected else "")
+
+
+@pytest.mark.parametrize("base", ["http://localhost:8080", "https://airflow.example/team/", ""])
+def test_the_report_link_names_the_task_instance_below_the_servers_own_path(
+    context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, base: str
+) -> None:
+    from airflow.models.taskinstancekey import TaskInstanceKey
+
+    from airflow_cv_dataops.links.audit_report import AuditReportLink
+
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", base)
+    link = AuditReportLink()
+    key = TaskInstanceKey(dag_id="signs", run_id="scheduled__2026-11-05T00:00:00+00:00", task_id="group.audit", map_index=-1)
+    operator = LabelAuditOperator(task_id="audit", dataset="digits")
+    assert link.get_link(operator, ti_key=key) == ""
+    summary = operator.execute(context)
+    assert summary["report_uri"].endswith(".html")
+    path = "/cv_dataops/audit-report/signs/scheduled__2026-11-05T00%3A00%3A00%2B00%3A00/group.audit/-1"
+    assert link.get_link(operator, ti_key=key) == ("/team" if "team" in base else "") + path
+
+
+def test_an_audit_without_report_has_no_link(context: dict[str, Any]) -> None:
+    from airflow_cv_dataops.links.audit_report import AuditReportLink
+
+    operator = LabelAuditOperator(task_id="audit", dataset="digits", report="false")
+    assert operator.execute(context)["report_uri"] is None
+    assert AuditReportLink().get_link(operator, ti_key=None) == ""
+
+
+def test_the_limits_of_the_report_may_come_out_of_templates() -> None:
+    from airflow_cv_dataops.core.report.audit_report import ReportLimits
+
+    operator = LabelAuditOperator(task_id="audit", dataset="digits", report="True", report_max_pictures="50", report_max_megabytes="2.5")
+    assert operator._report_limits() == ReportLimits(max_bytes=2_500_000, max_pictures=50)

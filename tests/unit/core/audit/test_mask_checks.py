@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from airflow_cv_dataops.core.audit.coco_masks import mask_of, pixels_of
 from airflow_cv_dataops.core.audit.data import AuditInput
 from airflow_cv_dataops.core.audit.mask_checks import doubtful_mask, unusable_pixel_probabilities
 from airflow_cv_dataops.core.audit.mask_overlap import mask_evidence
 from airflow_cv_dataops.core.audit.mask_probabilities import soft_minimum
-from airflow_cv_dataops.core.audit.coco_masks import mask_of, pixels_of
 
 WIDTH, HEIGHT = 64, 48
 URI = "s3://outputs/a.npy"

@@ -1,0 +1,190 @@
+"""The HTML page around numbers, plots and gallery: one file that loads nothing and runs no script but its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from airflow_cv_dataops.core.report.plots import clean
+
+_NAME = re.compile(r"`([^`]*)`")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number at the top. :param style: class of ``page.css``. :param note: small print below."""
+
+    label: str
+    value: str
+    note: str = ""
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """One check that ran: what its findings mean and how to mend them."""
+
+    id: str
+    severity: str
+    count: int
+    meaning: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class CategoryRow:
+    """A category, its labels, and how many of them are wrong or suspect."""
+
+    category: str
+    annotations: int
+    erroneous: int
+
+    @property
+    def label_error_rate(self) -> float:
+        return self.erroneous / self.annotations
+
+
+@dataclass(frozen=True)
+class Page:
+    """What stands in the page beside the gallery. :param plots: HTML."""
+
+    dataset: str
+    partition_key: str
+    audit: str
+    tiles: Sequence[Tile]
+    checks: Sequence[CheckRow]
+    categories: Sequence[CategoryRow]
+    plots: str
+    findings: int
+
+
+def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
+    """Return the whole file. :param data: the gallery's JSON."""
+    style, script = _resource("page.css"), _resource("page.js")
+    policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
+    name = f"{page.audit} of {page.dataset}, {page.partition_key}"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>{clean(name)}</title>
+<style>{style}</style>
+</head>
+<body>
+<a class="skip" href="#gallery">Skip to the findings</a>
+<header>
+<h1>Label audit of <bdi>{clean(page.dataset)}</bdi></h1>
+<p class="where">Partition <b><bdi>{clean(page.partition_key)}</bdi></b> · audit <b><bdi>{clean(page.audit)}</bdi></b></p>
+</header>
+<main>
+<section aria-label="Numbers"><dl class="tiles">{"".join(map(_tile, page.tiles))}</dl></section>
+<section class="figures" aria-label="Distributions">{page.plots}</section>
+<div class="tables">
+{_categories(page.categories)}
+{_checks(page.checks)}
+</div>
+{_gallery(page.findings)}
+</main>
+<footer><p>Made by airflow-cv-dataops. This file needs no network and no other file.</p></footer>
+<script type="application/json" id="data">{_json(data)}</script>
+<script>{script}</script>
+</body>
+</html>
+""".encode()
+
+
+def _tile(tile: Tile) -> str:
+    note = f'<dd class="note">{clean(tile.note)}</dd>' if tile.note else ""
+    return f'<div class="tile {tile.style}"><dt>{clean(tile.label)}</dt><dd>{clean(tile.value)}</dd>{note}</div>'
+
+
+def _categories(rows: Sequence[CategoryRow]) -> str:
+    if not rows:
+        return ""
+    cells = "".join(
+        f'<tr><th scope="row"><bdi>{clean(row.category)}</bdi></th><td>{row.label_error_rate:.2%}</td>'
+        f"<td>{row.erroneous:,}</td><td>{row.annotations:,}</td></tr>"
+        for row in rows
+    )
+    head = _table_head("category", "error rate", "at fault", "labels")
+    return f'<section><h2>Worst categories</h2><div class="scroll"><table>{head}<tbody>{cells}</tbody></table></div></section>'
+
+
+def _checks(rows: Sequence[CheckRow]) -> str:
+    found = [row for row in rows if row.count]
+    cells = "".join(
+        f'<tr><td><span class="badge {row.severity}">{row.severity}</span></td><th scope="row">{clean(row.id)}</th><td>{row.count:,}</td>'
+        f"<td>{_sentence(row.meaning)} <i>{_sentence(row.fix)}</i></td></tr>"
+        for row in found
+    )
+    passed = _passed([clean(row.id) for row in rows if not row.count])
+    head = _table_head("severity", "check", "findings", "what it means, <i>what to do</i>")
+    table = f'<div class="scroll"><table>{head}<tbody>{cells}</tbody></table></div>' if found else "<p>No check found anything.</p>"
+    return f"<section><h2>Checks</h2>{table}{passed}</section>"
+
+
+def _passed(ids: Sequence[str]) -> str:
+    if not ids:
+        return ""
+    summary = f"{len(ids)} {'check' if len(ids) == 1 else 'checks'} found nothing"
+    return f'<details><summary>{summary}</summary><p class="ids">{", ".join(ids)}</p></details>'
+
+
+def _table_head(*names: str) -> str:
+    return "<thead><tr>" + "".join(f'<th scope="col">{name}</th>' for name in names) + "</tr></thead>"
+
+
+def _sentence(text: str) -> str:
+    """Return a check's meaning or fix, in which names stand in backticks."""
+    return _NAME.sub(r"<code>\1</code>", clean(text))
+
+
+def _gallery(findings: int) -> str:
+    if not findings:
+        clear = '<p class="clear">Nothing was found: there is nothing to look at.</p>'
+        return f'<section id="gallery" tabindex="-1"><h2>Findings</h2>{clear}</section>'
+    return """<section id="gallery" tabindex="-1" aria-labelledby="findings-title">
+<h2 id="findings-title">Findings, worst first</h2>
+<noscript><p class="notice">The gallery needs JavaScript; the numbers above do not.</p></noscript>
+<form class="filters" id="filters" hidden>
+<label>Check <select id="check"></select></label>
+<label>Category <select id="category"></select></label>
+<label>Severity <select id="severity"></select></label>
+<label class="search">Text <input id="text" type="search" placeholder="file, message, category" autocomplete="off"></label>
+<label class="tick"><input id="pictured" type="checkbox"> with picture</label>
+<label class="tick"><input id="others" type="checkbox"> other labels</label>
+<button type="reset">Clear</button>
+</form>
+<p class="legend" id="legend" hidden><span class="key given">given</span><span class="key suggested">suggested</span></p>
+<p id="status" role="status" aria-live="polite"></p>
+<nav class="pages" id="pages-top" aria-label="Pages of findings" hidden></nav>
+<div class="cards" id="cards"></div>
+<nav class="pages" id="pages-bottom" aria-label="Pages of findings, below" hidden></nav>
+<dialog id="closer" aria-labelledby="closer-title"></dialog>
+</section>"""
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """Return JSON that cannot end the element which it stands in; ASCII, so that no lone surrogate is left to encode."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@cache
+def _resource(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

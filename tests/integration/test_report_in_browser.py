@@ -1,0 +1,296 @@
+"""Reports of real audits in a real browser: what one sees, in light and dark, and what the page does not do.
+
+With ``CV_DATAOPS_SCREENSHOTS`` set to a folder, the pictures of docs/images are written there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from PIL import Image
+from project import PROJECT_ROOT
+from report_datasets import KEY, audited_cells, audited_digits, tiny_digits
+
+from airflow_cv_dataops.core.audit.audit import audit_labels
+from airflow_cv_dataops.core.audit.check import Check
+from airflow_cv_dataops.core.audit.rows import annotation_rows
+from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.labels.importing import import_labels
+from airflow_cv_dataops.core.store.dataset import open_dataset
+from airflow_cv_dataops.core.store.objects import local_path
+
+pytestmark = pytest.mark.integration
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WIDE, NARROW = (1360, 900), (420, 900)
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("this machine lacks chromium (scripts/system-packages installs it)")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def look(chromium: Any) -> Callable[..., Any]:
+    """Open a report from its file; fail if it says anything on the console, fails, or asks for anything but itself."""
+
+    @contextmanager
+    def opened(uri: str, size: tuple[int, int] = WIDE, scheme: str = "light", **options: Any) -> Iterator[Any]:
+        context = chromium.new_context(color_scheme=scheme, viewport={"width": size[0], "height": size[1]}, offline=True, **options)
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: None if request.url.startswith(("data:", uri)) else said.append(f"asks for {request.url}"))
+        page.goto(uri)
+        yield page
+        assert said == []
+        context.close()
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def cells(shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report of BCCD with 135 faults put in."""
+    dataset = open_dataset("bccd", home=str(tmp_path_factory.mktemp("cells")))
+    return str(audited_cells(dataset, shared_data("bccd")).summary.report_uri)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report of a day of digits."""
+    home = tmp_path_factory.mktemp("digits")
+    with pytest.MonkeyPatch.context() as patched:
+        found = audited_digits(open_dataset("digits", home=str(home)), home / "landing", patched, PROJECT_ROOT / "example_dags")
+    return str(found.summary.report_uri)
+
+
+def status(page: Any) -> str:
+    return page.locator("#status").inner_text()
+
+
+def background(page: Any) -> str:
+    return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_the_numbers_and_pictures_of_bccd_are_visible(look, cells):
+    with look(cells) as page:
+        assert page.locator("h1").inner_text() == "Label audit of bccd"
+        assert page.locator(".tile.error dd").inner_text() == "47"  # 45 relabelled boxes, and the two that have no area in BCCD itself
+        assert page.locator("figure svg.plot").count() == 4
+        assert status(page) == "Showing 1 to 24 of 143 findings."
+        assert page.locator(".card").count() == 24
+        pictures = page.locator(".card svg image")
+        assert pictures.count() >= 24
+        assert (
+            pictures.first.evaluate(
+                "async (image) => { const one = new Image(); one.src = image.href.baseVal; await one.decode(); return one.naturalWidth; }"
+            )
+            == 640
+        )
+        assert page.locator(".card .box.suggested").count() >= 20
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_the_window_and_follows_the_colour_scheme(look, cells, digits, tmp_path, size, scheme):
+    for name, uri in (("cells", cells), ("digits", digits)):
+        with look(uri, size, scheme) as page:
+            assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+            shades = [int(part) for part in background(page).strip("rgb()").split(",")]
+            assert (min(shades) > 200) if scheme == "light" else (max(shades) < 60)
+            file = tmp_path / f"{name}_{scheme}_{size[0]}.png"
+            page.screenshot(path=file)
+            drawn = Image.open(file).convert("L")
+            assert drawn.size == size
+            assert len(drawn.getcolors(256) or range(256)) > 50  # not a blank page
+            keep(page, f"audit-report-{name}-{scheme}", only=size == WIDE)
+
+
+def keep(page: Any, name: str, *, only: bool = True) -> None:
+    """Write pictures for the documentation, where they are asked for: the top of the page, the gallery, and a closer look."""
+    folder = os.environ.get("CV_DATAOPS_SCREENSHOTS")
+    if not folder or not only:
+        return
+    parts = {"numbers": "window.scrollTo(0, 0)", "gallery": "document.getElementById('gallery').scrollIntoView()"}
+    for part, script in parts.items():
+        page.evaluate(script)
+        shoot(page, Path(folder) / f"{name}-{part}.webp")
+    page.locator(".look").nth(2).click()
+    page.wait_for_timeout(200)
+    # Where the images lie on the machine that makes the pictures is of no interest to readers.
+    page.locator("dialog .about a").evaluate(
+        "(link) => { link.textContent = 'file:///data/' + link.textContent.split('/').slice(-2).join('/'); }"
+    )
+    shoot(page, Path(folder) / f"{name}-closer.webp")
+    page.keyboard.press("Escape")
+
+
+def shoot(page: Any, file: Path) -> None:
+    page.screenshot(path=file.with_suffix(".png"))
+    Image.open(file.with_suffix(".png")).convert("RGB").save(file, "WEBP", quality=82, method=6)
+    file.with_suffix(".png").unlink()
+
+
+def test_filters_show_what_they_say(look, cells):
+    with look(cells) as page:
+        page.select_option("#check", "=overlooked_bbox")
+        assert status(page) == "Showing 1 to 24 of 45 findings (of 143)."
+        assert set(page.locator(".card .head .id").all_inner_texts()) == {"overlooked_bbox"}
+        page.select_option("#category", "=Platelets")
+        named = page.locator(".card .words").all_inner_texts()
+        assert 0 < len(named) < 45
+        assert all("Platelets" in words for words in named)
+        page.click("button[type=reset]")
+        page.locator("#status", has_text="Showing 1 to 24 of 143 findings.").wait_for()
+        page.select_option("#severity", "=error")
+        assert status(page) == "Showing 1 to 24 of 47 findings (of 143)."
+        page.fill("#text", "bloodimage_00338")
+        assert status(page) == "Showing 1 finding (of 143)."
+        assert "has no area" in page.locator(".card").inner_text()
+        page.fill("#text", "nothing has this name")
+        assert (status(page), page.locator(".card").count()) == ("No finding matches.", 0)
+
+
+def test_pages_turn_and_end(look, cells):
+    with look(cells) as page:
+        first = page.locator(".card .file").all_inner_texts()
+        page.locator("#pages-bottom button", has_text="Next").click()
+        assert status(page) == "Showing 25 to 48 of 143 findings."
+        assert page.locator(".card .file").all_inner_texts() != first
+        page.fill("#pages-top input", "6")
+        page.locator("#pages-top input").press("Enter")
+        assert status(page) == "Showing 121 to 143 of 143 findings."
+        assert page.locator("#pages-top button", has_text="Next").is_disabled()
+        page.fill("#pages-top input", "600")
+        page.locator("#pages-top input").press("Enter")
+        assert status(page) == "Showing 121 to 143 of 143 findings."
+
+
+def test_a_closer_look_opens_moves_and_closes_by_keyboard(look, cells):
+    with look(cells) as page:
+        page.locator(".look").first.focus()
+        page.keyboard.press("Enter")
+        dialog = page.locator("dialog")
+        assert "What to do: Change the category." in dialog.inner_text()
+        assert dialog.locator("svg.drawn").get_attribute("viewBox") == "0 0 640 480"
+        assert dialog.locator(".box.other").count() > 0
+        title = page.locator("#closer-title").inner_text()
+        page.keyboard.press("ArrowRight")
+        assert page.locator("#closer-title").inner_text() != title
+        page.keyboard.press("Escape")
+        assert not dialog.is_visible()
+        assert page.evaluate("document.activeElement === document.querySelectorAll('.look')[1]")
+
+
+def test_without_javascript_the_numbers_are_still_there(look, cells):
+    with look(cells, java_script_enabled=False) as page:
+        assert page.locator(".tile.main dd").first.inner_text() == "0.97%"
+        assert page.locator("table").count() == 2
+        assert "needs JavaScript" in page.locator("#gallery").inner_text()
+        assert page.locator("#filters").is_hidden()
+
+
+def test_suspect_digits_show_what_was_given_and_what_is_likely(look, digits):
+    with look(digits) as page:
+        page.select_option("#check", "=suspect_label")
+        assert status(page) == "Showing 1 to 24 of 25 findings (of 261)."
+        words = page.locator(".card .words").first.inner_text()
+        assert "given" in words
+        assert "suggested" in words
+        drawn = page.locator(".card svg image").first
+        assert drawn.evaluate("(image) => getComputedStyle(image).imageRendering") == "pixelated"
+
+
+def test_the_page_works_in_the_sandbox_in_which_the_api_server_sends_it(chromium, cells):
+    from airflow_cv_dataops.plugins.report_page import _HEADERS
+
+    page_bytes = Path(local_path(cells)).read_bytes()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            for name, value in {"Content-Type": "text/html; charset=utf-8", **_HEADERS}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(page_bytes)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        page = chromium.new_page()
+        said: list[str] = []
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        assert status(page) == "Showing 1 to 24 of 143 findings."
+        page.locator(".look").first.click()
+        assert page.locator("dialog svg.drawn image").count() == 1
+        assert page.evaluate("window.origin") == "null"  # so there is no cookie and no storage of Airflow's
+        assert said == []
+        page.close()
+        server.shutdown()
+
+
+def test_one_finding_and_none(look, make_dataset, tmp_path):
+    Image.effect_noise((8, 8), 90).save(tmp_path / "a.png")
+    (tmp_path / "labels.csv").write_text("file,label\na.png,x\n")
+    dataset = make_dataset("one")
+    ingest_images(dataset, KEY, str(tmp_path), pattern="*.png")
+    import_labels(dataset, KEY, str(tmp_path / "labels.csv"), format="csv")
+    one = audit_labels(dataset, KEY, categories=["y"], on_findings="warn").summary
+    assert one.counts["findings"] == 1
+    with look(str(one.report_uri), NARROW) as page:
+        assert status(page) == "Showing 1 finding."
+        assert page.locator("#pages-top").is_hidden()
+        assert page.locator(".card svg image").count() == 1
+    none = audit_labels(dataset, KEY).summary
+    with look(str(none.report_uri), NARROW) as page:
+        assert "Nothing was found" in page.locator("#gallery").inner_text()
+        assert page.locator(".card").count() == 0
+
+
+def test_ten_thousand_findings_on_tiny_images_stay_quick_and_small(look, make_dataset, tmp_path):
+    images, labels = tiny_digits(tmp_path / "digits")
+    dataset = make_dataset("many")
+    ingest_images(dataset, KEY, str(images))
+    import_labels(dataset, KEY, str(labels), format="csv")
+    checks = [
+        Check(f"question_{n}", "info", "A question.", "An answer.", lambda data: annotation_rows(data, data.image_row >= 0, "why"))
+        for n in range(6)
+    ]
+    summary = audit_labels(dataset, KEY, checks=checks, on_findings="warn").summary
+    assert summary.counts["findings"] == 6 * 1797
+    assert Path(local_path(str(summary.report_uri))).stat().st_size < 20_000_000
+    with look(str(summary.report_uri)) as page:
+        assert status(page).startswith("Showing 1 to 24 of 10,000 findings. This page lists the worst 10,000 of 10,782;")
+        page.fill("#pages-top input", "417")
+        page.locator("#pages-top input").press("Enter")
+        assert status(page).startswith("Showing 9,985 to 10,000 of 10,000 findings.")
+        page.check("#pictured")
+        assert status(page).startswith("Showing 1 to 24 of 3,000 findings (of 10,000).")
