@@ -147,8 +147,9 @@ def _prediction_reader(dataset: Dataset, partition_key: str, snapshot_id: str | 
         if snapshot_id is None:
             return ()
         where = _one_of("model", models if model is None else [model])
-        at = {"partition_key": partition_key, "snapshot_id": snapshot_id, "columns": columns}
-        return dataset.read_batches("predictions", **at, where=where, batch_rows=batch_rows)
+        return dataset.read_batches(
+            "predictions", partition_key=partition_key, snapshot_id=snapshot_id, columns=columns, where=where, batch_rows=batch_rows
+        )
 
     return read
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.data import group_codes
-from airflow_cv_dataops.core.audit.label_filters import FILTERS
 from airflow_cv_dataops.core.audit.probabilities import classification_rows, label_source
 from airflow_cv_dataops.core.audit.rows import annotation_rows, number, text
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.audit.suspicion import check_mode, suspects
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
     from airflow_cv_dataops.core.audit.data import AuditInput
+    from airflow_cv_dataops.core.audit.label_batches import LabelBatches
     from airflow_cv_dataops.core.audit.probabilities import JudgedLabels
 
 _PROBABILITIES = ("predictions.task", "predictions.probabilities", "predictions.classes")
-# By mode: a label is suspect if it is wrong with more than this probability.
-_LEAST_ERROR_PROBABILITY = {"precision": 0.8, "balanced": 0.5, "recall": 0.2}
 
 
 @check(
@@ -54,8 +54,8 @@ def conflicting_labels(data: AuditInput) -> pa.Table | None:
 
 @check(
     "warning",
-    meaning="A classification label that, by out-of-sample predictions, is more probably wrong than right (`mode`); "
-    "score: probability of the given label.",
+    meaning="A classification label that is probably wrong, going by out-of-sample predictions (`mode`: `balanced`, `precision`, `recall`, "
+    "or a filter); score: probability of the given label.",
     fix="Look at the picture, lowest score first; relabel, or take the suggested category.",
     column="category",
     reads=_PROBABILITIES,
@@ -67,11 +67,11 @@ def suspect_label(data: AuditInput, *, mode: str = "balanced") -> pa.Table | Non
     class. Several models: the mean of their calibrated probabilities. Labels without a prediction, or with a category that the models do
     not know, cannot be judged and are not findings.
 
-    :param mode: ``balanced``: the label is more probably wrong than right (see ``label_noise``), and another class more probable to the
-        model; ``precision``: wrong with a probability above 0.8; ``recall``: above 0.2; or a filter of confident learning by its name:
-        ``confident_learning``, ``prune_by_class``, ``prune_by_noise_rate``, ``both``, ``predicted_neq_given``.
+    :param mode: ``balanced``: as many labels, the most probably wrong first, as give the highest expected F1; ``precision`` and ``recall``
+        lean to one side (F0.5, F2); or a filter of confident learning by its name: ``confident_learning``, ``prune_by_class``,
+        ``prune_by_noise_rate``, ``both``, ``predicted_neq_given``. See ``suspicion``.
     """
-    _check_mode(mode)
+    check_mode(mode)
     judged = data.judged_labels
     return None if judged is None else _doubted_rows(data, judged, _suspects(data, judged, mode))
 
@@ -88,22 +88,20 @@ def disputed_label(data: AuditInput, *, mode: str = "balanced") -> pa.Table | No
 
     :param mode: that of ``suspect_label``, whose findings are left out here.
     """
-    _check_mode(mode)
+    check_mode(mode)
     judged = data.judged_labels
     return None if judged is None else _doubted_rows(data, judged, judged.evidence.disagrees & ~_suspects(data, judged, mode))
 
 
-def _check_mode(mode: str) -> None:
-    if mode not in (*_LEAST_ERROR_PROBABILITY, *FILTERS):
-        raise ConfigurationError(f"mode={mode!r} is unknown: expected one of {', '.join((*_LEAST_ERROR_PROBABILITY, *FILTERS))}.")
-
-
 def _suspects(data: AuditInput, judged: JudgedLabels, mode: str) -> np.ndarray:
     """Return which of the judged labels are suspect, (N,) bool."""
-    if mode in _LEAST_ERROR_PROBABILITY:
-        return judged.evidence.disagrees & (judged.noise.error_probability > _LEAST_ERROR_PROBABILITY[mode])
-    with label_source(data) as source:
-        return FILTERS[mode](judged.evidence, source.batches)
+
+    @contextmanager
+    def batches() -> Iterator[LabelBatches]:
+        with label_source(data) as source:
+            yield source.batches
+
+    return suspects(judged.evidence, judged.noise, mode, batches)
 
 
 def _doubted_rows(data: AuditInput, judged: JudgedLabels, doubted: np.ndarray) -> pa.Table | None:

@@ -113,9 +113,9 @@ def examine(batches: LabelBatches, classes: int) -> Evidence | None:
     rows, given, confidence, other, other_confidence = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(rows)
     thresholds = np.where(counts > 0, np.maximum(sums * _QUANTUM / np.maximum(counts, 1), 2 * _EQUAL), _UNREACHABLE)
-    confident = _confident_classes(batches, thresholds, rows[order])
-    columns = (column[order] for column in (rows, given, confidence, other, other_confidence))
-    return Evidence(*columns, confident, thresholds, sample)
+    rows, given, confidence, other, other_confidence = (column[order] for column in (rows, given, confidence, other, other_confidence))
+    confident = _confident_classes(batches, thresholds, rows)
+    return Evidence(rows, given, confidence, other, other_confidence, confident, thresholds, sample)
 
 
 def _confident_classes(batches: LabelBatches, thresholds: np.ndarray, rows: np.ndarray) -> np.ndarray:

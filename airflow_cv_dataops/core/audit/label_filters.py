@@ -1,4 +1,4 @@
-"""The filters of confident learning: which labels to take for wrong. Each is a function of the evidence and, where it needs them, batches."""
+"""The filters of confident learning: which labels to take for wrong, by the evidence and, where that is not enough, the batches."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.classification import suspect_label
+from airflow_cv_dataops.core.audit.estimates import EstimatedErrors, estimate_metrics, estimate_summary, estimated_errors
 from airflow_cv_dataops.core.findings import Findings
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.store.schema import SEVERITIES
@@ -43,6 +44,7 @@ class AuditNumbers:
     :param by_check: findings of every check that ran, zeros included.
     :param severity_of: the severity at which each check ran.
     :param categories: by category, in the order of their names; annotations without a category are not in it.
+    :param estimated: how many classification labels are estimated to be wrong, over all first; none where none could be judged.
     """
 
     images: int
@@ -56,6 +58,7 @@ class AuditNumbers:
     erroneous: int
     suspect: int
     categories: Sequence[CategoryNumbers]
+    estimated: Sequence[EstimatedErrors] = ()
 
     @property
     def findings(self) -> int:
@@ -92,7 +95,9 @@ class AuditNumbers:
             for found in ordered[:_WORST]
             if found.erroneous
         ]
-        return {"label_error_rate": self.label_error_rate, "suspect_rate": self.suspect_rate, "worst_categories": worst}
+        return {"label_error_rate": self.label_error_rate, "suspect_rate": self.suspect_rate, "worst_categories": worst} | estimate_summary(
+            self.estimated
+        )
 
     def sentence(self) -> str:
         """Say in one line what was found, the most frequent checks first."""
@@ -126,6 +131,7 @@ def count_findings(data: AuditInput, found: Sequence[Findings]) -> AuditNumbers:
         erroneous=_trues(erroneous),
         suspect=_trues(pc.is_in(ids, value_set=suspects)),
         categories=_by_category(data.annotations["category"], erroneous),
+        estimated=estimated_errors(data.judged_labels) if suspect_label.id in [check.check for check in found] else (),
     )
 
 
@@ -139,6 +145,7 @@ def audit_metrics(numbers: AuditNumbers) -> Iterator[Metric]:
         dimensions = {"category": found.category}
         yield Metric("annotations", found.annotations, dimensions)
         yield Metric("label_error_rate", found.label_error_rate, dimensions)
+    yield from estimate_metrics(numbers.estimated)
 
 
 def _annotation_ids(found: Sequence[Findings]) -> pa.Array:

@@ -1,7 +1,8 @@
 """Temperature scaling: one number that makes a model's probabilities as sure as they are right.
 
 Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017): probabilities to the power 1/T, made to add up to 1 again; T > 1
-makes them less sure, T < 1 surer. T is the one under which the given labels are most likely, with a weak preference for 1 that counts where there are few labels.
+makes them less sure, T < 1 surer. T is the one under which the given labels are most likely, with a weak preference for 1 that counts
+where there are few labels.
 """
 
 from __future__ import annotations
