@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.audit.interval import wilson_interval
 from airflow_cv_dataops.core.metrics import Metric
 
 if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.probabilities import JudgedLabels
-
-# Two-sided 95 %.
-_NORMAL_QUANTILE = 1.959964
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,8 @@ class EstimatedErrors:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The rate's 95 % interval (Wilson, 1927) for so many labels; of the chance in the labels, not of a model that is mistaken."""
-        return wilson_interval(self.wrong, self.labels)
+        """Both ends of the rate's 95 % interval for so many labels: the play of chance, not the faults of a model."""
+        return wilson_interval(self.wrong, self.labels)  # type: ignore[arg-type]  # an expected number, so no whole one
 
 
 def estimated_errors(judged: JudgedLabels | None) -> list[EstimatedErrors]:
@@ -79,13 +76,3 @@ def estimate_summary(estimates: Sequence[EstimatedErrors]) -> dict[str, Any]:
         "estimated_label_error_interval": [round(end, 6) for end in overall.interval],
         "judged_labels": overall.labels,
     }
-
-
-def wilson_interval(count: float, of: int) -> tuple[float, float]:
-    """Return the ends of the 95 % interval of ``count / of`` (Wilson, "Probable inference", JASA 1927); (0, 1) for none at all."""
-    if not of:
-        return 0.0, 1.0
-    rate, spread = count / of, _NORMAL_QUANTILE**2 / of
-    middle = rate + spread / 2
-    half = math.sqrt(spread * (rate * (1 - rate) + spread / 4))
-    return max((middle - half) / (1 + spread), 0.0), min((middle + half) / (1 + spread), 1.0)
