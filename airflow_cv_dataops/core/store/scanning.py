@@ -21,7 +21,7 @@ _BUFFER_BYTES = 2**20
 
 def scan_batches(scan: DataScan, wanted: pa.Schema, batch_rows: int) -> Iterator[pa.Table]:
     """Yield the scan's rows in the wanted schema, at most ``batch_rows`` at a time, file by file in the order of their paths."""
-    names = scan.projection().column_names
+    names = [field.name for field in scan.projection().fields]
     for task in sorted(scan.plan_files(), key=lambda task: task.file.file_path):
         rows = _streamed(scan, task, names, batch_rows) if _is_plain(task) else None
         for part in _scanned(scan, task, batch_rows) if rows is None else rows:
@@ -50,7 +50,7 @@ def _file_batches(scan: DataScan, task: FileScanTask, columns: dict[str, str], b
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with scan.io.new_input(task.file.file_path).open() as source, pq.ParquetFile(source, buffer_size=_BUFFER_BYTES) as file:
+    with scan.io.new_input(task.file.file_path).open() as source, pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_rows, columns=list(columns), use_threads=False):
             rows = pa.Table.from_batches([batch])
             yield rows.rename_columns([columns[name] for name in rows.column_names])
