@@ -3,11 +3,12 @@
     python benchmarks/classification_audit.py --json
 
 The arrays are made from a seed: true classes uniform; one given label in ten replaced by a class drawn at random; probabilities the
-softmax of standard normal logits to which the true class has ``--sureness`` added (4: three in four right). They are written as float64 .npy files
-and loaded whole by both. Ours: two passes, the confident joint, the noise model, suspect labels (``balanced``) and self-confidence of
-all labels. cleanlab: ``filter.find_label_issues`` with its defaults (``prune_by_noise_rate``, all cores; ``--jobs`` for another number)
-and ``rank.get_label_quality_scores``. Extra memory is by how much the peak of the resident memory of the process and its children, read
-every 10 ms, exceeds what it was when all was imported and loaded. Rounds alternate; the best time and its memory count.
+softmax of standard normal logits to which the true class has ``--sureness`` added (4: three in four right). They are written as
+float64 .npy files and loaded whole by both. Ours: two passes, the confident joint, the noise model, suspect labels (``balanced``) and
+self-confidence of all labels. cleanlab: ``filter.find_label_issues`` with its defaults (``prune_by_noise_rate``, all cores; ``--jobs``
+for another number) and ``rank.get_label_quality_scores``. Extra memory is by how much the peak of the resident memory of the process
+and its children, read every 10 ms, exceeds what it was when all was imported and loaded. Rounds alternate; the best time and its
+memory count.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.audit.temperature import fit_temperature, tempered
 if TYPE_CHECKING:
     import numpy as np
 
-    from airflow_cv_dataops.core.audit.probabilities import ModelRows
+    from airflow_cv_dataops.core.audit.model_rows import ModelRows
 
 # Labels on which a model's temperature is fitted.
 _SAMPLE_LABELS = 2_000

@@ -50,7 +50,10 @@ def _file_batches(scan: DataScan, task: FileScanTask, columns: dict[str, str], b
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with scan.io.new_input(task.file.file_path).open() as source, pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
+    with (
+        scan.io.new_input(task.file.file_path).open() as source,
+        pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file,
+    ):
         for batch in file.iter_batches(batch_rows, columns=list(columns), use_threads=False):
             rows = pa.Table.from_batches([batch])
             yield rows.rename_columns([columns[name] for name in rows.column_names])
