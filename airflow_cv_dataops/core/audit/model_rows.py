@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Rows that are looked through at a time for the names of classes: with 1,000 classes a row holds some 10 kB of names.
-_SURVEY_ROWS = 4_096
+_SURVEY_ROWS = 512
 
 
 @dataclass(frozen=True, eq=False)
