@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.check import Check, EnabledCheck, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
-from airflow_cv_dataops.core.audit.data import BASE_COLUMNS, AuditInput
+from airflow_cv_dataops.core.audit.data import BASE_COLUMNS, STREAMED_COLUMNS, AuditInput, PredictionReader
 from airflow_cv_dataops.core.audit.describe import audit_lineage
 from airflow_cv_dataops.core.audit.numbers import AuditNumbers, audit_metrics, count_findings
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
@@ -142,6 +142,8 @@ def _read(
     for table in ("images", "annotations", "predictions"):
         asked = {name.partition(".")[2] for check in checks for name in check.reads if name.startswith(f"{table}.")}
         columns = [name for name in TABLES[table].column_names if name in asked or name in BASE_COLUMNS[table]]
+        if table == "predictions":
+            columns = [name for name in columns if name not in STREAMED_COLUMNS]
         if table not in snapshots:
             tables[table] = arrow_schema(table).empty_table().select(columns)
             continue
@@ -149,14 +151,30 @@ def _read(
         tables[table] = dataset.read(table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns, where=where)
     images = tables["images"].sort_by([("source_uri", "ascending")])
     annotations = tables["annotations"].sort_by([(name, "ascending") for name in ("label_set", "file_name", "annotation_id")])
+    reader = _prediction_reader(dataset, partition_key, snapshots.get("predictions"), models)
     options = dataset.config.object_options
     return AuditInput(
         images,
         annotations,
         tables["predictions"],
         None if categories is None else tuple(categories),
-        lambda uri: read_uri(uri, options, max_bytes=MAX_FILE_BYTES),
+        read_bytes=lambda uri: read_uri(uri, options, max_bytes=MAX_FILE_BYTES),
+        read_predictions=reader,
     )
+
+
+def _prediction_reader(dataset: Dataset, partition_key: str, snapshot_id: str | None, models: Sequence[str] | None) -> PredictionReader:
+    """Return what reads the predictions of these models again, in batches and at the same snapshot."""
+
+    def read(columns: Sequence[str], model: str | None, batch_rows: int) -> Iterable[pa.Table]:
+        if snapshot_id is None:
+            return ()
+        where = _one_of("model", models if model is None else [model])
+        return dataset.read_batches(
+            "predictions", partition_key=partition_key, snapshot_id=snapshot_id, columns=columns, where=where, batch_rows=batch_rows
+        )
+
+    return read
 
 
 def _one_of(column: str, values: Sequence[str] | None) -> Any:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.data import group_codes
-from airflow_cv_dataops.core.audit.probabilities import classification_rows
+from airflow_cv_dataops.core.audit.probabilities import classification_rows, label_source
 from airflow_cv_dataops.core.audit.rows import annotation_rows, number, text
+from airflow_cv_dataops.core.audit.suspicion import check_mode, suspects
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
     from airflow_cv_dataops.core.audit.data import AuditInput
+    from airflow_cv_dataops.core.audit.label_batches import LabelBatches
     from airflow_cv_dataops.core.audit.probabilities import JudgedLabels
-
 
 _PROBABILITIES = ("predictions.task", "predictions.probabilities", "predictions.classes")
 
@@ -51,25 +54,27 @@ def conflicting_labels(data: AuditInput) -> pa.Table | None:
 
 @check(
     "warning",
-    meaning="A classification label that out-of-sample predictions contradict (confident learning); score: probability of the given label.",
+    meaning="A classification label that is probably wrong, going by out-of-sample predictions (`mode`: `balanced`, `precision`, `recall`, "
+    "or a filter); score: probability of the given label.",
     fix="Look at the picture, lowest score first; relabel, or take the suggested category.",
     column="category",
     reads=_PROBABILITIES,
     suspects=True,
 )
-def suspect_label(data: AuditInput, *, min_labels_per_class: int = 5) -> pa.Table | None:
-    """Find classification labels that out-of-sample predictions contradict (confident learning, Northcutt et al., JAIR 2021).
+def suspect_label(data: AuditInput, *, mode: str = "balanced") -> pa.Table | None:
+    """Find classification labels that out-of-sample predictions contradict.
 
-    A class's threshold is the mean probability that its own labels get. A label is suspect where its probability is below its class's
-    threshold while another class, more probable than the given one, reaches its own. The score is the given label's probability
-    (self-confidence): 0 surely wrong, 1 surely right. Several models: the mean of their probabilities. Labels without a prediction, or
-    with a category that the models do not know, cannot be judged and are not findings.
+    The score is the given label's probability (self-confidence): 0 surely wrong, 1 surely right; the suggestion is the most probable other
+    class. Several models: the mean of their calibrated probabilities. Labels without a prediction, or with a category that the models do
+    not know, cannot be judged and are not findings.
+
+    :param mode: ``balanced``: as many labels, the most probably wrong first, as give the highest expected F1; ``precision`` and ``recall``
+        lean to one side (F0.5, F2); or a filter of confident learning by its name: ``confident_learning``, ``prune_by_class``,
+        ``prune_by_noise_rate``, ``both``, ``predicted_neq_given``. See ``suspicion``.
     """
+    check_mode(mode)
     judged = data.judged_labels
-    if judged is None:
-        return None
-    suspects, better = suspects_of(judged.probabilities, judged.given, min_labels_per_class=min_labels_per_class)
-    return _doubted_rows(data, judged, suspects, better)
+    return None if judged is None else _doubted_rows(data, judged, _suspects(data, judged, mode))
 
 
 @check(
@@ -79,73 +84,42 @@ def suspect_label(data: AuditInput, *, min_labels_per_class: int = 5) -> pa.Tabl
     column="category",
     reads=_PROBABILITIES,
 )
-def disputed_label(data: AuditInput, *, min_labels_per_class: int = 5) -> pa.Table | None:
-    """Find classification labels that are not suspect, but for which out-of-sample predictions name another class as most probable.
+def disputed_label(data: AuditInput, *, mode: str = "balanced") -> pa.Table | None:
+    """Find the other classification labels for which out-of-sample predictions name another class as most probable.
 
-    On the MNIST test set these and the suspects are 87 of 10,000 labels, with all 15 errors that people confirmed; the suspects alone are
-    15 labels with 7 of them.
+    :param mode: that of ``suspect_label``, whose findings are left out here.
     """
-    import numpy as np
-
+    check_mode(mode)
     judged = data.judged_labels
-    if judged is None:
-        return None
-    suspects, _ = suspects_of(judged.probabilities, judged.given, min_labels_per_class=min_labels_per_class)
-    most_probable = judged.probabilities.argmax(axis=1)
-    disputed = judged.probabilities[np.arange(len(judged.given)), most_probable] > self_confidence(judged.probabilities, judged.given)
-    rows = np.setdiff1d(np.flatnonzero(disputed), suspects, assume_unique=True)
-    return _doubted_rows(data, judged, rows, most_probable[rows])
+    return None if judged is None else _doubted_rows(data, judged, judged.evidence.disagrees & ~_suspects(data, judged, mode))
 
 
-def suspects_of(probabilities: np.ndarray, given: np.ndarray, *, min_labels_per_class: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Return the suspect rows, ascending, and for each the class that is more likely.
+def _suspects(data: AuditInput, judged: JudgedLabels, mode: str) -> np.ndarray:
+    """Return which of the judged labels are suspect, (N,) bool."""
 
-    :param probabilities: (N, K), out of sample.
-    :param given: (N,) the given label's class.
-    :param min_labels_per_class: a class with fewer labels takes the mean self-confidence of all labels as its threshold.
-    """
-    import numpy as np
+    @contextmanager
+    def batches() -> Iterator[LabelBatches]:
+        with label_source(data) as source:
+            yield source.batches
 
-    if not len(given):
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    everyone = np.arange(len(given))
-    confidence = self_confidence(probabilities, given)
-    counts = np.bincount(given, minlength=probabilities.shape[1])
-    sums = np.bincount(given, weights=confidence, minlength=probabilities.shape[1])
-    enough = counts >= max(min_labels_per_class, 1)
-    thresholds = np.where(enough, sums / np.maximum(counts, 1), confidence.mean())
-    above = np.where(probabilities >= thresholds, probabilities, -1.0)
-    above[everyone, given] = -1.0
-    better = above.argmax(axis=1)
-    suspects = np.flatnonzero((confidence < thresholds[given]) & (above[everyone, better] > confidence))
-    return suspects, better[suspects]
+    return suspects(judged.evidence, judged.noise, mode, batches)
 
 
-def self_confidence(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Return the probability of each given label, (N,), 0 (surely wrong) to 1 (surely right).
-
-    :param probabilities: (N, K), out of sample.
-    :param given: (N,) the given label's class.
-    """
-    import numpy as np
-
-    return probabilities[np.arange(len(given)), given].astype(np.float64)
-
-
-def _doubted_rows(data: AuditInput, judged: JudgedLabels, doubted: np.ndarray, better: np.ndarray) -> pa.Table | None:
-    """Return a finding for each doubted label (row numbers of ``judged``) with the class that is more likely."""
+def _doubted_rows(data: AuditInput, judged: JudgedLabels, doubted: np.ndarray) -> pa.Table | None:
+    """Return a finding for each doubted label with the class that is more likely."""
     import numpy as np
     import pyarrow as pa
 
-    # Six digits, so that the order in which floats were added up cannot show in a rerun's findings.
-    score = np.round(np.clip(judged.probabilities[doubted, judged.given[doubted]], 0, 1).astype(np.float64), 6)
-    probability = np.round(judged.probabilities[doubted, better].astype(np.float64), 6)
-    names = pa.array(judged.classes, pa.string()).take(pa.array(better))
-    labels = data.annotations.column("category").take(pa.array(judged.rows[doubted]))
+    evidence, rows = judged.evidence, judged.evidence.rows[doubted]
+    # Six digits are what a reader can use, and fewer than float32 carries.
+    score = np.round(np.clip(evidence.confidence[doubted], 0, 1), 6)
+    probability = np.round(np.clip(evidence.other_confidence[doubted], 0, 1), 6)
+    names = pa.array(judged.classes, pa.string()).take(pa.array(evidence.other[doubted]))
+    labels = data.annotations.column("category").take(pa.array(rows))
     message = text("labelled ", labels, " (probability ", number(score), "), more likely ", names, " (", number(probability), ")")
     pairs = zip(names.to_pylist(), probability.tolist(), strict=True)
     suggestion = [json.dumps({"category": name, "probability": value}, ensure_ascii=False) for name, value in pairs]
-    return annotation_rows(data, judged.rows[doubted], message, score=score, suggestion=suggestion)
+    return annotation_rows(data, rows, message, score=score, suggestion=suggestion)
 
 
 def _votes(conflicts: pa.Table) -> dict[int, dict[str, int]]:

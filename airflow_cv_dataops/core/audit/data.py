@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,11 @@ BASE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "predictions": ("model", "image_id"),
 }
 
+
+# Columns of predictions that grow with the number of classes: never in ``AuditInput.predictions``, but read in batches, see there.
+STREAMED_COLUMNS = ("probabilities", "classes", "embedding")
+# Given columns, a model (``None``: all) and how many rows at most at a time, read the predictions.
+PredictionReader = Callable[[Sequence[str], str | None, int], "Iterable[pa.Table]"]
 
 # A side not longer than this is rounding noise of normalised coordinates.
 MIN_SIDE_PX = 0.01
@@ -53,6 +58,7 @@ class AuditInput:
     :param images: at least ``BASE_COLUMNS["images"]``; likewise the others, each with what the enabled checks read beside.
     :param categories: the taxonomy; ``None`` where any category goes.
     :param read_bytes: returns the bytes of a file that a row names, or raises ``OSError``; ``None`` where files cannot be read.
+    :param read_predictions: reads predictions in batches; ``None``: ``predictions`` holds all columns.
     """
 
     images: pa.Table
@@ -60,6 +66,20 @@ class AuditInput:
     predictions: pa.Table
     categories: tuple[str, ...] | None = None
     read_bytes: Callable[[str], bytes] | None = None
+    read_predictions: PredictionReader | None = None
+
+    def iter_predictions(self, columns: Sequence[str], model: str | None = None, batch_rows: int = 65_536) -> Iterator[pa.Table]:
+        """Yield predictions with these columns (``STREAMED_COLUMNS`` among them), at most ``batch_rows`` at a time, in any order."""
+        import pyarrow.compute as pc
+
+        if self.read_predictions is not None:
+            yield from self.read_predictions(columns, model, batch_rows)
+            return
+        rows = self.predictions.select(list(columns))
+        if model is not None:
+            rows = rows.filter(pc.equal(self.predictions["model"], model))
+        for start in range(0, rows.num_rows, batch_rows):
+            yield rows.slice(start, batch_rows)
 
     @cached_property
     def boxes(self) -> Boxes:
@@ -123,10 +143,10 @@ class AuditInput:
 
     @cached_property
     def judged_labels(self) -> JudgedLabels | None:
-        """The classification labels that predictions can judge; for checks that read task, probabilities and classes of predictions."""
+        """The classification labels that predictions can judge, and how probable it is that each is wrong."""
         from airflow_cv_dataops.core.audit.probabilities import judged_labels
 
-        return judged_labels(self.annotations, self.predictions)
+        return judged_labels(self)
 
     @cached_property
     def box_evidence(self) -> DetectionEvidence | None:

@@ -8,7 +8,7 @@ import math
 _Z = 1.959963984540054
 
 
-def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
+def wilson_interval(hits: float, trials: int) -> tuple[float, float]:
     """Return the 95 % score interval of a share, both ends 0 to 1 (Wilson, JASA 1927); NaN and NaN where nothing was tried.
 
     Unlike the textbook interval it is of use for few trials and for shares of 0 and 1, which are the rule for rare categories.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.check import Check
+from airflow_cv_dataops.core.audit.classification import suspect_label
+from airflow_cv_dataops.core.audit.estimates import EstimatedErrors, estimate_metrics, estimate_summary, estimated_errors
 from airflow_cv_dataops.core.audit.interval import wilson_interval
 from airflow_cv_dataops.core.findings import Findings
 from airflow_cv_dataops.core.metrics import Metric
@@ -49,7 +51,7 @@ class AuditNumbers:
     :param by_check: findings of every check that ran, zeros included.
     :param severity_of: the severity at which each check ran.
     :param categories: by category, in the order of their names; annotations without a category are not in it.
-    :param estimates: error rates that were estimated rather than counted; they join ``metrics`` and the summary.
+    :param estimated: how many classification labels are estimated to be wrong, over all first; none where none could be judged.
     """
 
     images: int
@@ -63,7 +65,7 @@ class AuditNumbers:
     erroneous: int
     suspect: int
     categories: Sequence[CategoryNumbers]
-    estimates: Sequence[Metric] = ()
+    estimated: Sequence[EstimatedErrors] = ()
 
     @property
     def findings(self) -> int:
@@ -106,7 +108,7 @@ class AuditNumbers:
         return {
             **_rounded(self),
             "suspect_rate": self.suspect_rate,
-            **{estimate.name: estimate.value for estimate in self.estimates if not estimate.dimensions},
+            **estimate_summary(self.estimated),
             "worst_categories": [
                 {"category": found.category, **_rounded(found), "annotations": found.annotations}
                 for found in ordered[:_WORST]
@@ -147,6 +149,7 @@ def count_findings(data: AuditInput, checks: Sequence[Check], found: Sequence[Fi
         erroneous=_trues(erroneous),
         suspect=_trues(pc.is_in(ids, value_set=suspects)),
         categories=_by_category(data.annotations["category"], erroneous),
+        estimated=estimated_errors(data.judged_labels) if suspect_label.id in [check.check for check in found] else (),
     )
 
 
@@ -161,7 +164,7 @@ def audit_metrics(numbers: AuditNumbers) -> Iterator[Metric]:
         dimensions = {"category": found.category}
         yield Metric("annotations", found.annotations, dimensions)
         yield from _rate_metrics(found, dimensions)
-    yield from numbers.estimates
+    yield from estimate_metrics(numbers.estimated)
 
 
 def _rate_metrics(numbers: AuditNumbers | CategoryNumbers, dimensions: Mapping[str, str]) -> Iterator[Metric]:

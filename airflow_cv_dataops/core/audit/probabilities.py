@@ -1,56 +1,81 @@
-"""Class probabilities of several models, as one matrix over the labelled images."""
+"""Classification labels with the class probabilities that models give them, streamed from the partition's predictions."""
 
 from __future__ import annotations
 
-import json
-import logging
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.audit.confident_learning import Evidence, examine
+from airflow_cv_dataops.core.audit.label_batches import LabelBatch, LabelBatches
+from airflow_cv_dataops.core.audit.label_noise import LabelNoise, estimate_noise
+from airflow_cv_dataops.core.audit.model_rows import ModelRows, models_of
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-log = logging.getLogger(__name__)
-
-# Rows of one model that are turned into a matrix at a time: with 1,000 classes 65,536 rows are 262 MB.
-_CHUNK = 65_536
+    from airflow_cv_dataops.core.audit.averaging import Averaged
+    from airflow_cv_dataops.core.audit.data import AuditInput
 
 
 @dataclass(frozen=True, eq=False)
 class JudgedLabels:
-    """The classification labels for whose image there are class probabilities.
+    """The classification labels for whose image there are class probabilities, in ascending order of their rows.
 
-    :param rows: (N,) their rows in ``annotations``.
-    :param given: (N,) the given label's class, a column of ``probabilities``.
-    :param probabilities: (N, K) mean class probabilities, 0 to 1.
+    :param evidence: what the probabilities say; ``evidence.rows`` are rows of ``annotations``.
+    :param noise: how probable it is that each label is wrong.
     :param classes: names of the K classes.
     """
 
-    rows: np.ndarray
-    given: np.ndarray
-    probabilities: np.ndarray
+    evidence: Evidence
+    noise: LabelNoise
     classes: list[str]
 
 
-def judged_labels(annotations: pa.Table, predictions: pa.Table) -> JudgedLabels | None:
+def judged_labels(data: AuditInput) -> JudgedLabels | None:
     """Return the labels that predictions can judge; ``None`` where there are none.
 
     Labels without an image, a category or a prediction, or of a category that no model knows, are left out.
     """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    with label_source(data) as source:
+        evidence = examine(source.batches, len(source.classes)) if source.classes else None
+    return None if evidence is None else JudgedLabels(evidence, estimate_noise(evidence), source.classes)
 
-    rows = classification_rows(annotations)
-    labels = annotations.select(["image_id", "category"]).take(pa.array(rows))
-    predicted = mean_probabilities(predictions, labels["image_id"])
-    if predicted is None:
-        return None
-    given = pc.fill_null(pc.index_in(labels["category"], value_set=pa.array(predicted.classes, pa.string())), -1).to_numpy()
-    judged = np.flatnonzero((predicted.row >= 0) & (given >= 0))
-    return JudgedLabels(rows[judged], given[judged], predicted.values[predicted.row[judged]], predicted.classes)
+
+@dataclass(frozen=True, eq=False)
+class LabelSource:
+    """Labels with probabilities, to be gone through several times. :param classes: names of the K classes; none: no probabilities."""
+
+    batches: LabelBatches
+    classes: list[str]
+
+
+@contextmanager
+def label_source(data: AuditInput) -> Iterator[LabelSource]:
+    """Give the labels with their probabilities, rows being those of ``annotations``; holds a batch at a time, not all of them.
+
+    One model with one prediction an image is read from the table in each pass. Several models, or several predictions an image, are
+    averaged into a scratch file first: see ``averaging``.
+    """
+    from airflow_cv_dataops.core.audit.averaging import averaged_models
+
+    labels = _Labels.of(data.annotations)
+    models = models_of(data, labels.images)
+    classes = sorted({name for model in models.values() for name in model.classes})
+    if not classes:
+        yield LabelSource((), [])
+        return
+    labels = labels.numbered(classes)
+    rows = [ModelRows(data, name, found, labels.images, classes) for name, found in sorted(models.items())]
+    if len(rows) == 1 and not rows[0].repeats:
+        yield LabelSource(_Batches(labels, rows[0]), classes)
+        return
+    with tempfile.TemporaryDirectory(prefix="cv_dataops_") as folder:
+        averaged = averaged_models(rows, lambda model: _Batches(labels, model), folder)
+        yield LabelSource(_Batches(labels, averaged), classes)
 
 
 def classification_rows(annotations: pa.Table) -> np.ndarray:
@@ -63,82 +88,61 @@ def classification_rows(annotations: pa.Table) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Probabilities:
-    """Mean class probabilities.
+class _Labels:
+    """Labels by image: those of image *i* are ``rows[starts[i]:starts[i + 1]]``.
 
-    :param values: (images, classes), 0 to 1.
-    :param classes: names of the columns.
-    :param row: row of ``values`` for each image that was asked for; -1 where no model has predicted it.
+    :param images: the images' ids, each once.
+    :param given: class of each label, in the order of ``rows``; -1 for one that no model knows.
     """
 
-    values: np.ndarray
-    classes: list[str]
-    row: np.ndarray
+    images: pa.Array
+    starts: np.ndarray
+    rows: np.ndarray
+    categories: pa.Array
+    given: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, annotations: pa.Table) -> _Labels:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        rows = classification_rows(annotations)
+        labels = annotations.select(["image_id", "category"]).take(pa.array(rows)).combine_chunks()
+        images = pc.unique(labels["image_id"])
+        image = pc.index_in(labels["image_id"], value_set=images).to_numpy()
+        order = np.argsort(image, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(image, minlength=len(images)))])
+        return cls(images, starts, rows[order], labels["category"].take(pa.array(order)))
+
+    def numbered(self, classes: list[str]) -> _Labels:
+        """Return the labels with the numbers of their classes."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        given = pc.fill_null(pc.index_in(self.categories, value_set=pa.array(classes, pa.string())), -1).to_numpy().astype("int64")
+        return _Labels(self.images, self.starts, self.rows, self.categories, given)
+
+    def batch(self, images: np.ndarray, probabilities: np.ndarray) -> LabelBatch:
+        """Return the labels of some images, a row of probabilities each, that name a known class."""
+        import numpy as np
+
+        assert self.given is not None
+        numbers = self.starts[images + 1] - self.starts[images]
+        image = np.repeat(np.arange(len(images)), numbers)
+        within = np.arange(len(image)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+        at = np.repeat(self.starts[images], numbers) + within
+        known = self.given[at] >= 0
+        return LabelBatch(self.rows[at[known]], self.given[at[known]], probabilities[image[known]])
 
 
-def mean_probabilities(predictions: pa.Table, image_ids: pa.ChunkedArray) -> Probabilities | None:
-    """Return the mean over models (a model without some class gives it 0); ``None`` where no model has probabilities for these images.
+@dataclass(frozen=True, eq=False)
+class _Batches:
+    """Labels of the images that a source of probabilities yields; may be gone through several times."""
 
-    :param predictions: columns model, image_id, task, probabilities, classes; other tasks and rows that are not probabilities are left out.
-    :param image_ids: the images that are wanted; may repeat.
-    """
-    import numpy as np
-    import pyarrow.compute as pc
+    labels: _Labels
+    source: ModelRows | Averaged
 
-    wanted = pc.unique(image_ids)
-    usable = pc.and_(pc.equal(predictions["task"], "classification"), predictions["probabilities"].is_valid())
-    rows = predictions.filter(pc.and_(usable, pc.is_in(predictions["image_id"], value_set=wanted, skip_nulls=True)))
-    if not rows.num_rows:
-        return None
-    models = sorted(pc.unique(rows["model"]).to_pylist())
-    classes = sorted({name for text in pc.unique(rows["classes"]).to_pylist() for name in _names(text)})
-    position = {name: at for at, name in enumerate(classes)}
-    total = np.zeros((len(wanted), len(classes)), dtype=np.float32)
-    models_of_image = np.zeros(len(wanted), dtype=np.int32)
-    for model in models:
-        sums = np.zeros_like(total)
-        counts = np.zeros(len(wanted), dtype=np.int32)
-        for names, part, values in _matrices(rows.filter(pc.equal(rows["model"], model)), model):
-            image = pc.index_in(part["image_id"], value_set=wanted).to_numpy()
-            np.add.at(sums, (image[:, None], np.array([position[name] for name in names])[None, :]), values)
-            np.add.at(counts, image, 1)
-        total += sums / np.maximum(counts, 1).astype(np.float32)[:, None]
-        models_of_image += counts > 0
-    values = total / np.maximum(models_of_image, 1).astype(np.float32)[:, None]
-    image_of_label = pc.index_in(image_ids, value_set=wanted).to_numpy()
-    known = models_of_image > 0
-    return Probabilities(values, classes, np.where(known[image_of_label], image_of_label, -1)) if known.any() else None
-
-
-def _matrices(rows: pa.Table, model: str) -> Iterator[tuple[list[str], pa.Table, np.ndarray]]:
-    """Yield class names, rows and their (N, K) probabilities; rows that do not hold K numbers from 0 to 1 are left out, and logged."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    left_out = rows["classes"].null_count
-    for text in sorted(filter(None, pc.unique(rows["classes"]).to_pylist())):
-        names = _names(text)
-        of_classes = rows.filter(pc.equal(rows["classes"], text))
-        fitting = of_classes.filter(pc.equal(pc.list_value_length(of_classes["probabilities"]), len(names)))
-        left_out += of_classes.num_rows - fitting.num_rows
-        for start in range(0, fitting.num_rows if names else 0, _CHUNK):
-            part = fitting.slice(start, _CHUNK).combine_chunks()
-            flat = pc.fill_null(pc.list_flatten(part["probabilities"]), float("nan"))
-            values = flat.to_numpy().reshape(part.num_rows, len(names))
-            with np.errstate(invalid="ignore"):
-                valid = ((values >= 0) & (values <= 1 + 1e-3)).all(axis=1)
-            left_out += int((~valid).sum())
-            at = np.flatnonzero(valid)
-            yield names, part.take(at), values[at]
-    if left_out:
-        log.warning("%d predictions of model %s are left out: their probabilities do not fit their classes.", left_out, model)
-
-
-def _names(text: str | None) -> list[str]:
-    """Return the class names of a ``classes`` value; none where it is not a JSON array of distinct strings."""
-    try:
-        names = json.loads(text or "[]")
-    except (ValueError, RecursionError):
-        return []
-    usable = isinstance(names, list) and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
-    return names if usable else []
+    def __iter__(self) -> Iterator[LabelBatch]:
+        for images, values in self.source:
+            yield self.labels.batch(images, values)

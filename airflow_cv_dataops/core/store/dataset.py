@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
@@ -12,13 +12,14 @@ from airflow_cv_dataops.core.store.catalog import CatalogConfig
 from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, overwrite_with_files, overwrite_with_rows
 from airflow_cv_dataops.core.store.objects import ObjectStore, join_uri, open_store
 from airflow_cv_dataops.core.store.rows import conform, ordered, partition_keys_of, prepared
+from airflow_cv_dataops.core.store.scanning import scan_batches
 from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, arrow_schema
 from airflow_cv_dataops.core.store.tables import Tables, current_snapshot_id
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
-    from pyiceberg.table import Table
+    from pyiceberg.table import DataScan, Table
 
 _DATASET_NAME = re.compile(r"[a-z][a-z0-9_]{0,126}")
 
@@ -54,15 +55,42 @@ class Dataset:
         :param where: a further Iceberg filter, e.g. ``"label_set = 'default'"``.
         :raises DatasetNotFoundError: the snapshot does not exist (any more).
         """
-        import pyarrow as pa
+        wanted = _wanted(table, columns)
+        scan = self._scan(table, wanted, partition_key, snapshot_id, where, limit)
+        return wanted.empty_table() if scan is None else conform(scan.to_arrow(), wanted)
+
+    def read_batches(
+        self,
+        table: str,
+        *,
+        partition_key: str | None = None,
+        snapshot_id: str | int | None = None,
+        columns: Sequence[str] | None = None,
+        where: BooleanExpression | str | None = None,
+        batch_rows: int = 65_536,
+    ) -> Iterator[pa.Table]:
+        """Yield the rows that :meth:`read` returns, at most ``batch_rows`` at a time, and hold no more of them than that.
+
+        The order is that of the data files' paths; the same snapshot gives the same order.
+        """
+        wanted = _wanted(table, columns)
+        scan = self._scan(table, wanted, partition_key, snapshot_id, where, None)
+        return iter(()) if scan is None else scan_batches(scan, wanted, batch_rows)
+
+    def _scan(
+        self,
+        table: str,
+        wanted: pa.Schema,
+        partition_key: str | None,
+        snapshot_id: str | int | None,
+        where: BooleanExpression | str | None,
+        limit: int | None,
+    ) -> DataScan | None:
         from pyiceberg.expressions import AlwaysTrue, And, EqualTo
 
-        wanted = arrow_schema(table)
-        if columns is not None:
-            wanted = pa.schema([wanted.field(name) for name in columns])
         found = self.load_table(table)
         if found is None or (snapshot_id is None and found.current_snapshot() is None):
-            return wanted.empty_table()
+            return None
         row_filter: Any = where if where is not None else AlwaysTrue()
         if isinstance(row_filter, str):
             from pyiceberg.expressions.parser import parse
@@ -72,14 +100,12 @@ class Dataset:
             row_filter = And(row_filter, EqualTo(PARTITION_KEY, partition_key))
         if snapshot_id is not None and found.snapshot_by_id(int(snapshot_id)) is None:
             raise DatasetNotFoundError(f"Table {self.identifier(table)} has no snapshot {snapshot_id}; it may have been expired.")
-        missing = [name for name in wanted.names if name not in found.schema().column_names]
-        scan = found.scan(
+        return found.scan(
             row_filter=row_filter,
-            selected_fields=tuple(name for name in wanted.names if name not in missing),
+            selected_fields=tuple(name for name in wanted.names if name in found.schema().column_names),
             snapshot_id=None if snapshot_id is None else int(snapshot_id),
             limit=limit,
         )
-        return conform(scan.to_arrow(), wanted)
 
     def images(self, *, partition_key: str | None = None, snapshot_id: str | int | None = None) -> pa.Table:
         """Return the ``images`` table as Arrow; ``.to_pandas()`` gives a DataFrame."""
@@ -216,3 +242,11 @@ def open_dataset(name: str, catalog: CatalogConfig | Mapping[str, str] | None = 
     if isinstance(catalog, CatalogConfig):
         return Dataset(name, catalog)
     return Dataset(name, CatalogConfig(name=catalog.get("name", "default"), properties=dict(catalog)))
+
+
+def _wanted(table: str, columns: Sequence[str] | None) -> pa.Schema:
+    """Return the data model's schema of a table, or of some of its columns."""
+    import pyarrow as pa
+
+    schema = arrow_schema(table)
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns])

@@ -59,7 +59,6 @@ def test_a_check_that_cannot_work_is_refused_when_it_is_made(changed):
         ({"bbox_partly_outside": {"outside_px": -1}}, "outside_px"),
         ({"zero_area_bbox": {"side_px": float("nan")}}, "side_px"),
         ({"zero_area_bbox": {"side_px": "wide"}}, "side_px"),
-        ({"suspect_label": {"min_labels_per_class": 1.5}}, "whole number"),
         ({"zero_area_bbox": {"nope": 1}}, "it has side_px"),
         ({"nope": {}}, "nope"),
         ({"zero_area_bbox": 3}, "no mapping"),
@@ -68,6 +67,16 @@ def test_a_check_that_cannot_work_is_refused_when_it_is_made(changed):
 def test_thresholds_that_cannot_be_used_are_refused(thresholds, says):
     with pytest.raises(ConfigurationError, match=says):
         enabled_checks(BUILT_IN, thresholds=thresholds)
+
+
+def test_a_threshold_that_counts_takes_whole_numbers_only():
+    def crowded(data, *, at_most=5):
+        return None
+
+    mine = Check("crowded", "info", "", "", crowded)
+    assert mine.with_thresholds({"at_most": "7"}) == {"at_most": 7}
+    with pytest.raises(ConfigurationError, match="whole number"):
+        mine.with_thresholds({"at_most": 1.5})
 
 
 def test_thresholds_go_by_check_and_name_and_may_come_out_of_a_template(audit_input, flagged):

@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from airflow_cv_dataops.core.audit.classification import conflicting_labels, disputed_label, self_confidence, suspect_label, suspects_of
+from airflow_cv_dataops.core.audit.classification import conflicting_labels, disputed_label, suspect_label
+from airflow_cv_dataops.core.audit.label_scores import self_confidence
+from airflow_cv_dataops.core.errors import ConfigurationError
 
 CLASSES = json.dumps(["cat", "dog"])
 
@@ -52,7 +54,7 @@ def test_a_label_that_the_model_contradicts_is_suspect(audit_input, flagged):
         output("e", [0.2, 0.8]),
     ]
     labels = [label("a", "cat"), label("b", "cat"), label("c", "dog"), label("d", "cat"), label("e", "dog")]
-    found = suspect_label(audit_input(labels, predictions=predictions), min_labels_per_class=1)
+    found = suspect_label(audit_input(labels, predictions=predictions))
     assert flagged(found) == ["3"]
     assert found["score"].to_pylist() == [0.05]
     assert json.loads(found["suggestion"][0].as_py()) == {"category": "dog", "probability": 0.95}
@@ -67,13 +69,30 @@ def test_labels_that_the_model_agrees_with_are_not_suspect(audit_input):
 
 
 def test_a_label_that_is_only_less_probable_than_another_is_disputed(audit_input, flagged):
-    predictions = [output("a", [0.9, 0.1]), output("b", [0.4, 0.6]), output("c", [0.1, 0.9]), output("d", [0.0, 1.0])]
+    predictions = [output("a", [0.9, 0.1]), output("b", [0.45, 0.55]), output("c", [0.1, 0.9]), output("d", [0.0, 1.0])]
     labels = [label("a", "cat"), label("b", "cat"), label("c", "dog"), label("d", "cat")]
     data = audit_input(labels, predictions=predictions)
-    assert flagged(suspect_label(data, min_labels_per_class=1)) == ["3"]
-    found = disputed_label(data, min_labels_per_class=1)
-    assert flagged(found) == ["1"], "dog's probability of 0.6 is below dog's threshold of 0.9"
-    assert found["score"].to_pylist() == [0.4]
+    assert flagged(suspect_label(data, mode="precision")) == ["3"]
+    found = disputed_label(data, mode="precision")
+    assert flagged(found) == ["1"]
+    assert found["score"].to_pylist() == [0.45]
+
+
+def test_suspect_and_disputed_labels_are_together_all_with_which_the_model_disagrees(audit_input, flagged):
+    certain = [0.05, 0.3, 0.45, 0.49, 0.51, 0.6, 0.9, 0.99]
+    labels = [label(name, "cat") for name in "abcdefgh"]
+    predictions = [output(name, [cat, 1 - cat]) for name, cat in zip("abcdefgh", certain, strict=True)]
+    data = audit_input(labels, predictions=predictions)
+    for mode in ("precision", "balanced", "recall", "confident_learning", "prune_by_class", "prune_by_noise_rate", "both"):
+        suspects, disputed = flagged(suspect_label(data, mode=mode)), flagged(disputed_label(data, mode=mode))
+        assert sorted(suspects + disputed) == ["0", "1", "2", "3"], mode
+    assert flagged(suspect_label(data, mode="predicted_neq_given")) == ["0", "1", "2", "3"]
+
+
+def test_an_unknown_mode_is_refused_even_where_there_is_nothing_to_judge(audit_input):
+    for check in (suspect_label, disputed_label):
+        with pytest.raises(ConfigurationError, match="mode='careful' is unknown: expected one of balanced, precision, recall"):
+            check(audit_input([]), mode="careful")
 
 
 def test_labels_without_prediction_or_of_an_unknown_class_cannot_be_suspect(audit_input):
@@ -96,13 +115,6 @@ def test_predictions_that_are_no_probabilities_are_left_out(audit_input, caplog)
     data = audit_input([label("a", "cat"), label("b", "dog")], predictions=[*odd, output("b", [0.1, 0.9], classes="not json")])
     assert suspect_label(data) is None
     assert "5 predictions of model m are left out" in caplog.text
-
-
-def test_a_rare_class_takes_the_mean_threshold():
-    probabilities = np.array([[0.9, 0.1]] * 9 + [[0.95, 0.05]])
-    given = np.array([0] * 9 + [1])
-    assert suspects_of(probabilities, given, min_labels_per_class=1)[0].tolist() == [], "its own probability is its own threshold"
-    assert suspects_of(probabilities, given, min_labels_per_class=5)[0].tolist() == [9]
 
 
 @pytest.fixture
@@ -151,11 +163,3 @@ def test_mnist_errors_that_people_confirmed_are_among_the_worst_doubted(mnist, a
     assert (len(suspects | disputed), set(confirmed) <= suspects | disputed) == (87, True)
     ranks = np.argsort(np.argsort(self_confidence(probabilities, given)))
     assert sorted(ranks[confirmed])[:5] == [0, 1, 2, 3, 6], "the four least confident of 10,000 labels are confirmed errors"
-
-
-def test_the_suspects_are_cleanlabs_issues_by_confident_learning(mnist):
-    filters = pytest.importorskip("cleanlab.filter")
-    probabilities, given, _ = mnist
-    theirs = filters.find_label_issues(given, probabilities, filter_by="confident_learning", n_jobs=1)
-    ours, _ = suspects_of(probabilities, given)
-    assert np.flatnonzero(theirs).tolist() == ours.tolist()

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from pyiceberg.types import StringType
+
+from airflow_cv_dataops.core.errors import DatasetNotFoundError
+from airflow_cv_dataops.core.store.schema import arrow_schema
+
+COLUMNS = ["prediction_id", "model", "image_id", "probabilities", "classes", "bbox", "score"]
+
+
+def predictions(rows, *, classes=3, seed=0):
+    random = np.random.default_rng(seed)
+    values = random.dirichlet(np.ones(classes), rows).astype(np.float32)
+    names = [f"{seed}_{row:06}" for row in range(rows)]
+    table = {
+        "prediction_id": names,
+        "image_id": names,
+        "file_name": names,
+        "task": ["classification"] * rows,
+        "score": [None if row % 7 == 0 else row / rows for row in range(rows)],
+        "bbox": [None if row % 3 else {"x": row, "y": 1.0, "width": 2.0, "height": 3.0} for row in range(rows)],
+        "probabilities": [None if row % 5 == 0 else value for row, value in enumerate(values.tolist())],
+        "classes": [json.dumps([str(number) for number in range(classes)])] * rows,
+        "source": ["s3://p.csv"] * rows,
+    }
+    schema = arrow_schema("predictions")
+    return pa.table({name: pa.array(values, schema.field(name).type) for name, values in table.items()})
+
+
+@pytest.fixture
+def dataset(make_dataset):
+    """Two partitions and two models; one of the models came in files that another process wrote."""
+    dataset = make_dataset("digits")
+    dataset.replace_partition("predictions", "2026-11-05", predictions(100), owner="m")
+    dataset.replace_partition("predictions", "2026-11-06", predictions(7, seed=1), owner="m")
+    writer = dataset.partition_writer("predictions", "2026-11-05", owner="n")
+    writer.write(predictions(40, seed=2))
+    dataset.replace_partition_by_files("predictions", "2026-11-05", writer.finish(), owner="n")
+    return dataset
+
+
+def by_id(rows):
+    return rows.sort_by([("model", "ascending"), ("prediction_id", "ascending")]).combine_chunks()
+
+
+@pytest.mark.parametrize("batch_rows", [1, 9, 1_000])
+@pytest.mark.parametrize("where", [None, "model = 'n'", "model in ('m', 'n')", "score > 0.5"])
+def test_batches_are_the_rows_that_a_read_returns(dataset, batch_rows, where):
+    at = {"partition_key": "2026-11-05", "columns": COLUMNS, "where": where}
+    batches = list(dataset.read_batches("predictions", **at, batch_rows=batch_rows))
+    assert max(batch.num_rows for batch in batches) <= batch_rows
+    expected = dataset.read("predictions", **at)
+    assert expected.num_rows > 0
+    assert {str(batch.schema) for batch in batches} == {str(expected.schema)}
+    assert by_id(pa.concat_tables(batches)).equals(by_id(expected))
+
+
+def test_batches_of_a_snapshot_are_what_was_there_then(dataset):
+    before = dataset.snapshot_id("predictions")
+    dataset.replace_partition("predictions", "2026-11-05", predictions(3, seed=5), owner="m")
+    count = sum(batch.num_rows for batch in dataset.read_batches("predictions", snapshot_id=before))
+    assert (count, dataset.read("predictions").num_rows) == (147, 50)
+    with pytest.raises(DatasetNotFoundError, match="no snapshot 12"):
+        dataset.read_batches("predictions", snapshot_id="12")
+
+
+def test_a_renamed_column_is_read_by_its_field_id(make_dataset):
+    """What was ``probabilities`` is now called ``embedding``, and the other way round; the files know the old names only."""
+    dataset = make_dataset("digits")
+    dataset.replace_partition("predictions", "2026-11-05", predictions(10), owner="m")
+    for old, new in (("probabilities", "swapped"), ("embedding", "probabilities"), ("swapped", "embedding")):
+        with dataset.load_table("predictions").update_schema() as update:
+            update.rename_column(old, new)
+    batches = pa.concat_tables(dataset.read_batches("predictions", columns=["embedding", "probabilities"], batch_rows=4))
+    assert (batches["embedding"].null_count, batches["probabilities"].null_count) == (2, 10)
+
+
+def test_a_column_that_is_younger_than_the_files_is_null(make_dataset):
+    dataset = make_dataset("digits")
+    dataset.replace_partition("predictions", "2026-11-05", predictions(10), owner="m")
+    table = dataset.load_table("predictions")
+    with table.update_schema() as update:
+        update.delete_column("model_version")
+    with table.update_schema() as update:
+        update.add_column("model_version", StringType())
+    batches = pa.concat_tables(dataset.read_batches("predictions", columns=["prediction_id", "model_version"], batch_rows=4))
+    assert (batches.num_rows, batches["model_version"].null_count) == (10, 10)
+
+
+def test_rows_that_were_deleted_one_by_one_stay_deleted(dataset):
+    dataset.load_table("predictions").delete("prediction_id = '0_000004'")
+    batches = pa.concat_tables(dataset.read_batches("predictions", partition_key="2026-11-05", columns=["prediction_id"], batch_rows=16))
+    assert batches.num_rows == 139
+    assert "0_000004" not in batches["prediction_id"].to_pylist()
+
+
+def test_a_table_that_does_not_exist_has_no_batches(make_dataset):
+    assert list(make_dataset("digits").read_batches("predictions")) == []
+
+
+def test_memory_holds_a_batch_and_not_the_file(make_dataset):
+    dataset = make_dataset("digits")
+    dataset.replace_partition("predictions", "2026-11-05", predictions(8_000, classes=1_000), owner="m")
+    dataset = make_dataset("digits")
+    before = pa.total_allocated_bytes()
+    peak = 0
+    total = 0.0
+    for batch in dataset.read_batches("predictions", columns=["probabilities"], batch_rows=100):
+        peak = max(peak, pa.total_allocated_bytes() - before)
+        total += pc.sum(pc.list_flatten(batch["probabilities"])).as_py()
+    assert total == pytest.approx(6_400, rel=1e-3)
+    whole = 8_000 * 1_000 * 4
+    assert peak < whole / 3, f"{peak / 1e6:.1f} MB of {whole / 1e6:.0f} MB"
