@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.store.array_files import read_probabilities
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
     from airflow_cv_dataops.core.audit.data import AuditInput
 
@@ -43,17 +44,10 @@ class MasksByPixel:
 def masks_by_pixel(data: AuditInput) -> MasksByPixel:
     """Judge the masks of all images that have pixel probabilities; a loop over files, of which one is in memory at a time."""
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
     total, models = np.zeros(data.annotations.num_rows), np.zeros(data.annotations.num_rows)
     problems: list[tuple[int, str]] = []
-    files = data.predictions.select(["model", "image_id", "pixel_probabilities", "classes"])
-    files = files.append_column("image", pa.array(data.image_rows_of(files["image_id"])))
-    files = files.filter(pc.and_(files["pixel_probabilities"].is_valid(), pc.greater_equal(files["image"], 0)))
-    files = files.sort_by([(name, "ascending") for name in ("image", "model", "pixel_probabilities")])
-    if data.read_bytes is None:
-        files = files.slice(0, 0)
+    files = _files(data)
     labelled = _labels_with_masks(data) if files.num_rows else {}
     progress = Progress("files of pixel probabilities", files.num_rows, log)
     for row in files.to_pylist():
@@ -66,6 +60,26 @@ def masks_by_pixel(data: AuditInput) -> MasksByPixel:
             problems.append((row["image"], f"the pixel probabilities of model {row['model']} cannot be used: {error}"))
     rows = np.flatnonzero(models)
     return MasksByPixel(rows, total[rows] / models[rows], tuple(problems))
+
+
+def _files(data: AuditInput) -> pa.Table:
+    """Return the partition's files of pixel probabilities, with the row of their image, in an order of their own."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = ["model", "image_id", "pixel_probabilities", "classes"]
+    there_are_some = data.read_bytes is not None and data.predictions["pixel_probabilities"].null_count < data.predictions.num_rows
+    batches = data.iter_predictions(columns) if there_are_some else ()
+    files = pa.concat_tables(
+        [
+            pa.table({name: pa.array([], pa.string()) for name in columns}),
+            *(batch.filter(batch["pixel_probabilities"].is_valid()) for batch in batches),
+        ],
+        promote_options="permissive",
+    )
+    files = files.append_column("image", pa.array(data.image_rows_of(files["image_id"])))
+    files = files.filter(pc.greater_equal(files["image"], 0))
+    return files.sort_by([(name, "ascending") for name in ("image", "model", "pixel_probabilities")])
 
 
 def soft_minimum(probabilities: np.ndarray, temperature: float = TEMPERATURE) -> float:

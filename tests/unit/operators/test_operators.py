@@ -214,6 +214,16 @@ def test_limits_of_checks_may_be_a_mapping_or_json_out_of_a_template(landing: Pa
         audit(3)
 
 
+def test_severities_and_thresholds_may_come_out_of_a_template(landing: Path, context: dict[str, Any]) -> None:
+    ingest(landing).execute(context)
+    operator = LabelAuditOperator(
+        task_id="audit", dataset="digits", severities="{{ params.severities }}", thresholds="{{ params.thresholds }}"
+    )
+    chosen = {"severities": {"image_without_label": "error"}, "thresholds": {"zero_area_bbox": {"side_px": 1}}}
+    with pytest.raises(AirflowFailException, match="4 of severity error"):
+        rendered(operator, context, **chosen).execute(context)
+
+
 def test_a_single_gate_may_stand_without_a_list(landing: Path, context: dict[str, Any]) -> None:
     ingest(landing).execute(context)
     assert [gate["metric"] for gate in promote(gates="images >= 4").execute(context)["gates"]] == ["images"]

@@ -133,7 +133,7 @@ def test_an_audit_of_a_table_finds_what_an_audit_in_memory_finds(audit_input, ma
     assert {use.table: use.rows for use in result.lineage.inputs}["predictions"] == 120
     error_rate = data.judged_labels.noise.error_probability.mean()
     assert result.summary.metrics["estimated_label_error_rate"] == pytest.approx(error_rate, abs=1e-6)
-    low, high = result.summary.metrics["estimated_label_error_interval"]
+    low, high = (result.summary.metrics[f"estimated_label_error_rate_{end}"] for end in ("low", "high"))
     assert low < error_rate < high
     metrics = {(row["metric"], row["dimensions"]): row["value"] for row in dataset.read("metrics").to_pylist()}
     assert metrics["estimated_label_error_rate", None] == pytest.approx(error_rate)

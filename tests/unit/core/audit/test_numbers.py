@@ -4,15 +4,15 @@ import math
 
 import pytest
 
+from airflow_cv_dataops.core.audit.estimates import EstimatedErrors
 from airflow_cv_dataops.core.audit.interval import wilson_interval
 from airflow_cv_dataops.core.audit.numbers import AuditNumbers, CategoryNumbers, audit_metrics
-from airflow_cv_dataops.core.metrics import Metric
 
 
-def numbers(*categories, estimates=()):
+def numbers(*categories, estimated=()):
     erroneous = sum(found.erroneous for found in categories)
     annotations = sum(found.annotations for found in categories)
-    return AuditNumbers(1, 1, annotations, 0, {}, {}, {}, erroneous, erroneous, 0, categories, estimates)
+    return AuditNumbers(1, 1, annotations, 0, {}, {}, {}, erroneous, erroneous, 0, categories, estimated)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,10 @@ def test_error_rates_stand_with_their_interval_in_the_metrics():
 
 
 def test_estimates_join_the_metrics_and_those_of_the_whole_the_summary():
-    estimates = (Metric("estimated_error_rate", 0.1), Metric("estimated_error_rate", 0.3, {"category": "cat"}))
-    found = numbers(CategoryNumbers("cat", 10, 1), estimates=estimates)
-    assert found.rates()["estimated_error_rate"] == 0.1
-    assert [metric for metric in audit_metrics(found) if metric.name == "estimated_error_rate"] == list(estimates)
+    found = numbers(CategoryNumbers("cat", 10, 1), estimated=(EstimatedErrors(None, 20, 2.0), EstimatedErrors("cat", 10, 3.0)))
+    assert {name: found.rates()[name] for name in ("estimated_label_error_rate", "judged_labels")} == {
+        "estimated_label_error_rate": 0.1,
+        "judged_labels": 20,
+    }
+    rows = [(metric.value, metric.dimensions) for metric in audit_metrics(found) if metric.name == "estimated_label_error_rate"]
+    assert rows == [(0.1, {}), (0.3, {"category": "cat"})]

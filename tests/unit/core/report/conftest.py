@@ -95,7 +95,7 @@ def report_of() -> Callable[..., Report]:
             found.append(Findings(check, severity, _table("findings", [{"message": "wrong", **row} for row in rows])))
         annotations = _table("annotations", labels or [])
         images = dataset.images(partition_key=partition_key)
-        numbers = count_findings(AuditInput(images, annotations, arrow_schema("predictions").empty_table()), found)
+        numbers = count_findings(AuditInput(images, annotations, arrow_schema("predictions").empty_table()), checks, found)
         uri = write_audit_report(
             dataset,
             partition_key,

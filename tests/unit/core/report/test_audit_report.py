@@ -83,7 +83,7 @@ def test_a_finding_may_be_about_an_image_an_overlooked_object_a_file_or_nothing(
     rows = {
         "about_image": {"source_uri": "s3://photos/a.png"},
         "overlooked": {"image_id": image_id, "suggestion": json.dumps({"bbox": [1, 1, 5, 5], "category": "cell"})},
-        "about_file": {"source_uri": "s3://key:secret@labels/a.xml?token=secret"},
+        "about_file": {"source_uri": "https://key:secret@labels/a.xml?token=secret"},
         "about_dataset": {},
     }
     report = report_of(cells, {f"info:{check}": [row] for check, row in rows.items()})
