@@ -92,7 +92,7 @@ def test_a_finding_may_be_about_an_image_an_overlooked_object_a_file_or_nothing(
     assert images[shown["about_image"]["image"]]["uri"] == "s3://photos/a.png"
     assert images[shown["overlooked"]["image"]]["uri"] == "s3://photos/b.png"
     assert "bbox" not in shown["overlooked"]
-    assert (shown["about_file"]["source"], "image" in shown["about_file"]) == ("s3://labels/a.xml", False)
+    assert (shown["about_file"]["source"], "image" in shown["about_file"]) == ("https://labels/a.xml", False)
     assert {"image", "source"}.isdisjoint(shown["about_dataset"])
     assert "secret" not in report.html
 
