@@ -134,10 +134,10 @@ def _page(
 def _tiles(numbers: AuditNumbers) -> list[Tile]:
     rate = "–" if math.isnan(numbers.label_error_rate) else f"{numbers.label_error_rate:.2%}"
     low, high = numbers.interval
-    interval = "" if math.isnan(low) else f"; 95 % interval {low:.1%} to {high:.1%}"
+    interval = "" if math.isnan(low) else f"; 95\u00a0% interval {low:.1%} to {high:.1%}"
     at_fault = f"{numbers.erroneous:,} of {numbers.annotations:,} labels wrong or suspect{interval}"
     estimated = [
-        Tile("Estimated error rate", f"{found.rate:.1%}", f"of {found.labels:,} labels that models could judge; {low:.1%} to {high:.1%}")
+        Tile("Estimated error rate", f"{found.rate:.1%}", f"of {found.labels:,} that models could judge; {low:.1%} to {high:.1%}")
         for found in numbers.estimated[:1]
         for low, high in [found.interval]
     ]
@@ -147,8 +147,7 @@ def _tiles(numbers: AuditNumbers) -> list[Tile]:
         Tile("Findings", f"{numbers.findings:,}", f"on {numbers.annotations_with_findings:,} of the labels"),
         *(Tile(severity, f"{numbers.by_severity[severity]:,}", style=severity) for severity in SEVERITIES),
         Tile("Images", f"{numbers.images:,}", f"{numbers.labelled_images:,} with labels"),
-        Tile("Labels", f"{numbers.annotations:,}"),
-        Tile("Predictions", f"{numbers.predictions:,}"),
+        Tile("Labels", f"{numbers.annotations:,}", f"{numbers.predictions:,} predictions" if numbers.predictions else ""),
     ]
 
 
