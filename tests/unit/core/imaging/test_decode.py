@@ -65,11 +65,29 @@ def test_a_file_that_lost_its_end_is_truncated(image_format: str, share: float) 
 
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("side", [100, 3000])
-@pytest.mark.parametrize("lost", [2, 40, 2000])
+@pytest.mark.parametrize("lost", [40, 2000])
 def test_a_jpeg_that_lost_its_last_bytes_is_truncated_although_it_is_decoded_scaled_down(progressive: bool, side: int, lost: int) -> None:
     data = encoded(Image.effect_noise((side, side), 60).convert("RGB"), "JPEG", progressive=progressive)
     assert isinstance(decode(data), Decoded)
     assert reason(data[:-lost]) == "truncated"
+
+
+def test_a_jpeg_that_lost_its_end_mark_alone_is_taken_where_pillow_takes_it() -> None:
+    """In some 1 of 25 such files the decoder has the last block before it misses anything."""
+    outcomes = set()
+    for seed in range(200):
+        noise = np.random.default_rng(seed).integers(0, 256, (24, 24), dtype=np.uint8)
+        data = encoded(Image.fromarray(noise).convert("RGB"))[:-2]
+        try:
+            Image.open(io.BytesIO(data)).load()
+            is_whole = True
+        except OSError:
+            is_whole = False
+        found = decode(data)
+        assert isinstance(found, Decoded) is is_whole
+        assert is_whole or found.reason == "truncated"
+        outcomes.add(is_whole)
+    assert outcomes == {True, False}
 
 
 def test_damage_in_the_middle_is_unreadable_not_truncated() -> None:
