@@ -111,6 +111,7 @@ def report(states: dict[str, dict]) -> None:  # type: ignore[type-arg]
     print(f"\nproduction is {release.name}: {release.images_count} images, {release.annotations_count} annotations")
     for name, place in (
         ("findings", f"open_dataset('digits', home='{DEMO / 'cv_dataops'}').read('findings')"),
+        ("reports", DEMO / "cv_dataops" / "warehouse" / "digits" / "reports"),
         ("tables", DEMO / "cv_dataops" / "warehouse" / "digits"),
         ("sample", DEMO / "cv_dataops" / "warehouse" / "digits" / "samples"),
         ("lineage", DEMO / "lineage" / "events.jsonl"),
