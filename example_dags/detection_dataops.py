@@ -1,7 +1,8 @@
 """Detection labels for a folder or bucket of images: ingest, import COCO, VOC or YOLO labels, audit, promote.
 
 Every path is a DAG param: trigger it with your own. ``{partition_key}`` in a path becomes the run's partition key. With
-predictions (COCO results) the hardest unlabelled images are sampled as well; without, those two tasks are skipped.
+predictions (COCO results) the audit judges the labels by them, and the hardest unlabelled images are sampled; without, the two tasks of
+predictions are skipped.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ with DAG(
         "categories": Param(
             None, type=["null", "string"], description="The taxonomy, separated by commas; a label outside it is a finding"
         ),
-        "predictions": Param(None, type=["null", "string"], description="COCO results JSON, for sampling"),
+        "predictions": Param(None, type=["null", "string"], description="COCO results JSON, for audit and sampling"),
         "model": Param("detector", type="string", description="Name of the model behind the predictions"),
         "on_findings": Param(
             "warn", type="string", enum=["fail", "warn", "skip"], description="What findings of severity error do to the run"
@@ -67,6 +68,7 @@ with DAG(
         dataset=dataset,
         categories="{{ params.categories or '' }}",
         on_findings="{{ params.on_findings }}",
+        trigger_rule="none_failed_min_one_success",  # predictions are skipped where there are none
     )
     promote = DatasetPromotionOperator(
         task_id="promote",
@@ -91,5 +93,5 @@ with DAG(
     sample = HardExampleSamplingOperator(task_id="sample", dataset=dataset, model="{{ params.model }}", strategy="least_confidence")
 
     wait >> ingest >> labels >> audit >> promote
-    ingest >> has_predictions() >> predictions >> sample  # type: ignore[operator]
+    ingest >> has_predictions() >> predictions >> [audit, sample]  # type: ignore[operator]
     labels >> sample  # what has a label by then is not sampled

@@ -13,25 +13,27 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 
 
 def forget_absent(operator: Any, template_fields: Iterable[str]) -> None:
-    """Set template fields whose default is ``None`` to ``None`` where a template rendered nothing: an empty text or ``"None"``.
+    """Give template fields their default where a template rendered nothing: ``None``, an empty text or ``"None"``.
 
-    ``partition_key="{{ params.key }}"`` with a param that is null would otherwise name a partition ``None``.
+    ``partition_key="{{ params.key }}"`` with a param that is null would otherwise name a partition ``None``, and a ``fail_on`` that
+    renders empty would let everything pass.
     """
-    optional = _none_by_default(type(operator))
+    defaults = _defaults(type(operator))
     for name in template_fields:
         value = getattr(operator, name, None)
-        if name in optional and isinstance(value, str) and value.strip() in ("", "None"):
-            setattr(operator, name, None)
+        is_absent = value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+        if is_absent and defaults.get(name, inspect.Parameter.empty) is not inspect.Parameter.empty:
+            setattr(operator, name, defaults[name])
 
 
-def _none_by_default(kind: type) -> frozenset[str]:
-    """Return the arguments of a class and those above it whose default is ``None``; the class nearest to it decides."""
+def _defaults(kind: type) -> dict[str, Any]:
+    """Return the defaults of the arguments of a class and those above it; the class nearest to it decides."""
     defaults: dict[str, Any] = {}
     for above in reversed(kind.__mro__):
         if "__init__" in vars(above):
             parameters = inspect.signature(vars(above)["__init__"]).parameters.values()
             defaults |= {parameter.name: parameter.default for parameter in parameters}
-    return frozenset(name for name, default in defaults.items() if default is None)
+    return defaults
 
 
 def as_number(name: str, value: Any) -> float | None:

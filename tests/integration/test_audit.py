@@ -16,6 +16,7 @@ from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
 from airflow_cv_dataops.core.audit.rows import annotation_rows
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.release.candidate import build_candidate
 from airflow_cv_dataops.core.report.location import read_report
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
@@ -103,6 +104,18 @@ def test_findings_are_written_counted_and_fail_the_audit(cells):
     assert "1 findings (1 of severity error)" in result.failure
     assert "table cells.findings, partition 2026-11-05, audit label_audit" in result.failure
     assert not result.skip
+
+
+def test_a_check_that_has_no_predictions_to_go_by_has_not_run(cells):
+    """Its zero would let a gate such as findings.suspect_label == 0 pass over labels that nobody has judged."""
+    result = audit_labels(cells, KEY)
+    judging = {"suspect_label", "disputed_label", "overlooked_bbox", "badly_located_bbox", "swapped_category", "spurious_bbox"}
+    assert judging <= set(result.summary.to_dict()["without_predictions"])
+    assert judging.isdisjoint(result.summary.counts["by_check"])
+    assert "zero_area_bbox" in result.summary.counts["by_check"]
+    candidate = build_candidate(cells, {"train": 1.0})
+    assert "findings.suspect_label" not in candidate.metrics
+    assert candidate.metrics["findings.negative_bbox"] == 0
 
 
 def test_a_rerun_leaves_the_same_findings(cells):
@@ -195,7 +208,11 @@ def test_metrics_tell_checks_severities_and_categories_apart(cells):
 def test_only_the_label_sets_and_models_asked_for_are_read(cells):
     write(cells, "annotations", [label("c.jpg", 0, bbox=bbox(1, 1, 0, 0))], owner="round_2")
     assert audit_labels(cells, KEY, label_sets=["round_2"]).summary.counts["annotations"] == 1
-    assert audit_labels(cells, KEY, label_sets=["nobody"]).summary.counts["annotations"] == 0
+    assert audit_labels(cells, KEY, label_sets=["round_2", "nobody"]).summary.counts["annotations"] == 1
+    with pytest.raises(ConfigurationError, match="nothing of the label sets nobody in cells"):
+        audit_labels(cells, KEY, label_sets=["nobody"])
+    with pytest.raises(ConfigurationError, match="nothing of the models nobody"):
+        audit_labels(cells, KEY, models=["nobody"])
     assert audit_labels(cells, KEY).summary.counts["annotations"] == 5
 
 
@@ -232,7 +249,8 @@ def test_suspect_labels_count_as_label_errors_and_do_not_fail_by_default(make_da
     assert (found["check"], found["annotation_id"], round(found["score"], 6)) == ("suspect_label", "d.jpg:0", 0.05)
     assert json.loads(found["suggestion"])["category"] == "dog"
     assert (result.summary.metrics["label_error_rate"], result.summary.metrics["suspect_rate"], result.failure) == (0.25, 0.25, None)
-    assert audit_labels(dataset, KEY, models=["another"]).summary.counts["by_check"]["suspect_label"] == 0
+    with pytest.raises(ConfigurationError, match="nothing of the models another"):
+        audit_labels(dataset, KEY, models=["another"])
 
 
 def test_a_finding_about_a_category_is_at_no_image_and_a_label_error_of_none(cells):
@@ -254,7 +272,8 @@ def test_lineage_has_an_assertion_for_each_check_that_ran(cells):
     assert annotations.null_counts == {"annotation_id": 0, "image_id": 0, "category": 0, "bbox": 0}
     assert annotations.distinct_counts == {"annotation_id": 4, "image_id": 2, "category": 2}
     outcomes = {(found.assertion, found.column): found.success for found in annotations.assertions}
-    assert len(outcomes) == len(annotations.assertions) == len(BUILT_IN) - 2
+    structural = [check for check in BUILT_IN if not any(name.startswith("predictions.") for name in check.reads)]
+    assert len(outcomes) == len(annotations.assertions) == len(structural) - 2
     assert {pair for pair, success in outcomes.items() if not success} == {
         ("zero_area_bbox", "bbox"),
         ("bbox_partly_outside", "bbox"),

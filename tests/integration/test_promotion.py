@@ -133,7 +133,7 @@ def test_a_metric_handed_in_is_asked_first(labelled: Dataset) -> None:
 
 def test_an_empty_dataset_is_not_released(make_dataset: MakeDataset) -> None:
     result = promote_dataset(make_dataset())
-    assert result.failure == "Dataset 'digits' has no images to release: run an ingest first."
+    assert result.failure == "There is no image to release in dataset 'digits', or none in the chosen partitions: run an ingest first."
 
 
 def test_unchanged_content_gives_no_new_release_even_after_a_rerun(labelled: Dataset) -> None:

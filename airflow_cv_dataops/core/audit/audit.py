@@ -85,6 +85,10 @@ def audit_labels(
     snapshots = dataset.snapshots(("images", "annotations", "predictions"))
     checks_run = [enabled.check for enabled in to_run]
     data = _read(dataset, partition_key, snapshots, checks_run, label_sets, models, categories)
+    _check_presence(data, label_sets, models, f"{dataset.identifier('annotations')}, partition {partition_key}")
+    to_run = [enabled for enabled in to_run if data.can_judge(enabled.check.reads)]
+    without_predictions = [check.id for check in checks_run if check.id not in {enabled.check.id for enabled in to_run}]
+    checks_run = [enabled.check for enabled in to_run]
     found = _run(to_run, data)
     numbers = count_findings(data, checks_run, found)
     rows = findings_table(audit, found)
@@ -99,7 +103,7 @@ def audit_labels(
         metrics=numbers.rates(),
         report_uri=report_uri,
         duration_seconds=time.monotonic() - started,
-        details={"audit": audit, "input_snapshots": snapshots},
+        details={"audit": audit, "without_predictions": without_predictions, "input_snapshots": snapshots},
     )
     where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {audit}"
     failure = audit_failure(numbers, fail_on=fail_on, max_error_rate=max_error_rate, limits=allowed, where=where)
@@ -109,6 +113,27 @@ def audit_labels(
     if on_findings == "warn":
         failure = None
     return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip")
+
+
+def _check_presence(data: AuditInput, label_sets: Sequence[str] | None, models: Sequence[str] | None, where: str) -> None:
+    """Warn of label sets and models that have nothing here; where none of those that were named has, it is a slip.
+
+    :raises ConfigurationError: there is nothing of any label set, or of any model, that was named.
+    """
+    for what, table, column, named in (
+        ("label sets", data.annotations, "label_set", label_sets),
+        ("models", data.predictions, "model", models),
+    ):
+        present = set(table[column].unique().to_pylist())
+        absent = [name for name in named or () if name not in present]
+        if absent and not present:
+            raise ConfigurationError(
+                f"There is nothing of the {what} {', '.join(absent)} in {where}: check the spelling, or import them first."
+            )
+        if absent:
+            log.warning("There is nothing of the %s %s in %s", what, ", ".join(absent), where)
+    if not data.annotations.num_rows:
+        log.warning("There is no label to audit in %s", where)
 
 
 def _check_arguments(

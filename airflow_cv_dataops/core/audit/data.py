@@ -81,6 +81,21 @@ class AuditInput:
         for start in range(0, rows.num_rows, batch_rows):
             yield rows.slice(start, batch_rows)
 
+    def can_judge(self, reads: Sequence[str]) -> bool:
+        """Say whether there is anything that a check with these ``reads`` could judge labels by.
+
+        Where a check reads what models predict and none has predicted such a thing, nobody knows what it would find.
+        """
+        import pyarrow.compute as pc
+
+        wanted = {name.partition(".")[2] for name in reads if name.startswith("predictions.")}
+        rows, found = self.predictions, []
+        if "probabilities" in wanted:
+            found.append("task" in rows.column_names and pc.any(pc.equal(rows["task"], "classification")).as_py() is True)
+        for name in wanted & {"bbox", "segmentation", "pixel_probabilities"}:
+            found.append(name in rows.column_names and rows[name].null_count < rows.num_rows)
+        return any(found) if found else not wanted or rows.num_rows > 0
+
     @cached_property
     def boxes(self) -> Boxes:
         return boxes_of(self.annotations.column("bbox"))

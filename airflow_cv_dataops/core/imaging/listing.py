@@ -65,6 +65,8 @@ def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str],
         while found := list(islice(entries, _AT_ONCE)):
             batches.append(columns_of([file for file in found if is_wanted(file.path) and not file.is_folder]))
     files = pa.Table.from_batches(batches, schema=files_schema()).sort_by("source_uri").combine_chunks()
+    if not files.num_rows:
+        log.warning("Nothing to take at %s: %s files listed, none of them wanted", source.uri, f"{progress.done:,}")
     return Listing(files, progress.done, progress.done - files.num_rows)
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, Joined, join_labels
 from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, read_labels
-from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, TASKS, Labels, Problem
+from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, TASKS, UNPARSABLE_LABEL, Labels, Problem
 from airflow_cv_dataops.core.labels.table import CsvColumns
 from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
@@ -60,7 +60,7 @@ def import_labels(
     :param on_findings: ``fail``, ``warn`` or ``skip``.
     :param fail_on: the severities that count.
     :param recorded_at: when the run started; default: now.
-    :raises SourceError: there is no such source, or no label file in it.
+    :raises SourceError: there is no such source, no label file in it, or none that can be read.
     :raises ConfigurationError: an argument cannot be used.
     """
     started = time.monotonic()
@@ -75,6 +75,9 @@ def import_labels(
     labels = read_labels(
         source, format=format, label_set=label_set, classes=classes, csv_columns=csv_columns, source_options=source_options
     )
+    if labels.problems and not labels.rows.num_rows and {problem.check for problem in labels.problems} == {UNPARSABLE_LABEL}:
+        # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
+        raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].message}")
     joined = join_labels(labels.rows, images)
     rows = joined.rows if task is None else _with_task(joined.rows, task)
     problems = (*labels.problems, *joined.ambiguous)
@@ -85,8 +88,9 @@ def import_labels(
     write_metrics(dataset, partition_key, step, [*_metrics(counts), *_by_category(rows)], recorded_at or datetime.now(UTC))
     snapshot_id = dataset.replace_partition("annotations", partition_key, rows, owner=label_set)
 
-    failure, skip = failure_by_policy(severities(problems), on_findings=on_findings, fail_on=fail_on, where=f"findings of {step!r}")
-    log.info("%s: %d labels, %d without image, problems: %s", step, rows.num_rows, counts["unmatched"], counts["problems"] or "none")
+    where = problems_at(dataset, partition_key, step, problems)
+    failure, skip = failure_by_policy(severities(problems), on_findings=on_findings, fail_on=fail_on, where=where)
+    log_import(log, step, "labels", rows.num_rows, counts)
     summary = Summary(
         dataset=dataset.name,
         partition_key=partition_key,
@@ -137,6 +141,20 @@ def write_problems(dataset: Dataset, partition_key: str, step: str, problems: Se
         )
         found.append(Findings(check, SEVERITY_OF_PROBLEM[check], rows))
     return dataset.replace_partition("findings", partition_key, findings_table(step, found), owner=step)
+
+
+def problems_at(dataset: Dataset, partition_key: str, step: str, problems: Sequence[Problem]) -> str:
+    """Say where the problems of an import are, and which is the first."""
+    where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {step}"
+    return f"{where}; the first: {problems[0].message}" if problems else where
+
+
+def log_import(log: logging.Logger, step: str, what: str, rows: int, counts: Mapping[str, Any]) -> None:
+    """Say what was imported; as a warning where nothing joined an image, which is hardly ever meant."""
+    is_lost = rows > 0 and not counts["matched"]
+    hint = ": none names an image of the partition (file names differ, or the ids need a `coco_reference`)" if is_lost else ""
+    numbers = (step, rows, what, counts["unmatched"], counts["problems"] or "none", hint)
+    log.log(logging.WARNING if is_lost else logging.INFO, "%s: %d %s, %d without image, problems: %s%s", *numbers)
 
 
 def severities(problems: Iterable[Problem]) -> dict[str, int]:

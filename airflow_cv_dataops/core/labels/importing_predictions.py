@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import check_policy, failure_by_policy
-from airflow_cv_dataops.core.labels.importing import severities, source_use, write_problems
+from airflow_cv_dataops.core.labels.importing import log_import, problems_at, severities, source_use, write_problems
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, ambiguities, match_images
 from airflow_cv_dataops.core.labels.predictions import Predictions, read_predictions
 from airflow_cv_dataops.core.labels.reading import Classes
@@ -97,8 +97,9 @@ def import_predictions(
     write_metrics(dataset, partition_key, step, _metrics(counts, rows), recorded_at or datetime.now(UTC))
     snapshot_id = dataset.replace_partition("predictions", partition_key, rows, owner=model)
 
-    failure, skip = failure_by_policy(severities(problems), on_findings=on_findings, fail_on=fail_on, where=f"findings of {step!r}")
-    log.info("%s: %d predictions, %d without image, problems: %s", step, rows.num_rows, counts["unmatched"], counts["problems"] or "none")
+    where = problems_at(dataset, partition_key, step, problems)
+    failure, skip = failure_by_policy(severities(problems), on_findings=on_findings, fail_on=fail_on, where=where)
+    log_import(log, step, "predictions", rows.num_rows, counts)
     summary = Summary(
         dataset=dataset.name,
         partition_key=partition_key,

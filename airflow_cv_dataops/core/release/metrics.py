@@ -23,7 +23,7 @@ def candidate_metrics(rows: Reader, images: pa.Table, items: pa.Table, annotatio
     :param rows: reads columns of a table, at the candidate's snapshots and partitions.
     :param images: the rows of ``images``; ``items``: those that stand for an image; ``annotations``: those of the items.
     """
-    return {**_contents(rows, images, items, annotations), **_findings(rows, images, annotations), **_recorded(rows)}
+    return {**_contents(rows, images, items, annotations), **_findings(rows, images, annotations), **_recorded(rows, images)}
 
 
 def _contents(rows: Reader, images: pa.Table, items: pa.Table, annotations: pa.Table) -> Metrics:
@@ -72,7 +72,8 @@ def _findings(rows: Reader, images: pa.Table, annotations: pa.Table) -> Metrics:
     suspecting = pc.field("check").isin(pa.array(sorted(SUSPECTING), pa.string()))
     at_fault = findings.filter((pc.field("severity") == "error") | suspecting)
     wrong = pc.sum(pc.is_in(_identity(annotations), value_set=_identity(at_fault).drop_null())).as_py() or 0
-    metrics["label_error_rate"] = wrong / annotations.num_rows if annotations.num_rows else 0.0
+    if annotations.num_rows:
+        metrics["label_error_rate"] = wrong / annotations.num_rows
     return metrics
 
 
@@ -94,12 +95,13 @@ def _identity(rows: pa.Table) -> pa.Array:
     return pc.binary_join_element_wise(rows["partition_key"].combine_chunks(), rows["annotation_id"].combine_chunks(), "\n")
 
 
-def _recorded(rows: Reader) -> Metrics:
-    """Return the numbers of the ``metrics`` table as ``<step>/<metric>``, one value a partition."""
+def _recorded(rows: Reader, images: pa.Table) -> Metrics:
+    """Return the numbers of the ``metrics`` table as ``<step>/<metric>``, one value a partition, as far as every partition has one."""
     import pyarrow.compute as pc
 
-    recorded = rows("metrics", ("step", "metric", "value", "dimensions"))
-    metrics: dict[str, list[float]] = {}
+    partitions = set(images["partition_key"].unique().to_pylist())
+    recorded = rows("metrics", ("partition_key", "step", "metric", "value", "dimensions"))
+    metrics: dict[str, dict[str, float]] = {}
     for row in recorded.filter(pc.is_null(recorded["dimensions"])).to_pylist():
-        metrics.setdefault(f"{row['step']}/{row['metric']}", []).append(row["value"])
-    return dict(metrics)
+        metrics.setdefault(f"{row['step']}/{row['metric']}", {})[row["partition_key"]] = row["value"]
+    return {name: list(values.values()) for name, values in metrics.items() if partitions <= values.keys()}

@@ -163,7 +163,8 @@ class _Decision:
 
     def promoted(self, release: Release, seconds: float) -> StepResult:
         log.info(
-            "%s of %s is now at %s (was %s): %d images", self._stage, self._dataset.name, release.name, release.parent, release.images_count
+            "%s of %s is now at %s (was at %s): %d images",
+            *(self._stage, self._dataset.name, release.name, release.parent or "no release", release.images_count),
         )
         return self._result(release, seconds, unchanged=False)
 
@@ -180,7 +181,8 @@ class _Decision:
         return self._result(None, seconds, failure=failure)
 
     def empty(self, seconds: float) -> StepResult:
-        return self._result(None, seconds, failure=f"Dataset {self._dataset.name!r} has no images to release: run an ingest first.")
+        where = f"dataset {self._dataset.name!r}, or none in the chosen partitions"
+        return self._result(None, seconds, failure=f"There is no image to release in {where}: run an ingest first.")
 
     def _result(self, release: Release | None, seconds: float, *, unchanged: bool = False, failure: str | None = None) -> StepResult:
         candidate, snapshots = self._candidate, self._candidate.snapshots

@@ -311,9 +311,13 @@ def test_a_template_that_renders_nothing_is_an_argument_that_was_not_given(nothi
     assert operator.execute({**context, "params": params})["counts"]["images"] == 4
 
 
-def test_only_what_may_be_absent_is_taken_for_absent(context: dict[str, Any]) -> None:
-    operator = rendered(promote(stage="None", notes="None"), context)
-    assert (operator.stage, operator.notes) == ("None", None)
+def test_an_argument_that_renders_to_nothing_has_its_default(context: dict[str, Any]) -> None:
+    """A fail_on that renders empty must not let everything pass."""
+    nothing = "{{ params.nothing }}"
+    operator = LabelAuditOperator(task_id="t", dataset="d", audit=nothing, fail_on=nothing, on_findings=nothing, report=nothing)
+    rendered(operator, {**context, "params": {"nothing": None}})
+    assert (operator.audit, operator.fail_on, operator.on_findings, operator.report) == ("label_audit", ("error",), "fail", True)
+    assert rendered(LabelAuditOperator(task_id="t", dataset="d", fail_on=[]), context).fail_on == []
 
 
 @pytest.mark.parametrize(

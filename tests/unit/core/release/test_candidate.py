@@ -30,7 +30,8 @@ def candidate(dataset: Dataset, **options: object) -> Candidate:
 def test_an_empty_dataset_is_an_empty_candidate(make_dataset: MakeDataset) -> None:
     found = candidate(make_dataset())
     assert (found.items.num_rows, found.annotations, found.partitions, dict(found.snapshots)) == (0, 0, 0, {})
-    assert (found.metrics["images"], found.metrics["label_error_rate"], found.metrics["findings.error"]) == (0, 0.0, 0)
+    assert (found.metrics["images"], found.metrics["findings.error"]) == (0, 0)
+    assert "label_error_rate" not in found.metrics, "of no label nobody knows a rate"
 
 
 def test_a_duplicate_occurs_once_as_the_smallest_partition_and_source_with_its_annotations(make_dataset: MakeDataset) -> None:
@@ -95,6 +96,8 @@ def test_recorded_metrics_have_one_value_a_partition_and_none_with_dimensions(ma
     assert sorted(metrics["ingest/brightness"]) == [0.25, 0.5]  # type: ignore[arg-type]
     assert "ingest/by_class" not in metrics
     assert candidate(dataset, partition_keys=["q"]).metrics["ingest/brightness"] == [0.25]
+    write_images(dataset, "r", ["r"])
+    assert "ingest/brightness" not in candidate(dataset).metrics, "what not every partition has, cannot hold for each"
 
 
 def test_only_the_wanted_partitions_are_held(make_dataset: MakeDataset) -> None:
