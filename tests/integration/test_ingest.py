@@ -311,3 +311,11 @@ def test_the_result_is_what_an_operator_needs(make_dataset: MakeDataset, tmp_pat
         "duration_seconds",
     }
     assert isinstance(make_dataset().images(), pa.Table)
+
+
+def test_a_source_with_nothing_to_take_is_a_warning(make_dataset: MakeDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "notes.txt").write_text("no image")
+    result = ingest_images(make_dataset(), "p", str(tmp_path), pattern="*.jpg")
+    assert result.summary.counts["images"] == 0
+    assert "Nothing to take at" in caplog.text
+    assert "1 files listed, none of them wanted" in caplog.text

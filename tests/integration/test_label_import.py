@@ -336,3 +336,29 @@ def test_predictions_are_joined_by_image_id_too_and_replace_their_own_model(make
     rows = dataset.read("predictions", where="model = 'one'").to_pylist()
     assert sorted(row["source_uri"] or "" for row in rows) == ["", "file:///source/b.jpg", "file:///source/b.jpg"]
     assert dataset.read("predictions").num_rows == 6
+
+
+def test_a_label_file_that_cannot_be_read_leaves_the_labels_that_are_there(make_dataset, tmp_path):
+    dataset = make_dataset("pets")
+    put_images(dataset, ["a.jpg"])
+    labels = tmp_path / "labels.json"
+    categories, images = [{"id": 1, "name": "cat"}], [{"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}]
+    annotations = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]
+    labels.write_text(json.dumps({"images": images, "categories": categories, "annotations": annotations}))
+    import_labels(dataset, KEY, str(labels), format="coco")
+    before = stable(dataset, "annotations")
+    labels.write_text('{"images": [')
+    with pytest.raises(SourceError, match="No label of"):
+        import_labels(dataset, KEY, str(labels), format="coco")
+    assert stable(dataset, "annotations") == before
+    assert len(before) == 1
+
+
+def test_labels_of_which_none_joins_an_image_are_a_warning(make_dataset, tmp_path, caplog):
+    dataset = make_dataset("pets")
+    put_images(dataset, ["a.jpg"])
+    (tmp_path / "labels.csv").write_text("file,label\nb.jpg,cat\n")
+    import_labels(dataset, KEY, str(tmp_path / "labels.csv"), format="csv")
+    [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "1 labels, 1 without image" in warning.getMessage()
+    assert "none names an image of the partition" in warning.getMessage()
