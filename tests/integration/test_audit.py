@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from defusedxml import ElementTree
@@ -27,10 +28,10 @@ NOW = datetime(2026, 11, 5, tzinfo=UTC)
 CLASSES = json.dumps(["cat", "dog"])
 
 
-def write(dataset, table: str, rows: list[dict[str, Any]], *, owner: str | None = None) -> None:
+def write(dataset, table: str, rows: list[dict[str, Any]], *, owner: str | None = None, key: str = KEY) -> None:
     names = {name for row in rows for name in row}
     schema = pa.schema([field for field in arrow_schema(table) if field.name in names])
-    dataset.replace_partition(table, KEY, pa.Table.from_pylist(rows, schema), owner=owner)
+    dataset.replace_partition(table, key, pa.Table.from_pylist(rows, schema), owner=owner)
 
 
 def image(name: str, width: int = 640, height: int = 480) -> dict[str, Any]:
@@ -116,6 +117,21 @@ def test_a_check_that_has_no_predictions_to_go_by_has_not_run(cells):
     candidate = build_candidate(cells, {"train": 1.0})
     assert "findings.suspect_label" not in candidate.metrics
     assert candidate.metrics["findings.negative_bbox"] == 0
+
+
+def test_a_limit_on_a_check_that_could_not_judge_does_not_hold(cells):
+    result = audit_labels(cells, KEY, fail_on=(), limits={"suspect_label": "2%", "zero_area_bbox": 1})
+    assert "no predictions for suspect_label, so that nobody knows whether the limit holds" in result.failure
+    assert audit_labels(cells, KEY, fail_on=(), limits={"zero_area_bbox": 1}).failure is None
+
+
+@pytest.mark.parametrize("score", [7.0, -0.1, float("nan")])
+def test_a_score_that_is_none_is_refused(cells, score):
+    def odd(data):
+        return annotation_rows(data, np.array([0]), "odd", score=[score])
+
+    with pytest.raises(ConfigurationError, match="'odd' returned a score outside 0"):
+        audit_labels(cells, KEY, checks=[Check("odd", "info", "", "", odd)])
 
 
 def test_a_rerun_leaves_the_same_findings(cells):
@@ -208,11 +224,10 @@ def test_metrics_tell_checks_severities_and_categories_apart(cells):
 def test_only_the_label_sets_and_models_asked_for_are_read(cells):
     write(cells, "annotations", [label("c.jpg", 0, bbox=bbox(1, 1, 0, 0))], owner="round_2")
     assert audit_labels(cells, KEY, label_sets=["round_2"]).summary.counts["annotations"] == 1
-    assert audit_labels(cells, KEY, label_sets=["round_2", "nobody"]).summary.counts["annotations"] == 1
-    with pytest.raises(ConfigurationError, match="nothing of the label sets nobody in cells"):
+    with pytest.raises(ConfigurationError, match="has anything of label set nobody"):
         audit_labels(cells, KEY, label_sets=["nobody"])
-    with pytest.raises(ConfigurationError, match="nothing of the models nobody"):
-        audit_labels(cells, KEY, models=["nobody"])
+    write(cells, "annotations", [label("c.jpg", 0, bbox=bbox(1, 1, 9, 9))], owner="round_2", key="2026-11-06")
+    assert audit_labels(cells, "2026-11-06", label_sets=["default"]).summary.counts["annotations"] == 0, "a day may lack a label set"
     assert audit_labels(cells, KEY).summary.counts["annotations"] == 5
 
 
@@ -249,7 +264,7 @@ def test_suspect_labels_count_as_label_errors_and_do_not_fail_by_default(make_da
     assert (found["check"], found["annotation_id"], round(found["score"], 6)) == ("suspect_label", "d.jpg:0", 0.05)
     assert json.loads(found["suggestion"])["category"] == "dog"
     assert (result.summary.metrics["label_error_rate"], result.summary.metrics["suspect_rate"], result.failure) == (0.25, 0.25, None)
-    with pytest.raises(ConfigurationError, match="nothing of the models another"):
+    with pytest.raises(ConfigurationError, match="has anything of model another"):
         audit_labels(dataset, KEY, models=["another"])
 
 

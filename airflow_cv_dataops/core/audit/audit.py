@@ -85,7 +85,7 @@ def audit_labels(
     snapshots = dataset.snapshots(("images", "annotations", "predictions"))
     checks_run = [enabled.check for enabled in to_run]
     data = _read(dataset, partition_key, snapshots, checks_run, label_sets, models, categories)
-    _check_presence(data, label_sets, models, f"{dataset.identifier('annotations')}, partition {partition_key}")
+    _check_presence(dataset, partition_key, snapshots, data, label_sets=label_sets, models=models)
     to_run = [enabled for enabled in to_run if data.can_judge(enabled.check.reads)]
     without_predictions = [check.id for check in checks_run if check.id not in {enabled.check.id for enabled in to_run}]
     checks_run = [enabled.check for enabled in to_run]
@@ -106,7 +106,8 @@ def audit_labels(
         details={"audit": audit, "without_predictions": without_predictions, "input_snapshots": snapshots},
     )
     where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {audit}"
-    failure = audit_failure(numbers, fail_on=fail_on, max_error_rate=max_error_rate, limits=allowed, where=where)
+    unjudged = [check for check in without_predictions if check in allowed]
+    failure = audit_failure(numbers, fail_on=fail_on, max_error_rate=max_error_rate, limits=allowed, unjudged=unjudged, where=where)
     log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {numbers.sentence()}")
     written = {**snapshots, "findings": findings_snapshot}
     lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, numbers, written, report_uri)
@@ -115,25 +116,37 @@ def audit_labels(
     return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip")
 
 
-def _check_presence(data: AuditInput, label_sets: Sequence[str] | None, models: Sequence[str] | None, where: str) -> None:
-    """Warn of label sets and models that have nothing here; where none of those that were named has, it is a slip.
+def _check_presence(
+    dataset: Dataset,
+    partition_key: str,
+    snapshots: Mapping[str, str],
+    data: AuditInput,
+    *,
+    label_sets: Sequence[str] | None,
+    models: Sequence[str] | None,
+) -> None:
+    """Warn of label sets and models that have nothing in the partition: a day may be empty.
 
-    :raises ConfigurationError: there is nothing of any label set, or of any model, that was named.
+    :raises ConfigurationError: one has nothing in any partition, which is a slip of the pen.
     """
-    for what, table, column, named in (
-        ("label sets", data.annotations, "label_set", label_sets),
-        ("models", data.predictions, "model", models),
+    for table, column, named, rows in (
+        ("annotations", "label_set", label_sets, data.annotations),
+        ("predictions", "model", models, data.predictions),
     ):
-        present = set(table[column].unique().to_pylist())
-        absent = [name for name in named or () if name not in present]
-        if absent and not present:
-            raise ConfigurationError(
-                f"There is nothing of the {what} {', '.join(absent)} in {where}: check the spelling, or import them first."
-            )
-        if absent:
-            log.warning("There is nothing of the %s %s in %s", what, ", ".join(absent), where)
+        absent = sorted(set(named or ()) - set(rows[column].unique().to_pylist()))
+        if not absent:
+            continue
+        where = f"{dataset.identifier(table)}, partition {partition_key}"
+        log.warning("There is nothing of %s %s in %s", column.replace("_", " "), ", ".join(absent), where)
+        if snapshot_id := snapshots.get(table):
+            elsewhere = dataset.read(table, snapshot_id=snapshot_id, columns=(column,), where=_one_of(column, absent))
+            if unknown := sorted(set(absent) - set(elsewhere[column].unique().to_pylist())):
+                what = f"{column.replace('_', ' ')} {', '.join(unknown)}"
+                raise ConfigurationError(
+                    f"No partition of {dataset.identifier(table)} has anything of {what}: check the spelling, or import it first."
+                )
     if not data.annotations.num_rows:
-        log.warning("There is no label to audit in %s", where)
+        log.warning("There is no label to audit in %s, partition %s", dataset.identifier("annotations"), partition_key)
 
 
 def _check_arguments(
@@ -235,6 +248,10 @@ def _findings_of(enabled: EnabledCheck, data: AuditInput) -> pa.Table:
             f"Check {enabled.check.id!r} returned {names}: expected None or an Arrow table with columns of {', '.join(_FINDINGS_COLUMNS)}, "
             "message among them."
         )
+    if "score" in names and rows["score"].null_count < rows.num_rows:
+        scores = rows["score"].drop_null().to_numpy()
+        if not ((scores >= 0) & (scores <= 1)).all():
+            raise ConfigurationError(f"Check {enabled.check.id!r} returned a score outside 0 (surely wrong) to 1 (surely right).")
     return rows
 
 

@@ -25,9 +25,9 @@ _PROBABILITIES = ("predictions.task", "predictions.probabilities", "predictions.
 
 
 @check(
-    "error",
+    "warning",
     meaning="Classification labels of one image, or of byte-identical images, that name different categories.",
-    fix="Decide on one; where an image may have several categories or several annotators, switch this check off.",
+    fix="Decide on one; where an image may have several categories, switch this check off.",
     column="category",
 )
 def conflicting_labels(data: AuditInput) -> pa.Table | None:

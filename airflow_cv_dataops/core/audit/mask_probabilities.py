@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.coco_masks import mask_of, pixels_of
+from airflow_cv_dataops.core.errors import StoreError
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.array_files import read_probabilities
 
@@ -56,6 +57,8 @@ def masks_by_pixel(data: AuditInput) -> MasksByPixel:
             for at, score in _scores(data, row, labelled.get(row["image"], [])):
                 total[at] += score
                 models[at] += 1
+        except StoreError:  # the store's fault and not the file's: the audit fails before it has written anything, and may be tried again
+            raise
         except (OSError, ValueError) as error:
             problems.append((row["image"], f"the pixel probabilities of model {row['model']} cannot be used: {error}"))
     rows = np.flatnonzero(models)

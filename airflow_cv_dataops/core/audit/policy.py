@@ -50,16 +50,24 @@ def as_limits(given: Mapping[str, Any], checks: Collection[str]) -> dict[str, Li
 
 
 def audit_failure(
-    numbers: AuditNumbers, *, fail_on: Sequence[str], max_error_rate: float | None, limits: Mapping[str, Limit], where: str
+    numbers: AuditNumbers,
+    *,
+    fail_on: Sequence[str],
+    max_error_rate: float | None,
+    limits: Mapping[str, Limit],
+    unjudged: Sequence[str] = (),
+    where: str,
 ) -> str | None:
     """Say why the audit fails, every reason with what was wanted and what was found; ``None`` where it does not.
 
     A check with a limit is judged by that alone: its findings do not count in ``fail_on``. An error rate counts them all the same.
 
     :param max_error_rate: 0 to 1; decides in place of ``fail_on``.
+    :param unjudged: checks with a limit that had no predictions to go by: whether the limit holds, nobody knows.
     :param where: where to look, for the message.
     """
-    reasons = [reason for reason in (_above_limits(numbers, limits), _by_rate(numbers, max_error_rate)) if reason]
+    unknown = f"no predictions for {', '.join(unjudged)}, so that nobody knows whether the limit holds" if unjudged else None
+    reasons = [reason for reason in (_above_limits(numbers, limits), unknown, _by_rate(numbers, max_error_rate)) if reason]
     if max_error_rate is None and (reason := _by_severity(numbers, fail_on, limits)):
         reasons.append(reason)
     return f"{'; '.join(reasons)}; see {where} ({numbers.sentence()})" if reasons else None

@@ -31,12 +31,14 @@ def invalid_polygon(data: AuditInput, *, area_px: float = 0.01) -> pa.Table | No
 
     found = data.segmentations
     is_segmentation = pc.equal(data.annotations.column("task"), "segmentation").to_numpy()
+    is_given = data.annotations.column("segmentation").is_valid().to_numpy()
     rows, areas = found.polygon_row, found.polygon_area
     problems = [
         *found.polygon_problems,
         *((row, "a polygon has a coordinate that is not finite") for row in rows[np.isnan(areas)].tolist()),
         *((row, "a polygon has no area") for row in rows[areas <= area_px].tolist()),
         *((row, "a segmentation label without a polygon") for row in found.empty[is_segmentation[found.empty]].tolist()),
+        *((row, "a segmentation label without a segmentation") for row in np.flatnonzero(is_segmentation & ~is_given).tolist()),
     ]
     return _rows(data, problems)
 

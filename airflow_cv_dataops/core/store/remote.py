@@ -96,7 +96,7 @@ class RemoteStore(ObjectStore):
         except FileNotFoundError:
             return None
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise OSError(f"Cannot look for {without_credentials(self.uri_of(path))}: {said(error)}") from error
+            raise StoreError(f"Cannot look for {without_credentials(self.uri_of(path))}: {said(error)}") from error
 
     def uri_of(self, path: str) -> str:
         return join_uri(self.uri, path)

@@ -11,6 +11,7 @@ from airflow_cv_dataops.core.audit.data import AuditInput
 from airflow_cv_dataops.core.audit.mask_checks import doubtful_mask, unusable_pixel_probabilities
 from airflow_cv_dataops.core.audit.mask_overlap import mask_evidence
 from airflow_cv_dataops.core.audit.mask_probabilities import soft_minimum
+from airflow_cv_dataops.core.errors import StoreError
 
 WIDTH, HEIGHT = 64, 48
 URI = "s3://outputs/a.npy"
@@ -132,6 +133,16 @@ def test_a_file_that_is_gone_is_a_finding(with_pixels):
 
     [found] = unusable_pixel_probabilities(AuditInput(data.images, data.annotations, data.predictions, None, gone)).to_pylist()
     assert found["message"] == "the pixel probabilities of model m cannot be used: no such file"
+
+
+def test_a_store_that_does_not_answer_is_no_finding(with_pixels):
+    data = with_pixels(labels(*SQUARES), certain(*SQUARES))
+
+    def outage(uri):
+        raise StoreError("Cannot read s3://b/p.npy: 503")
+
+    with pytest.raises(StoreError):
+        unusable_pixel_probabilities(AuditInput(data.images, data.annotations, data.predictions, None, outage))
 
 
 def test_a_mask_that_differs_from_the_predicted_one_is_doubtful(audit_input, flagged):

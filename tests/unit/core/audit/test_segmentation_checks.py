@@ -43,6 +43,11 @@ def test_a_segmentation_of_no_known_form_is_found(audit_input, flagged, text):
     assert flagged(invalid_polygon(audit_input(segments(text)))) == ["0"]
 
 
+def test_a_segmentation_label_without_any_segmentation_is_found(audit_input, flagged):
+    data = audit_input([{"task": "segmentation", "segmentation": None}, {"task": "detection", "segmentation": None}])
+    assert flagged(invalid_polygon(data)) == ["0"]
+
+
 def test_an_empty_list_of_polygons_is_wrong_only_for_a_segmentation_label(audit_input, flagged):
     data = audit_input([*segments([]), {"task": "detection", "segmentation": "[]"}])
     assert flagged(invalid_polygon(data)) == ["0"]
