@@ -48,9 +48,12 @@ class ReportLimits:
 
     def __post_init__(self) -> None:
         if not self.max_bytes >= MEGABYTE:
-            raise ConfigurationError(f"A report of at most {self.max_bytes!r} bytes cannot be made: allow at least {MEGABYTE:,}.")
+            raise ConfigurationError(
+                f"report_max_megabytes is {self.max_bytes / MEGABYTE:g} (max_bytes {self.max_bytes:,}): "
+                "a report needs at least 1 MB; expected 1 or more."
+            )
         if not self.max_pictures >= 0:
-            raise ConfigurationError(f"A report with at most {self.max_pictures!r} pictures cannot be made: expected 0 or more.")
+            raise ConfigurationError(f"report_max_pictures (max_pictures) is {self.max_pictures!r}: expected 0 or more.")
 
 
 _LIMITS = ReportLimits()
