@@ -24,7 +24,7 @@ from report_datasets import KEY, audited_cells, audited_digits, tiny_digits
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.audit.check import Check
-from airflow_cv_dataops.core.audit.rows import annotation_rows
+from airflow_cv_dataops.core.audit.rows import annotation_rows, category_rows
 from airflow_cv_dataops.core.audit.structure import unknown_category
 from airflow_cv_dataops.core.imaging.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
@@ -34,7 +34,7 @@ from airflow_cv_dataops.core.store.objects import local_path
 pytestmark = pytest.mark.integration
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-WIDE, NARROW = (1360, 900), (420, 900)
+WIDE, NARROW, PHONE = (1360, 900), (420, 900), (390, 844)
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -196,6 +196,68 @@ def test_filters_show_what_they_say(look, cells, found):
         assert (status(page), page.locator(".card").count()) == ("No finding matches.", 0)
 
 
+def test_an_overlooked_object_has_a_suggestion_and_nothing_that_was_given(look, cells):
+    with look(cells) as page:
+        assert page.locator("#legend .key").all_inner_texts() == ["given", "suggested"]
+        page.check("#others")
+        assert page.locator("#legend .key").all_inner_texts() == ["given", "suggested", "other labels"]
+        page.uncheck("#others")
+        page.select_option("#check", "=overlooked_bbox")
+        assert page.locator("#legend .key").all_inner_texts() == ["suggested"]
+        words = page.locator(".card .words").all_inner_texts()
+        assert len(words) == 24
+        assert all(re.fullmatch(r"suggested\s(RBC|WBC|Platelets) \(\d+(\.\d)?%\)", text) for text in words)
+        spoken = [button.get_attribute("aria-label") for button in page.locator(".card .look").all()]
+        assert all(re.fullmatch(r"Look closer: overlooked_bbox, suggested (RBC|WBC|Platelets) \(.*\)", text) for text in spoken)
+        assert not any("given" in text for text in page.locator(".card svg title").all_text_contents())
+        page.locator(".card .look").first.click()
+        assert page.locator("dialog .key").all_inner_texts() == ["suggested", "other labels"]
+        facts = page.locator("dialog .about p.small").all_inner_texts()
+        assert not any(fact.startswith(("label", "given")) for fact in facts)
+        assert any(fact.startswith("suggested box ") for fact in facts)
+
+
+def test_a_relabelled_object_shows_what_was_given(look, cells):
+    with look(cells) as page:
+        page.select_option("#check", "=swapped_category")
+        assert re.match(r"given\s\w+\s+suggested\s\w+", page.locator(".card .words").first.inner_text())
+        page.locator(".card .look").first.click()
+        assert "given" in page.locator("dialog .key").all_inner_texts()
+        facts = page.locator("dialog .about p.small").all_inner_texts()
+        assert [fact.split()[0] for fact in facts[:2]] == ["label", "given"]
+
+
+def test_a_finding_about_a_category_names_it_without_saying_that_it_was_given(look, make_dataset, tmp_path):
+    Image.effect_noise((8, 8), 90).save(tmp_path / "a.png")
+    (tmp_path / "labels.csv").write_text("file,label\na.png,x\n")
+    dataset = make_dataset("about")
+    ingest_images(dataset, KEY, str(tmp_path), pattern="*.png")
+    import_labels(dataset, KEY, str(tmp_path / "labels.csv"), format="csv")
+    check = Check("vanished", "warning", "A question.", "An answer.", lambda data: category_rows(["y"], ["no label names it"]))
+    with look(str(audit_labels(dataset, KEY, checks=[check], on_findings="warn").summary.report_uri)) as page:
+        assert page.locator(".card .words").inner_text().split() == ["category", "y"]
+        assert page.locator("#legend").is_hidden()
+
+
+def test_the_numbers_fit_one_row_and_both_error_rates_are_wide(look, digits):
+    with look(digits) as page:
+        boxes = [tile.bounding_box() for tile in page.locator(".tile").all()]
+        assert len(boxes) == 8
+        assert len({box["y"] for box in boxes}) == 1
+        assert boxes[0]["width"] == pytest.approx(boxes[1]["width"], abs=1)
+        assert boxes[1]["width"] > 1.8 * boxes[2]["width"]
+
+
+def test_on_a_phone_each_check_is_a_block_that_one_sees_whole(look, cells):
+    with look(cells, PHONE) as page:
+        for cell in page.locator(".checks tbody td:last-child").all():
+            box = cell.bounding_box()
+            assert 0 < box["x"] < box["x"] + box["width"] < PHONE[0]
+            row = cell.locator("xpath=..").bounding_box()
+            assert box["y"] - row["y"] < 80  # the line above it: severity, name and count
+        assert page.locator(".scroll:has(.checks)").evaluate("(table) => table.scrollWidth <= table.clientWidth")
+
+
 def test_pages_turn_and_end(look, cells, found):
     pages = -(-found[""] // 24)
     end = f"Showing {24 * (pages - 1) + 1} to {found['']} of {found['']} findings."
@@ -239,7 +301,7 @@ def test_a_closer_look_opens_moves_and_closes_by_keyboard(look, cells):
 def test_without_javascript_the_numbers_are_still_there(look, cells):
     with look(cells, java_script_enabled=False) as page:
         assert re.fullmatch(r"1\.\d\d%", page.locator(".tile.main dd").first.inner_text())  # 90 of 4,843 labels were spoilt
-        assert "95\u00a0% interval" in page.locator(".tile.main").first.inner_text()
+        assert "95% interval" in page.locator(".tile.main").first.inner_text()
         assert page.locator("table").count() == 2
         assert "needs JavaScript" in page.locator("#gallery").inner_text()
         assert page.locator("#filters").is_hidden()
@@ -254,6 +316,9 @@ def test_suspect_digits_show_what_was_given_and_what_is_likely(look, digits):
         assert "suggested" in words
         drawn = page.locator(".card svg image").first
         assert drawn.evaluate("(image) => getComputedStyle(image).imageRendering") == "pixelated"
+        # No label has a box: there is nothing to draw, and nothing to explain.
+        assert page.locator("#others").is_hidden()
+        assert page.locator("#legend").is_hidden()
 
 
 def test_the_page_works_in_the_sandbox_in_which_the_api_server_sends_it(chromium, cells, found):

@@ -48,9 +48,12 @@ class ReportLimits:
 
     def __post_init__(self) -> None:
         if not self.max_bytes >= MEGABYTE:
-            raise ConfigurationError(f"A report of at most {self.max_bytes!r} bytes cannot be made: allow at least {MEGABYTE:,}.")
+            raise ConfigurationError(
+                f"report_max_megabytes is {self.max_bytes / MEGABYTE:g} (max_bytes {self.max_bytes:,}): "
+                "a report needs at least 1 MB; expected 1 or more."
+            )
         if not self.max_pictures >= 0:
-            raise ConfigurationError(f"A report with at most {self.max_pictures!r} pictures cannot be made: expected 0 or more.")
+            raise ConfigurationError(f"report_max_pictures (max_pictures) is {self.max_pictures!r}: expected 0 or more.")
 
 
 _LIMITS = ReportLimits()
@@ -132,23 +135,24 @@ def _page(
 
 
 def _tiles(numbers: AuditNumbers) -> list[Tile]:
-    rate = "–" if math.isnan(numbers.label_error_rate) else f"{numbers.label_error_rate:.2%}"
-    low, high = numbers.interval
-    interval = "" if math.isnan(low) else f"; 95\u00a0% interval {low:.1%} to {high:.1%}"
-    at_fault = f"{numbers.erroneous:,} of {numbers.annotations:,} labels wrong or suspect{interval}"
-    estimated = [
-        Tile("Estimated error rate", f"{found.rate:.1%}", f"of {found.labels:,} that models could judge; {low:.1%} to {high:.1%}")
-        for found in numbers.estimated[:1]
-        for low, high in [found.interval]
-    ]
+    at_fault = f"{numbers.erroneous:,} of {numbers.annotations:,} labels wrong or suspect"
     return [
-        Tile("Label error rate", rate, at_fault, "main"),
-        *estimated,
+        _rate_tile("Label error rate", numbers.label_error_rate, at_fault, numbers.interval),
+        *(
+            _rate_tile("Estimated error rate", found.rate, f"of {found.labels:,} labels that models could judge", found.interval)
+            for found in numbers.estimated[:1]
+        ),
         Tile("Findings", f"{numbers.findings:,}", f"on {numbers.annotations_with_findings:,} of the labels"),
         *(Tile(severity, f"{numbers.by_severity[severity]:,}", style=severity) for severity in SEVERITIES),
         Tile("Images", f"{numbers.images:,}", f"{numbers.labelled_images:,} with labels"),
         Tile("Labels", f"{numbers.annotations:,}", f"{numbers.predictions:,} predictions" if numbers.predictions else ""),
     ]
+
+
+def _rate_tile(label: str, rate: float, of_what: str, interval: tuple[float, float]) -> Tile:
+    low, high = interval
+    note = of_what if math.isnan(low) else f"{of_what}; 95% interval {low:.1%} to {high:.1%}"
+    return Tile(label, "–" if math.isnan(rate) else f"{rate:.2%}", note, "main")
 
 
 def _worst_categories(numbers: AuditNumbers) -> list[CategoryRow]:

@@ -30,7 +30,7 @@
     return node;
   };
   const many = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
-  const percent = (value) => `${(100 * value).toFixed(value > 0.995 && value < 1 ? 1 : 0)} %`;
+  const percent = (value) => `${(100 * value).toFixed(value > 0.995 && value < 1 ? 1 : 0)}%`;
   const plain = (sentence) => sentence.replaceAll("`", "");
   const checkOf = (finding) => data.checks[finding.check];
   const imageOf = (finding) => (finding.image === undefined ? null : data.images[finding.image]);
@@ -73,8 +73,13 @@
   };
   const polygon = (numbers) => ["polygon", { points: numbers.join(" ") }];
   const spoken = (finding) => {
-    const parts = [checkOf(finding).id, finding.category ? `given ${finding.category}` : "", suggested(finding) ? `suggested ${suggested(finding)}` : ""];
+    const parts = [checkOf(finding).id, named(finding).join(" "), suggested(finding) ? `suggested ${suggested(finding)}` : ""];
     return parts.filter(Boolean).join(", ");
+  };
+  /* Only a label gives a category. Where there is no label, the finding's category is named, unless the suggestion names it. */
+  const named = ({ label, category, suggestion }) => {
+    if (!category || (!label && suggestion && suggestion.category === category)) return [];
+    return [label ? "given" : "category", category];
   };
   const suggested = (finding) => {
     const suggestion = finding.suggestion;
@@ -82,7 +87,16 @@
     if (suggestion.votes) return suggestion.votes.map(([name, count]) => `${name} ${count}×`).join(", ");
     if (suggestion.other) return suggestion.other;
     const certainty = suggestion.score === undefined ? "" : ` (${percent(suggestion.score)})`;
-    return (suggestion.category || (suggestion.bbox ? "another box" : "")) + certainty;
+    return (suggestion.category || (suggestion.bbox ? (finding.bbox ? "another box" : "a box") : "")) + certainty;
+  };
+  const keys = (findings, others) => {
+    const draws = {
+      given: (finding) => finding.bbox || finding.outline,
+      suggested: (finding) => finding.suggestion && finding.suggestion.bbox,
+      other: (finding) => others && (imageOf(finding).others || []).length > (finding.bbox ? 1 : 0), // the given one is among them
+    };
+    const pictured = findings.filter((finding) => imageOf(finding) && imageOf(finding).picture);
+    return Object.keys(draws).filter((kind) => pictured.some(draws[kind])).map((kind) => make("span", { class: `key ${kind}`, text: kind === "other" ? "other labels" : kind }));
   };
 
   /* cards */
@@ -105,13 +119,11 @@
     return make("div", { class: "head" }, make("span", { class: `badge ${check.severity}`, text: check.severity }), make("span", { class: "id", text: check.id }), score);
   };
   const words = (finding) => {
-    const given = finding.category ? make("span", { class: "given-text free", text: finding.category }) : null;
-    const better = suggested(finding) ? make("span", { class: "suggested-text free", text: suggested(finding) }) : null;
-    if (!given && !better) return null;
-    const parts = [];
-    if (given) parts.push(make("span", { class: "small", text: "given" }), given);
-    if (better) parts.push(make("span", { class: "small", text: finding.suggestion.votes ? "votes" : "suggested" }), better);
-    return make("div", { class: "words" }, ...parts);
+    const [word, category] = named(finding);
+    const pairs = [[word, category, `${word}-text`], [finding.suggestion && finding.suggestion.votes ? "votes" : "suggested", suggested(finding), "suggested-text"]];
+    /* A word and what it says stay together where the line breaks. */
+    const parts = pairs.filter(([, text]) => text).map(([term, text, style]) => make("span", {}, make("span", { class: "small", text: term }), " ", make("span", { class: `${style} free`, text })));
+    return parts.length ? make("div", { class: "words" }, ...parts) : null;
   };
   const file = (finding) => {
     const uri = placeOf(finding);
@@ -132,14 +144,14 @@
     const title = make("h3", { id: "closer-title", class: "free", text: placeOf(finding) ? nameOf(placeOf(finding)) : check.id });
     const bar = make("div", { class: "bar" }, title, step(-1), step(1), make("button", { type: "button", text: "Close", onclick: () => at("closer").close() }));
     const stage = image && image.picture ? make("div", { class: "whole" }, picture(finding, true)) : make("div", { class: "empty", text: without(finding, image) });
-    const facts = [`label ${finding.label || "–"}`];
+    const facts = finding.label ? [`label ${finding.label}`] : [];
     if (finding.bbox) facts.push(`given box ${finding.bbox.join(", ")}`);
     if (finding.suggestion && finding.suggestion.bbox) facts.push(`suggested box ${finding.suggestion.bbox.join(", ")}`);
     if (image) facts.push(`image ${image.width} × ${image.height} px`);
     const address = image && image.link
       ? make("a", { class: "free", href: image.uri, target: "_blank", rel: "noopener noreferrer", text: image.uri })
       : make("span", { class: "free", text: placeOf(finding) });
-    const legend = make("p", { class: "legend" }, make("span", { class: "key given", text: "given" }), make("span", { class: "key suggested", text: "suggested" }), make("span", { class: "key other", text: "other labels" }));
+    const legend = make("p", { class: "legend" }, ...keys([finding], true));
     const about = make("div", { class: "about" }, head(finding), words(finding), make("p", { class: "free", text: finding.message }),
       make("p", {}, make("b", { text: "What it means: " }), plain(check.meaning)), make("p", {}, make("b", { text: "What to do: " }), plain(check.fix)),
       legend, ...facts.map((fact) => make("p", { class: "small free", text: fact })), make("p", { class: "small" }, address));
@@ -186,7 +198,9 @@
   };
   const show = () => {
     const first = page * PAGE;
-    at("cards").replaceChildren(...found.slice(first, first + PAGE).map((finding, place) => card(finding, first + place)));
+    const shown = found.slice(first, first + PAGE);
+    at("cards").replaceChildren(...shown.map((finding, place) => card(finding, first + place)));
+    at("legend").replaceChildren(...keys(shown, at("others").checked));
     const listed = data.findings.length;
     const beyond = data.total > listed ? ` This page lists the worst ${listed.toLocaleString("en")} of ${data.total.toLocaleString("en")}; the table “findings” has all.` : "";
     const range = found.length > PAGE ? `${(first + 1).toLocaleString("en")} to ${Math.min(first + PAGE, found.length).toLocaleString("en")} of ` : "";
@@ -206,7 +220,8 @@
   fill(at("check"), "all checks", count(data.findings.map((finding) => checkOf(finding).id)));
   fill(at("category"), "all categories", count(data.findings.flatMap(categoriesOf)));
   fill(at("severity"), "all severities", count(data.findings.map((finding) => checkOf(finding).severity)), (one, other) => severities.indexOf(one) - severities.indexOf(other));
-  filters.hidden = at("legend").hidden = false;
+  filters.hidden = false;
+  at("others").parentElement.hidden = !data.images.some((image) => image.others && image.others.length);
   filters.addEventListener("input", (event) => (event.target.id === "others" ? show() : select()));
   filters.addEventListener("submit", (event) => event.preventDefault());
   filters.addEventListener("reset", () => setTimeout(select));

@@ -130,8 +130,8 @@ def _checks(rows: Sequence[CheckRow]) -> str:
     )
     passed = _passed([clean(row.id) for row in rows if not row.count])
     head = _table_head("severity", "check", "findings", "what it means, <i>what to do</i>")
-    table = f'<div class="scroll"><table>{head}<tbody>{cells}</tbody></table></div>' if found else "<p>No check found anything.</p>"
-    return f"<section><h2>Checks</h2>{table}{passed}</section>"
+    table = f'<div class="scroll"><table class="checks">{head}<tbody>{cells}</tbody></table></div>'
+    return f"<section><h2>Checks</h2>{table if found else '<p>No check found anything.</p>'}{passed}</section>"
 
 
 def _passed(ids: Sequence[str]) -> str:
@@ -166,7 +166,7 @@ def _gallery(findings: int) -> str:
 <label class="tick"><input id="others" type="checkbox"> other labels</label>
 <button type="reset">Clear</button>
 </form>
-<p class="legend" id="legend" hidden><span class="key given">given</span><span class="key suggested">suggested</span></p>
+<p class="legend" id="legend"></p>
 <p id="status" role="status" aria-live="polite"></p>
 <nav class="pages" id="pages-top" aria-label="Pages of findings" hidden></nav>
 <div class="cards" id="cards"></div>

@@ -9,7 +9,7 @@ from html import escape
 
 _WIDTH = 440
 _ROW = 24
-_LABEL_WIDTH = 160
+_WIDEST_LABEL = 160
 _LONGEST_LABEL = 20
 _AXIS = 56
 _HEIGHT = 184
@@ -29,19 +29,18 @@ class Bar:
 def bars(title: str, rows: Sequence[Bar]) -> str:
     """Return horizontal bars, one below the other, with their numbers."""
     highest = max((row.value for row in rows), default=0) or 1
-    room = _WIDTH - _LABEL_WIDTH - 100
+    left = min(_WIDEST_LABEL, 40 + 10 * max((len(row.label) for row in rows), default=0))
+    room = _WIDTH - left - 100
     parts = []
     for number, row in enumerate(rows):
         y, length = number * _ROW, max(1.5 if row.value else 0, room * row.value / highest)
-        parts.append(
-            f'<text class="label" x="{_LABEL_WIDTH - 8}" y="{y + 16}">{clean(_short(row.label))}<title>{clean(row.label)}</title></text>'
-        )
-        parts.append(f'<rect class="{row.style}" x="{_LABEL_WIDTH}" y="{y + 5}" width="{length:.1f}" height="14" rx="2"/>')
+        parts.append(f'<text class="label" x="{left - 8}" y="{y + 16}">{clean(_short(row.label))}<title>{clean(row.label)}</title></text>')
+        parts.append(f'<rect class="{row.style}" x="{left}" y="{y + 5}" width="{length:.1f}" height="14" rx="2"/>')
         if row.marked:
             part = max(1.5, length * row.marked / row.value)
-            parts.append(f'<rect class="marked" x="{_LABEL_WIDTH}" y="{y + 5}" width="{part:.1f}" height="14" rx="2"/>')
+            parts.append(f'<rect class="marked" x="{left}" y="{y + 5}" width="{part:.1f}" height="14" rx="2"/>')
         number_text = f"{row.value:,}" + (f" ({row.marked:,})" if row.marked else "")
-        parts.append(f'<text class="value" x="{_LABEL_WIDTH + length + 6:.1f}" y="{y + 16}">{number_text}</text>')
+        parts.append(f'<text class="value" x="{left + length + 6:.1f}" y="{y + 16}">{number_text}</text>')
     return _figure(title, rows, "".join(parts), len(rows) * _ROW)
 
 

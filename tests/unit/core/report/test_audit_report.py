@@ -7,14 +7,16 @@ import hashlib
 import io
 import json
 import logging
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 from unit.core.report.conftest import KEY, bbox, encoded, photo
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.report.audit_report import ReportLimits
+from airflow_cv_dataops.core.report.audit_report import ReportLimits, _tiles
 from airflow_cv_dataops.core.store.objects import local_path
 
 
@@ -58,6 +60,27 @@ def test_numbers_and_what_checks_mean_stand_in_the_page_itself(cells, report_of)
     assert "<dt>Findings</dt><dd>2</dd>" in report.html
     assert "What <code>side_px</code> means. <i>How to mend it.</i>" in report.html
     assert "<summary>1 check found nothing</summary>" in report.html
+
+
+def test_both_error_rates_are_shown_alike():
+    estimate = SimpleNamespace(rate=0.08, labels=400, interval=(0.057, 0.111))
+    numbers = SimpleNamespace(
+        label_error_rate=0.08,
+        interval=(0.057, 0.111),
+        erroneous=32,
+        annotations=400,
+        estimated=[estimate],
+        findings=40,
+        annotations_with_findings=35,
+        by_severity={"error": 0, "warning": 32, "info": 8},
+        images=410,
+        labelled_images=400,
+        predictions=410,
+    )
+    given, estimated = _tiles(numbers)[:2]
+    assert (given.value, estimated.value, given.style, estimated.style) == ("8.00%", "8.00%", "main", "main")
+    assert given.note == "32 of 400 labels wrong or suspect; 95% interval 5.7% to 11.1%"
+    assert estimated.note == "of 400 labels that models could judge; 95% interval 5.7% to 11.1%"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +248,13 @@ def test_the_log_says_what_was_written(cells, report_of, caplog):
     assert report.uri in caplog.text
 
 
-@pytest.mark.parametrize("wrong", [{"max_bytes": 999_999}, {"max_pictures": -1}])
-def test_limits_that_cannot_be_kept_are_refused(wrong):
-    with pytest.raises(ConfigurationError):
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"max_bytes": 500_000}, "report_max_megabytes is 0.5 (max_bytes 500,000): a report needs at least 1 MB; expected 1 or more."),
+        ({"max_pictures": -1}, "report_max_pictures (max_pictures) is -1: expected 0 or more."),
+    ],
+)
+def test_limits_that_cannot_be_kept_are_refused_by_the_name_of_the_operators_argument(wrong, message):
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
         ReportLimits(**wrong)
