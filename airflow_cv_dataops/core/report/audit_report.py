@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.report.entries import Gallery, add_other_boxes, gal
 from airflow_cv_dataops.core.report.location import report_path, report_uri
 from airflow_cv_dataops.core.report.page import CategoryRow, CheckRow, Page, Tile, html_page
 from airflow_cv_dataops.core.report.pictures import add_pictures
+from airflow_cv_dataops.core.report.plots import cut
 from airflow_cv_dataops.core.report.selection import worst_first
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import SEVERITIES
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 MEGABYTE = 1_000_000
 _MOST_FINDINGS = 10_000
 _SHARE_OF_FINDINGS = 0.45  # of the bytes; pictures get what findings leave
+_SHARE_OF_OTHER_BOXES = 0.1
 _WORST_CATEGORIES = 12
 _IMAGE_COLUMNS = ("source_uri", "image_id", "storage_uri", "bytes", "width", "height")
 
@@ -92,7 +94,7 @@ def write_audit_report(
         [row.id for row in page.checks],
         int(limits.max_bytes * _SHARE_OF_FINDINGS),
     )
-    add_other_boxes(annotations, shown.images[: limits.max_pictures])
+    add_other_boxes(annotations, shown.images[: limits.max_pictures], most_bytes=int(limits.max_bytes * _SHARE_OF_OTHER_BOXES))
     left = limits.max_bytes - len(html_page(page, _data(page, shown)))
     pictures = add_pictures(dataset, shown, most_pictures=limits.max_pictures, most_bytes=left)
     whole = html_page(page, _data(page, shown))
@@ -156,8 +158,10 @@ def _rate_tile(label: str, rate: float, of_what: str, interval: tuple[float, flo
 
 
 def _worst_categories(numbers: AuditNumbers) -> list[CategoryRow]:
-    rows = [CategoryRow(found.category, found.annotations, found.erroneous) for found in numbers.categories if found.erroneous]
-    return sorted(rows, key=lambda row: (-row.label_error_rate, -row.annotations, row.category))[:_WORST_CATEGORIES]
+    """Return the categories with faults in the summary's order: by the low end of the rate's interval."""
+    faulty = [found for found in numbers.categories if found.erroneous]
+    faulty.sort(key=lambda found: (-found.interval[0], -found.annotations, found.category))
+    return [CategoryRow(cut(found.category), found.annotations, found.erroneous) for found in faulty[:_WORST_CATEGORIES]]
 
 
 def _data(page: Page, shown: Gallery) -> dict[str, Any]:

@@ -167,8 +167,8 @@ def _outline(segmentation: str | None) -> list[list[float]] | None:
     return drawn or None
 
 
-def add_other_boxes(annotations: pa.Table, images: Sequence[GalleryImage]) -> None:
-    """Give the images the boxes of all their labels (``others``), at most 200 an image."""
+def add_other_boxes(annotations: pa.Table, images: Sequence[GalleryImage], *, most_bytes: int) -> None:
+    """Give the images the boxes of all their labels (``others``), at most 200 an image, for as long as there is room."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -180,7 +180,8 @@ def add_other_boxes(annotations: pa.Table, images: Sequence[GalleryImage]) -> No
         if box and len(boxes[uri]) < _MOST_OTHER_BOXES:
             boxes[uri].append(box)
     for image in images:
-        image.values["others"] = boxes[image.source_uri]
+        most_bytes -= len(json.dumps(boxes[image.source_uri]))
+        image.values["others"] = boxes[image.source_uri] if most_bytes >= 0 else []
 
 
 def _rows_by_id(annotations: pa.Table, ids: pa.ChunkedArray) -> list[dict[str, Any] | None]:

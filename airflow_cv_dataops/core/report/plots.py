@@ -14,6 +14,9 @@ _LONGEST_LABEL = 20
 _AXIS = 56
 _HEIGHT = 184
 _BASE = 150
+# Names come from outside and may be of any length; the page is not.
+_LONGEST_NAME = 200
+_LONGEST_TEXT = 8_000
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
     parts = []
     for number, row in enumerate(rows):
         y, length = number * _ROW, max(1.5 if row.value else 0, room * row.value / highest)
-        parts.append(f'<text class="label" x="{left - 8}" y="{y + 16}">{clean(_short(row.label))}<title>{clean(row.label)}</title></text>')
+        parts.append(
+            f'<text class="label" x="{left - 8}" y="{y + 16}">{clean(_short(row.label))}<title>{clean(cut(row.label))}</title></text>'
+        )
         parts.append(f'<rect class="{row.style}" x="{left}" y="{y + 5}" width="{length:.1f}" height="14" rx="2"/>')
         if row.marked:
             part = max(1.5, length * row.marked / row.value)
@@ -70,12 +75,17 @@ def histogram(title: str, rows: Sequence[Bar], below: str) -> str:
 
 def clean(text: object) -> str:
     """Return text as it may stand in HTML and SVG, element or attribute: escaped, without control characters and lone surrogates."""
-    printable = "".join(letter if letter >= " " and letter != "\x7f" else "\ufffd" for letter in str(text))
+    printable = "".join(letter if letter >= " " and letter != "\x7f" else "\ufffd" for letter in cut(str(text), _LONGEST_TEXT))
     return escape(printable.encode("utf-8", "replace").decode(), quote=True)
 
 
+def cut(text: str, longest: int = _LONGEST_NAME) -> str:
+    """Return at most so many characters of a text, with an ellipsis where some are left out."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def _figure(title: str, rows: Sequence[Bar], drawn: str, height: int) -> str:
-    spoken = "; ".join(f"{row.label}: {row.value}" for row in rows)
+    spoken = "; ".join(f"{cut(row.label)}: {row.value}" for row in rows)
     if not rows:
         return ""
     return (

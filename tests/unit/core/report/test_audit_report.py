@@ -258,3 +258,32 @@ def test_the_log_says_what_was_written(cells, report_of, caplog):
 def test_limits_that_cannot_be_kept_are_refused_by_the_name_of_the_operators_argument(wrong, message):
     with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
         ReportLimits(**wrong)
+
+
+def test_names_of_a_megabyte_and_crowds_of_boxes_do_not_break_the_limit(cells, report_of):
+    names = [f"{number}{'x' * 1_000_000}" for number in range(5)]
+    labels = [
+        {"annotation_id": str(n), "source_uri": "s3://photos/a.png", "category": name, "bbox": bbox(n, n, 5, 5)}
+        for n, name in enumerate(names)
+    ]
+    crowd = [
+        {
+            "annotation_id": f"c{n}",
+            "source_uri": f"s3://photos/{'ab'[n % 2]}.png",
+            "category": "cell",
+            "bbox": bbox(n % 60 + 0.1, 1.3, 2.7, 3.9),
+        }
+        for n in range(40_000)
+    ]
+    rows = [{"annotation_id": str(n), "source_uri": "s3://photos/a.png", "category": name} for n, name in enumerate(names)]
+    report = report_of(cells, {"error:long_name": rows}, [*labels, *crowd], max_bytes=1_000_000)
+    assert len(report.page) <= 1_000_000
+    assert len(report.data["findings"]) == 5
+
+
+def test_the_worst_categories_stand_in_the_order_of_the_summary(cells, report_of):
+    labels = [{"annotation_id": str(n), "source_uri": "s3://photos/a.png", "category": "many" if n else "single"} for n in range(41)]
+    rows = [{"annotation_id": str(n), "source_uri": "s3://photos/a.png", "category": "many" if n else "single"} for n in range(31)]
+    page = report_of(cells, {"error:wrong": rows}, labels).html
+    table = page[page.index("Worst categories") :]
+    assert table.index("many") < table.index("single"), "one wrong label of one says less than 30 of 40"
