@@ -52,12 +52,20 @@ class Averaged:
                 yield images, values.astype(np.float32)
 
 
-def averaged_models(rows: Sequence[ModelRows], labels_of: Callable[[Any], LabelBatches], folder: str) -> Averaged:
+def averaged_models(
+    rows: Sequence[ModelRows],
+    labels_of: Callable[[Any], LabelBatches],
+    knows: Callable[[np.ndarray], np.ndarray],
+    folder: str,
+) -> Averaged:
     """Return the mean over models of each model's mean over an image's predictions.
+
+    A model has no say over an image with a label of a class that it does not know: it would hold every such label for wrong.
 
     Of several models each is calibrated by a temperature of its own first, so that an overconfident one does not outvote the others.
 
     :param labels_of: gives the labels of a source of probabilities.
+    :param knows: says, given the classes of a model, which images have labels of these classes alone; (images,) bool.
     :param folder: for scratch files.
     """
     import numpy as np
@@ -73,11 +81,12 @@ def averaged_models(rows: Sequence[ModelRows], labels_of: Callable[[Any], LabelB
         if len(rows) == 1:
             return source if isinstance(source, Averaged) else total
         columns = model.columns
-        temperature = _temperature(labels_of(source), columns)
+        temperature, has_a_say = _temperature(labels_of(source), columns), knows(columns)
         for images, values in source:
-            calibrated = np.zeros_like(values)
-            calibrated[:, columns] = tempered(values[:, columns], temperature)
-            total.add(images, calibrated)
+            heard = has_a_say[images]
+            calibrated = np.zeros((int(heard.sum()), values.shape[1]), dtype=values.dtype)
+            calibrated[:, columns] = tempered(values[np.ix_(heard, columns)], temperature)
+            total.add(images[heard], calibrated)
     return total
 
 
@@ -99,7 +108,20 @@ def _empty(model: ModelRows, path: str, kind: type) -> Averaged:
     import numpy as np
 
     shape = (len(model.images), len(model.classes))
-    return Averaged(np.memmap(path, dtype=kind, mode="w+", shape=shape), np.zeros(shape[0], dtype=np.int64))
+    _reserve(path, max(1, shape[0] * shape[1]) * np.dtype(kind).itemsize)
+    return Averaged(np.memmap(path, dtype=kind, mode="r+", shape=shape), np.zeros(shape[0], dtype=np.int64))
+
+
+def _reserve(path: str, size: int) -> None:
+    """Make a file of so many zero bytes that are really there: writing to a page that a full disk cannot back would kill the process."""
+    with open(path, "wb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            folder = os.path.dirname(path)
+            raise OSError(
+                error.errno, f"no room for {size:,} bytes of averaged probabilities in {folder} (set TMPDIR): {error.strerror}"
+            ) from error
 
 
 def _let_go(array: np.memmap[Any, Any]) -> None:

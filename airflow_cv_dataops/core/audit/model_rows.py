@@ -38,7 +38,26 @@ class Model:
         return sorted({name for text in self.texts for name in class_names(text)})
 
 
-def models_of(data: AuditInput, images: pa.Array) -> Mapping[str, Model]:
+class ImagePlaces:
+    """Where each of some images stands, hashed once: Arrow's ``is_in`` and ``index_in`` hash all of them anew for every batch.
+
+    :param ids: each once.
+    """
+
+    def __init__(self, ids: pa.Array) -> None:
+        import pandas as pd
+
+        self._index = pd.Index(ids.to_numpy(zero_copy_only=False), dtype=object)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def of(self, ids: pa.ChunkedArray) -> np.ndarray:
+        """Return the place of each id, int64; -1 for one that is not among the images."""
+        return self._index.get_indexer(ids.to_numpy(zero_copy_only=False)).astype("int64")
+
+
+def models_of(data: AuditInput, images: ImagePlaces) -> Mapping[str, Model]:
     """Look through the predictions without their probabilities, and return the models that have classifications of these images."""
     import numpy as np
     import pyarrow.compute as pc
@@ -46,12 +65,13 @@ def models_of(data: AuditInput, images: pa.Array) -> Mapping[str, Model]:
     texts: dict[str, set[str]] = {}
     outputs: dict[str, np.ndarray] = {}
     for part in data.iter_predictions(("model", "image_id", "task", "classes"), batch_rows=_SURVEY_ROWS):
-        part = part.filter(_is_wanted(part, images))
+        part, places = _wanted(part, images)
         for model in pc.unique(part["model"]).to_pylist():
-            rows = part.filter(pc.equal(part["model"], model))
-            texts.setdefault(model, set()).update(filter(None, pc.unique(rows["classes"]).to_pylist()))
-            image = pc.index_in(rows["image_id"], value_set=images).to_numpy()
-            outputs[model] = outputs.get(model, 0) + np.bincount(image, minlength=len(images))
+            is_its = pc.equal(part["model"], model)
+            texts.setdefault(model, set()).update(filter(None, pc.unique(part["classes"].filter(is_its)).to_pylist()))
+            if model not in outputs:
+                outputs[model] = np.zeros(len(images), dtype=np.int64)
+            np.add.at(outputs[model], places[is_its.to_numpy().astype(bool)], 1)
     return {model: Model(tuple(sorted(texts[model])), outputs[model]) for model in outputs}
 
 
@@ -62,7 +82,7 @@ class ModelRows:
     data: AuditInput
     name: str
     model: Model
-    images: pa.Array
+    images: ImagePlaces
     classes: list[str]
 
     @property
@@ -86,10 +106,10 @@ class ModelRows:
         left_out = 0
         size = rows_in_batch(len(self.classes))
         for part in self.data.iter_predictions(("model", "image_id", "task", "probabilities", "classes"), self.name, size):
-            part = part.filter(_is_wanted(part, self.images))
+            part, places = _wanted(part, self.images)
             before = part.num_rows
             for text in self.model.texts:
-                images, values = self._matrix(part, text)
+                images, values = self._matrix(part, places, text)
                 before -= len(images)
                 if len(images):
                     yield images, values
@@ -97,19 +117,20 @@ class ModelRows:
         if left_out:
             log.warning("%d predictions of model %s are left out: their probabilities do not fit their classes.", left_out, self.name)
 
-    def _matrix(self, part: pa.Table, text: str) -> tuple[np.ndarray, np.ndarray]:
+    def _matrix(self, part: pa.Table, places: np.ndarray, text: str) -> tuple[np.ndarray, np.ndarray]:
         import numpy as np
         import pyarrow.compute as pc
 
         names = class_names(text)
         fits = pc.and_(pc.equal(part["classes"], text), pc.equal(pc.list_value_length(part["probabilities"]), len(names)))
-        rows = part.select(["image_id", "probabilities"]).filter(pc.fill_null(fits, False)).combine_chunks()
+        fits = pc.fill_null(fits, False)
+        rows = part.select(["probabilities"]).filter(fits).combine_chunks()
         if not rows.num_rows or not names:
             return np.empty(0, dtype=np.int64), np.empty((0, len(self.classes)), dtype=np.float32)
         values = pc.fill_null(pc.list_flatten(rows["probabilities"]), float("nan")).to_numpy().reshape(rows.num_rows, len(names))
         with np.errstate(invalid="ignore"):
             valid = ((values >= 0) & (values <= 1 + 1e-3)).all(axis=1)
-        images = pc.index_in(rows["image_id"], value_set=self.images).to_numpy()[valid].astype(np.int64)
+        images = places[fits.to_numpy().astype(bool)][valid]
         values = values if valid.all() else values[valid]
         if names == self.classes:
             return images, values
@@ -129,8 +150,11 @@ def class_names(text: str | None) -> list[str]:
     return names if usable else []
 
 
-def _is_wanted(predictions: pa.Table, images: pa.Array) -> pa.ChunkedArray:
+def _wanted(predictions: pa.Table, images: ImagePlaces) -> tuple[pa.Table, np.ndarray]:
+    """Return the classifications of the images among some predictions, and the places of their images."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    is_classification = pc.equal(predictions["task"], "classification")
-    return pc.and_(is_classification, pc.is_in(predictions["image_id"], value_set=images, skip_nulls=True))
+    places = images.of(predictions["image_id"])
+    is_wanted = (places >= 0) & pc.equal(predictions["task"], "classification").to_numpy().astype(bool)
+    return predictions.filter(pa.array(is_wanted)), places[is_wanted]

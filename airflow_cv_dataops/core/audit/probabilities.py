@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.audit.confident_learning import Evidence, examine
 from airflow_cv_dataops.core.audit.label_batches import LabelBatch, LabelBatches
 from airflow_cv_dataops.core.audit.label_noise import LabelNoise, estimate_noise
-from airflow_cv_dataops.core.audit.model_rows import ModelRows, models_of
+from airflow_cv_dataops.core.audit.model_rows import ImagePlaces, ModelRows, models_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,18 +63,19 @@ def label_source(data: AuditInput) -> Iterator[LabelSource]:
     from airflow_cv_dataops.core.audit.averaging import averaged_models
 
     labels = _Labels.of(data.annotations)
-    models = models_of(data, labels.images)
+    places = ImagePlaces(labels.images)
+    models = models_of(data, places)
     classes = sorted({name for model in models.values() for name in model.classes})
     if not classes:
         yield LabelSource((), [])
         return
     labels = labels.numbered(classes)
-    rows = [ModelRows(data, name, found, labels.images, classes) for name, found in sorted(models.items())]
+    rows = [ModelRows(data, name, found, places, classes) for name, found in sorted(models.items())]
     if len(rows) == 1 and not rows[0].repeats:
         yield LabelSource(_Batches(labels, rows[0]), classes)
         return
     with tempfile.TemporaryDirectory(prefix="cv_dataops_") as folder:
-        averaged = averaged_models(rows, lambda model: _Batches(labels, model), folder)
+        averaged = averaged_models(rows, lambda model: _Batches(labels, model), labels.all_within, folder)
         yield LabelSource(_Batches(labels, averaged), classes)
 
 
@@ -122,6 +123,14 @@ class _Labels:
 
         given = pc.fill_null(pc.index_in(self.categories, value_set=pa.array(classes, pa.string())), -1).to_numpy().astype("int64")
         return _Labels(self.images, self.starts, self.rows, self.categories, given)
+
+    def all_within(self, classes: np.ndarray) -> np.ndarray:
+        """Return which images have labels of these classes alone, (images,) bool; labels of a class that no model knows do not count."""
+        import numpy as np
+
+        assert self.given is not None
+        is_within = np.isin(self.given, classes) | (self.given < 0)
+        return np.logical_and.reduceat(is_within, self.starts[:-1]) if len(self.starts) > 1 else np.empty(0, dtype=bool)
 
     def batch(self, images: np.ndarray, probabilities: np.ndarray) -> LabelBatch:
         """Return the labels of some images, a row of probabilities each, that name a known class."""

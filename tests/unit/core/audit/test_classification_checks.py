@@ -110,6 +110,19 @@ def test_the_mean_over_models_decides(audit_input, flagged):
     assert suspect_label(audit_input(labels, predictions=both)) is None, "mean for cat: 0.65"
 
 
+def test_a_model_has_no_say_over_a_class_that_it_does_not_know(audit_input):
+    """A model of cats and dogs is sure of one or the other for every bird; that says nothing about birds."""
+    names = "abcdefgh"
+    given = dict(zip(names, ["cat", "dog", "cat", "dog", "bird", "fish", "bird", "fish"], strict=True))
+    labels = [label(name, category) for name, category in given.items()]
+    pets = [output(name, [0.01, 0.99] if given[name] == "dog" else [0.99, 0.01]) for name in names]
+    others = {"model": "n", "classes": json.dumps(["bird", "fish"])}
+    wild = [output(name, [0.1, 0.9] if given[name] == "fish" else [0.9, 0.1], **others) for name in names]
+    data = audit_input(labels, predictions=[*pets, *wild])
+    assert suspect_label(data) is None
+    assert disputed_label(data) is None
+
+
 def test_predictions_that_are_no_probabilities_are_left_out(audit_input, caplog):
     odd = [output("a", [0.1, 0.2, 0.7]), output("a", [float("nan"), 1.0]), output("a", [None, 1.0]), output("a", [5.0, -4.0])]
     data = audit_input([label("a", "cat"), label("b", "dog")], predictions=[*odd, output("b", [0.1, 0.9], classes="not json")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import numpy as np
@@ -10,10 +11,13 @@ import pytest
 from noisy_labels import made_up
 
 from airflow_cv_dataops.core.audit import label_batches
+from airflow_cv_dataops.core.audit import probabilities as probabilities_module
 from airflow_cv_dataops.core.audit.audit import audit_labels
+from airflow_cv_dataops.core.audit.averaging import _reserve
 from airflow_cv_dataops.core.audit.classification import suspect_label
 from airflow_cv_dataops.core.audit.confident_learning import examine
 from airflow_cv_dataops.core.audit.label_batches import LabelBatch, batches_of
+from airflow_cv_dataops.core.audit.model_rows import ImagePlaces
 from airflow_cv_dataops.core.audit.probabilities import judged_labels, label_source
 from airflow_cv_dataops.core.audit.temperature import fit_temperature, tempered
 
@@ -114,6 +118,27 @@ def test_several_predictions_of_one_model_for_an_image_are_averaged(audit_input,
     assert found[10:] == pytest.approx(probabilities[10:], abs=1e-6)
     shuffled = [both[at] for at in np.random.default_rng(0).permutation(len(both))]
     assert np.array_equal(found, collected(audit_input(labels_of(given), predictions=shuffled)))
+
+
+def test_images_are_indexed_once_however_many_batches_there_are(audit_input, small_batches, monkeypatch):
+    """Arrow hashes all of a value set for every batch: a million labels would take hours."""
+    made = []
+    monkeypatch.setattr(probabilities_module, "ImagePlaces", lambda ids: made.append(ids) or ImagePlaces(ids))
+    given = [number % len(CLASSES) for number in range(40)]
+    probabilities = np.eye(len(CLASSES))[given] * 0.6 + 0.1
+    data = audit_input(labels_of(given), predictions=outputs_of(probabilities), images=[])
+    assert len(collected(data)) == 40
+    assert len(made) == 1
+
+
+def test_a_disk_that_is_full_is_an_error_that_names_the_place(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(OSError, match=f"no room for 4,000 bytes of averaged probabilities in {tmp_path}") as found:
+        _reserve(str(tmp_path / "mean"), 4000)
+    assert found.value.errno == errno.ENOSPC
 
 
 def test_an_audit_of_a_table_finds_what_an_audit_in_memory_finds(audit_input, make_dataset, small_batches):
