@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Up to this share of the labels, what the noise model misses is made up for by a filter of confident learning.
 _CLEAN = 0.01
+# The highest expected F-beta always takes one label at least, also of those that are all but surely right: none below this is taken.
+_LEAST_ERROR_PROBABILITY = 0.1
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def _best_f_beta(evidence: Evidence, noise: LabelNoise, beta: float) -> np.ndarr
     """
     import numpy as np
 
-    order = _most_probably_wrong_first(evidence, noise, evidence.disagrees)
+    may_be_wrong = noise.error_probability >= _LEAST_ERROR_PROBABILITY
+    order = _most_probably_wrong_first(evidence, noise, evidence.disagrees & may_be_wrong)
     found = np.zeros(len(evidence.rows), dtype=bool)
     if len(order):
         hits = np.cumsum(noise.error_probability[order])

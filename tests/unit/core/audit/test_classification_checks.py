@@ -103,11 +103,11 @@ def test_labels_without_prediction_or_of_an_unknown_class_cannot_be_suspect(audi
 def test_the_mean_over_models_decides(audit_input, flagged):
     labels = [label("a", "cat"), label("b", "dog"), label("c", "cat")]
     certain = [output("b", [0.1, 0.9]), output("c", [0.9, 0.1])]
-    alone = [*certain, output("a", [0.3, 0.7])]
+    alone = [*certain, output("a", [0.02, 0.98])]
     assert flagged(suspect_label(audit_input(labels, predictions=alone))) == ["0"]
     reordered = {"model": "n", "classes": json.dumps(["dog", "cat"])}
     both = [*alone, output("a", [0.0, 1.0], **reordered)]
-    assert suspect_label(audit_input(labels, predictions=both)) is None, "mean for cat: 0.65"
+    assert suspect_label(audit_input(labels, predictions=both)) is None, "the two are of two minds, and even"
 
 
 def test_a_model_has_no_say_over_a_class_that_it_does_not_know(audit_input):
@@ -121,6 +121,14 @@ def test_a_model_has_no_say_over_a_class_that_it_does_not_know(audit_input):
     data = audit_input(labels, predictions=[*pets, *wild])
     assert suspect_label(data) is None
     assert disputed_label(data) is None
+
+
+@pytest.mark.parametrize("mode", ["balanced", "precision", "recall"])
+def test_a_label_that_is_all_but_surely_right_is_not_suspect_for_want_of_a_worse_one(audit_input, mode):
+    labels = [label(f"{number:02d}", "cat" if number % 2 else "dog") for number in range(60)]
+    sure = [output(f"{number:02d}", [0.999, 0.001] if number % 2 else [0.001, 0.999]) for number in range(59)]
+    data = audit_input(labels, predictions=[*sure, output("59", [0.49, 0.51])])
+    assert suspect_label(data, mode=mode) is None
 
 
 def test_predictions_that_are_no_probabilities_are_left_out(audit_input, caplog):
