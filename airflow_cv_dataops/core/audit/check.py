@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _READABLE_TABLES = ("images", "annotations", "predictions")
 _NOTHING: Mapping[str, Any] = {}
+# Checks that go on where another ends: (check, its threshold) takes the value of (other check, its threshold) where it is given none.
+_FOLLOWS = {("disputed_label", "mode"): ("suspect_label", "mode"), ("near_duplicate_bbox", "duplicate_iou"): ("duplicate_bbox", "iou")}
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def enabled_checks(
 ) -> list[EnabledCheck]:
     """Return the checks that are to run, in the given order.
 
-    :param thresholds: by check id, then by name.
+    :param thresholds: by check id, then by name. What is given to ``suspect_label`` (``mode``) and ``duplicate_bbox`` (``iou``) holds for
+        ``disputed_label`` and ``near_duplicate_bbox`` (``duplicate_iou``) too, unless these are given their own.
     :raises ConfigurationError: an id is there twice, or an argument names an unknown check, severity or threshold.
     """
     known = [check.id for check in checks]
@@ -130,11 +133,21 @@ def enabled_checks(
         raise ConfigurationError(f"Severities {wrong} are unknown: expected one of {', '.join(SEVERITIES)} for each.")
     if flat := sorted(name for name, values in thresholds.items() if not isinstance(values, Mapping)):
         raise ConfigurationError(f"thresholds of {flat} are no mapping: expected e.g. {{{flat[0]!r}: {{'name': 1.0}}}}.")
+    thresholds = _followed(thresholds, known)
     return [
         EnabledCheck(check, severities.get(check.id, check.default_severity), check.with_thresholds(thresholds.get(check.id, {})))
         for check in checks
         if check.id not in disabled
     ]
+
+
+def _followed(thresholds: Mapping[str, Mapping[str, Any]], known: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the thresholds with those that checks take over from others."""
+    complete = {name: dict(values) for name, values in thresholds.items()}
+    for (follower, name), (leader, leading) in _FOLLOWS.items():
+        if follower in known and leading in complete.get(leader, {}):
+            complete.setdefault(follower, {}).setdefault(name, complete[leader][leading])
+    return complete
 
 
 def _like(name: str, value: Any, default: float | str) -> float | str:

@@ -143,3 +143,19 @@ def test_the_audit_and_sampling_modules_import_nothing_heavy():
         "heavy = {'numpy', 'pandas', 'pyarrow', 'PIL', 'pyiceberg', 'obstore', 'airflow'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("leader", "name", "follower", "following", "value", "other"),
+    [
+        ("suspect_label", "mode", "disputed_label", "mode", "recall", "precision"),
+        ("duplicate_bbox", "iou", "near_duplicate_bbox", "duplicate_iou", 0.9, 0.8),
+    ],
+)
+def test_a_check_that_goes_on_where_another_ends_takes_over_its_threshold(leader, name, follower, following, value, other):
+    def given(thresholds):
+        return {one.check.id: one for one in enabled_checks(BUILT_IN, thresholds=thresholds)}[follower].thresholds
+
+    assert given({leader: {name: value}}) == {following: value}
+    assert given({leader: {name: value}, follower: {following: other}}) == {following: other}
+    assert given({}) == {}
