@@ -17,15 +17,14 @@ import argparse
 import json
 import math
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow as pa
+from measuring import PeakMemory
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
@@ -35,7 +34,6 @@ from airflow_cv_dataops.core.findings import Findings, findings_table
 from airflow_cv_dataops.core.store.dataset import open_dataset
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
-MEGABYTE = 1e6
 CATEGORIES = tuple(f"category_{number:02}" for number in range(80))
 FAULTS = 8
 WIDTH, HEIGHT = 640, 480
@@ -60,7 +58,7 @@ def measure(images: pa.Table, annotations: pa.Table) -> dict[str, Any]:
     checks = [check for check in BUILT_IN if not any(name.startswith("predictions.") for name in check.reads)]
     data = AuditInput(images, annotations, arrow_schema("predictions").empty_table(), CATEGORIES)
     seconds: dict[str, float] = {}
-    memory, cpu = _PeakMemory(), time.process_time()
+    memory, cpu = PeakMemory(), time.process_time()
     found = []
     for check in checks:
         rows = _timed(seconds, check.id, lambda check=check: check.run(data))  # type: ignore[misc]
@@ -174,27 +172,6 @@ def _in_schema(table: str, columns: dict[str, Any], rows: int) -> pa.Table:
         [columns[field.name].cast(field.type) if field.name in columns else pa.nulls(rows, field.type) for field in wanted],
         schema=pa.schema(wanted),
     )
-
-
-class _PeakMemory:
-    """Watches the resident memory of this process, and says how far it went above where it began."""
-
-    def __init__(self) -> None:
-        self._process = psutil.Process()
-        self._start = self._peak = self._process.memory_info().rss
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def stop(self) -> float:
-        """Return MB."""
-        self._is_over.set()
-        self._thread.join()
-        return (self._peak - self._start) / MEGABYTE
-
-    def _watch(self) -> None:
-        while not self._is_over.wait(0.02):
-            self._peak = max(self._peak, self._process.memory_info().rss)
 
 
 def _timed(seconds: dict[str, float], name: str, work: Callable[[], Any]) -> Any:

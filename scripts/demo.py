@@ -1,6 +1,7 @@
 """Run the digits example for three days in a real Airflow, with the embedded defaults, and say what came out.
 
-Everything is left in ``.demo/``: ``summary.json`` (every task's XCom by day), ``lineage/events.jsonl``, the dataset, the logs.
+Everything is left in ``.demo/``: ``summary.json`` (every task's XCom by day), ``lineage/events.jsonl`` and its picture
+``lineage/lineage.html``, the dataset, the logs.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from airflow_cv_dataops.core.report import lineage_page
+
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO = Path(os.environ.get("CV_DATAOPS_DEMO", PROJECT / ".demo"))
+LINEAGE = DEMO / "lineage" / "lineage.html"
 DAYS = [datetime(2026, 11, 5, tzinfo=UTC) + timedelta(days=day) for day in range(3)]
 
 
@@ -25,6 +29,7 @@ def main() -> int:
     print(f"Running digits_dataops for {len(DAYS)} days; log in {DEMO / 'demo.log'}", flush=True)
     with (DEMO / "demo.log").open("w") as log:
         states = run_days(log)
+    lineage_page.main([str(DEMO / "lineage" / "events.jsonl"), "--out", str(LINEAGE), "--svg", str(LINEAGE.with_suffix(".svg"))])
     summary = {day: state["xcom"] for day, state in states.items()}
     (DEMO / "summary.json").write_text(json.dumps(summary, indent=2))
     report(states)
@@ -114,7 +119,7 @@ def report(states: dict[str, dict]) -> None:  # type: ignore[type-arg]
         ("reports", DEMO / "cv_dataops" / "warehouse" / "digits" / "reports"),
         ("tables", DEMO / "cv_dataops" / "warehouse" / "digits"),
         ("sample", DEMO / "cv_dataops" / "warehouse" / "digits" / "samples"),
-        ("lineage", DEMO / "lineage" / "events.jsonl"),
+        ("lineage", f"{LINEAGE}, drawn from {DEMO / 'lineage' / 'events.jsonl'}"),
         ("summaries", DEMO / "summary.json"),
     ):
         print(f"{name + ':':<11}{place}")

@@ -6,13 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import airflow_surface
+import long_first
 import pytest
+import skips_in_ci
+from browser import chromium, look
 from project import SHARED_DATA
-from skips_in_ci import pytest_make_collect_report, pytest_runtest_makereport
+from services import service
 
 from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 
-__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+__all__ = ["chromium", "look", "service"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for plugin in (airflow_surface, long_first, skips_in_ci):
+        config.pluginmanager.register(plugin)
 
 
 @pytest.fixture(scope="session")

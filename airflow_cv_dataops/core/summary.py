@@ -64,6 +64,27 @@ class StepResult:
     skip: bool = False
 
 
+def in_words(summary: Mapping[str, Any]) -> list[str]:
+    """Return a summary as lines for a log: what is not zero, with thousands apart, and metrics to four digits. XCom has all of it."""
+    lines = []
+    for name in ("counts", "metrics"):
+        told = [words for key, value in summary[name].items() if (words := _value_in_words(key, value))]
+        if told:
+            lines.append(f"{name.capitalize()}: {', '.join(told)}")
+    if summary["report_uri"]:
+        lines.append(f"Report: {summary['report_uri']}")
+    return lines
+
+
+def _value_in_words(name: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        inner = [words for key, item in value.items() if (words := _value_in_words(key, item))]
+        return f"{name} ({', '.join(inner)})" if inner else ""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value:
+        return ""
+    return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.4g}"
+
+
 def _plain(value: Any) -> Any:
     """Turn numpy scalars and arrays, tuples and mappings into what strict JSON knows; NaN and infinities become ``None``."""
     if hasattr(value, "tolist"):

@@ -13,7 +13,7 @@ from airflow.sdk import BaseHook
 
 from airflow_cv_dataops.common import settings
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.store.catalog import CatalogConfig, embedded_catalog
+from airflow_cv_dataops.core.store.catalog import CATALOG_NAME, CatalogConfig, embedded_catalog
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.get_provider_info import CONNECTION_FIELDS, PLACEHOLDERS, RELABELING
 from airflow_cv_dataops.hooks.s3_access import S3Access, in_thread
@@ -114,7 +114,9 @@ class DatasetHook(BaseHook):
             namespaces = load(config).list_namespaces()
         except Exception as error:  # noqa: BLE001 (the form shows whatever went wrong)
             return False, f"{type(error).__name__}: {error}"
-        return True, f"Catalog {config.name!r} answers: {len(namespaces)} datasets"
+        count = len(namespaces)
+        # Without the connection's id: the form tests a copy under a name that Airflow made up.
+        return True, f"The catalog answers: {count} {'dataset' if count == 1 else 'datasets'}"
 
     def _connection(self) -> Connection | None:
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -163,7 +165,8 @@ class DatasetHook(BaseHook):
             os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
             os.environ.setdefault("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
         object_options = access.for_obstore(properties) if access else {}
-        return CatalogConfig(name=self.cv_catalog_conn_id, properties=properties, object_options=object_options)
+        name = properties.pop("name", CATALOG_NAME if kind == "sql" else self.cv_catalog_conn_id)
+        return CatalogConfig(name=name, properties=properties, object_options=object_options)
 
 
 def _needs_aws(connection: Connection | None) -> bool:

@@ -87,8 +87,11 @@ class DatasetOperator(LineageMixin, BaseOperator):
     def _finish(self, result: StepResult, context: Context) -> dict[str, Any]:
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
+        from airflow_cv_dataops.core.summary import in_words
+
         summary = result.summary.to_dict()
-        self.log.info("Summary: %s", summary)
+        for line in in_words(summary):
+            self.log.info(line)
         if result.failure is None:
             return summary
         # The summary must be there to look at although the task does not end well. A retry would find the same data.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_entries, as_list, as_mapping, as_number, required_number
+from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list, as_mapping, as_number, required_number
 from airflow_cv_dataops.core.lineage.model import StepLineage
 from airflow_cv_dataops.operators.base import DatasetOperator
 
@@ -29,6 +29,8 @@ class DatasetPromotionOperator(DatasetOperator):
     :param splits: share by split; the split of an image follows from its id alone. (templated)
     :param split_salt: change it to draw other splits. (templated)
     :param partition_keys: release these partitions only; default: the whole dataset. (templated)
+    :param leave_out_unaudited: release only the partitions that an audit has looked at, so that runs of a backfill that work side by side
+        do not refuse each other's unfinished partitions. (templated)
     :param metrics: further metrics for the gates by name, e.g. a model's score from XCom. (templated)
     :param notes: for people; kept with the release. (templated)
     """
@@ -40,6 +42,7 @@ class DatasetPromotionOperator(DatasetOperator):
         "splits",
         "split_salt",
         "partition_keys",
+        "leave_out_unaudited",
         "metrics",
         "notes",
     )
@@ -52,6 +55,7 @@ class DatasetPromotionOperator(DatasetOperator):
         splits: Mapping[str, float] | str | None = None,
         split_salt: str = "",
         partition_keys: Sequence[str] | str | None = None,
+        leave_out_unaudited: bool | str = False,
         metrics: Mapping[str, Any] | str | None = None,
         notes: str | None = None,
         **kwargs: Any,
@@ -62,6 +66,7 @@ class DatasetPromotionOperator(DatasetOperator):
         self.splits = splits
         self.split_salt = split_salt
         self.partition_keys = partition_keys
+        self.leave_out_unaudited = leave_out_unaudited
         self.metrics = metrics
         self.notes = notes
 
@@ -78,6 +83,7 @@ class DatasetPromotionOperator(DatasetOperator):
             splits=splits or DEFAULT_SPLITS,
             split_salt=self.split_salt,
             partition_keys=as_list("partition_keys", self.partition_keys),
+            leave_out_unaudited=as_flag("leave_out_unaudited", self.leave_out_unaudited),
             metrics={name: value for name, value in metrics.items() if value is not None},
             notes=self.notes,
             dag_id=context["ti"].dag_id,

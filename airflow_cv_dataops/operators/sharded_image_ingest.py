@@ -129,11 +129,13 @@ class ImageShardCommitOperator(ImageIngestOperator):
 
         if not self.plan:
             raise AirflowSkipException("There is no plan: the planning task was skipped.")
+        # A slice is one request to the API server; to go through them would be one for each shard, and an error in the worker's log.
+        results = self.results[:] if self.results is not None else ()
         return commit_shards(
             dataset,
             partition_key,
             self.plan,
-            [result for result in self.results or () if result is not None],
+            [result for result in results if result is not None],
             max_reject_ratio=required_number("max_reject_ratio", self.max_reject_ratio),
         )
 

@@ -106,6 +106,9 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
 
     def _summary(self, observed: Any) -> dict[str, Any]:
         self.step_lineage = self.observed_lineage(observed)
+        from airflow_cv_dataops.core.summary import in_words
+
         summary = observed.summary(self.resolved_partition_key).to_dict()
-        self.log.info("Summary: %s", summary)
+        for line in in_words(summary):
+            self.log.info(line)
         return summary

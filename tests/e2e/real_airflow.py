@@ -1,7 +1,8 @@
-"""A real Airflow: ``airflow standalone`` with scheduler, LocalExecutor, DAG processor, triggerer and API server."""
+"""A real Airflow in processes of its own, by default one: ``airflow standalone``, which has everything and LocalExecutor."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,9 +12,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 PATIENCE_SECONDS = 180
 
@@ -21,39 +22,43 @@ PATIENCE_SECONDS = 180
 class RealAirflow:
     """Starts on entering, stops (with everything it started) on leaving; talks to Airflow through its REST API.
 
+    A subclass may start other commands (``COMMANDS``), each a process group with a log in AIRFLOW_HOME.
+
     :param environment: settings, AIRFLOW_HOME among them.
     :param users: role by name, ``admin`` among them; ``None``: whoever comes is an administrator.
     """
 
+    COMMANDS: Sequence[str] = ("standalone",)
+
     def __init__(self, environment: Mapping[str, str], users: Mapping[str, str] | None = None) -> None:
-        self._passwords = Path(environment["AIRFLOW_HOME"]) / "simple_auth_manager_passwords.json.generated" if users else None
-        self.port = _free_port()
-        self.log = Path(environment["AIRFLOW_HOME"]) / "standalone.log"
+        self._home = Path(environment["AIRFLOW_HOME"])
+        self._passwords = self._home / "simple_auth_manager_passwords.json.generated" if users else None
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.port = free_port()
         self._environment = {
+            "AIRFLOW__CORE__PARALLELISM": "4",
             **environment,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")]),
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__BASE_URL": f"http://localhost:{self.port}",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{self.port}/execution/",
-            "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(not users),
             **({"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in users.items())} if users else {}),
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
-            "AIRFLOW__LOGGING__TRIGGERER_LOG_SERVER_PORT": str(_free_port()),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__LOGGING__TRIGGERER_LOG_SERVER_PORT": str(free_port()),
             # A task whose process was killed is to be found within seconds.
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+            # The DAGs of a test do not change: once parsed, they are not parsed again every half minute.
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
         }
         self._token: str | None = None
 
-    def __enter__(self) -> RealAirflow:
-        with self.log.open("w") as output:
-            command = [sys.executable, "-m", "airflow", "standalone"]
-            self._process = subprocess.Popen(
-                command, env=self._environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-            )
+    def __enter__(self) -> Self:
         try:
+            for command in self.COMMANDS:
+                self.start(command, command)
             self.wait_for("Airflow to be healthy", self._is_healthy)
             return self
         except BaseException:
@@ -61,24 +66,47 @@ class RealAirflow:
             raise
 
     def __exit__(self, *_: object) -> None:
-        for kind in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, kind)
-            except ProcessLookupError:
-                break
-            time.sleep(3)
-        self._process.wait()
+        for process in self._processes.values():
+            send(process, signal.SIGTERM)
+        time.sleep(3)
+        for process in self._processes.values():
+            send(process, signal.SIGKILL)
+            process.wait()
+
+    def start(self, name: str, *arguments: str, **environment: str) -> None:
+        """Start one command of Airflow's, with its output in ``<name>.log``."""
+        with self.log_of(name).open("w") as output:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "airflow", *arguments],
+                env={**self._environment, **environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def log_of(self, name: str) -> Path:
+        return self._home / f"{name}.log"
+
+    @property
+    def log(self) -> Path:
+        """The first command's log."""
+        return self.log_of(self.COMMANDS[0])
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        """The first command's process."""
+        return self._processes[self.COMMANDS[0]].pid
 
     def trigger(self, dag_id: str, *, conf: Mapping[str, Any] | None = None, logical_date: str | None = None) -> str:
         """Wait until the DAG is known, unpause and trigger it, and return the run id."""
-        self.wait_for(f"{dag_id} to be parsed", lambda: self._get(f"/api/v2/dags/{dag_id}") is not None)
-        self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        self.unpause(dag_id)
         answer = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": logical_date, "conf": dict(conf or {})})
         return answer["dag_run_id"]
+
+    def unpause(self, dag_id: str) -> None:
+        """Wait until the DAG is known, and unpause it."""
+        self.wait_for(f"{dag_id} to be parsed", lambda: self._get(f"/api/v2/dags/{dag_id}") is not None)
+        self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
 
     def wait_for_run(self, dag_id: str, run_id: str, patience_seconds: float = 600) -> str:
         """Return the final state of a run."""
@@ -89,17 +117,55 @@ class RealAirflow:
 
         return self.wait_for(f"{run_id} to end", finished, patience_seconds)
 
+    def backfill_by_command(self, dag_id: str, first: str, last: str, *options: str) -> str:
+        """Run ``airflow backfill create`` for a range of days, wait until the backfill is done, and return what it printed.
+
+        :param options: such as ``--reprocess-behavior``, ``completed``.
+        """
+        self.unpause(dag_id)
+        command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", dag_id, "--from-date", first, "--to-date", last]
+        done = subprocess.run([*command, *options], env=self._environment, capture_output=True, text=True, timeout=180)
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.wait_for_backfills(dag_id)
+        return done.stdout
+
+    def wait_for_backfills(self, dag_id: str, patience_seconds: float = 900) -> None:
+        """Wait until every backfill of a DAG is done."""
+
+        def done() -> bool:
+            backfills = self.call("GET", f"/api/v2/backfills?dag_id={dag_id}")["backfills"]
+            return bool(backfills) and all(backfill["completed_at"] for backfill in backfills)
+
+        self.wait_for(f"the backfill of {dag_id}", done, patience_seconds)
+
+    def dags(self) -> list[dict[str, Any]]:
+        return self._all("/api/v2/dags", "dags")
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        return self._all(f"/api/v2/dags/{dag_id}/dagRuns?order_by=run_after", "dag_runs")
+
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        return self.call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
+        """Return the task instances of a run, or with ``~`` of all runs."""
+        return self._all(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
+
+    def _all(self, path: str, kind: str) -> list[dict[str, Any]]:
+        """Return what a path lists, page by page: Airflow gives a hundred at most, however many are asked for."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.call("GET", f"{path}{'&' if '?' in path else '?'}limit=100&offset={len(found)}")
+            found += page[kind]
+            if len(found) >= page["total_entries"] or not page[kind]:
+                return found
 
     def wait_for(self, what: str, condition: Callable[[], Any], patience_seconds: float = PATIENCE_SECONDS) -> Any:
         """Return what the condition returns, once that is true."""
         deadline = time.monotonic() + patience_seconds
         while time.monotonic() < deadline:
-            assert self._process.poll() is None, f"Airflow ended while waiting for {what}; see {self.log}"
+            for name, process in self._processes.items():
+                assert process.poll() is None, f"airflow {name} ended while waiting for {what}; see {self.log_of(name)}"
             if found := condition():
                 return found
-            time.sleep(0.5)
+            time.sleep(1)
         raise AssertionError(f"waited {patience_seconds:.0f} s for {what}; see {self.log}:\n{self.log.read_text()[-3000:]}")
 
     def _is_healthy(self) -> bool:
@@ -134,14 +200,26 @@ class RealAirflow:
         """Log a user in, and return what a browser then has as its cookie ``_token``."""
         body = None
         if self._passwords:
-            body = json.dumps({"username": user, "password": json.loads(self._passwords.read_text())[user]}).encode()
+            body = json.dumps({"username": user, "password": self.password(user)}).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/auth/token", data=body, headers=headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)["access_token"]
 
+    def password(self, user: str) -> str:
+        """Return what a user, one of ``users``, types into the login form."""
+        assert self._passwords is not None, "this Airflow was started without users"
+        password: str = json.loads(self._passwords.read_text())[user]
+        return password
 
-def _free_port() -> int:
+
+def send(process: subprocess.Popen[bytes], kind: signal.Signals) -> None:
+    """Send a signal to a process that has a session of its own, and to all that it started there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, kind)
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

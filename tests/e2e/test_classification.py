@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 
 import pytest
+from older_libraries import HAS_GATES
 
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.once(reason="what an audit finds does not depend on Airflow's version")
 def test_clothing_shows_orphans_duplicates_and_unknown_categories(deployment, shared_data, check_summaries, validate_events):
     source = shared_data("clothing_mini")
     with (source / "images.csv").open() as file:
@@ -47,8 +49,9 @@ def test_a_failed_gate_fails_the_task_and_changes_nothing(deployment, shared_dat
     validate_events(run.events)
     [failed] = run.task_events("promote", "FAIL")
     assert failed["outputs"] == []
-    tests = failed["run"]["facets"]["test"]["tests"]
-    assert {test["name"]: test["status"] for test in tests} == {"images >= 100000": "fail", "reject_ratio <= 0.5": "pass"}
+    if HAS_GATES:
+        tests = failed["run"]["facets"]["test"]["tests"]
+        assert {test["name"]: test["status"] for test in tests} == {"images >= 100000": "fail", "reject_ratio <= 0.5": "pass"}
     [started] = run.task_events("promote", "START")
     assert [dataset["name"].rpartition("/")[2] for dataset in started["outputs"]] == ["releases"]
 

@@ -73,3 +73,23 @@ def test_backfilled_days_write_to_the_same_lineage_datasets(demo):
     ingest = names["digits_dataops.ingest"]
     assert len(ingest) == 3
     assert not any(day in name for _, name in ingest for day in DAYS)
+
+
+def test_the_demo_draws_its_lineage_from_the_source_to_the_release(demo):
+    from airflow_cv_dataops.core.lineage.graph import read_graph
+
+    folder, printed = demo
+    assert str(folder / "lineage" / "lineage.html") in printed
+    with (folder / "lineage" / "events.jsonl").open() as lines:
+        graph = read_graph(lines)
+    names = {node.alias or node.name: key for key, node in graph.datasets.items()}
+    upstream = {graph.datasets[key].alias or graph.datasets[key].name for key in graph.upstream(names["digits.releases"])}
+    tables = {"digits.images", "digits.annotations", "digits.predictions", "digits.findings", "digits.metrics", "digits.releases"}
+    assert upstream == {str(folder / "landing" / "digits"), *tables}
+    assert graph.datasets[names["digits.images"]].rows == 1797
+    assert graph.datasets[names["digits.annotations"]].rows == 1200
+    page = (folder / "lineage" / "lineage.html").read_text()
+    svg = (folder / "lineage" / "lineage.svg").read_text()
+    for name in ("landing", "ingest", "annotations", "promote", "releases"):
+        assert name in page
+    assert ">releases<" in svg

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from older_libraries import is_taken_by_older_pillow, mode_in_pillow
 from PIL import Image
 
 from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits, Reject
@@ -58,8 +59,8 @@ def expected(known: Known) -> set[str]:
         return {"image"}
     if status == "bomb":
         return {"unsupported_format"} if known["path"].endswith((".ico", ".fli")) else {"too_large"}
-    if status == "unidentified":
-        return {"not_an_image", "unreadable", "truncated"}
+    if status == "unidentified":  # Pillow before 12 identifies some FLI files that a later one does not
+        return {"not_an_image", "unreadable", "truncated"} | ({"unsupported_format"} if known["path"].endswith(".fli") else set())
     if any(words in error for words in DAMAGED):
         return {"unreadable"}
     if "truncated" in error.lower() or "not enough image data" in error:
@@ -84,7 +85,7 @@ def test_with_every_format_allowed_all_that_pillow_calls_ok_is_taken(shared_data
         if known["status"] == "ok":
             check_facts(known, found)
             taken += 1
-        else:
+        elif not is_taken_by_older_pillow(known["path"]):
             assert isinstance(found, Reject), known["path"]
     assert taken == 74
 
@@ -94,7 +95,7 @@ def check_facts(known: Known, found: ImageFacts | Reject) -> None:
     assert (found.image_id, found.bytes) == (known["sha256"], int(known["bytes"]))
     assert (found.format, found.mode, found.width, found.height) == (
         known["format"],
-        known["mode"],
+        mode_in_pillow(known["path"], known["mode"]),
         int(known["width"]),
         int(known["height"]),
     )

@@ -17,7 +17,10 @@ from unit.core.release.release_rows import image_id, write_images
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.once(reason="it takes long and hangs on PyIceberg, which is the same in all sets of versions"),
+]
 
 MakeDataset = Callable[..., Dataset]
 KEYS = ("2026-11-05", "2026-11-06", "2026-11-07")

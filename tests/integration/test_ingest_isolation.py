@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import re
@@ -231,8 +232,11 @@ def ingest_for_ever(home: str, source: str) -> None:
 
 
 def children(process: int) -> list[str]:
-    found = [Path(task, "children").read_text().split() for task in Path(f"/proc/{process}/task").iterdir()]
-    return [child for some in found for child in some]
+    found = []
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found += (task / "children").read_text().split()
+    return found
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundEr
 from airflow_cv_dataops.core.release.progress import observe_stage
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.schema import TABLES
 
 pytestmark = pytest.mark.integration
 
@@ -117,6 +119,28 @@ def test_a_gate_on_what_audits_find_does_not_hold_over_a_partition_that_none_has
     assert promote_dataset(labelled, gates=["findings.error == 0", "images >= 11"]).failure is None
 
 
+def test_what_no_audit_has_looked_at_is_left_out_where_that_is_wanted(labelled: Dataset) -> None:
+    write_images(labelled, "2026-11-07", ["ingested, but not audited"])
+    gates = ["findings.error == 0", "images >= 10"]
+    result = promote_dataset(labelled, gates=gates, leave_out_unaudited=True)
+    assert result.failure is None
+    counts = result.summary.to_dict()["counts"]
+    assert (counts["images"], counts["partitions"], counts["partitions_left_out"]) == (10, 2, 1)
+    assert set(labelled.read("release_items")["partition_key"].to_pylist()) == {"2026-11-05", "2026-11-06"}
+
+    write_audit(labelled, "2026-11-07")
+    counts = promote_dataset(labelled, gates=gates, leave_out_unaudited=True).summary.to_dict()["counts"]
+    assert (counts["images"], counts["partitions"], counts["partitions_left_out"]) == (11, 3, 0)
+
+
+def test_a_dataset_without_any_audit_has_nothing_to_release_where_that_is_left_out(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "2026-11-07", ["ingested, but not audited"])
+    result = promote_dataset(dataset, leave_out_unaudited=True)
+    assert result.failure == "There is no image to release: no audit has looked at 2026-11-07, and leave_out_unaudited is set."
+    assert promote_dataset(dataset).failure is None
+
+
 def test_a_failed_gate_of_a_first_promotion_leaves_no_release_and_no_table(labelled: Dataset) -> None:
     result = promote_dataset(labelled, gates=["images >= 1000"])
     assert result.failure is not None
@@ -151,6 +175,19 @@ def test_unchanged_content_gives_no_new_release_even_after_a_rerun(labelled: Dat
     assert labelled.read("releases").to_pylist() == before
 
 
+@pytest.mark.parametrize("key", ["2026-11-04", "2026-11-07"])
+def test_a_partition_of_images_that_are_all_released_already_gives_no_new_release(labelled: Dataset, key: str) -> None:
+    """Whether it comes before or after the partition that stands for them: who trains on a release would train again for nothing."""
+    released = promote_dataset(labelled).summary.to_dict()
+    names = [f"2026-11-05-{number}" for number in range(5)]
+    write_images(labelled, key, names)
+    write_annotations(labelled, key, [(name, "cat") for name in names])
+    summary = promote_dataset(labelled).summary.to_dict()
+    assert (summary["release"], summary["unchanged"]) == ("v1", True)
+    assert summary["content_id"] == released["content_id"]
+    assert set(labelled.release("production").items()["partition_key"].to_pylist()) == {"2026-11-05", "2026-11-06"}
+
+
 def test_changed_content_gives_the_next_release_whose_parent_is_the_last(labelled: Dataset) -> None:
     promote_dataset(labelled)
     write_images(labelled, "2026-11-07", ["new"])
@@ -179,6 +216,24 @@ def test_a_release_reads_the_same_although_the_tables_moved_on(labelled: Dataset
     assert (labelled.release("v2").images().num_rows, labelled.release("v2").annotations().num_rows) == (6, 8)
 
 
+def test_a_release_outlives_the_expiry_of_snapshots(labelled: Dataset) -> None:
+    """As docs/deployment.md says under Upkeep."""
+    promote_dataset(labelled)
+    release = labelled.release("production")
+    before = [release.images().sort_by("image_id"), release.annotations().sort_by("annotation_id")]
+    for number in range(3):
+        write_images(labelled, "2026-11-05", [f"other {number}"])
+    for name in TABLES:
+        if (table := labelled.load_table(name)) is not None:
+            table.maintenance.expire_snapshots().older_than(datetime.now(UTC) + timedelta(minutes=1)).commit()
+    images = labelled.load_table("images")
+    assert images is not None
+    assert {str(snapshot.snapshot_id) for snapshot in images.snapshots()} == {release.snapshots["images"], labelled.snapshot_id("images")}
+    release = labelled.release("v1")
+    assert [release.images().sort_by("image_id"), release.annotations().sort_by("annotation_id")] == before
+    assert promote_dataset(labelled).summary.to_dict()["release"] == "v2"
+
+
 def test_an_annotation_has_the_split_of_its_image(labelled: Dataset) -> None:
     promote_dataset(labelled, splits={"train": 0.5, "test": 0.5})
     release = labelled.release()
@@ -186,6 +241,17 @@ def test_an_annotation_has_the_split_of_its_image(labelled: Dataset) -> None:
     assert set(by_image.values()) == {"train", "test"}
     for row in release.annotations().select(["image_id", "split"]).to_pylist():
         assert row["split"] == by_image[row["image_id"]]
+
+
+def test_a_release_hands_out_the_columns_that_are_asked_for(labelled: Dataset) -> None:
+    promote_dataset(labelled)
+    release = labelled.release("production")
+    some, whole = release.annotations(["category", "image_id"]), release.annotations()
+    assert some.column_names == ["category", "image_id", "split"]
+    assert some.sort_by("image_id").equals(whole.select(some.column_names).sort_by("image_id"))
+    assert release.images(columns=["width"]).column_names == ["width", "split"]
+    with pytest.raises(ConfigurationError, match="annotations has no columns \\['colour'\\]; it has partition_key, label_set"):
+        release.annotations(["colour"])
 
 
 def test_a_duplicate_is_in_the_release_once_with_the_annotations_of_the_row_that_stands_for_it(make_dataset: MakeDataset) -> None:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -31,50 +29,9 @@ from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.store.dataset import open_dataset
 from airflow_cv_dataops.core.store.objects import local_path
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.once(reason="what a browser makes of a report does not depend on Airflow's version")]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDE, NARROW, PHONE = (1360, 900), (420, 900), (390, 844)
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("this machine lacks chromium (scripts/system-packages installs it)")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def look(chromium: Any) -> Callable[..., Any]:
-    """Open a report from its file; fail if it says anything on the console, fails, or asks for anything but itself."""
-
-    @contextmanager
-    def opened(uri: str, size: tuple[int, int] = WIDE, scheme: str = "light", **options: Any) -> Iterator[Any]:
-        context = chromium.new_context(color_scheme=scheme, viewport={"width": size[0], "height": size[1]}, offline=True, **options)
-        page = context.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith(("data:", uri)) else said.append(f"asks for {request.url}"))
-        page.goto(uri)
-        yield page
-        assert said == []
-        context.close()
-
-    return opened
 
 
 @pytest.fixture(scope="module")

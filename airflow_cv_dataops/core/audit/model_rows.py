@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.label_batches import rows_in_batch
+from airflow_cv_dataops.core.image_places import ImagePlaces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,25 +37,6 @@ class Model:
     @property
     def classes(self) -> list[str]:
         return sorted({name for text in self.texts for name in class_names(text)})
-
-
-class ImagePlaces:
-    """Where each of some images stands, hashed once: Arrow's ``is_in`` and ``index_in`` hash all of them anew for every batch.
-
-    :param ids: each once.
-    """
-
-    def __init__(self, ids: pa.Array) -> None:
-        import pandas as pd
-
-        self._index = pd.Index(ids.to_numpy(zero_copy_only=False), dtype=object)
-
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def of(self, ids: pa.ChunkedArray) -> np.ndarray:
-        """Return the place of each id, int64; -1 for one that is not among the images."""
-        return self._index.get_indexer(ids.to_numpy(zero_copy_only=False)).astype("int64")
 
 
 def models_of(data: AuditInput, images: ImagePlaces) -> Mapping[str, Model]:

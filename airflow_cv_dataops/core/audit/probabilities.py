@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.audit.confident_learning import Evidence, examine
 from airflow_cv_dataops.core.audit.label_batches import LabelBatch, LabelBatches
 from airflow_cv_dataops.core.audit.label_noise import LabelNoise, estimate_noise
-from airflow_cv_dataops.core.audit.model_rows import ImagePlaces, ModelRows, models_of
+from airflow_cv_dataops.core.audit.model_rows import ModelRows, models_of
+from airflow_cv_dataops.core.image_places import ImagePlaces
 
 if TYPE_CHECKING:
     import numpy as np

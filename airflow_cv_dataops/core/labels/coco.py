@@ -58,6 +58,7 @@ def parse_coco(data: bytes, records: RecordBuilder) -> None:
         return
     # Each annotation is a Python object of its own shape, so it is checked by itself.
     for ordinal, annotation in enumerate(annotations):
+        annotations[ordinal] = None  # its memory is needed for what is made of it
         if not isinstance(annotation, dict):
             records.lost(f"annotations[{ordinal}] is {_shape(annotation)}, not an object.")
         elif "segments_info" in annotation:

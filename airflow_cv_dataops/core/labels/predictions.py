@@ -141,13 +141,9 @@ class _Reader:
             return
         self._records += 1
         self._bytes += found.bytes
-        texts = {
-            "file_name": found.image,
-            "task": "segmentation",
-            "classes": json.dumps(found.classes, ensure_ascii=False),
-            "pixel_probabilities": file.uri,
-        }
-        self._chunks.append(self._table(file, [0], {name: pa.array([text], pa.string()) for name, text in texts.items()}))
+        texts = {"file_name": found.image, "task": "segmentation", "pixel_probabilities": file.uri}
+        columns = {name: pa.array([text], pa.string()) for name, text in texts.items()}
+        self._chunks.append(self._table(file, [0], {**columns, "classes": _repeated(json.dumps(found.classes, ensure_ascii=False), 1)}))
 
     def finish(self, source: str) -> Predictions:
         import pyarrow as pa
@@ -197,7 +193,7 @@ class _Reader:
             "category": pa.array(found.classes, pa.string()).take(pa.array(best)),
             "score": pa.array(score),
             "probabilities": _lists(values),
-            "classes": pa.array([json.dumps(found.classes, ensure_ascii=False)] * len(kept), pa.string()),
+            "classes": _repeated(json.dumps(found.classes, ensure_ascii=False), len(kept)),
         }
         if found.embeddings is not None:
             columns["embedding"] = _lists(found.embeddings[kept])
@@ -252,13 +248,22 @@ def _schema() -> pa.Schema:
 
     unknown = ("partition_key", "model", "model_version", "image_id", "source_uri")
     fields = [field for field in arrow_schema("predictions") if field.name not in unknown]
-    return pa.schema([*fields, pa.field("alternative_name", pa.string())])
+    schema = pa.schema([*fields, pa.field("alternative_name", pa.string())])
+    # The names of 1,000 classes are some 10 kB, and the same in every row.
+    return schema.set(schema.get_field_index("classes"), pa.field("classes", pa.dictionary(pa.int32(), pa.string())))
 
 
 def _digest(prefix: Any, ordinal: int) -> str:
     digest = prefix.copy()
     digest.update(str(ordinal).encode())
     return digest.hexdigest()[:32]
+
+
+def _repeated(text: str, rows: int) -> pa.DictionaryArray:
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([text], pa.string()))
 
 
 def _lists(values: Any) -> pa.ListArray:

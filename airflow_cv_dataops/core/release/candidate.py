@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.release.metrics import candidate_metrics
+from airflow_cv_dataops.core.release.digest import digest_rows
+from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, read_held_labels
+from airflow_cv_dataops.core.release.metrics import Recorded, candidate_metrics, count_findings
+from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.release.splits import assign_splits
 from airflow_cv_dataops.core.store.dataset import Dataset
 
@@ -17,21 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HELD_TABLES = ("images", "rejects", "annotations", "predictions", "findings", "samples", "metrics")
-
-_ANNOTATION_COLUMNS = (
-    "partition_key",
-    "source_uri",
-    "image_id",
-    "annotation_id",
-    "label_set",
-    "task",
-    "category",
-    "bbox",
-    "segmentation",
-    "iscrowd",
-    "keypoints",
-    "attributes",
-)
+_SPLITS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -40,12 +27,14 @@ class Candidate:
 
     :param items: image_id, partition_key, source_uri, split; one row an image, ordered by image id.
     :param snapshots: the snapshot of every table that the candidate was read at.
+    :param left_out: partitions with images that are not in it because no audit has looked at them.
     :param metrics: values by name for the gates; a list where a metric has one value a partition.
     """
 
     items: pa.Table
     annotations: int
     partitions: int
+    left_out: Sequence[str]
     snapshots: Mapping[str, str]
     metrics: Mapping[str, float | Sequence[float]]
     content_id: str
@@ -58,96 +47,64 @@ class Candidate:
 
 
 def build_candidate(
-    dataset: Dataset, splits: Mapping[str, float], *, salt: str = "", partition_keys: Sequence[str] | None = None
+    dataset: Dataset,
+    splits: Mapping[str, float],
+    *,
+    salt: str = "",
+    partition_keys: Sequence[str] | None = None,
+    leave_out_unaudited: bool = False,
 ) -> Candidate:
     """Read the dataset at its current snapshots and work out what a release of it holds.
 
     An exact duplicate occurs once: the row with the smallest (partition_key, source_uri) stands for the image, with its annotations.
+    Memory is held for three columns of ``images`` and 8 bytes a label; labels are read a few at a time.
 
     :param partition_keys: only these partitions; default: all.
+    :param leave_out_unaudited: not those of them that no audit has looked at.
     """
-    snapshots = dataset.snapshots(HELD_TABLES)
-    rows = partial(_rows_of, dataset, snapshots, partition_keys)
-    images = rows("images", ("partition_key", "source_uri", "image_id"))
-    representatives = stand_ins(images)
-    items = representatives.append_column("split", [assign_splits(representatives["image_id"].to_pylist(), splits, salt=salt)])
-    all_annotations = rows("annotations", _ANNOTATION_COLUMNS)
-    annotations = all_annotations.filter(is_among(all_annotations, items))
-    items_id = _digest(items, ("image_id", "partition_key", "source_uri", "split"))
-    contents = _digest(items, ("image_id", "split")) + _digest(_flat(annotations), None)
+    reader = SnapshotReader(dataset, dataset.snapshots(HELD_TABLES), partition_keys)
+    recorded = Recorded.read(reader)
+    left_out: list[str] = []
+    if leave_out_unaudited and (left_out := sorted((partitions := reader.partitions()) - recorded.audited)):
+        reader = SnapshotReader(dataset, reader.snapshots, sorted(partitions & recorded.audited))
+        recorded = Recorded.read(reader)
+    images = reader.rows("images", ("partition_key", "source_uri", "image_id"))
+    partitions, rows = set(images["partition_key"].unique().to_pylist()), images.num_rows
+    items = stand_ins(images)
+    del images
+    items = items.append_column("split", _splits_of(items["image_id"], splits, salt))
+    findings = count_findings(reader, partitions, recorded)
+    labels = read_held_labels(reader.batches("annotations", LABEL_COLUMNS), items, findings.at_fault)
+    contents = digest_rows(items, ("image_id", "split")) + labels.digest
     return Candidate(
         items=items,
-        annotations=annotations.num_rows,
+        annotations=labels.count,
         partitions=len(items["partition_key"].unique()),
-        snapshots=snapshots,
-        metrics=candidate_metrics(rows, images, items, annotations),
+        left_out=left_out,
+        snapshots=reader.snapshots,
+        metrics=candidate_metrics(reader, rows, items.num_rows, labels, findings, recorded.of_all(partitions)),
         content_id=hashlib.sha256(contents.encode()).hexdigest()[:32],
-        items_id=items_id[:16],
+        items_id=digest_rows(items, ("image_id", "partition_key", "source_uri", "split"))[:16],
     )
 
 
 def stand_ins(images: pa.Table) -> pa.Table:
     """Return one row an image id (the smallest partition_key, source_uri), ordered by image id."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     ordered = images.select(["image_id", "partition_key", "source_uri"]).sort_by(
         [(name, "ascending") for name in ("image_id", "partition_key", "source_uri")]
     )
-    if not ordered.num_rows:
+    if ordered.num_rows < 2:
         return ordered
-    import numpy as np
+    ids = ordered["image_id"]
+    is_next = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
+    return ordered.filter(pa.chunked_array([pa.array([True]), *is_next.chunks]))
+
+
+def _splits_of(image_ids: pa.ChunkedArray, splits: Mapping[str, float], salt: str) -> pa.ChunkedArray:
     import pyarrow as pa
 
-    ids = ordered["image_id"].combine_chunks()
-    first = np.r_[
-        True, np.asarray(ids.slice(1).to_numpy(zero_copy_only=False) != ids.slice(0, len(ids) - 1).to_numpy(zero_copy_only=False))
-    ]
-    return ordered.filter(pa.array(first))
-
-
-def is_among(rows: pa.Table, items: pa.Table) -> pa.ChunkedArray:
-    """Say for each row whether its (partition_key, source_uri) is among the items'."""
-    import pyarrow.compute as pc
-
-    return pc.is_in(place(rows), value_set=place(items).combine_chunks())
-
-
-def place(rows: pa.Table) -> pa.ChunkedArray:
-    """Return partition key and source as one comparable string; null where the source is."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return pa.chunked_array(
-        [pc.binary_join_element_wise(rows["partition_key"].combine_chunks(), rows["source_uri"].combine_chunks(), "\n")], pa.string()
-    )
-
-
-def _rows_of(
-    dataset: Dataset, snapshots: Mapping[str, str], partition_keys: Sequence[str] | None, table: str, columns: Sequence[str]
-) -> pa.Table:
-    from pyiceberg.expressions import In
-
-    if table not in snapshots:
-        return dataset.read(table, columns=columns, limit=0)
-    where = None if partition_keys is None else In("partition_key", tuple(partition_keys))
-    return dataset.read(table, columns=columns, snapshot_id=snapshots[table], where=where)
-
-
-def _flat(annotations: pa.Table) -> pa.Table:
-    """Return what an annotation says, without where it was read from, in columns that can be hashed."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    columns = {name: annotations[name] for name in ("image_id", "label_set", "task", "category", "segmentation", "iscrowd", "attributes")}
-    columns |= {f"bbox.{part}": pc.struct_field(annotations["bbox"], part) for part in ("x", "y", "width", "height")}
-    columns["keypoints"] = pa.array(
-        [None if point is None else json.dumps(point) for point in annotations["keypoints"].to_pylist()], pa.string()
-    )
-    return pa.table(columns)
-
-
-def _digest(rows: pa.Table, columns: Sequence[str] | None) -> str:
-    """Return a hash of the rows that does not depend on their order."""
-    from pandas.util import hash_pandas_object
-
-    frame = (rows if columns is None else rows.select(list(columns))).to_pandas()
-    hashes = hash_pandas_object(frame, index=False).sort_values()
-    return hashlib.sha256(hashes.to_numpy().astype("<u8").tobytes()).hexdigest()
+    parts = (image_ids.slice(start, _SPLITS_AT_ONCE).to_pylist() for start in range(0, len(image_ids), _SPLITS_AT_ONCE))
+    return pa.chunked_array([pa.array(assign_splits(ids, splits, salt=salt), pa.string()) for ids in parts], pa.string())

@@ -3,105 +3,127 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from airflow_cv_dataops.core.audit.checks import SUSPECTING
+from airflow_cv_dataops.core.release.held_labels import HeldLabels
+from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    Reader = Callable[[str, Sequence[str]], pa.Table]
-
 Metrics = dict[str, float | Sequence[float]]
 
 
-def candidate_metrics(rows: Reader, images: pa.Table, items: pa.Table, annotations: pa.Table) -> Metrics:
-    """Return metrics by name; a list where a metric has one value a partition.
+@dataclass(frozen=True)
+class Recorded:
+    """The table ``metrics``, in short.
 
-    :param rows: reads columns of a table, at the candidate's snapshots and partitions.
-    :param images: the rows of ``images``; ``items``: those that stand for an image; ``annotations``: those of the items.
+    :param audited: partitions that an audit has looked at.
+    :param looked_for: by check the partitions in which it ran.
+    :param values: ``<step>/<metric>`` to value by partition, of numbers without dimensions.
     """
-    return {**_contents(rows, images, items, annotations), **_findings(rows, images, annotations), **_recorded(rows, images)}
+
+    audited: set[str]
+    looked_for: Mapping[str, set[str]]
+    values: Mapping[str, Mapping[str, float]]
+
+    @classmethod
+    def read(cls, reader: SnapshotReader) -> Self:
+        audited: set[str] = set()
+        looked_for: dict[str, set[str]] = {}
+        values: dict[str, dict[str, float]] = {}
+        columns = ("partition_key", "step", "metric", "value", "dimensions")
+        for batch in reader.batches("metrics", columns):
+            for key, step, metric, value, dimensions in zip(*(batch[name].to_pylist() for name in columns), strict=True):
+                if dimensions is None:
+                    values.setdefault(f"{step}/{metric}", {})[key] = value
+                if step.startswith("audit:"):
+                    audited.add(key)
+                    if metric == "findings" and (check := json.loads(dimensions or "{}").get("check")):
+                        looked_for.setdefault(check, set()).add(key)
+        return cls(audited, looked_for, values)
+
+    def of_all(self, partitions: set[str]) -> Metrics:
+        """Return the numbers that each of the partitions has, one value a partition."""
+        return {name: list(values.values()) for name, values in self.values.items() if partitions <= values.keys()}
 
 
-def _contents(rows: Reader, images: pa.Table, items: pa.Table, annotations: pa.Table) -> Metrics:
-    import pyarrow.compute as pc
+@dataclass(frozen=True)
+class CountedFindings:
+    """:param at_fault: by partition, ids of the annotations with an error or of which a check suspects that they are wrong."""
 
-    rejects = rows("rejects", ("source_uri",)).num_rows
-    labelled = len(annotations["image_id"].unique())
-    by_category = pc.value_counts(annotations["category"].drop_null())
-    looked_at = images.num_rows + rejects
-    return {
-        "images": items.num_rows,
-        "duplicates": images.num_rows - items.num_rows,
-        "rejects": rejects,
-        "reject_ratio": rejects / looked_at if looked_at else 0.0,
-        "annotations": annotations.num_rows,
-        "labelled_images": labelled,
-        "labelled_ratio": labelled / items.num_rows if items.num_rows else 0.0,
-        "categories": len(by_category),
-        "min_annotations_per_category": min((entry["counts"].as_py() for entry in by_category), default=0),
-    }
+    metrics: Mapping[str, float]
+    at_fault: Mapping[str, pa.Array]
+    are_known: bool
 
 
-def _findings(rows: Reader, images: pa.Table, annotations: pa.Table) -> Metrics:
+def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recorded) -> CountedFindings:
     """Count findings by severity and by check, as far as every partition was looked at.
 
     Where a partition was never audited, nobody knows what is wrong there: the numbers are absent then, so that a gate on them fails.
     The same holds for a check that did not run everywhere; one that ran and found nothing counts 0.
     """
     import pyarrow as pa
+
+    unaudited = {"unaudited_partitions": len(partitions - recorded.audited)}
+    if partitions - recorded.audited:
+        return CountedFindings(unaudited, {}, are_known=False)
+    severities: Counter[str] = Counter(dict.fromkeys(SEVERITIES, 0))
+    checks: Counter[str] = Counter({check: 0 for check, where in recorded.looked_for.items() if partitions <= where})
+    at_fault: dict[str, list[pa.Array]] = {}
+    for batch in reader.batches("findings", ("partition_key", "severity", "check", "annotation_id")):
+        severities.update(_counted(batch["severity"]))
+        # The findings of an import have no list of what was looked for.
+        found = {check: n for check, n in _counted(batch["check"]).items() if check in checks or check not in recorded.looked_for}
+        checks.update(found)
+        for key, ids in _wrong_annotations(batch):
+            at_fault.setdefault(key, []).append(ids)
+    metrics = {**unaudited, "findings": severities.total()}
+    metrics |= {f"findings.{name}": count for counts in (severities, checks) for name, count in counts.items()}
+    return CountedFindings(metrics, {key: pa.concat_arrays(ids) for key, ids in at_fault.items()}, are_known=True)
+
+
+def candidate_metrics(
+    reader: SnapshotReader, image_rows: int, images: int, labels: HeldLabels, findings: CountedFindings, recorded: Metrics
+) -> Metrics:
+    """Return metrics by name; a list where a metric has one value a partition.
+
+    :param image_rows: rows of ``images``. :param images: those of them that stand for an image.
+    """
+    rejects = reader.rows("rejects", ("partition_key",)).num_rows
+    looked_at = image_rows + rejects
+    metrics: Metrics = {
+        "images": images,
+        "duplicates": image_rows - images,
+        "rejects": rejects,
+        "reject_ratio": rejects / looked_at if looked_at else 0.0,
+        "annotations": labels.count,
+        "labelled_images": labels.images,
+        "labelled_ratio": labels.images / images if images else 0.0,
+        "categories": len(labels.by_category),
+        "min_annotations_per_category": min(labels.by_category.values(), default=0),
+    }
+    if findings.are_known and labels.count:
+        metrics["label_error_rate"] = labels.wrong / labels.count
+    return {**metrics, **findings.metrics, **recorded}
+
+
+def _counted(column: pa.ChunkedArray) -> dict[str, int]:
     import pyarrow.compute as pc
 
-    partitions = set(images["partition_key"].unique().to_pylist())
-    audited, looked_for = _audited(rows)
-    metrics: Metrics = {"unaudited_partitions": len(partitions - audited)}
-    if partitions - audited:
-        return metrics
-    findings = rows("findings", ("partition_key", "severity", "check", "annotation_id"))
-    metrics |= {"findings": findings.num_rows, **{f"findings.{severity}": 0 for severity in SEVERITIES}}
-    metrics |= {f"findings.{check}": 0 for check, where in looked_for.items() if partitions <= where}
-    for entry in pc.value_counts(findings["severity"]):
-        metrics[f"findings.{entry['values'].as_py()}"] = entry["counts"].as_py()
-    for entry in pc.value_counts(findings["check"]):
-        check = entry["values"].as_py()
-        if f"findings.{check}" in metrics or check not in looked_for:  # findings of an import have no list of what was looked for
-            metrics[f"findings.{check}"] = entry["counts"].as_py()
+    return {entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(column)}
+
+
+def _wrong_annotations(findings: pa.Table) -> list[tuple[str, pa.Array]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     suspecting = pc.field("check").isin(pa.array(sorted(SUSPECTING), pa.string()))
-    at_fault = findings.filter((pc.field("severity") == "error") | suspecting)
-    wrong = pc.sum(pc.is_in(_identity(annotations), value_set=_identity(at_fault).drop_null())).as_py() or 0
-    if annotations.num_rows:
-        metrics["label_error_rate"] = wrong / annotations.num_rows
-    return metrics
-
-
-def _audited(rows: Reader) -> tuple[set[str], dict[str, set[str]]]:
-    """Return the partitions that an audit has looked at, and for each check those in which it ran."""
-    recorded = rows("metrics", ("partition_key", "step", "metric", "dimensions")).to_pylist()
-    audits = [row for row in recorded if row["step"].startswith("audit:")]
-    looked_for: dict[str, set[str]] = {}
-    for row in audits:
-        if row["metric"] == "findings" and (check := json.loads(row["dimensions"] or "{}").get("check")):
-            looked_for.setdefault(check, set()).add(row["partition_key"])
-    return {row["partition_key"] for row in audits}, looked_for
-
-
-def _identity(rows: pa.Table) -> pa.Array:
-    """Annotation ids repeat across partitions whose label files are named alike: only with the partition they are unique."""
-    import pyarrow.compute as pc
-
-    return pc.binary_join_element_wise(rows["partition_key"].combine_chunks(), rows["annotation_id"].combine_chunks(), "\n")
-
-
-def _recorded(rows: Reader, images: pa.Table) -> Metrics:
-    """Return the numbers of the ``metrics`` table as ``<step>/<metric>``, one value a partition, as far as every partition has one."""
-    import pyarrow.compute as pc
-
-    partitions = set(images["partition_key"].unique().to_pylist())
-    recorded = rows("metrics", ("partition_key", "step", "metric", "value", "dimensions"))
-    metrics: dict[str, dict[str, float]] = {}
-    for row in recorded.filter(pc.is_null(recorded["dimensions"])).to_pylist():
-        metrics.setdefault(f"{row['step']}/{row['metric']}", {})[row["partition_key"]] = row["value"]
-    return {name: list(values.values()) for name, values in metrics.items() if partitions <= values.keys()}
+    wrong = findings.filter(((pc.field("severity") == "error") | suspecting) & pc.field("annotation_id").is_valid())
+    keys = wrong["partition_key"]
+    return [(key, wrong.filter(pc.equal(keys, key))["annotation_id"].combine_chunks()) for key in keys.unique().to_pylist()]

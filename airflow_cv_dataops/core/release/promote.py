@@ -39,6 +39,7 @@ def promote_dataset(
     splits: Mapping[str, float] = DEFAULT_SPLITS,
     split_salt: str = "",
     partition_keys: Sequence[str] | None = None,
+    leave_out_unaudited: bool = False,
     metrics: Mapping[str, float] | None = None,
     notes: str | None = None,
     dag_id: str | None = None,
@@ -52,6 +53,8 @@ def promote_dataset(
     backfill of an unchanged dataset is harmless. Of several promotions at once each is decided on what the one before left.
 
     :param partition_keys: release only these partitions; default: the whole dataset.
+    :param leave_out_unaudited: release only partitions that an audit has looked at. Without it a partition that another run has ingested
+        but not yet audited fails every gate on what audits find.
     :param metrics: further metrics for the gates, e.g. a model's score; they win over the candidate's own.
     :param partition_key: whose run this is; only recorded.
     :raises ConfigurationError: stage, gates or splits cannot be used.
@@ -64,7 +67,11 @@ def promote_dataset(
     for attempt in range(_ATTEMPTS):
         head = dataset.snapshot_id("releases")
         parent = release_at(dataset, stage, head)
-        candidate = build_candidate(dataset, splits, salt=split_salt, partition_keys=partition_keys)
+        candidate = build_candidate(
+            dataset, splits, salt=split_salt, partition_keys=partition_keys, leave_out_unaudited=leave_out_unaudited
+        )
+        if candidate.left_out:
+            log.info("Left out, as no audit has looked at them: %s", in_short(candidate.left_out))
         known = {**candidate.metrics, **(metrics or {})}
         outcomes = tuple(gate.check(known) for gate in wanted)
         decided = _Decision(dataset, stage, parent, candidate, outcomes, partition_key)
@@ -95,6 +102,12 @@ def check_stage(stage: str) -> str:
             f"Stage {stage!r} cannot be used: expected a name such as staging or production, not main and not the name of a release."
         )
     return stage
+
+
+def in_short(keys: Sequence[str], longest: int = 5) -> str:
+    """Return a few partition keys in words."""
+    more = f" and {len(keys) - longest} more" if len(keys) > longest else ""
+    return ", ".join(keys[:longest]) + more
 
 
 def _next_name(dataset: Dataset, head: str | None) -> tuple[str, int]:
@@ -182,7 +195,10 @@ class _Decision:
 
     def empty(self, seconds: float) -> StepResult:
         where = f"dataset {self._dataset.name!r}, or none in the chosen partitions"
-        return self._result(None, seconds, failure=f"There is no image to release in {where}: run an ingest first.")
+        failure = f"There is no image to release in {where}: run an ingest first."
+        if left_out := self._candidate.left_out:
+            failure = f"There is no image to release: no audit has looked at {in_short(left_out)}, and leave_out_unaudited is set."
+        return self._result(None, seconds, failure=failure)
 
     def _result(self, release: Release | None, seconds: float, *, unchanged: bool = False, failure: str | None = None) -> StepResult:
         candidate, snapshots = self._candidate, self._candidate.snapshots
@@ -206,6 +222,7 @@ class _Decision:
                 "images": candidate.items.num_rows,
                 "annotations": candidate.annotations,
                 "partitions": candidate.partitions,
+                "partitions_left_out": len(candidate.left_out),
                 "splits": candidate.splits,
             },
             metrics={name: value for name, value in candidate.metrics.items() if isinstance(value, (int, float))},

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
-from airflow_cv_dataops.core.release.candidate import is_among, place
+from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,23 +49,34 @@ class Release:
             where=And(EqualTo("release", self.name), EqualTo("items_id", self.items_id)),
         ).sort_by("image_id")
 
-    def images(self) -> pa.Table:
-        """Return the release's rows of ``images``, each image once, with its ``split``."""
-        return self._held("images")
+    def images(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the release's rows of ``images``, each image once, with its ``split``.
 
-    def annotations(self) -> pa.Table:
-        """Return the release's annotations with the ``split`` of their image."""
-        return self._held("annotations")
+        :param columns: these columns alone; default: all.
+        """
+        return self._held("images", columns)
 
-    def _held(self, table: str) -> pa.Table:
+    def annotations(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the release's annotations with the ``split`` of their image.
+
+        :param columns: these columns alone, e.g. ``["image_id", "category", "bbox"]``; default: all, polygons and masks included, which are
+            most of what a large release takes in memory.
+        """
+        return self._held("annotations", columns)
+
+    def _held(self, table: str, columns: Sequence[str] | None) -> pa.Table:
         import pyarrow.compute as pc
 
+        wanted = list(arrow_schema(table).names if columns is None else columns)
+        read = list(dict.fromkeys([*wanted, "partition_key", "source_uri"]))
         items = self.items()
         if table not in self.snapshots:
-            return self.dataset.read(table, limit=0).append_column("split", items["split"].slice(0, 0))
-        rows = self.dataset.read(table, snapshot_id=self.snapshots[table])
-        rows = rows.filter(is_among(rows, items))
-        where = pc.index_in(place(rows), value_set=place(items).combine_chunks())
+            return self.dataset.read(table, columns=wanted, limit=0).append_column("split", items["split"].slice(0, 0))
+        rows = self.dataset.read(table, columns=read, snapshot_id=self.snapshots[table])
+        where = pc.index_in(_place(rows), value_set=_place(items).combine_chunks())
+        rows = rows.select(wanted)
+        if where.null_count:  # filtering holds the rows twice
+            rows, where = rows.filter(pc.is_valid(where)), where.drop_null()
         return rows.append_column("split", items["split"].take(where))
 
 
@@ -114,3 +125,12 @@ def releases_at(dataset: Dataset, snapshot_id: str | None) -> list[dict[str, Any
         row["snapshots"] = json.loads(row["snapshots"])
         row["gates"] = json.loads(row["gates"])
     return rows
+
+
+def _place(rows: pa.Table) -> pa.ChunkedArray:
+    """Return partition key and source as one comparable string; null where the source is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    key, source = (rows[name].cast(pa.large_string()) for name in ("partition_key", "source_uri"))
+    return pc.binary_join_element_wise(key, source, pa.scalar("\n", pa.large_string()))

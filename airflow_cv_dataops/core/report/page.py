@@ -1,17 +1,13 @@
-"""The HTML page around numbers, plots and gallery: one file that loads nothing and runs no script but its own."""
+"""The page around numbers, plots and gallery."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from airflow_cv_dataops.core.report.document import html_document
 from airflow_cv_dataops.core.report.plots import clean
 
 _NAME = re.compile(r"`([^`]*)`")
@@ -67,22 +63,8 @@ class Page:
 
 def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
     """Return the whole file. :param data: the gallery's JSON."""
-    style, script = _resource("page.css"), _resource("page.js")
-    policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
     name = f"{page.audit} of {page.dataset}, {page.partition_key}"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{clean(name)}</title>
-<style>{style}</style>
-</head>
-<body>
-<a class="skip" href="#gallery">Skip to the findings</a>
+    body = f"""<a class="skip" href="#gallery">Skip to the findings</a>
 <header>
 <h1>Label audit of <bdi>{clean(page.dataset)}</bdi></h1>
 <p class="where">Partition <b><bdi>{clean(page.partition_key)}</bdi></b> · audit <b><bdi>{clean(page.audit)}</bdi></b></p>
@@ -95,13 +77,8 @@ def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
 {_checks(page.checks)}
 </div>
 {_gallery(page.findings)}
-</main>
-<footer><p>Made by airflow-cv-dataops. This file needs no network and no other file.</p></footer>
-<script type="application/json" id="data">{_json(data)}</script>
-<script>{script}</script>
-</body>
-</html>
-""".encode()
+</main>"""
+    return html_document(name, body, style=("page.css",), script="page.js", data=data)
 
 
 def _tile(tile: Tile) -> str:
@@ -173,18 +150,3 @@ def _gallery(findings: int) -> str:
 <nav class="pages" id="pages-bottom" aria-label="Pages of findings, below" hidden></nav>
 <dialog id="closer" aria-labelledby="closer-title"></dialog>
 </section>"""
-
-
-def _json(data: Mapping[str, Any]) -> str:
-    """Return JSON that cannot end the element which it stands in; ASCII, so that no lone surrogate is left to encode."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-@cache
-def _resource(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")
-
-
-def _hash(content: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

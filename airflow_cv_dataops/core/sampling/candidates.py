@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.sampling.scores import box_uncertainty, per_image, uncertainty
+from airflow_cv_dataops.core.audit.label_batches import rows_in_batch
+from airflow_cv_dataops.core.image_places import ImagePlaces
+from airflow_cv_dataops.core.sampling.hardest import HardestPredictions
+from airflow_cv_dataops.core.sampling.reading import Predictions
+from airflow_cv_dataops.core.sampling.scores import box_uncertainty, uncertainty
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,8 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Rows that are turned into a matrix at a time: with 1,000 classes 65,536 rows are 524 MB as float64.
-_CHUNK = 65_536
+_COLUMNS = ("prediction_id", "image_id", "task", "category", "score", "probabilities", "classes")
+_MOST_ROWS = 65_536
 _TOP = 5
 
 
@@ -27,57 +32,83 @@ class Candidates:
     :param images: image_id, source_uri and storage_uri; each image once.
     :param scores: (images,) 0 to 1.
     :param categories: (images,) what the model takes the image for: the category of its most uncertain prediction.
-    :param rows: (images,) row of that prediction in ``predictions``; -1 where the model predicted nothing.
+    :param prediction_ids: (images,) that prediction; ``None`` where the model predicted nothing.
     :param without_prediction: how many unlabelled images were left out for want of a prediction.
+    :param prediction_rows: how many predictions were read.
     """
 
     images: pa.Table
     scores: np.ndarray
     categories: list[str | None]
-    rows: np.ndarray
-    predictions: pa.Table
+    prediction_ids: list[str | None]
     without_prediction: int
-
-    def probabilities(self, candidate: int) -> dict[str, float]:
-        """Return the five largest class probabilities of a candidate by class, largest first; empty where there are none."""
-        if self.rows[candidate] < 0:
-            return {}
-        row = self.predictions.slice(int(self.rows[candidate]), 1).select(["probabilities", "classes"]).to_pylist()[0]
-        names, values = _names(row["classes"]), row["probabilities"]
-        if not names or values is None or len(values) != len(names):
-            return {}
-        largest = sorted(zip(names, values, strict=True), key=lambda item: (-item[1], item[0]))[:_TOP]
-        return {name: round(float(value), 6) for name, value in largest}
+    prediction_rows: int
 
 
 def score_candidates(
-    images: pa.Table, predictions: pa.Table, *, strategy: str, aggregate: str = "max", empty_score: float | None = 0.0
+    images: pa.Table, predictions: Predictions, *, strategy: str, aggregate: str = "max", empty_score: float | None = 0.0
 ) -> Candidates:
     """Score unlabelled images by one model's predictions.
 
     :param images: image_id, source_uri, storage_uri; each image once.
-    :param predictions: image_id, prediction_id, task, category, score, probabilities, classes of one model.
     :param aggregate: ``max`` or ``mean``, where a model gives several outputs for an image (boxes).
     :param empty_score: for a model that predicts boxes: the score of an image in which it found none; ``None`` leaves such images out.
         A classifier's images without a prediction are always left out.
     """
     import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    of_images = pc.index_in(predictions["image_id"], value_set=images["image_id"].combine_chunks(), skip_nulls=True)
-    image = pc.fill_null(of_images, -1).to_numpy()
-    # In the order of their ids, whatever the order of the files that they were read from.
-    order = pc.sort_indices(predictions, sort_keys=[("prediction_id", "ascending")]).to_numpy()
-    joined = order[image[order] >= 0]
-    tasks = pc.unique(predictions["task"]).to_pylist()
-    image, predictions = image[joined], predictions.take(joined)
-    scores, rows = per_image(image, _row_uncertainty(predictions, strategy), images.num_rows, aggregate)
+    places, hardest = ImagePlaces(images["image_id"].combine_chunks()), HardestPredictions(images.num_rows)
+    rows = unusable = 0
+    tasks: set[str] = set()
+    for batch in predictions.batches(_COLUMNS, _rows_at_once(predictions)):
+        rows += batch.num_rows
+        tasks.update(pc.unique(batch["task"]).to_pylist())
+        image = places.of(batch["image_id"])
+        batch, image = batch.filter(pa.array(image >= 0)), image[image >= 0]
+        scores = _row_uncertainty(batch, strategy)
+        unusable += int(np.isnan(scores).sum())
+        hardest.add(image, scores, batch["prediction_id"], batch["category"])
+    if unusable:
+        log.warning("%d predictions are left out: neither probabilities that fit their classes nor a score from 0 to 1.", unusable)
+    scores = hardest.scores(aggregate)
     if empty_score is not None and "classification" not in tasks:
         # An image whose predictions cannot be used has not been found empty.
-        scores[np.setdiff1d(np.arange(images.num_rows), image)] = empty_score
+        scores[~hardest.is_predicted] = empty_score
     kept = np.flatnonzero(~np.isnan(scores))
-    categories = _take(predictions["category"], rows[kept])
-    return Candidates(images.take(kept), scores[kept], categories, rows[kept], predictions, images.num_rows - len(kept))
+    return Candidates(
+        images=images.take(kept),
+        scores=scores[kept],
+        categories=hardest.categories[kept].tolist(),
+        prediction_ids=hardest.ids[kept].tolist(),
+        without_prediction=images.num_rows - len(kept),
+        prediction_rows=rows,
+    )
+
+
+def likely_classes(predictions: Predictions, prediction_ids: Collection[str]) -> dict[str, Mapping[str, float]]:
+    """Return for some predictions the five largest class probabilities by class, largest first; not for those that have none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: dict[str, Mapping[str, float]] = {}
+    if not prediction_ids:
+        return found
+    wanted = pa.array(sorted(prediction_ids), pa.string())
+    for batch in predictions.batches(("prediction_id", "probabilities", "classes"), _rows_at_once(predictions)):
+        for row in batch.filter(pc.is_in(batch["prediction_id"], value_set=wanted)).to_pylist():
+            names, values = _names(row["classes"]), row["probabilities"]
+            if names and values is not None and len(values) == len(names):
+                largest = sorted(zip(names, values, strict=True), key=lambda item: (-item[1], item[0]))[:_TOP]
+                found[row["prediction_id"]] = {name: round(float(value), 6) for name, value in largest}
+    return found
+
+
+def _rows_at_once(predictions: Predictions) -> int:
+    """Return how many rows a batch may have: each holds the names of all classes, of 1,000 some 10 kB."""
+    first = next(predictions.batches(("classes",), 1), None)
+    return min(rows_in_batch(len(_names(first["classes"][0].as_py())) if first else 1), _MOST_ROWS)
 
 
 def _row_uncertainty(predictions: pa.Table, strategy: str) -> np.ndarray:
@@ -97,20 +128,10 @@ def _row_uncertainty(predictions: pa.Table, strategy: str) -> np.ndarray:
         fitting = numbered.filter(
             pc.and_(pc.equal(numbered["classes"], text or ""), pc.equal(pc.list_value_length(numbered["probabilities"]), len(names)))
         )
-        for start in range(0, fitting.num_rows if names else 0, _CHUNK):
-            part = fitting.slice(start, _CHUNK)
-            flat = pc.fill_null(pc.list_flatten(part["probabilities"]), float("nan")).to_numpy()
-            result[part["row"].to_numpy()] = uncertainty(flat.reshape(part.num_rows, len(names)), strategy)
-    if unusable := int(np.isnan(result).sum()):
-        log.warning("%d predictions are left out: neither probabilities that fit their classes nor a score from 0 to 1.", unusable)
+        if names and fitting.num_rows:
+            flat = pc.fill_null(pc.list_flatten(fitting["probabilities"]), float("nan")).to_numpy()
+            result[fitting["row"].to_numpy()] = uncertainty(flat.reshape(fitting.num_rows, len(names)), strategy)
     return result
-
-
-def _take(column: pa.ChunkedArray, rows: np.ndarray) -> list[Any]:
-    """Return the column's values at ``rows``; ``None`` for row -1."""
-    import pyarrow as pa
-
-    return column.take(pa.array(rows, mask=rows < 0)).to_pylist()
 
 
 def _names(text: str | None) -> list[str]:

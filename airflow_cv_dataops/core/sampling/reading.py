@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.lineage.model import DatasetUse
@@ -19,11 +19,38 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _IMAGES = ("image_id", "source_uri", "storage_uri")
-_PREDICTIONS = ("prediction_id", "image_id", "task", "category", "score", "probabilities", "classes")
 # True of every image that is sampled, so no reason to choose one.
 _NO_REASON = "image_without_label"
 
 LABELLED_IN = ("partition", "dataset")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One model's predictions of a partition, read a few at a time whenever they are gone through.
+
+    :param snapshot_id: ``None``: there are none.
+    """
+
+    dataset: Dataset
+    partition_key: str
+    snapshot_id: str | None
+    model: str | None
+
+    def batches(self, columns: Sequence[str], batch_rows: int) -> Iterator[pa.Table]:
+        """Yield columns, at most ``batch_rows`` at a time; the same order every time."""
+        from pyiceberg.expressions import EqualTo
+
+        if self.snapshot_id is None or self.model is None:
+            return iter(())
+        return self.dataset.read_batches(
+            "predictions",
+            partition_key=self.partition_key,
+            snapshot_id=self.snapshot_id,
+            columns=columns,
+            where=EqualTo("model", self.model),
+            batch_rows=batch_rows,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,29 +58,33 @@ class Sources:
     """What was read, and at which snapshots.
 
     :param unlabelled: image_id, source_uri, storage_uri of the images without a label; each image once.
-    :param predictions: of the model.
-    :param model: ``None`` where the partition has no predictions at all.
+    :param predictions: of the model, not read yet.
     :param findings: checks by image id.
-    :param rows: how many rows were read, by table.
+    :param rows: how many rows were read, by table, those of ``predictions`` aside.
     :param labelled_in: whether annotations were read of the ``partition`` or of the whole ``dataset``.
     """
 
     unlabelled: pa.Table
     already_labelled: int
-    predictions: pa.Table
-    model: str | None
+    predictions: Predictions
     findings: Mapping[str, Sequence[str]]
     snapshots: Mapping[str, str]
     rows: Mapping[str, int]
     labelled_in: str
 
-    def uses(self, dataset: Dataset, partition_key: str) -> tuple[DatasetUse, ...]:
+    @property
+    def model(self) -> str | None:
+        """Whose predictions; ``None`` where the partition has none at all."""
+        return self.predictions.model
+
+    def uses(self, dataset: Dataset, partition_key: str, prediction_rows: int) -> tuple[DatasetUse, ...]:
         """Describe the inputs for lineage."""
+        rows = {**self.rows, "predictions": prediction_rows}
         keys: dict[str, str | None] = dict.fromkeys(("images", "predictions", "annotations", "findings"), partition_key)
         if self.labelled_in == "dataset":
             keys["annotations"] = None
         return tuple(
-            dataset.table_use(table, partition_key=key, snapshot_id=self.snapshots.get(table), rows=self.rows[table])
+            dataset.table_use(table, partition_key=key, snapshot_id=self.snapshots.get(table), rows=rows[table])
             for table, key in keys.items()
         )
 
@@ -69,15 +100,14 @@ def read_sources(dataset: Dataset, partition_key: str, model: str | None, labell
 
     snapshots = dataset.snapshots(("images", "predictions", "annotations", "findings"))
 
-    def read(table: str, columns: Sequence[str], where: Any = None) -> pa.Table:
+    def read(table: str, columns: Sequence[str]) -> pa.Table:
         if table not in snapshots:
             return arrow_schema(table).empty_table().select(list(columns))
-        return dataset.read(table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns, where=where)
+        return dataset.read(table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns)
 
     files = read("images", _IMAGES)
     images = unique_images(files)
     model = _model(dataset, partition_key, model, read("predictions", ["model"]))
-    predictions = read("predictions", _PREDICTIONS, _is_model(model))
     labelled_ids, annotation_rows = _labelled_images(
         dataset, snapshots.get("annotations"), partition_key if labelled_in == "partition" else None
     )
@@ -86,13 +116,11 @@ def read_sources(dataset: Dataset, partition_key: str, model: str | None, labell
     return Sources(
         unlabelled=images.filter(pc.invert(is_labelled)),
         already_labelled=pc.sum(is_labelled).as_py() or 0,
-        predictions=predictions,
-        model=model,
+        predictions=Predictions(dataset, partition_key, snapshots.get("predictions"), model),
         findings=_checks_by_image(findings),
         snapshots=snapshots,
         rows={
             "images": files.num_rows,
-            "predictions": predictions.num_rows,
             "annotations": annotation_rows,
             "findings": findings.num_rows,
         },
@@ -116,12 +144,6 @@ def _model(dataset: Dataset, partition_key: str, model: str | None, predictions:
     if model is not None and model not in present:
         raise ConfigurationError(f"Model {model!r} has no predictions in {where}; there are predictions of {', '.join(present)}.")
     return model or present[0]
-
-
-def _is_model(model: str | None) -> Any:
-    from pyiceberg.expressions import EqualTo
-
-    return None if model is None else EqualTo("model", model)
 
 
 def _labelled_images(dataset: Dataset, snapshot_id: str | None, partition_key: str | None) -> tuple[pa.Array, int]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.lineage.model import StepLineage
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.core.sampling.candidates import Candidates, score_candidates
+from airflow_cv_dataops.core.sampling.candidates import Candidates, likely_classes, score_candidates
 from airflow_cv_dataops.core.sampling.manifest import manifest_bytes, manifest_path
 from airflow_cv_dataops.core.sampling.reading import LABELLED_IN, Sources, read_sources
 from airflow_cv_dataops.core.sampling.scores import check_aggregate, check_strategy
@@ -119,7 +119,9 @@ def sample_hard_examples(
     }
     output = dataset.table_use("samples", partition_key=partition_key, snapshot_id=samples_snapshot, rows=len(entries))
     facts = {"sampleId": sample_id, "candidates": len(ids), "sampled": len(entries), "manifestUri": manifest_uri}
-    lineage = StepLineage("sampling", sources.uses(dataset, partition_key), (output,), facts=facts, parameters=parameters)
+    lineage = StepLineage(
+        "sampling", sources.uses(dataset, partition_key, candidates.prediction_rows), (output,), facts=facts, parameters=parameters
+    )
     return StepResult(summary, lineage)
 
 
@@ -138,10 +140,11 @@ def _entries(
     """Return the manifest's entries, hardest first; a loop over the chosen images only, at most the budget."""
     entries: list[dict[str, Any]] = []
     images = candidates.images.take(chosen).to_pylist()
+    probabilities = likely_classes(sources.predictions, {name for at in chosen if (name := candidates.prediction_ids[at]) is not None})
     for rank, (candidate, image) in enumerate(zip(chosen.tolist(), images, strict=True), start=1):
         score = float(candidates.scores[candidate])
-        is_empty = candidates.rows[candidate] < 0
-        reason = f"model {sources.model} predicted no box" if is_empty else f"{strategy} {score:.3f} by model {sources.model}"
+        prediction = candidates.prediction_ids[candidate]
+        reason = f"{strategy} {score:.3f} by model {sources.model}" if prediction else f"model {sources.model} predicted no box"
         entries.append(
             {
                 "rank": rank,
@@ -150,7 +153,7 @@ def _entries(
                 "storage_uri": image["storage_uri"],
                 "score": score,
                 "category": candidates.categories[candidate],
-                "probabilities": candidates.probabilities(candidate),
+                "probabilities": probabilities.get(prediction or "", {}),
                 "reasons": [reason, *(f"finding: {check}" for check in sources.findings.get(image["image_id"], ()))],
                 "dataset": dataset,
                 "partition_key": partition_key,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Scores that differ by less are ties: the last bits of a float depend on where in an array its row stands.
-_DIGITS = 9
+DIGITS = 9
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:
@@ -83,7 +83,7 @@ def uncertainty(probabilities: np.ndarray, strategy: str) -> np.ndarray:
         usable = np.isfinite(sums[:, 0]) & (sums[:, 0] > 0) & (probabilities >= 0).all(axis=1)
     scores = np.full(len(probabilities), np.nan)
     scores[usable] = STRATEGIES[strategy](probabilities[usable] / sums[usable])
-    return np.round(np.clip(scores, 0, 1), _DIGITS)
+    return np.round(np.clip(scores, 0, 1), DIGITS)
 
 
 def box_uncertainty(scores: np.ndarray, strategy: str) -> np.ndarray:
@@ -100,31 +100,6 @@ def box_uncertainty(scores: np.ndarray, strategy: str) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         usable = np.where((scores >= 0) & (scores <= 1), scores, np.nan)
     return uncertainty(np.stack([usable, 1 - usable], axis=1), strategy)
-
-
-def per_image(image: np.ndarray, scores: np.ndarray, images: int, aggregate: str = "max") -> tuple[np.ndarray, np.ndarray]:
-    """Return each image's score and the row that is most uncertain in it.
-
-    :param image: (N,) which image each row belongs to, 0 to ``images`` - 1.
-    :param scores: (N,) uncertainty of each row; NaN rows are left out.
-    :param aggregate: ``max`` (the most uncertain row decides) or ``mean`` over the image's rows.
-    :returns: (images,) scores, NaN for images without a row; (images,) row numbers, -1 for images without a row. Of equal rows the first.
-    :raises ConfigurationError: the aggregate is unknown.
-    """
-    import numpy as np
-
-    check_aggregate(aggregate)
-    rows = np.flatnonzero(~np.isnan(scores))
-    rows = rows[np.lexsort((rows, -scores[rows], image[rows]))]
-    found, first = np.unique(image[rows], return_index=True)
-    hardest = np.full(images, -1, dtype=np.int64)
-    hardest[found] = rows[first]
-    result = np.full(images, np.nan)
-    result[found] = scores[rows[first]]
-    if aggregate == "mean":
-        totals = np.bincount(image[rows], weights=scores[rows], minlength=images)
-        result[found] = np.round(totals[found] / np.bincount(image[rows], minlength=images)[found], _DIGITS)
-    return result, hardest
 
 
 def check_strategy(strategy: str) -> None:

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 _OBJECT_STORE_SCHEMES = ("s3://", "s3a://", "gs://", "az://", "abfs://", "abfss://", "file://", "/")
 
 
+# One name for every connection and notebook: in a SQL catalog, tables that were made under another name are not seen.
+CATALOG_NAME = "cv_dataops"
+
+
 @dataclass(frozen=True)
 class CatalogConfig:
     """Everything needed to open a catalog and the objects beside it.
 
-    :param name: catalog name, shown in lineage.
+    :param name: catalog name, shown in lineage. A SQL catalog keeps the tables of each name apart: whoever reads them needs the name.
     :param properties: what ``pyiceberg.catalog.load_catalog`` takes: ``type``, ``uri``, ``warehouse``, ``s3.*``, …
     :param object_options: obstore configuration for images and reports below the warehouse.
     """
@@ -68,7 +72,7 @@ def embedded_catalog(home: str | None = None) -> CatalogConfig:
             f"The embedded catalog cannot live in {folder!r}: a SQLite address ends at the question mark; choose another folder."
         )
     return CatalogConfig(
-        name="cv_dataops",
+        name=CATALOG_NAME,
         properties={"type": "sql", "uri": f"sqlite:///{folder}/catalog.db?timeout=60", "warehouse": join_uri(home_uri, "warehouse")},
     )
 
@@ -79,19 +83,21 @@ def load(config: CatalogConfig) -> Catalog:
     :raises ConfigurationError: the catalog's type or properties cannot be used.
     """
     from pyiceberg.catalog import load_catalog
-    from sqlalchemy.exc import OperationalError, ProgrammingError
+    from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
     properties = dict(config.properties)
     uri = properties.get("uri", "")
     if uri.startswith("sqlite:///"):
         os.makedirs(os.path.dirname(uri[len("sqlite:///") :].split("?", 1)[0]) or ".", exist_ok=True)
+    if (config.warehouse or "").startswith(("s3://", "s3a://")):
+        properties.setdefault("py-io-impl", "airflow_cv_dataops.core.store.table_files.TableFiles")
     if properties.get("type") == "sql":
         properties.setdefault("pool_pre_ping", "true")
     try:
         try:
             return load_catalog(config.name, **properties)
-        except (OperationalError, ProgrammingError):
-            # Two first users at once: the other one has just made the catalog's tables.
+        except (IntegrityError, OperationalError, ProgrammingError):
+            # Two first users at once: the other one has just made the catalog's tables. PostgreSQL calls that a key that exists already.
             return load_catalog(config.name, **properties)
     except Exception as error:  # noqa: BLE001 (raised again, without what must not be seen)
         # PyIceberg's own message may hold all properties, and a traceback would show it: the cause is not carried on.

@@ -11,7 +11,7 @@ from airflow_cv_dataops.core.lineage.model import DatasetUse
 from airflow_cv_dataops.core.store.catalog import CatalogConfig
 from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, overwrite_with_files, overwrite_with_rows
 from airflow_cv_dataops.core.store.objects import ObjectStore, join_uri, open_store
-from airflow_cv_dataops.core.store.rows import conform, ordered, partition_keys_of, prepared
+from airflow_cv_dataops.core.store.rows import batches_of, conform, ordered, partition_keys_of, with_keys
 from airflow_cv_dataops.core.store.scanning import scan_batches
 from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, arrow_schema
 from airflow_cv_dataops.core.store.tables import Tables, current_snapshot_id
@@ -54,6 +54,7 @@ class Dataset:
         :param snapshot_id: read as of this snapshot; default: the current one.
         :param where: a further Iceberg filter, e.g. ``"label_set = 'default'"``.
         :raises DatasetNotFoundError: the snapshot does not exist (any more).
+        :raises ConfigurationError: the table has no such column.
         """
         wanted = _wanted(table, columns)
         scan = self._scan(table, wanted, partition_key, snapshot_id, where, limit)
@@ -69,13 +70,13 @@ class Dataset:
         where: BooleanExpression | str | None = None,
         batch_rows: int = 65_536,
     ) -> Iterator[pa.Table]:
-        """Yield the rows that :meth:`read` returns, at most ``batch_rows`` at a time, and hold no more of them than that.
+        """Yield the rows that :meth:`read` returns, at most ``batch_rows`` (or some 64 MB) at a time, and hold no more of them than that.
 
         The order is that of the data files' paths; the same snapshot gives the same order.
         """
         wanted = _wanted(table, columns)
         scan = self._scan(table, wanted, partition_key, snapshot_id, where, None)
-        return iter(()) if scan is None else scan_batches(scan, wanted, batch_rows)
+        return iter(()) if scan is None else scan_batches(scan, wanted, batch_rows, f"rows of {table}")
 
     def _scan(
         self,
@@ -137,7 +138,8 @@ class Dataset:
         What is replaced is every row with this partition key and, in tables that have an owner column, this owner. Two
         writers of the same partition at once leave the rows of one of them; writers of other partitions do not disturb.
 
-        :param rows: the columns of the schema module, in any order; absent optional columns become null. Key columns are set here.
+        :param rows: the columns of the schema module, in any order; absent optional columns become null. Key columns are set here. They are
+            written some 64 MB at a time, so that nothing is held twice.
         :raises ConfigurationError: key, owner or columns do not fit the data model.
         """
         model = TABLES[table]
@@ -158,8 +160,8 @@ class Dataset:
 
     def replace_rows(self, table: str, keys: Mapping[str, str], rows: pa.Table) -> str:
         """Replace the rows of one combination of the table's identity-partition columns in one commit."""
-        whole = prepared(TABLES[table], keys, rows)
-        return self._tables.commit(table, lambda current: overwrite_with_rows(current, keys, whole))
+        conform(with_keys(rows.slice(0, 0), keys), arrow_schema(table))  # what does not fit is refused before there is a table
+        return self._tables.commit(table, lambda current: overwrite_with_rows(current, keys, batches_of(TABLES[table], keys, rows)))
 
     def append_if_unchanged(self, table: str, rows: pa.Table, expected_snapshot_id: str | None) -> str | None:
         """Append in one commit if the table is still at ``expected_snapshot_id``; return the new snapshot id or ``None`` if it is not.
@@ -231,17 +233,19 @@ def open_dataset(name: str, catalog: CatalogConfig | Mapping[str, str] | None = 
     >>> images = open_dataset("digits").images()            # doctest: +SKIP
     >>> frame = open_dataset("digits").release("production").images().to_pandas()   # doctest: +SKIP
 
-    :param catalog: a catalog's configuration, or the properties that ``pyiceberg.catalog.load_catalog`` takes; default: the embedded one.
+    :param catalog: a catalog's configuration, or the properties that ``pyiceberg.catalog.load_catalog`` takes, and its ``name`` where that
+        is not the default ``cv_dataops``; default: the embedded one.
     :param home: where the embedded catalog lives; default: environment ``CV_DATAOPS_HOME``, else ``cv_dataops`` below
         AIRFLOW_HOME (``~/airflow``), where Airflow has it too.
     """
-    from airflow_cv_dataops.core.store.catalog import embedded_catalog
+    from airflow_cv_dataops.core.store.catalog import CATALOG_NAME, embedded_catalog
 
     if catalog is None:
         return Dataset(name, embedded_catalog(home))
     if isinstance(catalog, CatalogConfig):
         return Dataset(name, catalog)
-    return Dataset(name, CatalogConfig(name=catalog.get("name", "default"), properties=dict(catalog)))
+    properties = {key: value for key, value in catalog.items() if key != "name"}
+    return Dataset(name, CatalogConfig(name=catalog.get("name", CATALOG_NAME), properties=properties))
 
 
 def _wanted(table: str, columns: Sequence[str] | None) -> pa.Schema:
@@ -249,4 +253,6 @@ def _wanted(table: str, columns: Sequence[str] | None) -> pa.Schema:
     import pyarrow as pa
 
     schema = arrow_schema(table)
+    if unknown := [name for name in columns or () if name not in schema.names]:
+        raise ConfigurationError(f"Table {table} has no columns {unknown}; it has {', '.join(schema.names)}.")
     return schema if columns is None else pa.schema([schema.field(name) for name in columns])

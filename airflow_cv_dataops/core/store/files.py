@@ -7,9 +7,11 @@ Older snapshots go on pointing at older files, so that a data file is never over
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.store.objects import open_store
@@ -93,14 +95,14 @@ def overwrite_with_files(table: Table, keys: Mapping[str, str], uris: Sequence[s
     overwrite(table, keys, [parquet_file_to_data_file(table.io, table.metadata, uri) for uri in uris])
 
 
-def overwrite_with_rows(table: Table, keys: Mapping[str, str], rows: pa.Table) -> None:
-    """Make the rows the whole content of one identity partition, in one snapshot."""
+def overwrite_with_rows(table: Table, keys: Mapping[str, str], batches: Iterable[pa.Table]) -> None:
+    """Make the rows the whole content of one identity partition, in one snapshot; each batch becomes a file, or several."""
     import uuid
 
     from pyiceberg.io.pyarrow import _dataframe_to_data_files
 
-    files = _dataframe_to_data_files(table_metadata=table.metadata, df=rows, io=table.io, write_uuid=uuid.uuid4()) if rows.num_rows else ()
-    overwrite(table, keys, list(files))
+    to_files = partial(_dataframe_to_data_files, table.metadata, io=table.io, write_uuid=uuid.uuid4(), counter=itertools.count())
+    overwrite(table, keys, [file for batch in batches for file in to_files(df=batch)])
 
 
 def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any]) -> None:

@@ -32,7 +32,7 @@ class RemoteStore(ObjectStore):
     def __init__(self, uri: str, options: Mapping[str, Any]) -> None:
         self.uri = uri
         self._options = dict(options)
-        self._store = _opened(uri, options)
+        self._store = opened(uri, options)
 
     def list(self) -> Iterator[ObjectInfo]:
         markers = FolderMarkers()
@@ -168,7 +168,7 @@ class RemoteObjects:
 
     def __init__(self, uri: str, options: Mapping[str, Any]) -> None:
         self.uri = uri
-        self._store = _opened(uri, options)
+        self._store = opened(uri, options)
 
     def head(self, path: str) -> ObjectInfo:
         """Return what an object is, without its bytes. :raises OSError: there is none, or the store does not say."""
@@ -216,7 +216,7 @@ def said(error: BaseException) -> str:
     return _DURATION.sub("", str(error).split("\n", 1)[0])
 
 
-def _opened(uri: str, options: Mapping[str, Any]) -> Any:
+def opened(uri: str, options: Mapping[str, Any]) -> Any:
     """Return obstore's store at a URI.
 
     A key is no part of a URL: unquoted, its ``#`` or ``?`` would end the prefix, and a ``%41`` in it become an ``A``.

@@ -1,31 +1,51 @@
 """Rows of a table a few at a time, with memory for those few.
 
 PyIceberg 0.12 has ``to_arrow_batch_reader``, but it holds every row of a data file before it hands on the first, and reads ahead in other
-files meanwhile. Data files as this package writes them are read here by pyarrow instead, column chunk by column chunk through a small
-buffer; whatever needs more than that (row-level deletes, a filter on rows, a column that the file lacks) is left to PyIceberg.
+files meanwhile. Data files as this package writes them are read here by pyarrow instead: a large one column chunk by column chunk through
+a small buffer; small ones, of which a table of many partitions has thousands, whole and before it is their turn, so that they do not cost
+the store's latency each. Whatever needs more than that (row-level deletes, a filter on rows, a column that the file lacks) is left to
+PyIceberg.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.store.rows import conform
+from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.store.rows import BATCH_BYTES, conform
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
     from pyiceberg.table import DataScan, FileScanTask
 
+log = logging.getLogger(__name__)
+
 _BUFFER_BYTES = 2**20
+_SMALL_FILE_BYTES = 2 * 2**20
+_FILES_AHEAD = 16
 
 
-def scan_batches(scan: DataScan, wanted: pa.Schema, batch_rows: int) -> Iterator[pa.Table]:
-    """Yield the scan's rows in the wanted schema, at most ``batch_rows`` at a time, file by file in the order of their paths."""
-    names = [field.name for field in scan.projection().fields]
-    for task in sorted(scan.plan_files(), key=lambda task: task.file.file_path):
-        rows = _streamed(scan, task, names, batch_rows) if _is_plain(task) else None
-        for part in _scanned(scan, task, batch_rows) if rows is None else rows:
-            yield conform(part, wanted)
+def scan_batches(scan: DataScan, wanted: pa.Schema, batch_rows: int, what: str) -> Iterator[pa.Table]:
+    """Yield the scan's rows in the wanted schema, at most ``batch_rows`` at a time, file by file in the order of their paths.
+
+    :param what: what the log calls the rows while they are read.
+    """
+    tasks = sorted(scan.plan_files(), key=lambda task: task.file.file_path)
+    with Progress(what, sum(task.file.record_count for task in tasks), log) as progress, ThreadPoolExecutor(_FILES_AHEAD) as pool:
+        files = _Files(scan, [task for task in tasks if _is_plain(task)], pool)
+        try:
+            for task in tasks:
+                rows = _streamed(scan, task, files, batch_rows) if _is_plain(task) else _scanned(scan, task, batch_rows)
+                for part in rows:
+                    yield conform(part, wanted)
+                    progress.advance(part.num_rows)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _is_plain(task: FileScanTask) -> bool:
@@ -36,27 +56,60 @@ def _is_plain(task: FileScanTask) -> bool:
     return task.file.file_format == FileFormat.PARQUET and not task.delete_files and task.residual == AlwaysTrue()
 
 
-def _streamed(scan: DataScan, task: FileScanTask, names: Sequence[str], batch_rows: int) -> Iterator[pa.Table] | None:
-    """Return the file's rows; ``None`` where it does not hold the columns as the table has them."""
-    import pyarrow.parquet as pq
+class _Files:
+    """Opens the files of tasks one after the other, while small ones of the next are on their way.
 
-    with scan.io.new_input(task.file.file_path).open() as file:
-        columns = _columns_of(scan, pq.read_schema(file), names)
-    return None if columns is None else _file_batches(scan, task, columns, batch_rows)
+    :param tasks: in the order in which they are opened, each once.
+    """
+
+    def __init__(self, scan: DataScan, tasks: Sequence[FileScanTask], pool: ThreadPoolExecutor) -> None:
+        self._io = scan.io
+        self._small = deque(task.file.file_path for task in tasks if task.file.file_size_in_bytes <= _SMALL_FILE_BYTES)
+        self._pool = pool
+        self._coming: dict[str, Future[bytes]] = {}
+
+    def open(self, task: FileScanTask) -> Any:
+        """Return a file to read from and to close."""
+        import pyarrow as pa
+
+        path = task.file.file_path
+        while self._small and len(self._coming) < _FILES_AHEAD:
+            following = self._small.popleft()
+            self._coming[following] = self._pool.submit(self._fetch, following)
+        if path in self._coming:
+            return pa.BufferReader(self._coming.pop(path).result())
+        return self._io.new_input(path).open()
+
+    def _fetch(self, path: str) -> bytes:
+        with self._io.new_input(path).open() as file:
+            return file.read()
 
 
-def _file_batches(scan: DataScan, task: FileScanTask, columns: dict[str, str], batch_rows: int) -> Iterator[pa.Table]:
-    """Yield rows of the file. :param columns: name in the table by name in the file."""
+def _streamed(scan: DataScan, task: FileScanTask, files: _Files, batch_rows: int) -> Iterator[pa.Table]:
+    """Yield the file's rows; where it does not hold the columns as the table has them, those that PyIceberg makes of it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with (
-        scan.io.new_input(task.file.file_path).open() as source,
-        pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file,
-    ):
-        for batch in file.iter_batches(batch_rows, columns=list(columns), use_threads=False):
-            rows = pa.Table.from_batches([batch])
-            yield rows.rename_columns([columns[name] for name in rows.column_names])
+    names = [field.name for field in scan.projection().fields]
+    with files.open(task) as source, pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
+        columns = _columns_of(scan, file.schema_arrow, names)
+        if columns is not None:
+            for batch in file.iter_batches(min(batch_rows, _rows_that_fit(file, columns)), columns=list(columns), use_threads=False):
+                rows = pa.Table.from_batches([batch])
+                yield rows.rename_columns([columns[name] for name in rows.column_names])
+            return
+    yield from _scanned(scan, task, batch_rows)
+
+
+def _rows_that_fit(file: ParquetFile, columns: Collection[str]) -> int:
+    """Return how many rows of the file's mean size make ``BATCH_BYTES``: a mask may have many kilobytes."""
+    size = rows = 0
+    for number in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(number)
+        rows += group.num_rows
+        chunks = (group.column(at) for at in range(group.num_columns))
+        size += sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.partition(".")[0] in columns)
+    return max(BATCH_BYTES * rows // max(size, 1), 1)
 
 
 def _columns_of(scan: DataScan, file_schema: pa.Schema, names: Sequence[str]) -> dict[str, str] | None:

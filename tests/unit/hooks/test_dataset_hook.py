@@ -126,7 +126,7 @@ def test_further_properties_that_are_refused_are_not_shown(add_connection: AddCo
 def test_a_catalog_that_cannot_be_opened_shows_no_secret(add_connection: AddConnection) -> None:
     properties = {"py-catalog-impl": "no.such.Catalog", "s3.secret-access-key": "hunter2-secret", "token": "hunter2-token"}
     add_connection("c", "cv_catalog", host="postgresql://me:hunter2-pw@db/x", extra={"properties": json.dumps(properties)})
-    with pytest.raises(ConfigurationError, match="Cannot open catalog 'c'") as raised:
+    with pytest.raises(ConfigurationError, match="Cannot open catalog 'cv_dataops'") as raised:
         load(DatasetHook("c").catalog_config())
     assert "hunter2" not in "".join(traceback.format_exception(raised.value))
 
@@ -254,7 +254,12 @@ def test_no_secret_is_in_lineage_or_in_what_a_log_line_would_show(
     shown = f"{config!r} {config} {config.for_lineage()} {dataset!r} {dataset.table_use('images')!r} {caplog.text}"
     for secret in ("pg-hunter2", SECRET_KEY, "t0ken-value"):
         assert secret not in shown
-    assert config.for_lineage() == {"name": "c", "type": "sql", "uri": "postgresql+psycopg2://db/iceberg", "warehouse": "s3://lake/w"}
+    assert config.for_lineage() == {
+        "name": "cv_dataops",
+        "type": "sql",
+        "uri": "postgresql+psycopg2://db/iceberg",
+        "warehouse": "s3://lake/w",
+    }
 
 
 def test_a_lookup_is_made_once(add_connection: AddConnection) -> None:
@@ -299,8 +304,22 @@ def test_a_connection_in_an_environment_variable_works_end_to_end(tmp_path: Path
     done = subprocess.run([sys.executable, "-c", END_TO_END], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     before, after, rows = json.loads(done.stdout.rpartition("RESULT ")[2])
-    assert before == [True, "Catalog 'cv_local' answers: 0 datasets"]
-    assert after == [True, "Catalog 'cv_local' answers: 1 datasets"]
+    assert before == [True, "The catalog answers: 0 datasets"]
+    assert after == [True, "The catalog answers: 1 dataset"]
     assert rows == [{"metric": "images", "value": 3.0}]
     assert (tmp_path / "new folder" / "catalog.db").is_file()
     assert (tmp_path / "w" / "digits" / "metrics" / "metadata").is_dir()
+
+
+def test_two_connections_and_a_notebook_see_the_same_tables_of_a_sql_catalog(add_connection: AddConnection, tmp_path: Path) -> None:
+    from airflow_cv_dataops.core.store.dataset import open_dataset
+
+    uri, warehouse = f"sqlite:///{tmp_path}/catalog.db", str(tmp_path / "warehouse")
+    for name, further in (("writer", {}), ("reader", {}), ("elsewhere", {"name": "another"})):
+        add_connection(name, "cv_catalog", host=uri, extra={"type": "sql", "warehouse": warehouse, "properties": further})
+    DatasetHook("writer").dataset("digits").ensure_table("images")
+    described = {"type": "sql", "uri": uri, "warehouse": warehouse}
+    assert DatasetHook("reader").dataset("digits").load_table("images") is not None
+    assert open_dataset("digits", described).load_table("images") is not None
+    assert DatasetHook("elsewhere").dataset("digits").load_table("images") is None
+    assert open_dataset("digits", {**described, "name": "another"}).load_table("images") is None

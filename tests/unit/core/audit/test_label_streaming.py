@@ -17,9 +17,9 @@ from airflow_cv_dataops.core.audit.averaging import _reserve
 from airflow_cv_dataops.core.audit.classification import suspect_label
 from airflow_cv_dataops.core.audit.confident_learning import examine
 from airflow_cv_dataops.core.audit.label_batches import LabelBatch, batches_of
-from airflow_cv_dataops.core.audit.model_rows import ImagePlaces
 from airflow_cv_dataops.core.audit.probabilities import judged_labels, label_source
 from airflow_cv_dataops.core.audit.temperature import fit_temperature, tempered
+from airflow_cv_dataops.core.image_places import ImagePlaces
 
 CLASSES = ["ant", "bee", "cow", "doe"]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from older_libraries import PILLOW
 from PIL import Image
 from unit.core.imaging.imaging_pictures import encoded, photo
 
@@ -69,7 +70,12 @@ def test_a_file_with_one_channel_is_grayscale_without_colour(mode: str) -> None:
     assert (found.is_grayscale, found.colourfulness, found.saturation) == (True, 0.0, 0.0)
 
 
-@pytest.mark.parametrize(("mode", "image_format"), [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("P", "PNG"), ("RGBA", "PNG"), ("YCbCr", "TIFF")])
+OTHER_MODES = [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("P", "PNG"), ("RGBA", "PNG")]
+if PILLOW >= (13, 0):  # an older one cannot read back the YCbCr that it wrote
+    OTHER_MODES.append(("YCbCr", "TIFF"))
+
+
+@pytest.mark.parametrize(("mode", "image_format"), OTHER_MODES)
 def test_colours_of_other_modes_are_those_of_the_rgb_picture(mode: str, image_format: str) -> None:
     image = photo()
     expected = colours(image)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from lineage_schemas import require_schemas, validate_event
+from older_libraries import CLIENT_LOADS_NUMPY, HAS_GATES, HAS_PARAMETERS
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
 
@@ -254,7 +255,12 @@ def test_an_assertion_and_column_come_once_and_fail_if_they_failed_once():
 
 
 def test_every_gate_is_a_test_of_the_run():
-    tests = event(failed_to_openlineage(STEPS["promotion"]), RunState.FAIL)["run"]["facets"]["test"]["tests"]
+    facets = event(failed_to_openlineage(STEPS["promotion"]), RunState.FAIL)["run"]["facets"]
+    if not HAS_GATES:
+        assert set(facets) >= {"cvDataops_promotion"}
+        assert "test" not in facets
+        return
+    tests = facets["test"]["tests"]
     assert [(item["name"], item["status"], item["severity"]) for item in tests] == [
         ("images >= 2", "pass", "error"),
         ("label_error_rate <= 0.01", "fail", "error"),
@@ -265,6 +271,9 @@ def test_every_gate_is_a_test_of_the_run():
 
 def test_parameters_are_texts_and_known_at_the_start():
     start = event(to_openlineage(at_start(STEPS["sampling"]), complete=False), RunState.START)
+    if not HAS_PARAMETERS:
+        assert "executionParameters" not in start["run"]["facets"]
+        return
     parameters = {item["key"]: item["value"] for item in start["run"]["facets"]["executionParameters"]["parameters"]}
     assert parameters == {"strategy": "entropy", "seed": "7", "budget": "2", "categories": '["3", "8"]'}
 
@@ -336,7 +345,8 @@ def test_sizes_are_bounded():
     )
     found = completed(lineage)
     assert len(found["run"]["facets"]["cvDataops_audit"]["byCheck"]) == 200
-    assert len(found["run"]["facets"]["test"]["tests"]) == 200
+    if HAS_GATES:
+        assert len(found["run"]["facets"]["test"]["tests"]) == 200
     kept = found["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
     assert len(kept) == 200
     assert {item["success"] for item in kept} == {True, False}
@@ -344,7 +354,10 @@ def test_sizes_are_bounded():
 
 
 def test_describing_a_step_imports_nothing_that_has_threads():
-    code = """
+    heavy = {"numpy", "pandas", "pyarrow", "pyiceberg", "obstore", "airflow"} - ({"numpy"} if CLIENT_LOADS_NUMPY else set())
+    code = (
+        f"heavy = {heavy}"
+        + """
 import sys
 from airflow_cv_dataops.core.lineage.events import to_openlineage
 from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
@@ -352,7 +365,8 @@ assert "openlineage" not in sys.modules
 use = DatasetUse("s3://lake/wh/digits/images", table="images", identifier="digits.images", snapshot_id="1", rows=1)
 step = StepLineage("ingest", (use,), (use,), {"images": 1}, {"a": 1}, ({"name": "g", "status": "pass"},))
 to_openlineage(step, complete=True, airflow={"run_id": "r"})
-loaded = {"numpy", "pandas", "pyarrow", "pyiceberg", "obstore", "airflow"} & set(sys.modules)
+loaded = heavy & set(sys.modules)
 assert not loaded, loaded
 """
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from airflow_cv_dataops.core.report.page import _resource
+from airflow_cv_dataops.core.report.document import resource
 
 _COLOUR = re.compile(r"--([\w-]+): (#[0-9a-f]{3,6});")
 PAIRS = [
@@ -17,7 +17,7 @@ PAIRS = [
 
 
 def palettes() -> dict[str, dict[str, str]]:
-    light, dark = re.findall(r":root \{(.*?)\}", _resource("page.css"), re.DOTALL)[:2]
+    light, dark = re.findall(r":root \{(.*?)\}", resource("page.css"), re.DOTALL)[:2]
     colours = dict(_COLOUR.findall(light))
     return {"light": colours, "dark": {**colours, **dict(_COLOUR.findall(dark))}}
 

@@ -89,9 +89,9 @@ def test_the_policy_allows_only_the_script_and_style_that_the_page_has(plain, re
 
 
 def test_the_script_makes_elements_without_reading_html():
-    from airflow_cv_dataops.core.report.page import _resource
+    from airflow_cv_dataops.core.report.document import resource
 
-    script = _resource("page.js")
+    script = resource("page.js")
     for way in (
         "innerHTML",
         "outerHTML",

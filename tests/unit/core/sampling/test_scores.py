@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.sampling.scores import STRATEGIES, box_uncertainty, entropy, least_confidence, margin, per_image, uncertainty
+from airflow_cv_dataops.core.sampling.scores import STRATEGIES, box_uncertainty, entropy, least_confidence, margin, uncertainty
 
 EVEN, CERTAIN = [0.25, 0.25, 0.25, 0.25], [0.0, 1.0, 0.0, 0.0]
 
@@ -42,19 +42,9 @@ def test_a_box_is_most_uncertain_at_one_half():
     assert box_uncertainty(scores, "entropy")[3] == pytest.approx(binary_entropy)
 
 
-def test_an_image_scores_as_its_hardest_box_or_as_their_mean():
-    image, scores = np.array([2, 0, 2, 0, 3]), np.array([0.2, 0.5, 0.6, 0.5, math.nan])
-    highest, hardest = per_image(image, scores, 4, "max")
-    assert highest.tolist() == pytest.approx([0.5, math.nan, 0.6, math.nan], nan_ok=True)
-    assert hardest.tolist() == [1, -1, 2, -1]
-    assert per_image(image, scores, 4, "mean")[0].tolist() == pytest.approx([0.5, math.nan, 0.4, math.nan], nan_ok=True)
-
-
-def test_unknown_strategies_and_aggregates_are_refused():
+def test_an_unknown_strategy_is_refused():
     with pytest.raises(ConfigurationError, match="entropy, margin, least_confidence"):
         uncertainty(np.array([EVEN]), "bald")
-    with pytest.raises(ConfigurationError, match="max, mean"):
-        per_image(np.array([0]), np.array([0.5]), 1, "median")
 
 
 @given(

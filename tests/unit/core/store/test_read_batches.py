@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import threading
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +12,8 @@ import pytest
 from pyiceberg.types import StringType
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
+from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.store import scanning
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 COLUMNS = ["prediction_id", "model", "image_id", "probabilities", "classes", "bbox", "score"]
@@ -117,3 +122,62 @@ def test_memory_holds_a_batch_and_not_the_file(make_dataset):
     assert total == pytest.approx(6_400, rel=1e-3)
     whole = 8_000 * 1_000 * 4
     assert peak < whole / 3, f"{peak / 1e6:.1f} MB of {whole / 1e6:.0f} MB"
+
+
+def test_rows_of_many_kilobytes_come_in_smaller_batches(make_dataset, monkeypatch):
+    dataset = make_dataset("digits")
+    random = np.random.default_rng(0)
+    masks = pa.array([random.bytes(5_000).hex() for _ in range(40)])  # 10 kB each, and nothing to compress
+    rows = predictions(40).append_column("segmentation", masks)
+    dataset.replace_partition("predictions", "2026-11-05", rows, owner="m")
+    monkeypatch.setattr(scanning, "BATCH_BYTES", 100_000)
+    sizes = [batch.num_rows for batch in dataset.read_batches("predictions", columns=["prediction_id", "segmentation"])]
+    assert (sum(sizes), max(sizes)) == (40, 9)
+    assert [batch.num_rows for batch in dataset.read_batches("predictions", columns=["prediction_id"])] == [40]
+
+
+def test_small_files_are_fetched_while_others_are_read(make_dataset, monkeypatch):
+    dataset = make_dataset("digits")
+    for day in range(20):
+        dataset.replace_partition("predictions", f"2026-11-{day + 1:02}", predictions(3, seed=day), owner="m")
+    met = threading.Barrier(4)
+    fetch = scanning._Files._fetch
+
+    def fetch_together(files, path):
+        met.wait(timeout=20)  # breaks where fewer than four are on their way at once
+        return fetch(files, path)
+
+    monkeypatch.setattr(scanning._Files, "_fetch", fetch_together)
+    batches = list(dataset.read_batches("predictions", columns=["prediction_id"]))
+    assert sorted(name for batch in batches for name in batch["prediction_id"].to_pylist()) == sorted(
+        f"{day}_{row:06}" for day in range(20) for row in range(3)
+    )
+
+
+def test_the_log_says_how_far_a_long_read_has_come(dataset, monkeypatch, caplog):
+    monkeypatch.setattr(scanning, "Progress", partial(Progress, interval_seconds=0))
+    caplog.set_level(logging.INFO, logger=scanning.__name__)
+    assert sum(batch.num_rows for batch in dataset.read_batches("predictions", batch_rows=50)) == 147
+    assert "50 of 147 rows of predictions (34%)" in caplog.text
+    assert "147 of 147 rows of predictions (100%)" in caplog.text
+
+
+def test_files_of_either_kind_are_read_in_the_order_of_their_paths(dataset, monkeypatch):
+    expected = [batch["prediction_id"].to_pylist() for batch in dataset.read_batches("predictions", batch_rows=1_000)]
+    monkeypatch.setattr(scanning, "_FILES_AHEAD", 1)
+    for most in (0, 10_000, 2**30):  # all large, some of each, all small
+        monkeypatch.setattr(scanning, "_SMALL_FILE_BYTES", most)
+        assert [batch["prediction_id"].to_pylist() for batch in dataset.read_batches("predictions", batch_rows=1_000)] == expected
+
+
+def test_a_file_that_cannot_be_fetched_is_an_error_and_who_reads_no_further_waits_for_nothing(dataset, monkeypatch):
+    batches = dataset.read_batches("predictions", batch_rows=5)
+    next(batches)
+    batches.close()
+
+    def fail(files, path):
+        raise OSError("the store is away")
+
+    monkeypatch.setattr(scanning._Files, "_fetch", fail)
+    with pytest.raises(OSError, match="the store is away"):
+        list(dataset.read_batches("predictions"))

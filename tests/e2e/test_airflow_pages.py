@@ -1,0 +1,114 @@
+"""What people see in Airflow's page: links from a task, its summary in XCom, its log, and the connection form.
+
+With ``CV_DATAOPS_SCREENSHOTS`` set to a folder, the pictures of docs/images are written there.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browser import keep_screenshot, log_in
+from deployment import deploy
+from real_airflow import RealAirflow
+
+pytestmark = [pytest.mark.e2e, pytest.mark.once(reason="it is the page of one version that is looked at")]
+
+MARQUEZ = "http://localhost:3000"
+WINDOW = {"width": 1360, "height": 850}
+
+
+@pytest.fixture(scope="module")
+def airflow(migrated_home, tmp_path_factory, shared_data):
+    """An Airflow after one run whose audit found errors, and so failed."""
+    deployment = deploy(migrated_home, tmp_path_factory.mktemp("pages"))
+    settings = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled", "AIRFLOW__CV_DATAOPS__MARQUEZ_URL": MARQUEZ}
+    with RealAirflow({**deployment.environment, **settings}, users={"admin": "admin"}) as running:
+        run_id = running.trigger("strict_audit", conf={"source": str(shared_data("bccd") / "BCCD")}, logical_date="2026-11-05T00:00:00Z")
+        assert running.wait_for_run("strict_audit", run_id) == "failed", running.log.read_text()[-3000:]
+        yield running, f"http://localhost:{running.port}/dags/strict_audit/runs/{run_id}/tasks"
+
+
+@pytest.fixture
+def page(chromium, airflow):
+    page = chromium.new_context(viewport=WINDOW).new_page()
+    page.set_default_timeout(60_000)
+    log_in(page, airflow[0])
+    yield page
+    page.context.close()
+
+
+def test_the_failed_audits_links_open_its_report_and_its_dataset(page, airflow):
+    _, tasks = airflow
+    page.goto(f"{tasks}/audit/details")
+    report = page.get_by_role("link", name="Audit report")
+    marquez = page.get_by_role("link", name="Dataset in Marquez")
+    assert re.fullmatch(rf"{MARQUEZ}/lineage/dataset/file/\S+%2Fwarehouse%2Fcells%2Ffindings", marquez.get_attribute("href"))
+    keep_screenshot("airflow-task-links", page.screenshot())
+    report.click()
+    page.get_by_role("heading", name="Label audit of cells").wait_for()
+    assert page.get_by_text("BloodImage_00338.jpg").count()
+    assert "/cv_dataops/audit-report/strict_audit/" in page.url
+
+
+def test_the_summary_is_read_in_the_xcom_tab(page, airflow):
+    _, tasks = airflow
+    page.goto(f"{tasks}/audit/xcom")
+    page.get_by_text("return_value").wait_for()
+    page.get_by_role("button", name=re.compile("expand all", re.IGNORECASE)).first.click()
+    shown = page.locator(".view-lines").filter(has_text="cells")
+    shown.wait_for()
+    text = re.sub(r"\s+", "", shown.inner_text())
+    assert text.startswith('{"dataset":"cells","partition_key":"2026-11-05","snapshot_id":"')
+    assert '"counts":{"images":20,"labelled_images":20,' in text
+    page.mouse.move(0, 0)
+    keep_screenshot("airflow-xcom-summary", page.screenshot())
+
+
+def test_the_log_tells_what_was_done_what_was_found_and_why_the_task_failed(page, airflow):
+    _, tasks = airflow
+    page.goto(f"{tasks}/ingest")
+    page.get_by_text("Ingesting 20 files").wait_for()
+    page.get_by_text(re.compile("Counts: .*images 20,")).wait_for()
+    page.goto(f"{tasks}/audit")
+    page.get_by_text("Task failed with exception").wait_for()
+    for words in (
+        "LabelAuditOperator: dataset cells, partition 2026-11-05",
+        "Counts: images 20, labelled_images 20",
+        "see table cells.findings",
+    ):
+        page.get_by_text(words).first.wait_for()
+    page.mouse.move(0, 0)
+    keep_screenshot("airflow-task-log", page.screenshot())
+
+
+def test_the_connection_form_saves_and_tests_a_catalog(page, airflow, tmp_path):
+    running, _ = airflow
+    root = f"http://localhost:{running.port}"
+    page.set_viewport_size({"width": 1360, "height": 1250})
+    page.goto(f"{root}/connections")
+    page.get_by_role("button", name="Add Connection").click()
+    form = page.get_by_role("dialog")
+    form.locator("input[name=connection_id]").fill("cv_lake")
+    form.get_by_role("combobox").fill("CV DataOps")
+    page.get_by_role("option", name="CV DataOps catalog").click()
+    form.locator("input[name=host]").fill(f"sqlite:///{tmp_path}/catalog.db")
+    form.get_by_role("button", name="Extra Fields", exact=True).click()
+    form.locator("input[name=element_warehouse]").fill(f"{tmp_path}/warehouse")
+    page.wait_for_timeout(1_000)  # the part unfolds
+    keep_screenshot("airflow-connection-form", page.screenshot())
+    form.get_by_role("button", name="Save").click()
+    form.wait_for(state="hidden")
+
+    saved = running.call("GET", "/api/v2/connections/cv_lake")
+    assert (saved["conn_type"], saved["host"]) == ("cv_catalog", f"sqlite:///{tmp_path}/catalog.db")
+    assert f'"warehouse": "{tmp_path}/warehouse"' in saved["extra"]
+    row = page.get_by_role("row").filter(has_text="cv_lake")
+    row.get_by_role("button", name="Test Connection").click()
+    row.get_by_role("button", name="Test Connection").locator("svg").wait_for()
+    tested = running.call("POST", "/api/v2/connections/test", {**saved, "connection_id": "cv_lake"})
+    assert tested == {"status": True, "message": "The catalog answers: 0 datasets"}
+    nowhere = {"connection_id": "cv_none", "conn_type": "cv_catalog", "host": "postgresql+psycopg2://127.0.0.1:1/none"}
+    tested = running.call("POST", "/api/v2/connections/test", nowhere)
+    assert tested["status"] is False
+    assert "Connection refused" in tested["message"]

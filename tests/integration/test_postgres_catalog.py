@@ -1,0 +1,61 @@
+"""A catalog in PostgreSQL that many tasks use at once, the first of them when it is still empty."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import psycopg2
+import pytest
+from services import Service
+
+from airflow_cv_dataops.core.store.catalog import CatalogConfig, load
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_first_user_who_finds_another_making_the_tables_of_the_catalog_goes_on_with_those(service: Callable[[str], Service]) -> None:
+    database, scratch = service("postgres").create_database("iceberg"), service("postgres").create_database("iceberg")
+    load(_config(scratch))
+    other = psycopg2.connect(database)  # has made the tables, and not committed yet
+    for statement in _tables_of(scratch):
+        other.cursor().execute(statement)
+    namespaces: list[object] = []
+    late = threading.Thread(target=lambda: namespaces.append(load(_config(database)).list_namespaces()))
+    late.start()
+    _wait_until_a_session_waits_for_another(database)
+    other.commit()
+    late.join(timeout=60)
+    other.close()
+    assert namespaces == [[]]
+
+
+def _config(database: str) -> CatalogConfig:
+    uri = database.replace("postgresql://", "postgresql+psycopg2://")
+    return CatalogConfig("cv_catalog", {"type": "sql", "uri": uri, "warehouse": "/nowhere"})
+
+
+def _tables_of(database: str) -> list[str]:
+    """Return statements that make tables with the columns of those in a database."""
+    with psycopg2.connect(database) as connection:
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT format('CREATE TABLE %I (%s)', table_name, string_agg(format('%I varchar', column_name), ', '"
+            " ORDER BY ordinal_position)) FROM information_schema.columns WHERE table_schema = 'public' GROUP BY table_name"
+        )
+        return [statement for (statement,) in cursor.fetchall()]
+
+
+def _wait_until_a_session_waits_for_another(database: str) -> None:
+    connection = psycopg2.connect(database)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        if cursor.fetchone() != (0,):
+            connection.close()
+            return
+        time.sleep(0.05)
+    raise AssertionError("no session waits for a lock")

@@ -1,0 +1,72 @@
+"""Commits to one table on S3 that race: what the first attempt wrote goes, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from services import Service
+
+from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.store.files import overwrite_with_rows
+from airflow_cv_dataops.core.store.rows import batches_of
+from airflow_cv_dataops.core.store.schema import TABLES
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 11, 6, tzinfo=UTC)
+CHECKSUMS = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+
+
+@pytest.fixture
+def warehouse(service: Callable[[str], Service], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a warehouse that the S3 server has."""
+    for name in CHECKSUMS:
+        monkeypatch.setenv(name, "when_required")
+    s3 = service("s3")
+    return Path(s3.facts["data"]) / s3.create_bucket("lake") / "warehouse"
+
+
+@pytest.fixture
+def open_on_s3(service: Callable[[str], Service], warehouse: Path, tmp_path: Path) -> Callable[[], Dataset]:
+    s3 = service("s3")
+    properties = {
+        "type": "sql",
+        "uri": f"sqlite:///{tmp_path}/catalog.db",
+        "warehouse": f"s3://{warehouse.parent.name}/warehouse",
+        "s3.endpoint": s3.url,
+        "s3.access-key-id": s3.facts["access_key"],
+        "s3.secret-access-key": s3.facts["secret_key"],
+        "s3.region": "us-east-1",
+        "s3.force-virtual-addressing": "false",
+    }
+    return lambda: open_dataset("digits", properties)
+
+
+def rejects(*names: str) -> pa.Table:
+    rows = [{"source_uri": f"s3://landing/{name}", "file_name": name, "reason": "empty", "ingested_at": NOW} for name in names]
+    return pa.Table.from_pylist(rows)
+
+
+def test_a_commit_that_lost_a_race_leaves_both_commits_and_no_file_of_its_first_attempt(
+    open_on_s3, warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = open_on_s3(), open_on_s3()
+    stale = first.ensure_table("rejects")
+    second.replace_partition("rejects", "2026-11-05", rejects("a.png", "b.png"))
+    caplog.set_level(logging.WARNING)
+    overwrite_with_rows(
+        stale, {"partition_key": "2026-11-06"}, batches_of(TABLES["rejects"], {"partition_key": "2026-11-06"}, rejects("c.png"))
+    )
+    assert "concurrent update" in caplog.text
+    assert "Failed to delete" not in caplog.text
+    assert sorted(second.read("rejects")["file_name"].to_pylist()) == ["a.png", "b.png", "c.png"]
+    table = second.load_table("rejects")
+    lists = [snapshot.manifest_list for snapshot in table.snapshots()]
+    manifests = [manifest.manifest_path for snapshot in table.snapshots() for manifest in snapshot.manifests(table.io)]
+    written = {file.name for file in (warehouse / "digits" / "rejects" / "metadata").glob("*.avro")}
+    assert written == {Path(uri).name for uri in lists + manifests}

@@ -1,0 +1,102 @@
+"""From events to the graph: who reads and writes what, what the last runs said, and lines that are no event."""
+
+from __future__ import annotations
+
+import json
+
+from airflow_cv_dataops.core.lineage.graph import RUNS_KEPT, read_graph
+
+IMAGES = ("s3://lake", "digits/images")
+LABELS = ("s3://lake", "digits/annotations")
+
+
+def dataset(key, *, rows=None, version=None, partition=None, assertions=(), side="output"):
+    facets = {"symlinks": {"identifiers": [{"name": key[1].replace("/", "."), "namespace": "glue://x", "type": "TABLE"}]}}
+    facets |= {"version": {"datasetVersion": version}} if version else {}
+    facets |= {"dataQualityAssertions": {"assertions": list(assertions)}} if assertions else {}
+    own = {f"{side}Statistics": {"rowCount": rows}} if rows is not None else {}
+    own |= {"subset": {f"{side}Condition": {"partitions": [{"identifier": partition}]}}} if partition else {}
+    return {"namespace": key[0], "name": key[1], "facets": facets, f"{side}Facets": own}
+
+
+def event(job, kind="COMPLETE", *, run="r1", at="2026-11-05T00:00:00Z", inputs=(), outputs=(), facets=None):
+    return {
+        "eventType": kind,
+        "eventTime": at,
+        "run": {"runId": run, "facets": facets or {}},
+        "job": {"namespace": "prod", "name": job},
+        "inputs": list(inputs),
+        "outputs": list(outputs),
+    }
+
+
+def graph(*events):
+    return read_graph(json.dumps(one) for one in events)
+
+
+def test_jobs_join_datasets_and_the_way_back_is_found():
+    source = ("s3://landing", "raw")
+    found = graph(
+        event("dag.ingest", inputs=[dataset(source, side="input")], outputs=[dataset(IMAGES)]),
+        event("dag.labels", inputs=[dataset(IMAGES, side="input")], outputs=[dataset(LABELS)]),
+        event("other.job", inputs=[dataset(("x", "y"), side="input")]),
+    )
+    assert found.upstream(LABELS) == {LABELS, IMAGES, source}
+    assert found.reads == {(source, ("prod", "dag.ingest")), (IMAGES, ("prod", "dag.labels")), (("x", "y"), ("prod", "other.job"))}
+    assert found.datasets[IMAGES].alias == "digits.images"
+
+
+def test_a_backfilled_partition_is_counted_once():
+    first = event("dag.ingest", run="a", outputs=[dataset(IMAGES, rows=10, version="1", partition="d1")])
+    other = event("dag.ingest", run="b", outputs=[dataset(IMAGES, rows=5, version="2", partition="d2")], at="2026-11-06T00:00:00Z")
+    again = event("dag.ingest", run="c", outputs=[dataset(IMAGES, rows=11, version="3", partition="d1")], at="2026-11-07T00:00:00Z")
+    node = graph(first, other, again).datasets[IMAGES]
+    assert node.rows == 16
+    assert node.version == "3"
+    assert {key: state.version for key, state in node.partitions.items()} == {"d1": "3", "d2": "2"}
+
+
+def test_what_was_asserted_holds_until_the_partition_is_written_again():
+    bad = [{"assertion": "zero_area_bbox", "column": "bbox", "success": False}, {"assertion": "duplicate_id", "success": True}]
+    good = [{**one, "success": True} for one in bad]
+
+    def audit(assertions, at):
+        return event("dag.audit", inputs=[dataset(LABELS, partition="d1", assertions=assertions, side="input")], at=at)
+
+    written = event("dag.labels", outputs=[dataset(LABELS, rows=3, partition="d1")], at="2026-11-05T00:00:02Z")
+    audited = graph(audit(bad, "2026-11-05T00:00:01Z"))
+    assert audited.datasets[LABELS].unhealthy == ["d1"]
+    assert audited.datasets[LABELS].partitions["d1"].failed == (("zero_area_bbox", "bbox"),)
+    replaced = graph(audit(bad, "2026-11-05T00:00:01Z"), written)
+    assert not replaced.datasets[LABELS].unhealthy
+    assert not replaced.datasets[LABELS].is_asserted
+    mended = graph(audit(bad, "2026-11-05T00:00:01Z"), written, audit(good, "2026-11-05T00:00:03Z"))
+    assert mended.datasets[LABELS].is_asserted
+    assert not mended.datasets[LABELS].unhealthy
+
+
+def test_runs_end_as_their_events_say_and_only_the_last_are_kept():
+    events = [event("dag.audit", "START", run="slow", at="2026-11-01T00:00:00Z")]
+    for number in range(RUNS_KEPT + 5):
+        at = f"2026-11-02T00:00:{number:02}Z"
+        events += [event("dag.audit", "START", run=f"r{number}", at=at), event("dag.audit", "COMPLETE", run=f"r{number}", at=at)]
+    failed = {
+        "errorMessage": {"message": "3 findings"},
+        "cvDataops_run": {"partitionKey": "d9"},
+        "cvDataops_audit": {"findings": 3, "byCheck": {}},
+    }
+    events.append(event("dag.audit", "FAIL", run="bad", at="2026-11-03T00:00:00Z", facets=failed))
+    job = graph(*events).jobs["prod", "dag.audit"]
+    assert job.ended == {"complete": RUNS_KEPT + 5, "failed": 1}
+    assert len(job.runs) == RUNS_KEPT
+    assert (job.runs[-1].state, job.runs[-1].error, job.runs[-1].partition_key) == ("failed", "3 findings", "d9")
+    assert job.runs[-1].facts == {"findings": 3}
+
+
+def test_a_cut_line_and_odd_shapes_are_counted_and_cost_nothing_else():
+    whole = json.dumps(event("dag.ingest", outputs=[dataset(IMAGES, rows=1)]))
+    odd = json.dumps({"run": {"runId": 7}, "job": {"name": None}, "inputs": "none", "outputs": [3, {"facets": []}], "eventType": ["x"]})
+    found = read_graph([whole, whole[:40], "", "[]", "null", odd])
+    assert found.unreadable == 3
+    assert found.events == 2
+    assert found.datasets[IMAGES].rows == 1
