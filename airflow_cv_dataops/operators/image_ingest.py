@@ -36,7 +36,8 @@ class ImageIngestOperator(SourceOperator):
     :param max_pixels: an image with more pixels is rejected before it is decoded. (templated)
     :param min_side: an image with a shorter side, in pixels, is rejected. (templated)
     :param thresholds: where a measure becomes an issue, by name, e.g. ``{"blurry_below": 30}`` (``QualityThresholds``). (templated)
-    :param timeout_seconds: how long one file may keep a worker busy; then it is a reject, ``timeout``. (templated)
+    :param timeout_seconds: how long one file may keep a worker busy, not counting time in which the worker waits for a processor; then
+        it is a reject, ``timeout``. (templated)
     :param worker_memory_bytes: most memory of a worker process, where the platform can limit it; default: 4 GiB. (templated)
     :param force: read every file, changed or not. (templated)
     :param workers: processes that read, decode and write; default: one for each core.

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from processes import PATIENCE_SECONDS
 
 from airflow_cv_dataops.core.errors import CvDataOpsError
 from airflow_cv_dataops.core.imaging import pool
@@ -57,6 +59,17 @@ def decode(data, **arguments):
         raise RuntimeError("not foreseen")
     if data.startswith(b"hang"):
         ctypes.PyDLL(None).pause()  # with the interpreter's lock in hand
+    if data.startswith(b"spin"):
+        while True:
+            pass
+    if data.startswith(b"stall"):  # as often as it says, before it gets through
+        times, mark = data[5:].decode().split(":", 1)
+        with open(mark, "a+") as file:
+            file.seek(0)
+            if len(file.read()) < int(times):
+                file.write("x")
+                file.flush()
+                ctypes.PyDLL(None).pause()
     if data.startswith(b"eat"):
         bytearray(10**10)
     if data.startswith(b"print"):
@@ -99,26 +112,92 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ingest(dataset: Dataset, source: Path, **arguments: Any) -> dict[str, tuple[str, str]]:
     """Ingest, check that all pictures were taken, and return reason and detail of the rejects."""
-    ingest_images(dataset, "a", str(source), **{"max_reject_ratio": 1.0, "timeout_seconds": 2, **arguments})
+    ingest_images(dataset, "a", str(source), **{"max_reject_ratio": 1.0, **arguments})
     assert dataset.read("images")["file_name"].to_pylist() == sorted(path.name for path in source.glob("[0-9]*.png"))
     return {row["file_name"]: (row["reason"], row["detail"]) for row in dataset.read("rejects").to_pylist()}
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason", "detail"),
+    ("fault", "workers", "detail"),
     [
-        ("segfault", "unreadable", "decoder crashed (signal 11)"),
-        ("exit", "unreadable", "decoder crashed (exit code 3)"),
-        ("raise", "unreadable", "decoder crashed (exit code 1)"),
-        ("hang", "timeout", "not done after 2 s"),
-        ("eat", "unreadable", OUT_OF_MEMORY),
+        ("segfault", 1, "decoder crashed (signal 11)"),
+        ("segfault", 2, "decoder crashed (signal 11)"),
+        ("exit", 2, "decoder crashed (exit code 3)"),
+        ("raise", 2, "decoder crashed (exit code 1)"),
+        ("eat", 2, OUT_OF_MEMORY),
     ],
 )
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_fault_costs_its_file_alone(make_dataset: MakeDataset, source: Path, fault: str, reason: str, detail: str, workers: int) -> None:
+def test_a_fault_costs_its_file_alone(make_dataset: MakeDataset, source: Path, fault: str, workers: int, detail: str) -> None:
     for number in (3, 4):
         (source / f"0{number}_bad.jpg").write_text(fault)
-    assert ingest(make_dataset(), source, workers=workers) == dict.fromkeys(("03_bad.jpg", "04_bad.jpg"), (reason, detail))
+    assert ingest(make_dataset(), source, workers=workers) == dict.fromkeys(("03_bad.jpg", "04_bad.jpg"), ("unreadable", detail))
+
+
+@pytest.mark.parametrize("fault", ["hang", "spin"])
+def test_a_file_that_never_ends_costs_itself_alone(make_dataset: MakeDataset, source: Path, fault: str) -> None:
+    (source / "03_bad.jpg").write_text(fault)
+    assert ingest(make_dataset(), source, timeout_seconds=1) == {"03_bad.jpg": ("timeout", "not done after 1 s")}
+
+
+def test_a_file_that_ran_out_of_time_once_is_taken_when_it_is_tried_alone(make_dataset: MakeDataset, source: Path, tmp_path: Path) -> None:
+    (source / "05_slow.bin").write_text(f"stall1:{tmp_path / 'mark'}")
+    assert ingest(make_dataset(), source, timeout_seconds=2)["05_slow.bin"][0] == "not_an_image"
+    assert (tmp_path / "mark").read_text() == "x"
+
+
+def test_a_worker_that_waited_for_a_processor_gets_more_time(
+    make_dataset: MakeDataset, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    starve(monkeypatch)
+    caplog.set_level("INFO")
+    slow = source.with_name("slow")
+    slow.mkdir()
+    (slow / "05_slow.bin").write_text(f"stall3:{tmp_path / 'mark'}")
+    assert ingest(make_dataset(), slow, timeout_seconds=0.5)["05_slow.bin"][0] == "not_an_image"
+    assert (tmp_path / "mark").read_text() == "xxx"
+    waits = [line for line in caplog.messages if line.endswith("is given more time")]
+    assert [re.findall(r"of (\S+) s for a processor; (\S+) is", line) for line in waits] == [
+        [(seconds, (slow / "05_slow.bin").as_uri())] for seconds in ("1", "2")
+    ]
+
+
+@pytest.mark.timing
+def test_healthy_files_are_taken_on_a_machine_that_is_much_too_busy(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    """A worker and a dozen processes that never rest share one processor: a tenth of a second of work takes more than a second."""
+    source = tmp_path / "large"
+    source.mkdir()
+    for number in range(3):
+        Image.effect_noise((1600, 1200), 20 + number).save(source / f"{number}.png")
+    all_processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(all_processors)})
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(12)]
+    try:
+        assert ingest(make_dataset(), source, workers=1, timeout_seconds=0.5) == {}
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+        os.sched_setaffinity(0, all_processors)
+
+
+def test_a_machine_too_busy_to_tell_fails_the_step_and_rejects_nothing(
+    make_dataset: MakeDataset, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starve(monkeypatch)
+    monkeypatch.setattr(pool, "_MORE_TIME", (2, 4))
+    slow = source.with_name("slow")
+    slow.mkdir()
+    (slow / "05_slow.bin").write_text("hang")
+    dataset = make_dataset()
+    with pytest.raises(CvDataOpsError, match=r"Of 2 s, a worker had a processor for less than 0\.5: .* too busy .*05_slow\.bin"):
+        ingest_images(dataset, "a", str(slow), timeout_seconds=0.5)
+    assert dataset.snapshot_id("images") is None
+
+
+def starve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it look as if workers wait for a processor all the time: a thousand seconds more whenever it is asked for."""
+    waited = iter(range(0, 1_000_000, 1_000))
+    monkeypatch.setattr(pool, "_waited_seconds", lambda process: float(next(waited)))
 
 
 def test_what_a_decoder_prints_disturbs_nobody(make_dataset: MakeDataset, source: Path) -> None:
@@ -177,7 +256,7 @@ def test_unchanged_files_are_not_read_again_unless_forced(make_dataset: MakeData
     ingest(dataset, source)
     before = dataset.snapshots(("images", "rejects"))
     ask = pool._Process.ask
-    monkeypatch.setattr(pool._Process, "ask", lambda self, files: asked.extend(file[0] for file in files) or ask(self, files))
+    monkeypatch.setattr(pool._Process, "ask", lambda self, files, *time: asked.extend(file[0] for file in files) or ask(self, files, *time))
     ingest(dataset, source)
     assert asked == []
     assert dataset.snapshots(("images", "rejects")) == before
@@ -207,7 +286,7 @@ def test_progress_is_told_while_the_source_is_listed_and_while_a_file_hangs(
     monkeypatch.setattr(Progress.__init__, "__kwdefaults__", {"interval_seconds": 0.3})
     caplog.set_level("INFO")
     (source / "zz_bad.jpg").write_text("hang")
-    ingest(make_dataset(), source, workers=1)
+    ingest(make_dataset(), source, workers=1, timeout_seconds=2)
     assert [line for line in caplog.messages if re.fullmatch(r"\d+ files listed, [\d.]+/s", line)]
     assert [line for line in caplog.messages if re.fullmatch(r"\d+ of 13 images \(\d+%\), [\d.]+/s, about \S+ s left", line)]
 
@@ -224,7 +303,7 @@ def test_workers_end_with_their_parent_even_if_they_hang(source: Path, tmp_path:
     finally:
         parent.kill()
         parent.wait()
-    wait_for(lambda: not any(os.path.exists(f"/proc/{worker}") for worker in workers), seconds=20)
+    wait_for(lambda: not any(os.path.exists(f"/proc/{worker}") for worker in workers))
 
 
 def ingest_for_ever(home: str, source: str) -> None:
@@ -239,8 +318,8 @@ def children(process: int) -> list[str]:
     return found
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -251,10 +330,14 @@ def test_an_interrupted_run_leaves_no_workers(make_dataset: MakeDataset, source:
     started: list[Any] = []
     start = pool.WorkerPool._start
     monkeypatch.setattr(pool.WorkerPool, "_start", lambda self: started.append(process := start(self)) or process)
+    for path in source.iterdir():
+        path.unlink()
     (source / "bad.jpg").write_text("hang")
     with pytest.raises(KeyboardInterrupt):
-        interrupted(lambda: ingest_images(make_dataset(), "a", str(source), timeout_seconds=60))
-    assert started
+        interrupted(
+            lambda: ingest_images(make_dataset(), "a", str(source), timeout_seconds=PATIENCE_SECONDS),
+            once=lambda: any(process._position[0] == 0 for process in started),  # the first file is in its hand
+        )
     assert all(process._process.poll() is not None for process in started)
 
 
@@ -265,22 +348,22 @@ def test_a_pool_that_is_closed_starts_no_process_any_more(source: Path) -> None:
         started = set(workers._started)
         workers._processes.get()
         workers._processes.put(None)  # as a thread leaves it whose process has died over a file
-    death = pool._WorkerDiedError(0, -9, 1.0, "")
     with pytest.raises(CvDataOpsError, match="given up"):
-        workers._verdict(["a.png", "file:///a.png", 1, None, None], death)
+        workers._verdict(["a.png", "file:///a.png", 1, None, None])
     with pytest.raises(CvDataOpsError, match="given up"):
         workers._start()
     assert workers._started == started
 
 
-def interrupted(work: Callable[[], object]) -> None:
-    previous = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 3)
+def interrupted(work: Callable[[], object], *, once: Callable[[], bool]) -> None:
+    """Do the work in this, the main thread, and interrupt it once a condition holds."""
+    previous = signal.signal(signal.SIGUSR1, interrupt)
+    here = threading.get_ident()
+    threading.Thread(target=lambda: wait_for(once) and signal.pthread_kill(here, signal.SIGUSR1), daemon=True).start()
     try:
         work()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        signal.signal(signal.SIGUSR1, previous)
 
 
 def interrupt(*_: object) -> None:
@@ -290,7 +373,7 @@ def interrupt(*_: object) -> None:
 def test_a_daemonic_process_as_celery_has_them_can_ingest(source: Path, tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=ingest_for_ever, args=(str(tmp_path / "home"), str(source)), daemon=True)
     process.start()
-    process.join(60)
+    process.join(PATIENCE_SECONDS)
     assert process.exitcode == 0
 
 

@@ -25,7 +25,8 @@ class IngestParameters:
     :param limits: which files are refused before they cost anything.
     :param thresholds: where a measure becomes an issue.
     :param copy_images: keep a copy by content below the dataset; ``False``: rows refer to the source.
-    :param timeout_seconds: how long one file may keep its worker busy; then it is a reject, ``timeout``.
+    :param timeout_seconds: how long one file may keep its worker busy, not counting time in which the machine lets the worker wait for
+        a processor; then it is a reject, ``timeout``. See ``pool``.
     :param worker_memory_bytes: most memory of a worker process, where the platform can limit it; ``None``: no limit.
     """
 

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 _COMMAND = ("-P", "-m", "airflow_cv_dataops.core.imaging.worker")
 _AHEAD = 6  # lists of files that wait for each worker; what waits are listings and facts, never bytes of images
 _MOST_DEATHS = 3
+_MORE_TIME = (2, 4, 8, 16, 32)  # times `timeout_seconds`, one after the other, for a file that is tried alone
 _LAST_WORDS = 20
 _PATIENCE_SECONDS = 5.0
 
@@ -94,42 +96,67 @@ class WorkerPool:
                 half = len(files) // 2
                 return [*self._take(files[:half], offset), *self._take(files[half:], offset + half)]
             position = max(death.position, 0)
-            reject = self._verdict(files[position], death)
+            reject = self._verdict(files[position])
         middle = [_shifted(reject, offset + position)]
         return [*self._take(files[:position], offset), *middle, *self._take(files[position + 1 :], offset + position + 1)]
 
-    def _verdict(self, file: Sequence[Any], death: _WorkerDiedError) -> Answer:
+    def _verdict(self, file: Sequence[Any]) -> Answer:
         """Return what becomes of a file over which a worker died.
 
-        One that took too long had its time. Over any other it takes two to be sure: a worker may have been killed from outside.
+        It takes two to be sure: the first may have been killed from outside, or starved on a busy machine.
         """
-        if not death.was_timeout:
-            try:
-                return self._ask([file])
-            except _WorkerDiedError as second:
-                death = second
-        reason, detail = ("timeout", death.cause) if death.was_timeout else ("unreadable", f"decoder crashed ({death.cause})")
+        try:
+            return self._ask_alone(file)
+        except _WorkerDiedError as death:
+            reason, detail = ("timeout", death.cause) if death.was_timeout else ("unreadable", f"decoder crashed ({death.cause})")
         log.warning("Rejected %s: %s, %s", without_credentials(file[1]), reason, detail)
         return {"positions": [], "columns": {}, "storage_uris": [], "rejects": [(0, reason, detail, True)]}
 
-    def _ask(self, files: Files) -> Answer:
+    def _ask_alone(self, file: Sequence[Any]) -> Answer:
+        """Return a worker's answer on one file, which gets more time for as long as its workers had no processor to use it.
+
+        :raises _WorkerDiedError: it crashes, or takes longer than it may.
+        :raises CvDataOpsError: the machine is so busy that nothing can be said of the file.
+        """
+        timeout_seconds = self._job["parameters"]["timeout_seconds"]
+        for times in _MORE_TIME:
+            try:
+                return self._ask([file], times * timeout_seconds)
+            except _WorkerDiedError as death:
+                if not death.was_starved:
+                    raise
+                log.info(
+                    "A worker waited %.1f of %g s for a processor; %s is given more time",
+                    death.waited_seconds,
+                    times * timeout_seconds,
+                    without_credentials(file[1]),
+                )
+        raise CvDataOpsError(
+            f"Of {times * timeout_seconds:g} s, a worker had a processor for less than {timeout_seconds:g}: this machine is too busy to "
+            f"tell whether {without_credentials(file[1])} can be decoded. Give it less to do, and try again."
+        )
+
+    def _ask(self, files: Files, wall_seconds: float | None = None) -> Answer:
         """Return a worker's answer.
 
+        :param wall_seconds: by the clock on the wall, how long each file may take; ``None``: ``timeout_seconds``. By the processor's
+            clock it may always take ``timeout_seconds``.
         :raises _WorkerDiedError: it died with one of the files in hand.
         :raises CvDataOpsError: workers die without one, again and again; or nobody waits for an answer any more.
         """
         death = None
+        timeout_seconds = self._job["parameters"]["timeout_seconds"]
         for _ in range(_MOST_DEATHS):
             self._check_is_open()
             process = self._processes.get()
             try:
                 if process is None:
                     process = self._start()
-                answer = process.ask(files)
+                answer = process.ask(files, wall_seconds or timeout_seconds)
             except (EOFError, ValueError, BrokenPipeError) as error:
                 assert process is not None
                 self._started.discard(process)
-                death = process.bury(self._job["parameters"]["timeout_seconds"], at_once=isinstance(error, ValueError))
+                death = process.bury(timeout_seconds, at_once=isinstance(error, ValueError))
                 process = None
                 self._check_is_open()
                 log.info("A worker process ended (%s); another one takes over", death.cause)
@@ -162,11 +189,19 @@ class WorkerPool:
 
 
 class _WorkerDiedError(Exception):
-    """:param position: the file in hand, or ``IDLE``. :param cause: for people. :param words: the last that it wrote to stderr."""
+    """:param position: the file in hand, or ``IDLE``. :param cause: for people. :param words: the last that it wrote to stderr.
 
-    def __init__(self, position: int, returncode: int, timeout_seconds: float, words: str) -> None:
+    :param wall_seconds: what the file might take by the clock on the wall.
+    :param waited_seconds: how much of it the worker could have run and was not let, where the machine tells.
+    """
+
+    def __init__(
+        self, position: int, returncode: int, timeout_seconds: float, words: str, wall_seconds: float = 0.0, waited_seconds: float = 0.0
+    ) -> None:
         self.position = position
-        self.was_timeout = returncode == -signal.SIGALRM
+        self.was_timeout = -returncode in (signal.SIGALRM, signal.SIGPROF)
+        self.waited_seconds = waited_seconds
+        self.was_starved = returncode == -signal.SIGALRM and wall_seconds - waited_seconds < timeout_seconds
         self.words = words
         if self.was_timeout:
             self.cause = f"not done after {timeout_seconds:g} s"
@@ -196,23 +231,26 @@ class _Process:
         assert self._process.stdout
         self._requests, self._answers = self._process.stdin, self._process.stdout
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._wall_seconds = self._waited_before = 0.0
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         with suppress(BrokenPipeError):  # the first question to it finds out
             send(self._requests, {**job, "position_descriptor": descriptor})
 
-    def ask(self, files: Files) -> Answer:
+    def ask(self, files: Files, wall_seconds: float) -> Answer:
         """Return the worker's answer. :raises EOFError, BrokenPipeError: it has died. :raises ValueError: it speaks in tongues."""
-        send(self._requests, files)
+        self._wall_seconds, self._waited_before = wall_seconds, _waited_seconds(self._process.pid)
+        send(self._requests, {"files": files, "wall_seconds": wall_seconds})
         return receive(self._answers)
 
     def bury(self, timeout_seconds: float, *, at_once: bool) -> _WorkerDiedError:
         """Return how the worker ended. :param at_once: it speaks in tongues: any of its files may be to blame, so the first is."""
         self.dismiss(at_once=at_once)
+        waited = _waited_seconds(self._process.pid) - self._waited_before  # can be read until the process has been waited for
         self.wait()
         position = int.from_bytes(self._position[:], "little", signed=True)
         position = 0 if at_once and position < 0 else position
-        return _WorkerDiedError(position, self._process.returncode, timeout_seconds, " | ".join(self._words))
+        return _WorkerDiedError(position, self._process.returncode, timeout_seconds, " | ".join(self._words), self._wall_seconds, waited)
 
     def dismiss(self, *, at_once: bool) -> None:
         """Let the worker end, which it does by itself when nobody asks any more; or end it."""
@@ -237,6 +275,14 @@ class _Process:
             while line := stderr.readline(1024):
                 self._words.append(line.decode(errors="replace").rstrip())
                 log.debug("Worker %d: %s", self._process.pid, self._words[-1])
+
+
+def _waited_seconds(process: int) -> float:
+    """Return how long a process's main thread has waited for a processor while it could have run; 0 where the machine does not tell."""
+    try:
+        return int(Path(f"/proc/{process}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def _checked(answer: Answer) -> Answer:

@@ -46,7 +46,8 @@ def main() -> None:
         try:
             worker = Worker(job, source)
             while True:
-                send(answers, worker.take(receive(requests)))
+                request = receive(requests)
+                send(answers, worker.take(request["files"], request["wall_seconds"]))
         except EOFError:
             pass
         except OSError as error:  # a copy could not be written, or the source does not answer: the step's failure, no file's fault
@@ -72,10 +73,11 @@ class Worker:
         self._threads = None if is_local else ThreadPoolExecutor(REMOTE_THREADS)
         self._copying: deque[tuple[int, Future[str]]] = deque()
 
-    def take(self, files: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    def take(self, files: Sequence[Sequence[Any]], wall_seconds: float) -> dict[str, Any]:
         """Return the facts of those that were taken, column by column, and why the others were not.
 
         :param files: path, URI, size, ETag and version of each.
+        :param wall_seconds: how long the work on one may take by the clock on the wall.
         :raises OSError: a copy cannot be written, or the source's store does not answer.
         """
         infos = [ObjectInfo(*file) for file in files]
@@ -83,7 +85,7 @@ class Worker:
         columns: dict[str, list[Any]] = {name: [] for name in _FACTS}
         storage: list[Callable[[], str | None]] = []
         rejects: list[tuple[int, str, str, bool]] = []
-        self._watch.begins()
+        self._watch.begins(wall_seconds)
         ahead = ReadAhead(self._source, infos, self._threads, self._limits.max_bytes)
         for position, (info, read) in enumerate(ahead):
             data, found = self._looked_at(position, info, read)
@@ -150,18 +152,24 @@ class Worker:
 class _Watch:
     """Tells the parent, in memory that both see, which file is in hand; and ends the process if that takes too long.
 
-    The kernel's timer and SIGALRM's default action need neither Python nor a parent that is alive: a decoder that holds the
-    interpreter's lock for ever cannot keep them off.
+    The kernel's timers and their signals' default action need neither Python nor a parent that is alive: a decoder that holds the
+    interpreter's lock for ever cannot keep them off. SIGPROF ends what has used up its time of the processor: on a machine however
+    busy, that is the file's fault. SIGALRM ends what has used up its time by the clock on the wall, which may be the machine's.
+
+    :param processor_seconds: how long the work on one file may take by the processor's clock.
     """
 
-    def __init__(self, descriptor: int, timeout_seconds: float) -> None:
+    def __init__(self, descriptor: int, processor_seconds: float) -> None:
         self._position = mmap.mmap(descriptor, POSITION_BYTES)
-        self._timeout_seconds = timeout_seconds
+        self._processor_seconds = processor_seconds
+        self._wall_seconds = processor_seconds
         self._parent = os.getppid()
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for ending in (signal.SIGALRM, signal.SIGPROF):
+            signal.signal(ending, signal.SIG_DFL)
 
-    def begins(self) -> None:
+    def begins(self, wall_seconds: float) -> None:
         """Tell that there is a list of files in hand: whatever happens now is over one of them, e.g. while it is read."""
+        self._wall_seconds = wall_seconds
         self._tell(BETWEEN_FILES)
 
     def ends(self) -> None:
@@ -174,9 +182,11 @@ class _Watch:
         if os.getppid() != self._parent:
             sys.exit("The ingest is gone.")
         self._tell(position)
-        signal.setitimer(signal.ITIMER_REAL, self._timeout_seconds)
+        signal.setitimer(signal.ITIMER_PROF, self._processor_seconds)
+        signal.setitimer(signal.ITIMER_REAL, self._wall_seconds)
         yield
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         self._tell(BETWEEN_FILES)
 
     def _tell(self, position: int) -> None:
