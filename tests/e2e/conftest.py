@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from deployment import Deployment, Run, deploy
+from deployment import DagRuns, Deployment, Run, deploy
+from event_receiver import receive_events
+from processes import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="session")
@@ -17,14 +19,24 @@ def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated metadata database, made once and copied for each deployment."""
     home = tmp_path_factory.mktemp("airflow")
     environment = Deployment(home).environment
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True)
     return home
 
 
+@pytest.fixture(scope="session")
+def dag_runs(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagRuns]:
+    """The process in which the DAGs of all tests run, each on data of its own; it sends its lineage here, as docs/deployment.md says."""
+    with receive_events() as (url, taken):
+        transport = {"type": "http", "url": url, "timeout": PATIENCE_SECONDS}
+        transport |= {"compression": "gzip", "auth": {"type": "api_key", "apiKey": "k"}}
+        with DagRuns(deploy(migrated_home, tmp_path_factory.mktemp("runs")), transport, taken) as runs:
+            yield runs
+
+
 @pytest.fixture
-def deployment(migrated_home: Path, tmp_path: Path) -> Deployment:
+def deployment(migrated_home: Path, dag_runs: DagRuns, tmp_path: Path) -> Deployment:
     """An Airflow with the example DAGs and the DAGs of these tests."""
-    return deploy(migrated_home, tmp_path)
+    return deploy(migrated_home, tmp_path, dag_runs)
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from event_receiver import Taken
+from processes import PATIENCE_SECONDS
 from services import Service
 
 from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
@@ -37,19 +39,30 @@ class Run:
 
 @dataclass(frozen=True)
 class Deployment:
-    """An Airflow home with its settings. :param settings: environment beside, or instead of, what every deployment here has."""
+    """An Airflow home with its settings.
+
+    :param settings: environment beside, or instead of, what every deployment here has.
+    :param runs: the process in which DAGs run once, where that is wanted.
+    """
 
     home: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    runs: DagRuns | None = None
+
+    @property
+    def own_environment(self) -> dict[str, str]:
+        """What the DAGs of this deployment find their data by."""
+        return {"AIRFLOW__CV_DATAOPS__HOME": str(self.home / "cv_dataops"), "CV_DATAOPS_LANDING": str(self.home / "landing")}
 
     @property
     def environment(self) -> dict[str, str]:
         settings = {
+            **self.own_environment,
             "AIRFLOW_HOME": self.home,
             "AIRFLOW__CORE__DAGS_FOLDER": self.home / "dags",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CV_DATAOPS__HOME": self.home / "cv_dataops",
-            "CV_DATAOPS_LANDING": self.home / "landing",
+            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": PATIENCE_SECONDS,
+            "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": PATIENCE_SECONDS,
             "AIRFLOW__OPENLINEAGE__NAMESPACE": "e2e",
             "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
                 {"type": "file", "log_file_path": str(self.home / "events.jsonl"), "append": True}
@@ -70,23 +83,14 @@ class Deployment:
         subprocess.run(command, env=deployment.environment, check=True, capture_output=True, timeout=300)
         return deployment
 
-    def run(
-        self, dag_id: str, *, logical_date: str | None = "2026-11-05", conf: Mapping[str, Any] | None = None, **environment: str
-    ) -> Run:
-        """Run a DAG once, as ``dag.test()`` in a process of its own."""
-        events, out = self.home / "events.jsonl", self.home / "run.json"
-        events.unlink(missing_ok=True)
-        out.unlink(missing_ok=True)
-        command = [sys.executable, str(PROJECT / "scripts" / "run_dag.py"), str(self.home / "dags" / f"{dag_id}.py"), "--out", str(out)]
-        command += ["--logical-date", f"{logical_date}T00:00:00+00:00"] if logical_date else []
-        command += ["--conf", json.dumps(conf)] if conf else []
-        done = subprocess.run(command, env={**self.environment, **environment}, capture_output=True, text=True, timeout=600)
-        log = done.stdout + done.stderr
-        (self.home / f"{dag_id}.log").write_text(log)
-        assert out.exists(), f"{dag_id} left no result; log in {self.home / f'{dag_id}.log'}:\n{log[-3000:]}"
-        result = json.loads(out.read_text())
-        lines = events.read_text().splitlines() if events.exists() else []
-        return Run(result["state"], result["tasks"], result["xcom"], [json.loads(line) for line in lines], log)
+    def run(self, dag_id: str, *, logical_date: str | None = "2026-11-05", conf: Mapping[str, Any] | None = None) -> Run:
+        """Run a DAG once, as ``dag.test()``, in the process of all such runs."""
+        assert self.runs is not None, "this deployment has no process for single runs"
+        request = {
+            "logical_date": f"{logical_date}T00:00:00+00:00" if logical_date else None,
+            "conf": dict(conf or {}),
+        }
+        return self.runs.run({**request, "file": str(self.runs.dags / f"{dag_id}.py"), "environment": self.own_environment})
 
     def dataset(self, name: str) -> Dataset:
         if connection := self.settings.get("AIRFLOW_CONN_CV_CATALOG_DEFAULT"):
@@ -95,7 +99,58 @@ class Deployment:
         return open_dataset(name, home=str(self.home / "cv_dataops"))
 
 
-def deploy(migrated_home: Path, folder: Path) -> Deployment:
+class DagRuns:
+    """A process of scripts/run_dags.py, in which DAGs run one after the other: Airflow takes some ten seconds of CPU to start.
+
+    :param deployment: Airflow's home, with a migrated database.
+    :param transport: where lineage goes.
+    :param taken: what has arrived there, where it is known: see ``receive_events``.
+    """
+
+    def __init__(self, deployment: Deployment, transport: Mapping[str, Any], taken: Sequence[Taken] = ()) -> None:
+        self._environment = {**deployment.environment, "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport)}
+        self._log = deployment.home / "runs.log"
+        self._process: subprocess.Popen[str] | None = None
+        self.dags = deployment.home / "dags"
+        self.taken = taken
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.communicate()  # closes its stdin, at which it ends
+
+    def run(self, request: Mapping[str, Any]) -> Run:
+        """Run one DAG. :param request: what scripts/run_dags.py takes."""
+        process = self._running()
+        assert process.stdin
+        assert process.stdout
+        before, already_taken = self._log.stat().st_size, len(self.taken)
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        with self._log.open() as file:
+            file.seek(before)
+            log = file.read()
+        if not answer:
+            process.wait()
+            raise AssertionError(f"{request['file']} left no result; log in {self._log}:\n{log[-3000:]}")
+        result = json.loads(answer)
+        events = [request.event for request in self.taken[already_taken:]]
+        return Run(result["state"], result["tasks"], result["xcom"], events, log)
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            command = [sys.executable, str(PROJECT / "scripts" / "run_dags.py")]
+            with self._log.open("w") as log:
+                self._process = subprocess.Popen(
+                    command, env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+                )
+        return self._process
+
+
+def deploy(migrated_home: Path, folder: Path, runs: DagRuns | None = None) -> Deployment:
     """Make an Airflow home in a folder, with the example DAGs and the DAGs of these tests."""
     home = folder / "airflow_home"
     home.mkdir()
@@ -103,4 +158,4 @@ def deploy(migrated_home: Path, folder: Path) -> Deployment:
     (home / "dags").mkdir()
     for file in (*EXAMPLES.glob("*.py"), *DAGS.glob("*.py")):
         shutil.copy(file, home / "dags" / file.name)
-    return Deployment(home)
+    return Deployment(home, runs=runs)

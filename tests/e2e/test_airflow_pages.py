@@ -12,7 +12,7 @@ from browser import keep_screenshot, log_in
 from deployment import deploy
 from real_airflow import RealAirflow
 
-pytestmark = [pytest.mark.e2e, pytest.mark.once(reason="it is the page of one version that is looked at")]
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.once(reason="it is the page of one version that is looked at")]
 
 MARQUEZ = "http://localhost:3000"
 WINDOW = {"width": 1360, "height": 850}

@@ -16,6 +16,7 @@ from tables import rows, snapshots
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.browser,
     pytest.mark.once(reason="it is the page of one version that is driven; what a backfill does is asked on each"),
 ]
 

@@ -11,7 +11,7 @@ from deployment import deploy
 from real_airflow import RealAirflow
 from tables import rows, snapshots
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.deployment]
 
 DAYS = [(date(2026, 10, 5) + timedelta(days=day)).isoformat() for day in range(12)]
 IMAGES_A_DAY = 8

@@ -9,6 +9,7 @@ from airflow_cv_dataops.core.store.schema import TABLES
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.deployment,
     pytest.mark.once(reason="it takes minutes, and how shards of lost workers are repeated is asked on every version"),
 ]
 

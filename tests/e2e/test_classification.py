@@ -1,4 +1,4 @@
-"""Classification data, end to end: a CSV with real faults, gates, and a run without any date."""
+"""Classification data, end to end: a CSV with real faults, gates, a run without any date, a source with nothing in it."""
 
 from __future__ import annotations
 
@@ -63,3 +63,11 @@ def test_a_run_without_interval_and_logical_date_has_a_partition_key(deployment,
     key = run.xcom["ingest"]["partition_key"]
     assert len(key) == len("2026-11-05")
     assert {summary["partition_key"] for summary in run.xcom.values()} == {key}
+
+
+def test_a_source_without_files_has_no_shards_and_makes_the_partition_empty(deployment, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    run = deployment.run("sharded_clothing", conf={"source": str(tmp_path / "nothing")})
+    assert (run.state, run.tasks["sharded.shard"], run.tasks["sharded.commit"]) == ("success", "skipped", "success"), run.log[-3000:]
+    assert run.xcom["sharded.commit"]["counts"]["images"] == 0
+    assert len(deployment.dataset("sharded").load_table("images").snapshots()) == 1

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.deployment]
 
 
 def test_a_deferred_sensor_wakes_up_and_its_run_leaves_a_release(deployment, shared_data, validate_events):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.deployment]
 
 
 def get(airflow: Any, path: str, **headers: str) -> tuple[int, str, Any]:

@@ -5,17 +5,17 @@ The questions are asked of the events, as they arrive at an HTTP endpoint, and, 
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from deployment import Deployment, deploy
-from event_receiver import receive_events
+from deployment import DagRuns, Deployment, deploy
+from event_receiver import Taken
 from lineage_answers import Answers, EventsAnswers, MarquezAnswers
+from PIL import Image
 
 pytestmark = [pytest.mark.e2e, pytest.mark.once(reason="what a step tells is asked on every version by the tests of the DAGs")]
 
@@ -25,56 +25,69 @@ STATIC = ("schema", "dataSource", "datasetType", "symlinks", "catalog", "storage
 
 @dataclass(frozen=True)
 class Told:
-    """:param answers: who is asked. :param home: where the warehouse of the runs is. :param events: what was sent, where it is known."""
+    """:param answers: who is asked. :param home: where the warehouse of the runs is. :param taken: what was sent, where it is known."""
 
     answers: Answers
     home: str
-    events: list[dict[str, Any]]
+    taken: list[Taken]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [request.event for request in self.taken]
 
     def table(self, dataset: str, table: str) -> tuple[str, str]:
         return "file", f"{self.home}/cv_dataops/warehouse/{dataset}/{table}"
 
 
 @pytest.fixture(scope="module")
-def of_events(migrated_home, tmp_path_factory, shared_data) -> Told:
+def of_events(migrated_home, dag_runs, tmp_path_factory, shared_data) -> Told:
     """Everything that the runs send, as it arrives."""
-    deployment = deploy(migrated_home, tmp_path_factory.mktemp("lineage"))
-    with receive_events() as (url, taken):
-        do_runs(deployment, url, shared_data)
-    events = [request.event for request in taken]
-    return Told(EventsAnswers(events), str(deployment.home), events)
+    deployment = deploy(migrated_home, tmp_path_factory.mktemp("lineage"), dag_runs)
+    already_taken = len(dag_runs.taken)
+    do_runs(deployment, shared_data)
+    taken = dag_runs.taken[already_taken:]
+    return Told(EventsAnswers([request.event for request in taken]), str(deployment.home), taken)
 
 
 @pytest.fixture(scope="module")
 def of_marquez(migrated_home, tmp_path_factory, shared_data, service) -> Told:
     marquez = service("marquez")
     deployment = deploy(migrated_home, tmp_path_factory.mktemp("marquez"))
-    do_runs(deployment, marquez.url, shared_data)
+    with DagRuns(deployment, {"type": "http", "url": marquez.url}) as runs:
+        do_runs(replace(deployment, runs=runs), shared_data)
     time.sleep(2)
     return Told(MarquezAnswers(marquez.url), str(deployment.home), [])
 
 
-@pytest.fixture(params=["events", "marquez"])
+@pytest.fixture(params=["events", pytest.param("marquez", marks=pytest.mark.servers)])
 def told(request) -> Told:
     return request.getfixturevalue(f"of_{request.param}")
 
 
-def do_runs(deployment: Deployment, url: str, shared_data) -> None:
+def do_runs(deployment: Deployment, shared_data) -> None:
     """Two days and the first again; labels with errors; a gate that does not hold; an ingest in shards."""
-    transport = {"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "http", "url": url})}
     for day in (*DAYS, DAYS[0]):
-        assert deployment.run("digits_dataops", logical_date=day, **transport).state == "success"
+        assert deployment.run("digits_dataops", logical_date=day).state == "success"
     cells = {"source": str(shared_data("bccd") / "BCCD")}
-    assert deployment.run("strict_audit", conf=cells, **transport).tasks["audit"] == "failed"
+    assert deployment.run("strict_audit", conf=cells).tasks["audit"] == "failed"
     clothing = shared_data("clothing_mini")
     conf = {"source": str(clothing), "gate": "images >= 100000"}
-    assert deployment.run("clothing_dataops", conf=conf, **transport).tasks["promote"] == "failed"
+    assert deployment.run("clothing_dataops", conf=conf).tasks["promote"] == "failed"
     source = deployment.home / "landing" / "many"
     source.mkdir(parents=True)
-    for image in sorted((clothing / "images").iterdir()):
-        for copy in range(2):
-            shutil.copy(image, source / f"{copy}_{image.name}")
-    assert deployment.run("sharded_clothing", conf={"source": str(source)}, **transport).state == "success"
+    for number in range(801):  # three shards
+        Image.effect_noise((24, 16), 1 + number % 90).save(source / f"{number:03}.png")
+    assert deployment.run("sharded_clothing", conf={"source": str(source)}).state == "success"
+
+
+def test_every_event_of_a_run_arrives_compressed_and_with_the_key(of_events):
+    assert {(request.headers["Authorization"], request.headers["Content-Encoding"]) for request in of_events.taken} == {
+        ("Bearer k", "gzip")
+    }
+    told = [(event["job"]["name"], event["eventType"]) for event in of_events.events]
+    tasks = Counter((name, kind) for name, kind in told if name.startswith("clothing_dataops."))
+    ended = {"ingest": "COMPLETE", "import_labels": "COMPLETE", "audit": "COMPLETE", "promote": "FAIL"}
+    assert tasks == {(f"clothing_dataops.{step}", kind): 1 for step, end in ended.items() for kind in ("START", end)}
 
 
 def test_the_way_back_from_the_release_leads_over_every_step_to_the_source(told):
