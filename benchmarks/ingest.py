@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
 import io
 import json
 import multiprocessing
@@ -53,7 +52,7 @@ def compare(source: Path, folder: Path, options: argparse.Namespace) -> dict[str
         shutil.rmtree(folder / f"home{number}")
         if not options.only_ours:
             limit += [(_seconds(lambda threads=threads: _decode_all(paths, threads)), threads) for threads in _thread_counts()]  # type: ignore[misc]
-            if importlib.util.find_spec("cleanvision") and number < options.cleanvision_rounds:
+            if number < options.cleanvision_rounds:
                 cleanvision.append(in_a_process(find_issues, str(source))["seconds"])
     best = min(run["seconds"] for run in ours)
     peak = max(run["peak_rss_mb"] for run in ours)
