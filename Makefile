@@ -8,16 +8,21 @@ JOBS ?= auto
 
 # Pytest's own arguments: which tests, e.g. SELECT=tests/unit/core
 SELECT ?=
-PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+# A file's tests stay on one worker, which makes what they share once; files are taken in their order, whole DAGs first.
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# Why a test is no part of `make test`: the kinds of tests/targets.py, each a target of its own.
+REAL = servers browser deployment races timing
 # The servers that tests need (PostgreSQL, Redis, S3, Marquez), for that time.
 WITH_SERVICES = $(BIN)/python scripts/services run --
-# What a further version of Airflow has to pass: core does not depend on it. See tests/airflow_surface.py.
-SURFACE = -m "airflow and not once"
-# The same, of whole DAGs only the demo's.
-SMOKE = tests/unit tests/integration tests/e2e/test_demo.py $(SURFACE)
+# What another version of Airflow has to pass: core does not depend on it. See tests/airflow_surface.py.
+SURFACE = airflow and not once
 
-.PHONY: help install demo services test test-unit test-core test-airflow-3.1 test-airflow-3.2 test-airflow-3.3 test-lowest test-prerelease \
-	test-matrix lint format airflow docs constraints lowest clean
+# Compiled files are kept, whatever the environment says: a run starts hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help install demo services system-packages test test-unit test-core test-real test-all $(addprefix test-,$(REAL)) test-random \
+	test-surface-3.1 test-surface-3.2 test-airflow-3.1 test-airflow-3.2 test-lowest test-prerelease \
+	lint format airflow docs constraints lowest clean
 
 help:  ## Show this list
 	@grep -E '^[a-zA-Z0-9_.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -30,31 +35,64 @@ $(VENV)/.installed-$(AIRFLOW): pyproject.toml $(wildcard constraints/airflow-$(A
 demo: install  ## Run the digits example for three days in a real Airflow and print what came out
 	$(BIN)/python scripts/demo.py
 
-test: install  ## Run all tests, with the servers that they need (PostgreSQL, Redis, S3, Marquez) for that time
-	$(WITH_SERVICES) $(PYTEST) $(SELECT)
+test: install  ## Run all tests that come out the same on every machine: no server, browser, running Airflow, luck or idle machine needed
+	$(PYTEST) -m "not real" $(SELECT)
 
-test-unit: install  ## Run the unit tests
-	$(PYTEST) tests/unit
+test-unit: install  ## Run the unit tests among them
+	$(PYTEST) -m "not real" tests/unit
 
-test-core: install  ## Run the tests of core, with Airflow out of reach
-	CV_DATAOPS_TEST_WITHOUT_AIRFLOW=1 $(WITH_SERVICES) $(PYTEST) $(SELECT)
+test-core: install  ## Run the tests of core among them, with Airflow out of reach
+	CV_DATAOPS_TEST_WITHOUT_AIRFLOW=1 $(PYTEST) -m "not real and not once" $(SELECT)
 
-test-airflow-3.1:  ## Run what touches Airflow on that version, in .venv-airflow-3.1; so for 3.2 and 3.3
-test-airflow-3.1 test-airflow-3.2 test-airflow-3.3: test-airflow-%:
-	$(MAKE) test AIRFLOW=$* VENV=.venv-airflow-$* SELECT='$(SURFACE)'
+test-surface-3.1 test-surface-3.2: test-surface-%:  ## Run those among them that touch Airflow on that version, in .venv-airflow-<version>
+	$(MAKE) test-surface AIRFLOW=$* VENV=.venv-airflow-$*
+
+.PHONY: test-surface
+test-surface: install
+	$(PYTEST) -m "$(SURFACE) and not real" $(SELECT)
+
+test-servers: install system-packages  ## Run the tests that need S3, PostgreSQL, Redis, Marquez or an AWS
+	$(WITH_SERVICES) $(PYTEST) -m servers $(SELECT)
+
+test-browser: install system-packages  ## Run the tests that drive chromium: reports, lineage, Airflow's pages
+	$(WITH_SERVICES) $(PYTEST) -m browser $(SELECT)
+
+test-deployment: install system-packages  ## Run the tests in a running Airflow: deferral, killed workers, backfills, Celery
+	$(WITH_SERVICES) $(PYTEST) -m deployment $(SELECT)
+
+test-races: install  ## Run the tests in which many processes race, or are killed at arbitrary moments
+	$(PYTEST) -m races $(SELECT)
+
+test-timing: install  ## Run the tests that measure time or memory, one at a time; on an idle machine
+	$(BIN)/python -m pytest -m timing $(SELECT)
+
+test-random: install  ## Run the property tests with other examples than `make test` takes
+	$(PYTEST) -m "hypothesis and not real" --hypothesis-profile=random $(SELECT)
+
+test-airflow-3.1 test-airflow-3.2: test-airflow-%: system-packages  ## Run all that touches Airflow on that version, in .venv-airflow-<version>
+	$(MAKE) test-airflow AIRFLOW=$* VENV=.venv-airflow-$*
+
+.PHONY: test-airflow
+test-airflow: install
+	$(WITH_SERVICES) $(PYTEST) -m "$(SURFACE)" $(SELECT)
 
 test-lowest:  ## Run core, what touches Airflow and the demo with the lowest versions that pyproject.toml admits
-	$(MAKE) test-core AIRFLOW=lowest VENV=.venv-airflow-lowest SELECT='-m "not once"'
-	$(MAKE) test AIRFLOW=lowest VENV=.venv-airflow-lowest SELECT='$(SMOKE)'
+	$(MAKE) test-core AIRFLOW=lowest VENV=.venv-airflow-lowest
+	$(MAKE) test-surface AIRFLOW=lowest VENV=.venv-airflow-lowest SELECT="tests/unit tests/integration tests/e2e/test_demo.py"
 
 test-prerelease:  ## Run what touches Airflow and the demo on its newest pre-release, with the newest of everything; may fail
 	rm -f .venv-airflow-prerelease/.installed-prerelease
-	$(MAKE) test AIRFLOW=prerelease VENV=.venv-airflow-prerelease SELECT='$(SMOKE)'
+	$(MAKE) test-surface AIRFLOW=prerelease VENV=.venv-airflow-prerelease SELECT="tests/unit tests/integration tests/e2e/test_demo.py"
 
-test-matrix: test test-airflow-3.1 test-airflow-3.2 test-lowest  ## Run everything on 3.3, and the rest of the matrix
+test-real: $(addprefix test-,$(REAL)) test-random test-airflow-3.1 test-airflow-3.2 test-lowest  ## Run the rest of the tests, and other versions
 	$(MAKE) test-prerelease || echo "The newest pre-release of Airflow does not pass, which is allowed: see above."
 
-services: install  ## Start the servers that integration tests need; stop them with scripts/services stop
+test-all: test test-real  ## Run every test
+
+system-packages:  ## Install, as root on Debian, what the tests of test-real need beside Python: chromium, PostgreSQL, Redis, …
+	scripts/system-packages
+
+services: install system-packages  ## Start the servers that integration tests need; stop them with scripts/services stop
 	$(BIN)/python scripts/services start
 
 lint: install  ## Check style, types, imports and that generated docs are up to date

@@ -18,10 +18,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from marquez_jar import UnavailableError, marquez_command
-
 Facts = dict[str, Any]
 PATIENCE_SECONDS = 60
+
+
+class UnavailableError(Exception):
+    """This machine cannot have a server; the message says which and why."""
 
 
 class Kind(NamedTuple):
@@ -111,7 +113,12 @@ def _http_answers(facts: Facts) -> bool:
 
 
 def start_marquez(folder: Path, others: Mapping[str, Facts]) -> Facts:
-    command = marquez_command(folder / "marquez")
+    jar = os.environ.get("MARQUEZ_JAR")
+    if jar is None:
+        raise UnavailableError("this machine lacks Marquez, whose jar is in no registry: build it and name it in MARQUEZ_JAR")
+    if not Path(jar).is_file():
+        raise UnavailableError(f"MARQUEZ_JAR: there is no file {jar}")
+    command = [_find("java", "openjdk-17-jre-headless"), "-Xmx1g", "-jar", jar]
     postgres = others.get("postgres", {"missing": "this machine lacks PostgreSQL"})
     if "missing" in postgres:
         raise UnavailableError(f"Marquez needs PostgreSQL: {postgres['missing']}")

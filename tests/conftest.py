@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import airflow_surface
-import long_first
+import hypothesis
 import pytest
 import skips_in_ci
+import targets
 from browser import chromium, look
 from project import SHARED_DATA
 from services import service
@@ -19,8 +20,14 @@ from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 __all__ = ["chromium", "look", "service"]
 
 
+# `make test` tries the same examples each time; `make test-random` others.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("random", derandomize=False, deadline=None)
+hypothesis.settings.load_profile("steady")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    for plugin in (airflow_surface, long_first, skips_in_ci):
+    for plugin in (airflow_surface, skips_in_ci, targets):
         config.pluginmanager.register(plugin)
 
 

@@ -57,7 +57,7 @@ def service() -> Callable[[str], Service]:
 
     def find(name: str) -> Service:
         known = json.loads(STATE.read_text())["services"] if STATE.exists() else {}
-        facts = known.get(name, {"missing": f"{name} was not started: use `make test`, or `scripts/services run -- COMMAND`"})
+        facts = known.get(name, {"missing": f"{name} was not started: use `make test-servers`, or `scripts/services run -- COMMAND`"})
         if "missing" in facts:
             pytest.skip(facts["missing"])
         return Service(name, facts)

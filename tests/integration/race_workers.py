@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -10,23 +9,22 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from processes import PATIENCE_SECONDS, forkserver
 from unit.core.release.release_rows import write_annotations, write_images
 
 from airflow_cv_dataops.core.release import promote, refs
 from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 
-_SECONDS = 240
-
 
 def at_once(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
     """Call ``function`` with each of the arguments, each in a process of its own, all at once; return the results in order."""
-    spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(len(arguments)), spawn.Queue()
-    workers = [spawn.Process(target=_run, args=(barrier, results, place, function, given)) for place, given in enumerate(arguments)]
+    context = forkserver()
+    barrier, results = context.Barrier(len(arguments)), context.Queue()
+    workers = [context.Process(target=_run, args=(barrier, results, place, function, given)) for place, given in enumerate(arguments)]
     for worker in workers:
         worker.start()
     try:
-        outcomes = dict(results.get(timeout=_SECONDS) for _ in workers)
+        outcomes = dict(results.get(timeout=PATIENCE_SECONDS) for _ in workers)
     finally:
         for worker in workers:
             worker.join(timeout=10)
@@ -38,7 +36,7 @@ def at_once(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) 
 
 def _run(barrier: Any, results: Any, place: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     try:
-        barrier.wait(timeout=_SECONDS)
+        barrier.wait(timeout=PATIENCE_SECONDS)
         results.put((place, (None, function(*arguments))))
     except BaseException:
         results.put((place, (traceback.format_exc(), None)))

@@ -14,6 +14,7 @@ from airflow_cv_dataops.core.store.dataset import open_dataset
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.races,
     pytest.mark.once(reason="it takes long and hangs on PyIceberg, which is the same in all sets of versions"),
 ]
 

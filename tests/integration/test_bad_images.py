@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,7 +35,6 @@ def every_format() -> tuple[str, ...]:
 
 
 def test_each_file_is_an_image_or_a_reject_with_the_right_reason(shared_data: SharedData) -> None:
-    started = time.monotonic()
     wrong = []
     for known, found in looked_at(shared_data("bad_images"), DEFAULT_FORMATS):
         outcome = found.reason if isinstance(found, Reject) else "image"
@@ -47,7 +45,6 @@ def test_each_file_is_an_image_or_a_reject_with_the_right_reason(shared_data: Sh
             assert found.detail
             assert found.detail.isprintable()
     assert not wrong
-    assert time.monotonic() - started < 30
 
 
 def expected(known: Known) -> set[str]:

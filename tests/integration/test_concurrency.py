@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 from integration.race_workers import at_once, fill, promote_and_die, promote_once
+from processes import PATIENCE_SECONDS, forkserver
 from unit.core.release.release_rows import image_id, write_images
 
 from airflow_cv_dataops.core.release.promote import promote_dataset
@@ -24,6 +24,7 @@ pytestmark = [
 
 MakeDataset = Callable[..., Dataset]
 KEYS = ("2026-11-05", "2026-11-06", "2026-11-07")
+AT_ONCE = pytest.mark.parametrize("processes", [3, pytest.param(8, marks=pytest.mark.races)])
 
 
 @pytest.fixture
@@ -58,15 +59,16 @@ def test_partitions_leave_the_same_rows_in_any_order(tmp_path: Path) -> None:
 
 
 def test_two_processes_on_one_partition_leave_exactly_the_rows_of_one(home: str, make_dataset: MakeDataset) -> None:
-    for round_number in range(3):
+    for round_number in range(2):
         mine, yours = [f"{round_number}-mine-{n}" for n in range(3)], [f"{round_number}-yours-{n}" for n in range(5)]
         at_once(fill, [(home, "p", mine), (home, "p", yours)])
         left = sorted(make_dataset().images()["file_name"].to_pylist())
         assert left in ([f"{name}.png" for name in mine], [f"{name}.png" for name in yours])
 
 
-def test_eight_processes_over_eight_partitions_of_a_new_dataset_leave_all_rows_once(home: str, make_dataset: MakeDataset) -> None:
-    keys = [f"2026-11-{day:02}" for day in range(1, 9)]
+@AT_ONCE
+def test_processes_over_partitions_of_a_new_dataset_leave_all_rows_once(home: str, make_dataset: MakeDataset, processes: int) -> None:
+    keys = [f"2026-11-{day:02}" for day in range(1, processes + 1)]
     at_once(fill, [(home, key, names_of(key)) for key in keys])
     dataset = make_dataset()
     expected = Counter(image_id(name) for key in keys for name in names_of(key))
@@ -75,42 +77,45 @@ def test_eight_processes_over_eight_partitions_of_a_new_dataset_leave_all_rows_o
     for table in ("images", "annotations"):
         found = dataset.load_table(table)
         assert found is not None
-        assert len(found.metadata.snapshots) == 8
+        assert len(found.metadata.snapshots) == processes
 
 
-def test_six_promotions_of_equal_content_at_once_make_exactly_one_release(home: str, make_dataset: MakeDataset) -> None:
+@AT_ONCE
+def test_promotions_of_equal_content_at_once_make_exactly_one_release(home: str, make_dataset: MakeDataset, processes: int) -> None:
     dataset = make_dataset()
     write_images(dataset, "p", ["a", "b", "c"])
-    outcomes = at_once(promote_once, [(home, "production")] * 6)
-    assert Counter(outcomes) == {("v1", None, False): 1, ("v1", None, True): 5}
+    outcomes = at_once(promote_once, [(home, "production")] * processes)
+    assert Counter(outcomes) == {("v1", None, False): 1, ("v1", None, True): processes - 1}
     assert [row["release"] for row in dataset.read("releases").to_pylist()] == ["v1"]
     assert dataset.read("release_items").num_rows == 3
     assert dataset.release().images().num_rows == 3
 
 
-def test_six_promotions_of_six_stages_at_once_make_six_releases_without_gap_or_repetition(home: str, make_dataset: MakeDataset) -> None:
+@AT_ONCE
+def test_promotions_of_stages_at_once_make_releases_without_gap_or_repetition(home: str, make_dataset: MakeDataset, processes: int) -> None:
     dataset = make_dataset()
     write_images(dataset, "p", ["a", "b", "c"])
-    stages = [f"stage_{number}" for number in range(6)]
+    numbers = range(1, processes + 1)
+    stages = [f"stage_{number}" for number in numbers]
     outcomes = at_once(promote_once, [(home, stage) for stage in stages])
-    assert sorted(release for release, _, _ in outcomes) == ["v1", "v2", "v3", "v4", "v5", "v6"]
+    assert sorted(release for release, _, _ in outcomes) == [f"v{number}" for number in numbers]
     recorded = dataset.read("releases").sort_by("sequence").to_pylist()
-    assert [(row["sequence"], row["release"]) for row in recorded] == [(n, f"v{n}") for n in range(1, 7)]
+    assert [(row["sequence"], row["release"]) for row in recorded] == [(n, f"v{n}") for n in numbers]
     assert {row["stage"]: row["release"] for row in recorded} == {
         stage: release for stage, (release, _, _) in zip(stages, outcomes, strict=True)
     }
     for stage in stages:
         assert dataset.release(stage).images().num_rows == 3
-    assert dataset.read("release_items").num_rows == 18
-    promote_dataset(dataset, stage="stage_0")
-    assert set(refs(dataset)) == {*stages, *(f"release-v{n}" for n in range(1, 7))}
+    assert dataset.read("release_items").num_rows == 3 * processes
+    promote_dataset(dataset, stage=stages[0])
+    assert set(refs(dataset)) == {*stages, *(f"release-v{n}" for n in numbers)}
 
 
 def kill_at(home: str, moment: str) -> None:
     """Run a promotion in a process that is killed at the moment."""
-    victim = multiprocessing.get_context("spawn").Process(target=promote_and_die, args=(home, moment))
+    victim = forkserver().Process(target=promote_and_die, args=(home, moment))
     victim.start()
-    victim.join(timeout=120)
+    victim.join(PATIENCE_SECONDS)
     assert victim.exitcode == -signal.SIGKILL
 
 

@@ -28,6 +28,7 @@ from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.servers,
     pytest.mark.once(reason="AWS is asked by PyIceberg and obstore, which are the same on every version of Airflow"),
 ]
 

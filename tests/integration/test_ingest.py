@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import itertools
-import multiprocessing
 import os
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +14,7 @@ import pyarrow as pa
 import pytest
 from older_libraries import mode_in_pillow
 from PIL import Image
+from processes import PATIENCE_SECONDS, forkserver
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits
@@ -59,9 +57,7 @@ def check_objects(dataset: Dataset, partition_key: str) -> None:
 
 def test_every_bad_image_ends_as_an_image_or_as_a_reject_with_a_reason(make_dataset: MakeDataset, shared_data: SharedData) -> None:
     folder, dataset = shared_data("bad_images"), make_dataset()
-    started = time.monotonic()
     result = ingest_images(dataset, "2026-11-05", str(folder), exclude=("README.md", "LICENSE.*", "manifest.csv"))
-    assert time.monotonic() - started < 60
     images = {row["file_name"]: row for row in dataset.images().to_pylist()}
     rejects = {row["file_name"]: row for row in dataset.read("rejects").to_pylist()}
     with open(folder / "manifest.csv", newline="") as file:
@@ -259,7 +255,7 @@ def test_the_order_of_partitions_does_not_matter(tmp_path: Path) -> None:
     sources = {key: some_images(tmp_path / key, 3, seed=10 * place) for place, key in enumerate("abc")}
     (sources["b"] / "twin.png").write_bytes((sources["a"] / "0_000.png").read_bytes())
     seen = []
-    for number, order in enumerate(itertools.permutations("abc")):
+    for number, order in enumerate(("abc", "cab")):
         dataset = open_dataset("digits", home=str(tmp_path / f"home{number}"))
         for key in order:
             ingest_images(dataset, key, str(sources[key]))
@@ -275,13 +271,13 @@ def _run(home: str, source: str, barrier: Any) -> None:
 
 def test_two_runs_of_a_partition_at_once_leave_the_rows_of_one(make_dataset: MakeDataset, tmp_path: Path) -> None:
     source, dataset = some_images(tmp_path / "in", 30), make_dataset()
-    context = multiprocessing.get_context("spawn")
+    context = forkserver()
     barrier = context.Barrier(2)
     processes = [context.Process(target=_run, args=(str(tmp_path / "cv_dataops"), str(source), barrier)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(90)
+        process.join(PATIENCE_SECONDS)
     assert [process.exitcode for process in processes] == [0, 0]
     twice = all_rows(dataset, "a")
     check_objects(dataset, "a")

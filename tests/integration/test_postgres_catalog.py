@@ -12,7 +12,7 @@ from services import Service
 
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, load
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.servers]
 
 
 def test_a_first_user_who_finds_another_making_the_tables_of_the_catalog_goes_on_with_those(service: Callable[[str], Service]) -> None:

@@ -35,7 +35,7 @@ def test_an_ingest_after_the_preload_imports_no_large_library_any_more(tmp_path:
         Image.effect_noise((40, 30), 20 + number).save(source / f"{number}.png")
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow")}
     command = [sys.executable, "-c", INGEST, str(source), str(tmp_path / "home")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     images, imported = json.loads(done.stdout.splitlines()[-1])
     assert images == 3
     assert not set(imported) & {"boto3", "numpy", "obstore", "openlineage", "pandas", "pyarrow", "pyiceberg", "sqlalchemy"}

@@ -29,7 +29,11 @@ from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.store.dataset import open_dataset
 from airflow_cv_dataops.core.store.objects import local_path
 
-pytestmark = [pytest.mark.integration, pytest.mark.once(reason="what a browser makes of a report does not depend on Airflow's version")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.browser,
+    pytest.mark.once(reason="what a browser makes of a report does not depend on Airflow's version"),
+]
 
 WIDE, NARROW, PHONE = (1360, 900), (420, 900), (390, 844)
 

@@ -30,7 +30,7 @@ from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 from airflow_cv_dataops.triggers.image_arrival import ImageArrivalTrigger
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.servers]
 
 LANDING, LAKE = "landing", "lake"
 IMAGES = 6

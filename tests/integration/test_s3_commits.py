@@ -16,7 +16,7 @@ from airflow_cv_dataops.core.store.files import overwrite_with_rows
 from airflow_cv_dataops.core.store.rows import batches_of
 from airflow_cv_dataops.core.store.schema import TABLES
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.servers]
 
 NOW = datetime(2026, 11, 6, tzinfo=UTC)
 CHECKSUMS = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")

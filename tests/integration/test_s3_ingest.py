@@ -35,7 +35,7 @@ from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 from airflow_cv_dataops.triggers.image_arrival import ImageArrivalTrigger
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.servers]
 
 KEY = "2026-11-05"
 

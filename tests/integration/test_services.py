@@ -14,7 +14,7 @@ import psutil
 import pytest
 from project import PROJECT_ROOT
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.servers]
 
 NAMES = ("postgres", "redis", "s3")
 

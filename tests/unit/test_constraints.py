@@ -17,10 +17,9 @@ def versions(name: str) -> dict[str, str]:
 
 
 def minima() -> dict[str, str]:
-    """Return the declared minimum of every package, that of benchmarks excepted, which no test needs."""
+    """Return the declared minimum of every package."""
     project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
-    extras = {name: named for name, named in project["optional-dependencies"].items() if name != "bench"}
-    requirements = [*project["dependencies"], *(one for named in extras.values() for one in named)]
+    requirements = [*project["dependencies"], *(one for named in project["optional-dependencies"].values() for one in named)]
     found = (re.match(r"([\w.-]+)(?:\[.*\])?>=([\w.]+)$", requirement) for requirement in requirements)
     return {match[1]: match[2] for match in found if match}
 

@@ -69,19 +69,32 @@ def test_options_of_the_configuration_are_the_ones_that_the_code_reads() -> None
     assert all(f'_get("{name}")' in source for name in options)
 
 
-def run(code_or_command: list[str], home: Path) -> str:
-    environment = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "false", "COLUMNS": "400"}
-    done = subprocess.run(code_or_command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+ASK = """
+import contextlib, io, json
+from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+from airflow.cli.cli_parser import get_parser
+
+def printed(command):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        arguments = get_parser().parse_args(["providers", command, "--output", "json"])
+        arguments.func(arguments)
+    return out.getvalue()
+
+(form,) = [meta for meta in HookMetaService.hook_meta_data() if meta.connection_type == "cv_catalog"]
+lists = {command: printed(command) for command in ("list", "hooks", "links", "triggers")}
+print("TOLD " + json.dumps({"form": form.model_dump(), **lists}))
+"""
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An AIRFLOW_HOME with a migrated database."""
-    folder = tmp_path_factory.mktemp("airflow")
-    run([sys.executable, "-m", "airflow", "db", "migrate"], folder)
-    return folder
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What ``airflow providers`` prints, by command, and what the web page gets for our connection's form, as the API server makes it."""
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "false", "COLUMNS": "400"}
+    done = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.rpartition("TOLD ")[2])
+    return found
 
 
 @pytest.mark.integration
@@ -94,24 +107,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("triggers", ["airflow_cv_dataops.triggers.image_arrival", "airflow_cv_dataops.triggers.dataset_release"]),
     ],
 )
-def test_airflow_lists_what_we_provide(home: Path, command: str, expected: list[str]) -> None:
-    listed = run([sys.executable, "-m", "airflow", "providers", command, "--output", "json"], home)
+def test_airflow_lists_what_we_provide(told: dict[str, Any], command: str, expected: list[str]) -> None:
     for text in expected:
-        assert text in listed
+        assert text in told[command]
 
 
-FORM = """
-import json
-from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
-(form,) = [meta for meta in HookMetaService.hook_meta_data() if meta.connection_type == "cv_catalog"]
-print("FORM " + json.dumps(form.model_dump()))
-"""
-
-
-@pytest.fixture(scope="module")
-def form(home: Path) -> dict[str, Any]:
-    """What the web page is told of our connection type, made as the API server makes it."""
-    shown: dict[str, Any] = json.loads(run([sys.executable, "-c", FORM], home).rpartition("FORM ")[2])
+@pytest.fixture
+def form(told: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = told["form"]
     return shown
 
 

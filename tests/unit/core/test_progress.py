@@ -6,6 +6,7 @@ import logging
 import time
 
 import pytest
+from processes import PATIENCE_SECONDS
 
 from airflow_cv_dataops.core import progress
 from airflow_cv_dataops.core.progress import Progress
@@ -52,14 +53,14 @@ def test_nothing_done_yet_and_nothing_to_do_are_no_divisions_by_zero(clock: Cloc
 
 def test_work_that_hangs_logs_all_the_same_and_no_more_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with Progress("images", 10, logging.getLogger("t"), interval_seconds=0.1) as counted:
+    with Progress("images", 10, logging.getLogger("t"), interval_seconds=0.01) as counted:
         counted.advance(5)
-        time.sleep(0.5)
-    lines = len(caplog.messages)
-    assert 2 <= lines <= 6
-    assert all(line.startswith("5 of 10 images (50%), ") for line in caplog.messages)
-    time.sleep(0.3)
-    assert len(caplog.messages) == lines
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while sum(line.startswith("5 of 10 images (50%), ") for line in caplog.messages) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+    assert counted._ticker is not None
+    assert not counted._ticker.is_alive()
 
 
 def test_units_count_when_they_are_done() -> None:

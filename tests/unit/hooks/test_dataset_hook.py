@@ -301,7 +301,7 @@ def test_a_connection_in_an_environment_variable_works_end_to_end(tmp_path: Path
         "extra": {"type": "sql", "warehouse": str(tmp_path / "w")},
     }
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW_CONN_CV_LOCAL": json.dumps(connection)}
-    done = subprocess.run([sys.executable, "-c", END_TO_END], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", END_TO_END], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     before, after, rows = json.loads(done.stdout.rpartition("RESULT ")[2])
     assert before == [True, "The catalog answers: 0 datasets"]

@@ -15,6 +15,7 @@ import pytest
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from fake_s3 import fake_s3
+from processes import PATIENCE_SECONDS
 from unit.core.release.release_rows import write_images
 from unit.hooks.fake_connections import SECRET_KEY, AddConnection, SynchronousCallInTheEventLoop, add_aws, add_connection
 
@@ -56,17 +57,24 @@ def events_of(trigger: BaseTrigger, meanwhile: Callable[[], None] | None = None)
 
     async def collect() -> list[TriggerEvent]:
         events: list[TriggerEvent] = []
+        has_looked, look = asyncio.Event(), trigger.observe  # type: ignore[attr-defined]
+
+        async def observe() -> Any:
+            found = await look()
+            has_looked.set()
+            return found
 
         async def run() -> None:
             async for event in trigger.run():
                 events.append(event)
 
         task = asyncio.ensure_future(run())
-        await asyncio.sleep(0.2)
         if meanwhile is not None:
+            trigger.observe = observe  # type: ignore[attr-defined]
+            await asyncio.wait_for(has_looked.wait(), PATIENCE_SECONDS)
             assert not task.done()
             await asyncio.to_thread(meanwhile)
-        await asyncio.wait_for(task, timeout=60)
+        await asyncio.wait_for(task, PATIENCE_SECONDS)
         return events
 
     return asyncio.run(collect())
@@ -110,13 +118,25 @@ def test_images_that_are_there_fire_at_the_first_look(tmp_path: Path, add_connec
     assert json.loads(json.dumps(event.payload)) == event.payload
 
 
-def test_a_trigger_sleeps_before_it_looks(tmp_path: Path, add_connection: AddConnection) -> None:
+def test_a_trigger_sleeps_before_it_looks(tmp_path: Path, add_connection: AddConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     """A trigger that fires while the scheduler still takes its task for running would have that task failed."""
     (tmp_path / "1.png").write_bytes(b"x")
-    still_asleep: list[bool] = []
-    (event,) = events_of(arrival(str(tmp_path), poke_interval=1.0), meanwhile=lambda: still_asleep.append(True))
-    assert still_asleep
+    done: list[object] = []
+    sleep, observe = asyncio.sleep, ImageArrivalTrigger.observe
+
+    async def sleeping(seconds: float) -> None:
+        done.append(seconds)
+        await sleep(0)
+
+    async def observing(trigger: ImageArrivalTrigger) -> Any:
+        done.append("looked")
+        return await observe(trigger)
+
+    monkeypatch.setattr("airflow_cv_dataops.triggers.base.asyncio.sleep", sleeping)
+    monkeypatch.setattr(ImageArrivalTrigger, "observe", observing)
+    (event,) = events_of(arrival(str(tmp_path), poke_interval=30.0))
     assert event.payload["status"] == "success"
+    assert done == [30.0, "looked"]
 
 
 def test_images_that_come_later_fire_then(tmp_path: Path, add_connection: AddConnection) -> None:
@@ -170,7 +190,7 @@ def test_a_trigger_makes_no_synchronous_lookup_in_the_event_loop(add_connection:
     extra = {"warehouse": "s3://lake/w", "aws_conn_id": "minio", "properties": '{"pool_size": "3"}'}
     add_connection("c", "cv_catalog", host=f"sqlite:///{tmp_path}/c.db", login="me", password="pg-hunter2", extra=extra)
     trigger = release(cv_catalog_conn_id="c")
-    assert asyncio.run(asyncio.wait_for(trigger.observe(), 60)).release is None
+    assert asyncio.run(asyncio.wait_for(trigger.observe(), PATIENCE_SECONDS)).release is None
     s3 = arrival("s3://minio@bucket/landing", cv_catalog_conn_id="c")
     from airflow_cv_dataops.hooks.dataset import DatasetHook
 
@@ -201,7 +221,7 @@ def test_the_first_look_at_s3_imports_nothing_heavy_in_the_event_loop(monkeypatc
         monkeypatch.setenv("AIRFLOW_CONN_AWS_BAY", json.dumps({"conn_type": "aws", "login": "id", "password": "secret", "extra": extra}))
         monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
         command = [sys.executable, str(Path(__file__).with_name("first_look.py")), "s3://aws_bay@b/in"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.rpartition("RESULT ")[2])
     assert result["images"] == 1

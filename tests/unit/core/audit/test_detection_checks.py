@@ -279,6 +279,7 @@ def test_a_rare_category_borrows_from_all_and_a_bad_one_is_not_believed():
     assert found[2001:].max() < 0.6, "a quarter of them is right, at any score"
 
 
+@pytest.mark.timing
 def test_a_crowded_image_takes_seconds_and_little_memory(audit_input):
     """2,000 labels and 5,000 predictions of one image; in the worst case all of them on one place."""
     import resource

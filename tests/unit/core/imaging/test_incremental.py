@@ -127,6 +127,7 @@ def test_every_listed_file_is_either_unchanged_or_changed(plan: list[tuple[int, 
     assert sorted(file.path for file in unchanged + changed) == sorted(file.path for file in files)
 
 
+@pytest.mark.timing
 def test_two_hundred_thousand_files_are_split_in_seconds() -> None:
     files = [a_file(f"{number}.png", etag=str(number)) for number in range(200_000)]
     old = pa.Table.from_pydict(

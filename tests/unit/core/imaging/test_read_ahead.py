@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from processes import PATIENCE_SECONDS
 
 from airflow_cv_dataops.core.imaging import read_ahead
 from airflow_cv_dataops.core.imaging.read_ahead import ReadAhead
@@ -56,10 +57,14 @@ def files(*sizes: int | str, stated: int | None = None) -> list[ObjectInfo]:
     return [ObjectInfo(str(size), f"s3://bay/{size}", stated) for size in sizes]
 
 
-def take(store: Store, ahead: ReadAhead) -> list[int]:
-    sizes = []
+def take(store: Store, ahead: ReadAhead, *, until_held: int = 0) -> list[int]:
+    """Read all files. :param until_held: the first one is taken once so many bytes have been read."""
+    sizes: list[int] = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
     for _, read in ahead:
         time.sleep(0.002)  # the decoder: readers have the time to run ahead
+        while store.most < until_held and time.monotonic() < deadline:
+            time.sleep(0.002)
         data = read()
         sizes.append(len(data))
         store.taken(data)
@@ -69,13 +74,13 @@ def take(store: Store, ahead: ReadAhead) -> list[int]:
 @pytest.mark.parametrize("stated", [None, 1])
 def test_files_larger_than_their_list_says_do_not_add_up(threads: ThreadPoolExecutor, stated: int | None) -> None:
     store, sizes = Store(), [1, 2, *[30] * 40, 3]
-    assert take(store, ReadAhead(store, files(*sizes, stated=stated), threads, LIMIT)) == sizes
+    assert take(store, ReadAhead(store, files(*sizes, stated=stated), threads, LIMIT), until_held=31) == sizes
     assert 30 < store.most <= MOST + 30  # and the one in hand
 
 
 def test_small_files_are_read_many_at_a_time(threads: ThreadPoolExecutor) -> None:
     store, sizes = Store(), [1] * 60
-    assert take(store, ReadAhead(store, files(*sizes), threads, LIMIT)) == sizes
+    assert take(store, ReadAhead(store, files(*sizes), threads, LIMIT), until_held=5) == sizes
     assert store.most > 4
 
 

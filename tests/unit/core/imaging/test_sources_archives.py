@@ -8,7 +8,6 @@ import gzip
 import io
 import json
 import lzma
-import multiprocessing
 import os
 import struct
 import subprocess
@@ -23,6 +22,7 @@ import pytest
 from archives import DIRECTORY_ENTRY, LOCAL_HEADER, overlapping_zip, patched, tar_entry, write_tar, write_zip, zip_link, zip_stating
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from processes import PATIENCE_SECONDS, forkserver
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.sources import ImageSource, image_source_from, open_image_source
@@ -82,12 +82,12 @@ def _fetch_all(spec: str, infos: list[object], results: object) -> None:
 def test_other_processes_read_the_same_archive_from_its_spec(tmp_path: Path, suffix: str) -> None:
     with open_image_source(str(an_archive(tmp_path, suffix))) as source:
         infos = list(source.list())
-        context = multiprocessing.get_context("spawn")
+        context = forkserver()
         results = context.Queue()
         process = context.Process(target=_fetch_all, args=(json.dumps(source.spec), infos[::-1], results))
         process.start()
-        assert results.get(timeout=60) == list(FILES.values())[::-1]
-        process.join(60)
+        assert results.get(timeout=PATIENCE_SECONDS) == list(FILES.values())[::-1]
+        process.join(PATIENCE_SECONDS)
         # What another process owns is not removed by those that use it.
         assert contents(source) == FILES
 
@@ -125,7 +125,7 @@ sys.stdin.read()
 def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one_uses_is_not(tmp_path: Path, scratch: Path) -> None:
     path = an_archive(tmp_path, ".tar.gz")
     command = [sys.executable, "-c", _KILLED_OWNER, str(path)]
-    killed = subprocess.run([*command, "killed"], capture_output=True, text=True, timeout=60).stdout.strip()
+    killed = subprocess.run([*command, "killed"], capture_output=True, text=True).stdout.strip()
     with subprocess.Popen([*command, "alive"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         alive = owner.stdout.readline().strip()

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from processes import PATIENCE_SECONDS
 from pyiceberg.types import StringType
 
+from airflow_cv_dataops.core import progress
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
-from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store import scanning
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
@@ -144,7 +145,7 @@ def test_small_files_are_fetched_while_others_are_read(make_dataset, monkeypatch
     fetch = scanning._Files._fetch
 
     def fetch_together(files, path):
-        met.wait(timeout=20)  # breaks where fewer than four are on their way at once
+        met.wait(timeout=PATIENCE_SECONDS)  # breaks where fewer than four are on their way at once
         return fetch(files, path)
 
     monkeypatch.setattr(scanning._Files, "_fetch", fetch_together)
@@ -155,7 +156,9 @@ def test_small_files_are_fetched_while_others_are_read(make_dataset, monkeypatch
 
 
 def test_the_log_says_how_far_a_long_read_has_come(dataset, monkeypatch, caplog):
-    monkeypatch.setattr(scanning, "Progress", partial(Progress, interval_seconds=0))
+    clock = itertools.count(step=60)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))  # a minute passes whenever a progress looks
+    monkeypatch.setattr(progress.Progress, "_tick", lambda self: None)
     caplog.set_level(logging.INFO, logger=scanning.__name__)
     assert sum(batch.num_rows for batch in dataset.read_batches("predictions", batch_rows=50)) == 147
     assert "50 of 147 rows of predictions (34%)" in caplog.text

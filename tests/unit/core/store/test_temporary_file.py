@@ -39,7 +39,7 @@ def age(path: str | Path) -> None:
 
 
 def test_rows_that_a_killed_task_had_staged_are_removed_by_the_next(scratch: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True)
     left = done.stdout.strip()
     assert os.path.exists(left), done.stderr
     mine, other = TemporaryFile(".parquet"), scratch / "cv_dataops_young.parquet"

@@ -1,0 +1,29 @@
+"""Processes for tests that need several: forked from one that has imported what the steps need, which else costs each of them seconds."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.context import ForkServerContext
+
+PATIENCE_SECONDS = 600  # for what is sure to come, on a machine however busy: who waits longer waits for something that hangs
+
+_IMPORTED = [
+    "airflow_cv_dataops.core.audit.audit",
+    "airflow_cv_dataops.core.imaging.shards",
+    "airflow_cv_dataops.core.labels.importing_predictions",
+    "airflow_cv_dataops.core.release.promote",
+    "airflow_cv_dataops.core.sampling.sample",
+    "obstore.store",
+    "pyarrow.acero",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "pyiceberg.catalog.sql",
+    "pyiceberg.io.pyarrow",
+]
+
+
+def forkserver() -> ForkServerContext:
+    """Return the context in which to make processes, barriers and queues. A process has the environment of the first one's start."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_IMPORTED)
+    return context
