@@ -20,7 +20,7 @@ from PIL import Image
 from processes import PATIENCE_SECONDS
 
 from airflow_cv_dataops.core.errors import CvDataOpsError
-from airflow_cv_dataops.core.imaging import pool
+from airflow_cv_dataops.core.imaging import pool, starvation
 from airflow_cv_dataops.core.imaging.decode import OUT_OF_MEMORY
 from airflow_cv_dataops.core.imaging.ingest import ingest_images
 from airflow_cv_dataops.core.imaging.parameters import IngestParameters
@@ -70,6 +70,14 @@ def decode(data, **arguments):
                 file.write("x")
                 file.flush()
                 ctypes.PyDLL(None).pause()
+    if data.startswith(b"unlucky"):
+        with open(data[7:].decode(), "a+") as file:
+            file.seek(0)
+            times = len(file.read())
+            if times < 2:
+                file.write("x")
+                file.flush()
+                os.kill(os.getpid(), signal.SIGKILL) if times else ctypes.PyDLL(None).pause()
     if data.startswith(b"eat"):
         bytearray(10**10)
     if data.startswith(b"print"):
@@ -156,7 +164,7 @@ def test_a_worker_that_waited_for_a_processor_gets_more_time(
     assert ingest(make_dataset(), slow, timeout_seconds=0.5)["05_slow.bin"][0] == "not_an_image"
     assert (tmp_path / "mark").read_text() == "xxx"
     waits = [line for line in caplog.messages if line.endswith("is given more time")]
-    assert [re.findall(r"of (\S+) s for a processor; (\S+) is", line) for line in waits] == [
+    assert [re.findall(r"most of (\S+) s: (\S+) is given", line) for line in waits] == [
         [(seconds, (slow / "05_slow.bin").as_uri())] for seconds in ("1", "2")
     ]
 
@@ -195,9 +203,43 @@ def test_a_machine_too_busy_to_tell_fails_the_step_and_rejects_nothing(
 
 
 def starve(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let it look as if workers wait for a processor all the time: a thousand seconds more whenever it is asked for."""
-    waited = iter(range(0, 1_000_000, 1_000))
-    monkeypatch.setattr(pool, "_waited_seconds", lambda process: float(next(waited)))
+    """Let it look as if workers had waited for a processor all the time."""
+    monkeypatch.setattr(starvation.Starvation, "seconds", 1_000.0)
+
+
+@pytest.mark.parametrize("load", [0.5, 100.0])
+def test_where_the_machine_does_not_tell_its_load_does(
+    make_dataset: MakeDataset, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: float
+) -> None:
+    monkeypatch.setattr(starvation, "waiting_seconds", lambda process: {})
+    monkeypatch.setattr(starvation.os, "getloadavg", lambda: (load, load, load))
+    slow = source.with_name("slow")
+    slow.mkdir()
+    (slow / "05_slow.bin").write_text(f"stall2:{tmp_path / 'mark'}")
+    assert ingest(make_dataset(), slow, timeout_seconds=1)["05_slow.bin"][0] == ("timeout" if load < 1 else "not_an_image")
+
+
+def test_what_waits_in_a_thread_of_a_decoder_counts_too(tmp_path: Path) -> None:
+    """And what was waited before the work began does not."""
+    at_work = False
+    waits = {1: 5.0}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(starvation, "waiting_seconds", lambda process: dict(waits))
+        with starvation.Starvation(0, 0.2, lambda: at_work) as found:
+            wait_for(lambda: found._before == {1: 5.0})
+            waits |= {1: 5.5, 2: 2.0}
+            at_work = True
+            wait_for(lambda: found.seconds == 2.5)
+            del waits[2]
+            waits[1] = 6.0
+            wait_for(lambda: found.seconds == 3.0)
+
+
+def test_a_file_takes_two_crashes_to_be_a_reject(make_dataset: MakeDataset, source: Path, tmp_path: Path) -> None:
+    """One that ran out of time, whose next worker was killed from outside, is tried once more."""
+    (source / "05_unlucky.bin").write_text(f"unlucky{tmp_path / 'mark'}")
+    assert ingest(make_dataset(), source, timeout_seconds=2)["05_unlucky.bin"][0] == "not_an_image"
+    assert (tmp_path / "mark").read_text() == "xx"
 
 
 def test_what_a_decoder_prints_disturbs_nobody(make_dataset: MakeDataset, source: Path) -> None:
@@ -349,7 +391,7 @@ def test_a_pool_that_is_closed_starts_no_process_any_more(source: Path) -> None:
         workers._processes.get()
         workers._processes.put(None)  # as a thread leaves it whose process has died over a file
     with pytest.raises(CvDataOpsError, match="given up"):
-        workers._verdict(["a.png", "file:///a.png", 1, None, None])
+        workers._verdict(["a.png", "file:///a.png", 1, None, None], pool._WorkerDiedError(0, -9, 1.0, ""))
     with pytest.raises(CvDataOpsError, match="given up"):
         workers._start()
     assert workers._started == started

@@ -66,6 +66,10 @@ def _register(name: str) -> None:
         _register_heif()
     elif name in _PLUGINS:
         importlib.import_module(f"PIL.{_PLUGINS[name]}")
+        if name == "AVIF":
+            from PIL import AvifImagePlugin
+
+            AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there is a worker for each processor
     else:
         Image.init()
 

@@ -14,6 +14,7 @@ from airflow_cv_dataops.core.imaging.measure import QualityThresholds
 
 _LIMITS = Limits()
 _THRESHOLDS = QualityThresholds()
+_MOST_SECONDS = 10**8
 _LEAST_MEMORY = 512 * MEBIBYTE  # with less, what is read ahead and copied (read_ahead) leaves decoders nothing
 
 
@@ -39,8 +40,10 @@ class IngestParameters:
 
     def __post_init__(self) -> None:
         check_formats(self.formats)
-        if not 0 < self.timeout_seconds < float("inf"):
-            raise ConfigurationError(f"timeout_seconds={self.timeout_seconds!r} cannot be used: expected a number above 0.")
+        if not 0 < self.timeout_seconds <= _MOST_SECONDS:
+            raise ConfigurationError(
+                f"timeout_seconds={self.timeout_seconds!r} cannot be used: expected a number above 0, at most {_MOST_SECONDS:,}."
+            )
         if self.worker_memory_bytes is not None and self.worker_memory_bytes < _LEAST_MEMORY:
             raise ConfigurationError(
                 f"worker_memory_bytes={self.worker_memory_bytes!r} cannot be used: expected at least {_LEAST_MEMORY:,}, or None."

@@ -17,12 +17,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from airflow_cv_dataops.core.errors import CvDataOpsError, StoreError
 from airflow_cv_dataops.core.imaging.environment import worker_environment
+from airflow_cv_dataops.core.imaging.starvation import Starvation
 from airflow_cv_dataops.core.imaging.wire import receive, send
 from airflow_cv_dataops.core.imaging.worker import BETWEEN_FILES, IDLE, POSITION_BYTES
 from airflow_cv_dataops.core.store.objects import without_credentials
@@ -96,51 +96,41 @@ class WorkerPool:
                 half = len(files) // 2
                 return [*self._take(files[:half], offset), *self._take(files[half:], offset + half)]
             position = max(death.position, 0)
-            reject = self._verdict(files[position])
+            reject = self._verdict(files[position], death)
         middle = [_shifted(reject, offset + position)]
         return [*self._take(files[:position], offset), *middle, *self._take(files[position + 1 :], offset + position + 1)]
 
-    def _verdict(self, file: Sequence[Any]) -> Answer:
-        """Return what becomes of a file over which a worker died.
+    def _verdict(self, file: Sequence[Any], death: _WorkerDiedError) -> Answer:
+        """Return what becomes of a file over which a worker died, by trying it alone.
 
-        It takes two to be sure: the first may have been killed from outside, or starved on a busy machine.
-        """
-        try:
-            return self._ask_alone(file)
-        except _WorkerDiedError as death:
-            reason, detail = ("timeout", death.cause) if death.was_timeout else ("unreadable", f"decoder crashed ({death.cause})")
-        log.warning("Rejected %s: %s, %s", without_credentials(file[1]), reason, detail)
-        return {"positions": [], "columns": {}, "storage_uris": [], "rejects": [(0, reason, detail, True)]}
+        It takes two to be sure: a worker may have been killed from outside, or starved on a busy machine.
 
-    def _ask_alone(self, file: Sequence[Any]) -> Answer:
-        """Return a worker's answer on one file, which gets more time for as long as its workers had no processor to use it.
-
-        :raises _WorkerDiedError: it crashes, or takes longer than it may.
         :raises CvDataOpsError: the machine is so busy that nothing can be said of the file.
         """
         timeout_seconds = self._job["parameters"]["timeout_seconds"]
-        for times in _MORE_TIME:
+        crashes, more_time = int(not death.was_timeout), iter(_MORE_TIME)
+        times = next(more_time)
+        while True:
             try:
                 return self._ask([file], times * timeout_seconds)
-            except _WorkerDiedError as death:
-                if not death.was_starved:
-                    raise
-                log.info(
-                    "A worker waited %.1f of %g s for a processor; %s is given more time",
-                    death.waited_seconds,
-                    times * timeout_seconds,
-                    without_credentials(file[1]),
-                )
-        raise CvDataOpsError(
-            f"Of {times * timeout_seconds:g} s, a worker had a processor for less than {timeout_seconds:g}: this machine is too busy to "
-            f"tell whether {without_credentials(file[1])} can be decoded. Give it less to do, and try again."
-        )
+            except _WorkerDiedError as again:
+                death = again
+            crashes += not death.was_timeout
+            if death.was_starved:
+                log.info("Workers had no processor for it most of %g s: %s is given more time", death.wall_seconds, _name(file))
+                last, times = times, next(more_time, 0)
+                if not times:
+                    raise CvDataOpsError(
+                        f"Of {last * timeout_seconds:g} s, a worker had a processor for less than {timeout_seconds:g}: this machine is too "
+                        f"busy to tell whether {_name(file)} can be decoded. Give it less to do, and try again."
+                    )
+            elif death.was_timeout or crashes > 1:
+                return _rejected(file, death)
 
     def _ask(self, files: Files, wall_seconds: float | None = None) -> Answer:
         """Return a worker's answer.
 
-        :param wall_seconds: by the clock on the wall, how long each file may take; ``None``: ``timeout_seconds``. By the processor's
-            clock it may always take ``timeout_seconds``.
+        :param wall_seconds: how long the only file may take; ``None``: each may take ``timeout_seconds``.
         :raises _WorkerDiedError: it died with one of the files in hand.
         :raises CvDataOpsError: workers die without one, again and again; or nobody waits for an answer any more.
         """
@@ -152,7 +142,7 @@ class WorkerPool:
             try:
                 if process is None:
                     process = self._start()
-                answer = process.ask(files, wall_seconds or timeout_seconds)
+                answer = process.ask(files, timeout_seconds) if wall_seconds is None else process.ask_alone(files[0], wall_seconds)
             except (EOFError, ValueError, BrokenPipeError) as error:
                 assert process is not None
                 self._started.discard(process)
@@ -189,10 +179,13 @@ class WorkerPool:
 
 
 class _WorkerDiedError(Exception):
-    """:param position: the file in hand, or ``IDLE``. :param cause: for people. :param words: the last that it wrote to stderr.
+    """A worker's end.
 
-    :param wall_seconds: what the file might take by the clock on the wall.
-    :param waited_seconds: how much of it the worker could have run and was not let, where the machine tells.
+    :param position: the file in hand, or ``IDLE``.
+    :param cause: for people.
+    :param words: the last that it wrote to stderr.
+    :param wall_seconds: how long the file might take.
+    :param was_starved: it took longer, and had less than ``timeout_seconds`` of a processor's time for it.
     """
 
     def __init__(
@@ -200,8 +193,8 @@ class _WorkerDiedError(Exception):
     ) -> None:
         self.position = position
         self.was_timeout = -returncode in (signal.SIGALRM, signal.SIGPROF)
-        self.waited_seconds = waited_seconds
         self.was_starved = returncode == -signal.SIGALRM and wall_seconds - waited_seconds < timeout_seconds
+        self.wall_seconds = wall_seconds
         self.words = words
         if self.was_timeout:
             self.cause = f"not done after {timeout_seconds:g} s"
@@ -231,7 +224,7 @@ class _Process:
         assert self._process.stdout
         self._requests, self._answers = self._process.stdin, self._process.stdout
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
-        self._wall_seconds = self._waited_before = 0.0
+        self._wall_seconds = self._waited_seconds = 0.0
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         with suppress(BrokenPipeError):  # the first question to it finds out
@@ -239,18 +232,31 @@ class _Process:
 
     def ask(self, files: Files, wall_seconds: float) -> Answer:
         """Return the worker's answer. :raises EOFError, BrokenPipeError: it has died. :raises ValueError: it speaks in tongues."""
-        self._wall_seconds, self._waited_before = wall_seconds, _waited_seconds(self._process.pid)
         send(self._requests, {"files": files, "wall_seconds": wall_seconds})
         return receive(self._answers)
+
+    def ask_alone(self, file: Sequence[Any], wall_seconds: float) -> Answer:
+        """Return the worker's answer on one file, and have an eye on how long it waits for a processor. Raises what ``ask`` does."""
+        self._wall_seconds = wall_seconds
+        with Starvation(self._process.pid, wall_seconds, lambda: self._in_hand >= 0) as starvation:
+            try:
+                return self.ask([file], wall_seconds)
+            finally:
+                self._waited_seconds = starvation.seconds
 
     def bury(self, timeout_seconds: float, *, at_once: bool) -> _WorkerDiedError:
         """Return how the worker ended. :param at_once: it speaks in tongues: any of its files may be to blame, so the first is."""
         self.dismiss(at_once=at_once)
-        waited = _waited_seconds(self._process.pid) - self._waited_before  # can be read until the process has been waited for
         self.wait()
-        position = int.from_bytes(self._position[:], "little", signed=True)
+        position = self._in_hand
         position = 0 if at_once and position < 0 else position
-        return _WorkerDiedError(position, self._process.returncode, timeout_seconds, " | ".join(self._words), self._wall_seconds, waited)
+        return _WorkerDiedError(
+            position, self._process.returncode, timeout_seconds, " | ".join(self._words), self._wall_seconds, self._waited_seconds
+        )
+
+    @property
+    def _in_hand(self) -> int:
+        return int.from_bytes(self._position[:], "little", signed=True)
 
     def dismiss(self, *, at_once: bool) -> None:
         """Let the worker end, which it does by itself when nobody asks any more; or end it."""
@@ -277,12 +283,14 @@ class _Process:
                 log.debug("Worker %d: %s", self._process.pid, self._words[-1])
 
 
-def _waited_seconds(process: int) -> float:
-    """Return how long a process's main thread has waited for a processor while it could have run; 0 where the machine does not tell."""
-    try:
-        return int(Path(f"/proc/{process}/schedstat").read_text().split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        return 0.0
+def _rejected(file: Sequence[Any], death: _WorkerDiedError) -> Answer:
+    reason, detail = ("timeout", death.cause) if death.was_timeout else ("unreadable", f"decoder crashed ({death.cause})")
+    log.warning("Rejected %s: %s, %s", _name(file), reason, detail)
+    return {"positions": [], "columns": {}, "storage_uris": [], "rejects": [(0, reason, detail, True)]}
+
+
+def _name(file: Sequence[Any]) -> str:
+    return without_credentials(file[1])
 
 
 def _checked(answer: Answer) -> Answer:

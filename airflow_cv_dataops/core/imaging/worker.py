@@ -33,6 +33,8 @@ from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
 
 IDLE, BETWEEN_FILES = -1, -2  # in place of a file's position: nothing asked; a list in hand, of which no file is being decoded
 POSITION_BYTES = 8
+_ENDINGS = (signal.SIGALRM, signal.SIGPROF)
+_MOST_PROCESSOR_TIME = 2  # times `timeout_seconds`
 _WEB = ("http://", "https://")  # a list may name many hosts: that one of them does not answer says nothing of the others
 _FACTS = tuple(field.name for field in fields(ImageFacts))
 
@@ -156,16 +158,14 @@ class _Watch:
     interpreter's lock for ever cannot keep them off. SIGPROF ends what has used up its time of the processor: on a machine however
     busy, that is the file's fault. SIGALRM ends what has used up its time by the clock on the wall, which may be the machine's.
 
-    :param processor_seconds: how long the work on one file may take by the processor's clock.
+    :param timeout_seconds: how long the work on one file may take. Of processors it may have twice that: a decoder may have threads.
     """
 
-    def __init__(self, descriptor: int, processor_seconds: float) -> None:
+    def __init__(self, descriptor: int, timeout_seconds: float) -> None:
         self._position = mmap.mmap(descriptor, POSITION_BYTES)
-        self._processor_seconds = processor_seconds
-        self._wall_seconds = processor_seconds
+        self._timeout_seconds = self._wall_seconds = timeout_seconds
         self._parent = os.getppid()
-        for ending in (signal.SIGALRM, signal.SIGPROF):
-            signal.signal(ending, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
     def begins(self, wall_seconds: float) -> None:
         """Tell that there is a list of files in hand: whatever happens now is over one of them, e.g. while it is read."""
@@ -182,7 +182,9 @@ class _Watch:
         if os.getppid() != self._parent:
             sys.exit("The ingest is gone.")
         self._tell(position)
-        signal.setitimer(signal.ITIMER_PROF, self._processor_seconds)
+        for ending in _ENDINGS:  # each time: a decoder may have changed it
+            signal.signal(ending, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, _MOST_PROCESSOR_TIME * self._timeout_seconds)
         signal.setitimer(signal.ITIMER_REAL, self._wall_seconds)
         yield
         signal.setitimer(signal.ITIMER_REAL, 0)
