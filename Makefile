@@ -92,7 +92,7 @@ test-all: test test-real  ## Run every test
 system-packages:  ## Install, as root on Debian, what the tests of test-real need beside Python: chromium, PostgreSQL, Redis, …
 	scripts/system-packages
 
-services: install system-packages  ## Start the servers that integration tests need; stop them with scripts/services stop
+services: install system-packages  ## Start the servers that tests of test-real need; stop them with scripts/services stop
 	$(BIN)/python scripts/services start
 
 lint: install  ## Check style, types, imports and that generated docs are up to date

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ import pytest
 import skips_in_ci
 import targets
 from browser import chromium, look
+from hypothesis.internal.conjecture import providers
 from project import SHARED_DATA
 from services import service
 
@@ -20,13 +25,24 @@ from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 __all__ = ["chromium", "look", "service"]
 
 
+SLOW = [hypothesis.HealthCheck.too_slow]  # a busy machine, not a bad strategy
+
 # `make test` tries the same examples each time; `make test-random` others.
-hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
-hypothesis.settings.register_profile("random", derandomize=False, deadline=None)
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=SLOW)
+hypothesis.settings.register_profile("random", derandomize=False, deadline=None, suppress_health_check=SLOW)
 hypothesis.settings.load_profile("steady")
+# Else examples hold constants of whatever modules earlier tests have imported.
+providers._get_local_constants = lambda: providers._local_constants  # type: ignore[assignment]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Begin without the settings and the Airflow home of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith("AIRFLOW") or name in ("CV_DATAOPS_HOME", "CV_DATAOPS_LANDING"):
+            del os.environ[name]
+    home = tempfile.mkdtemp(prefix="cv-dataops-tests-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    os.environ["AIRFLOW_HOME"] = home
     for plugin in (airflow_surface, skips_in_ci, targets):
         config.pluginmanager.register(plugin)
 

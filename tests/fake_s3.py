@@ -73,7 +73,10 @@ def fake_s3(page: int = 1000) -> Iterator[FakeS3]:
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(http.server.ThreadingHTTPServer):
+        request_queue_size = 128
+
+    server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     fake.endpoint = f"http://127.0.0.1:{server.server_port}"
     try:

@@ -12,7 +12,7 @@ REAL = {
     "servers": "needs servers beside the tests: S3, PostgreSQL, Redis, Marquez, an AWS",
     "browser": "drives chromium",
     "deployment": "needs a running Airflow: scheduler, API server, workers",
-    "races": "lets processes race, or kills them at arbitrary moments",
+    "races": "lets many processes race, or kills them at arbitrary moments",
     "timing": "measures time or memory, or waits for time to pass",
 }
 

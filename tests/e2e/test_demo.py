@@ -20,7 +20,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / ".demo"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "CV_DATAOPS_LANDING"))}
     command = [sys.executable, str(PROJECT_ROOT / "scripts" / "demo.py")]
-    done = subprocess.run(command, env={**environment, "CV_DATAOPS_DEMO": str(folder)}, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, env={**environment, "CV_DATAOPS_DEMO": str(folder)}, capture_output=True, text=True)
     log = folder / "demo.log"
     assert done.returncode == 0, done.stdout + done.stderr + (log.read_text()[-3000:] if log.exists() else "")
     return folder, done.stdout

@@ -72,6 +72,7 @@ def fake_s3() -> Iterator[FakeS3]:
 
     class Server(http.server.ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 128
 
         def handle_error(self, *_: object) -> None:
             """A worker that was ended leaves its connections open."""

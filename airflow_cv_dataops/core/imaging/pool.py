@@ -34,7 +34,7 @@ _AHEAD = 6  # lists of files that wait for each worker; what waits are listings 
 _MOST_DEATHS = 3
 _MORE_TIME = (2, 4, 8, 16, 32)  # times `timeout_seconds`, one after the other, for a file that is tried alone
 _LAST_WORDS = 20
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 60.0
 
 Files = Sequence[Sequence[Any]]
 Answer = dict[str, Any]

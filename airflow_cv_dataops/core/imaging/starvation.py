@@ -61,7 +61,7 @@ class Starvation:
                 self._before = waited
             else:
                 pause = self._between_looks
-                self._waited |= waited
+                self._waited = self._waited | waited  # a new one: others may be reading the old one
                 self._overloaded_seconds += now - self._last if os.getloadavg()[0] > available_cores() else 0.0
             self._last = now
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _OBJECT_STORE_SCHEMES = ("s3://", "s3a://", "gs://", "az://", "abfs://", "abfss://", "file://", "/")
 
+
+_TABLES_OF_A_CATALOG = 2  # of namespaces and of tables
 
 # One name for every connection and notebook: in a SQL catalog, tables that were made under another name are not seen.
 CATALOG_NAME = "cv_dataops"
@@ -94,11 +97,12 @@ def load(config: CatalogConfig) -> Catalog:
     if properties.get("type") == "sql":
         properties.setdefault("pool_pre_ping", "true")
     try:
-        try:
-            return load_catalog(config.name, **properties)
-        except (IntegrityError, OperationalError, ProgrammingError):
-            # Two first users at once: the other one has just made the catalog's tables. PostgreSQL calls that a key that exists already.
-            return load_catalog(config.name, **properties)
+        # First users at once make the catalog's tables, one after the other; who loses with one of them goes on with the next.
+        # PostgreSQL calls that a key that exists already.
+        for _ in range(_TABLES_OF_A_CATALOG):
+            with suppress(IntegrityError, OperationalError, ProgrammingError):
+                return load_catalog(config.name, **properties)
+        return load_catalog(config.name, **properties)
     except Exception as error:  # noqa: BLE001 (raised again, without what must not be seen)
         # PyIceberg's own message may hold all properties, and a traceback would show it: the cause is not carried on.
         why = without_secrets(str(error), config.properties)

@@ -101,7 +101,7 @@ def _full_block() -> bytes:
 BLOCK = _full_block()
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None)
 @given(
     changes=st.lists(st.tuples(st.integers(6, len(BLOCK) - 1), st.integers(0, 255)), max_size=12),
     length=st.one_of(st.just(len(BLOCK)), st.integers(6, len(BLOCK))),

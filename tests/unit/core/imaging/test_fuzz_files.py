@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -56,8 +55,7 @@ REAL_FILES = {
 }
 PREFIXES = [b"", *(data[:24] for data in FILES.values()), b"II*\0", b"P6 ", b"8BPS", b"\0\0\1\0"]
 LIMITS = Limits(max_pixels=4_000_000)  # mutated headers may claim any size: keep the test quick
-MOST_SECONDS = 10.0
-FUZZ = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+FUZZ = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -83,11 +81,9 @@ def test_random_bytes_are_an_image_or_a_reject(prefix: bytes, rest: bytes) -> No
 
 
 def check(data: bytes) -> None:
-    started = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         first, second = (image_facts(data, "x.jpg", limits=LIMITS) for _ in range(2))
-        assert time.process_time() - started < MOST_SECONDS
         assert first == second
         assert isinstance(first, ImageFacts) or not pillow_loads(data), first
     if isinstance(first, Reject):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 
 import pytest
-from processes import PATIENCE_SECONDS
 
 from airflow_cv_dataops.core.imaging import read_ahead
 from airflow_cv_dataops.core.imaging.read_ahead import ReadAhead
@@ -57,14 +55,12 @@ def files(*sizes: int | str, stated: int | None = None) -> list[ObjectInfo]:
     return [ObjectInfo(str(size), f"s3://bay/{size}", stated) for size in sizes]
 
 
-def take(store: Store, ahead: ReadAhead, *, until_held: int = 0) -> list[int]:
-    """Read all files. :param until_held: the first one is taken once so many bytes have been read."""
+def take(store: Store, ahead: ReadAhead) -> list[int]:
+    """Read all files, each after what can be read ahead of it has been."""
     sizes: list[int] = []
-    deadline = time.monotonic() + PATIENCE_SECONDS
     for _, read in ahead:
-        time.sleep(0.002)  # the decoder: readers have the time to run ahead
-        while store.most < until_held and time.monotonic() < deadline:
-            time.sleep(0.002)
+        wait([asking for _, asking in ahead._asked])
+        wait([reading.bytes for reading in ahead._reading])
         data = read()
         sizes.append(len(data))
         store.taken(data)
@@ -74,13 +70,13 @@ def take(store: Store, ahead: ReadAhead, *, until_held: int = 0) -> list[int]:
 @pytest.mark.parametrize("stated", [None, 1])
 def test_files_larger_than_their_list_says_do_not_add_up(threads: ThreadPoolExecutor, stated: int | None) -> None:
     store, sizes = Store(), [1, 2, *[30] * 40, 3]
-    assert take(store, ReadAhead(store, files(*sizes, stated=stated), threads, LIMIT), until_held=31) == sizes
+    assert take(store, ReadAhead(store, files(*sizes, stated=stated), threads, LIMIT)) == sizes
     assert 30 < store.most <= MOST + 30  # and the one in hand
 
 
 def test_small_files_are_read_many_at_a_time(threads: ThreadPoolExecutor) -> None:
     store, sizes = Store(), [1] * 60
-    assert take(store, ReadAhead(store, files(*sizes), threads, LIMIT), until_held=5) == sizes
+    assert take(store, ReadAhead(store, files(*sizes), threads, LIMIT)) == sizes
     assert store.most > 4
 
 
