@@ -19,7 +19,7 @@ MODULES = (
     "pyarrow.parquet",
     "pyiceberg.catalog.sql",
     "pyiceberg.io.pyarrow",
-    "airflow_cv_dataops.core.imaging.shards",
+    "airflow_cv_dataops.core.imaging.ingest.shards.steps",
 )
 
 for name in MODULES:

@@ -78,10 +78,10 @@ def audit(folder: str, _: int) -> dict[str, float]:
     """Find the suspect labels and score all."""
     from contextlib import nullcontext
 
-    from airflow_cv_dataops.core.audit.confident_learning import examine
-    from airflow_cv_dataops.core.audit.label_batches import batches_of
-    from airflow_cv_dataops.core.audit.label_noise import estimate_noise
-    from airflow_cv_dataops.core.audit.suspicion import suspects
+    from airflow_cv_dataops.core.audit.label_errors.batches import batches_of
+    from airflow_cv_dataops.core.audit.label_errors.confident_learning import examine
+    from airflow_cv_dataops.core.audit.label_errors.noise import estimate_noise
+    from airflow_cv_dataops.core.audit.label_errors.suspicion import suspects
 
     def work(given: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         batches = batches_of(probabilities, given)

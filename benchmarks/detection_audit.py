@@ -67,7 +67,7 @@ def run(side: str) -> dict[str, float]:
 
 def of_ours(boxes: tuple[Boxes, Boxes], images: int):
     """Return the work, with everything imported and the tables made."""
-    from airflow_cv_dataops.core.audit.detection import badly_located_bbox, overlooked_bbox, spurious_bbox, swapped_category
+    from airflow_cv_dataops.core.audit.detection.checks import badly_located_bbox, overlooked_bbox, spurious_bbox, swapped_category
 
     checks = (overlooked_bbox, badly_located_bbox, swapped_category, spurious_bbox)
     warm, data = (audit_input(*boxes, images, CATEGORIES) for _ in range(2))

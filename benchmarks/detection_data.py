@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from airflow_cv_dataops.core.audit.data import AuditInput
+from airflow_cv_dataops.core.audit.audit_input import AuditInput
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,7 +96,7 @@ def import_ours() -> dict[str, float]:
     import pyiceberg.catalog.sql
     import pyiceberg.io.pyarrow
 
-    from airflow_cv_dataops.core.imaging.ingest import ingest_images
+    from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 
     assert all((pandas, pyarrow.parquet, pyiceberg.catalog.sql, pyiceberg.io.pyarrow, ingest_images))
     time.sleep(0.5)
@@ -106,8 +106,8 @@ def import_ours() -> dict[str, float]:
 def ingest(source: str, home: str, workers: int | None) -> dict[str, float]:
     """Ingest twice into fresh datasets: a first time with all imports, and as in a process that has them."""
     started = time.perf_counter()
-    from airflow_cv_dataops.core.imaging.ingest import ingest_images
-    from airflow_cv_dataops.core.store.dataset import open_dataset
+    from airflow_cv_dataops.core.dataset import open_dataset
+    from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 
     def run(name: str) -> None:
         result = ingest_images(open_dataset(name, home=home), "all", source, workers=workers, max_reject_ratio=1.0)

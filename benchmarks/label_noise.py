@@ -61,10 +61,10 @@ def contenders(probabilities: np.ndarray, given: np.ndarray) -> Iterator[tuple[s
 
     from cleanlab.filter import find_label_issues
 
-    from airflow_cv_dataops.core.audit.confident_learning import examine
-    from airflow_cv_dataops.core.audit.label_batches import batches_of
-    from airflow_cv_dataops.core.audit.label_noise import estimate_noise
-    from airflow_cv_dataops.core.audit.suspicion import suspects
+    from airflow_cv_dataops.core.audit.label_errors.batches import batches_of
+    from airflow_cv_dataops.core.audit.label_errors.confident_learning import examine
+    from airflow_cv_dataops.core.audit.label_errors.noise import estimate_noise
+    from airflow_cv_dataops.core.audit.label_errors.suspicion import suspects
 
     evidence = examine(batches_of(probabilities, given), probabilities.shape[1])
     assert evidence is not None

@@ -20,9 +20,9 @@ from measuring import in_a_process, measured, show
 from structural_audit import CATEGORIES, make_tables
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
 from airflow_cv_dataops.core.release.promote import promote_dataset
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 
 LABELS_AN_IMAGE = 5
 

@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow as pa
 from measuring import in_a_process, measured, show
 
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 KEY = "all"

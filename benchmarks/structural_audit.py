@@ -27,11 +27,11 @@ import pyarrow as pa
 from measuring import PeakMemory
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
+from airflow_cv_dataops.core.audit.audit_input import AuditInput
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
-from airflow_cv_dataops.core.audit.data import AuditInput
-from airflow_cv_dataops.core.audit.numbers import audit_metrics, count_findings
+from airflow_cv_dataops.core.audit.statistics import audit_metrics, count_findings
+from airflow_cv_dataops.core.dataset import open_dataset
 from airflow_cv_dataops.core.findings import Findings, findings_table
-from airflow_cv_dataops.core.store.dataset import open_dataset
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 CATEGORIES = tuple(f"category_{number:02}" for number in range(80))

@@ -15,7 +15,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow_cv_dataops.core.report import lineage_page
+from airflow_cv_dataops.core.lineage import page as lineage_page
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO = Path(os.environ.get("CV_DATAOPS_DEMO", PROJECT / ".demo"))
@@ -85,7 +85,7 @@ def run_days(log) -> dict[str, dict]:  # type: ignore[no-untyped-def, type-arg]
 
 def report(states: dict[str, dict]) -> None:  # type: ignore[type-arg]
     """Print the table."""
-    from airflow_cv_dataops.core.store.dataset import open_dataset
+    from airflow_cv_dataops.core.dataset import open_dataset
 
     dataset = open_dataset("digits", home=str(DEMO / "cv_dataops"))
     rows = [("day", "images", "rejects", "findings", "flipped found", "sampled", "release")]

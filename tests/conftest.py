@@ -20,7 +20,7 @@ from hypothesis.internal.conjecture import providers
 from project import SHARED_DATA
 from services import service
 
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 
 __all__ = ["chromium", "look", "service"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.common.arguments import forget_absent
 from airflow_cv_dataops.common.partition import resolve_partition_key
 from airflow_cv_dataops.core.lineage.events import OpenLineageParts, failed_to_openlineage, to_openlineage
-from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors.base import OperatorLineage

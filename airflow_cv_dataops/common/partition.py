@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.store.rows import check_partition_key
+from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 
 DEFAULT_PARTITION_FORMAT = "%Y-%m-%d"
 

@@ -1,4 +1,4 @@
-"""Files that an argument names beside the source: each with the connection that its own URI names."""
+"""Where the files lie that arguments name: the source, and others beside it, each with the connection that its own URI names."""
 
 from __future__ import annotations
 
@@ -20,3 +20,11 @@ def names_or_place(name: str, value: Any, partition_key: str, locate: Locate) ->
     """Return a list of names, or where the file with them is; ``None`` from nothing."""
     given = as_names_or_uri(name, value)
     return place_of(given, partition_key, locate) if isinstance(given, str) else given
+
+
+def stable_source(source: str) -> str:
+    """Return the part of a source that is the same for every partition, without credentials."""
+    from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
+
+    above, placeholder, _ = source.partition("{partition_key}")
+    return without_credentials(normalize_uri(above.rpartition("/")[0] or "/" if placeholder else source))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 
 MAX_SUMMARY_BYTES = 16 * 1024
 _LONGEST_TEXT = 2_000
@@ -47,7 +47,7 @@ class Summary:
             "report_uri": self.report_uri,
             "duration_seconds": round(float(self.duration_seconds), 3),
         }
-        return _cut_to_size(_plain(document), _plain(self.details))
+        return _cut_to_size(plain(document), plain(self.details))
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ def _value_in_words(name: str, value: Any) -> str:
     return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.4g}"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn numpy scalars and arrays, tuples and mappings into what strict JSON knows; NaN and infinities become ``None``."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {_text(str(key), _LONGEST_KEY): _plain(item) for key, item in value.items()}
+        return {_text(str(key), _LONGEST_KEY): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, bool):

@@ -12,9 +12,9 @@ from urllib.parse import quote
 from airflow.sdk import BaseHook
 
 from airflow_cv_dataops.common import settings
+from airflow_cv_dataops.core.dataset import Dataset
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.catalog import CATALOG_NAME, CatalogConfig, embedded_catalog
-from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.get_provider_info import CONNECTION_FIELDS, PLACEHOLDERS, RELABELING
 from airflow_cv_dataops.hooks.s3_access import S3Access, in_thread
 

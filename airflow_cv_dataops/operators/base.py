@@ -10,7 +10,8 @@ from airflow.sdk import BaseOperator
 
 from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.common.partition import DEFAULT_PARTITION_FORMAT, resolve_partition_key, with_partition_key
-from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
+from airflow_cv_dataops.common.places import stable_source
+from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 from airflow_cv_dataops.links.marquez import MarquezLink
 
@@ -126,11 +127,3 @@ class SourceOperator(DatasetOperator):
     def stable_lineage(self, lineage: StepLineage) -> StepLineage:
         (source, *others), planned = lineage.inputs, self.planned_lineage().inputs[0]
         return replace(lineage, inputs=(replace(source, uri=planned.uri, storage_format=planned.storage_format), *others))
-
-
-def stable_source(source: str) -> str:
-    """Return the part of a source that is the same for every partition, without credentials."""
-    from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
-
-    above, placeholder, _ = source.partition("{partition_key}")
-    return without_credentials(normalize_uri(above.rpartition("/")[0] or "/" if placeholder else source))

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, numbers, required_number
-from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -99,44 +100,45 @@ class ImageIngestOperator(SourceOperator):
         self.workers = workers
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
-        from airflow_cv_dataops.core.imaging.ingest import ingest_images
+        from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 
         source, options = self.located(self.source, partition_key)
         return ingest_images(
             dataset,
             partition_key,
             source,
+            self.settings(),
             source_options=options,
             max_reject_ratio=required_number("max_reject_ratio", self.max_reject_ratio),
             workers=self.workers,
-            **self.file_arguments(),
         )
 
-    def file_arguments(self) -> dict[str, Any]:
+    def settings(self) -> IngestSettings:
         """Return which files are taken and how, as ``core`` wants it."""
-        from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits
-        from airflow_cv_dataops.core.imaging.measure import QualityThresholds
-        from airflow_cv_dataops.core.imaging.selection import DEFAULT_EXCLUDE
+        from airflow_cv_dataops.core.imaging.decoding.decode import DEFAULT_FORMATS, Limits
+        from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
+        from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds
         from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
+        from airflow_cv_dataops.core.imaging.sources.selection import DEFAULT_EXCLUDE
 
         limits = {name: getattr(self, name) for name in ("max_bytes", "max_pixels", "min_side")}
         exclude, formats = as_list("exclude", self.exclude), as_list("formats", self.formats)
-        work = {
+        work: dict[str, Any] = {
             "timeout_seconds": as_number("timeout_seconds", self.timeout_seconds),
             "worker_memory_bytes": as_count("worker_memory_bytes", self.worker_memory_bytes),
         }
-        return {
-            "list_column": self.list_column or None,
-            "archive_limits": ArchiveLimits(**numbers("archive_limits", ArchiveLimits, as_mapping("archive_limits", self.archive_limits))),
-            "pattern": self.pattern or None,
-            "exclude": DEFAULT_EXCLUDE if exclude is None else exclude,
-            "formats": formats or DEFAULT_FORMATS,
-            "copy_images": as_flag("copy_images", self.copy_images),
-            "limits": Limits(**numbers("limits", Limits, limits)),
-            "thresholds": QualityThresholds(**numbers("thresholds", QualityThresholds, as_mapping("thresholds", self.thresholds))),
-            "force": as_flag("force", self.force),
+        return IngestSettings(
+            pattern=self.pattern or None,
+            exclude=DEFAULT_EXCLUDE if exclude is None else exclude,
+            list_column=self.list_column or None,
+            archive_limits=ArchiveLimits(**numbers("archive_limits", ArchiveLimits, as_mapping("archive_limits", self.archive_limits))),
+            formats=formats or DEFAULT_FORMATS,
+            limits=Limits(**numbers("limits", Limits, limits)),
+            thresholds=QualityThresholds(**numbers("thresholds", QualityThresholds, as_mapping("thresholds", self.thresholds))),
+            copy_images=as_flag("copy_images", self.copy_images),
+            force=as_flag("force", self.force),
             **{name: value for name, value in work.items() if value is not None},
-        }
+        )
 
     def planned_lineage(self) -> StepLineage:
         dataset = self.hook.dataset(self.dataset)

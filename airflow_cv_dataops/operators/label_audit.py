@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, as_number, required_number
-from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.audit_report import AuditReportLink
 from airflow_cv_dataops.operators.base import DatasetOperator
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_cv_dataops.core.audit.checks import Check
-    from airflow_cv_dataops.core.report.audit_report import ReportLimits
+    from airflow_cv_dataops.core.audit.report import ReportLimits
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -123,7 +123,7 @@ class LabelAuditOperator(DatasetOperator):
         )
 
     def _report_limits(self) -> ReportLimits | None:
-        from airflow_cv_dataops.core.report.audit_report import MEGABYTE, ReportLimits
+        from airflow_cv_dataops.core.audit.report import MEGABYTE, ReportLimits
 
         if not as_flag("report", self.report):
             return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_list, as_mapping
 from airflow_cv_dataops.common.places import names_or_place
-from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_list
 from airflow_cv_dataops.common.places import names_or_place, place_of
-from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class PredictionImportOperator(SourceOperator):
         self.fail_on = fail_on
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
-        from airflow_cv_dataops.core.labels.importing_predictions import import_predictions
+        from airflow_cv_dataops.core.predictions.importing import import_predictions
 
         source, options = self.located(self.source, partition_key)
         return import_predictions(

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import TaskGroup, TriggerRule
 
 from airflow_cv_dataops.common.arguments import required_number
-from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_cv_dataops.core.imaging.shard_plan import IngestPlan, ShardResult
+    from airflow_cv_dataops.core.imaging.ingest.shards.shard_plan import IngestPlan, ShardResult
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -67,7 +67,7 @@ class ImageShardPlanOperator(ImageIngestOperator):
         self.max_bytes_per_shard = max_bytes_per_shard
 
     def execute(self, context: Context) -> list[int]:  # type: ignore[override]
-        from airflow_cv_dataops.core.imaging.shards import plan_shards
+        from airflow_cv_dataops.core.imaging.ingest.shards.steps import plan_shards
 
         dataset, partition_key = self.begin(context)
         source, options = self.located(self.source, partition_key)
@@ -75,10 +75,10 @@ class ImageShardPlanOperator(ImageIngestOperator):
             dataset,
             partition_key,
             source,
+            self.settings(),
             source_options=options,
             max_files_per_shard=int(required_number("max_files_per_shard", self.max_files_per_shard)),
             max_bytes_per_shard=int(required_number("max_bytes_per_shard", self.max_bytes_per_shard)),
-            **self.file_arguments(),
         )
         context["ti"].xcom_push(key=PLAN_KEY, value=plan)
         self.log.info("Planned %d shards", plan["shards"])
@@ -99,7 +99,7 @@ class ImageShardOperator(ImageIngestOperator):
         self.index = index
 
     def execute(self, context: Context) -> ShardResult:  # type: ignore[override]
-        from airflow_cv_dataops.core.imaging.shards import ingest_shard
+        from airflow_cv_dataops.core.imaging.ingest.shards.steps import ingest_shard
 
         dataset, partition_key = self.begin(context)
         source, options = self.located(self.source, partition_key)
@@ -125,7 +125,7 @@ class ImageShardCommitOperator(ImageIngestOperator):
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
-        from airflow_cv_dataops.core.imaging.shards import commit_shards
+        from airflow_cv_dataops.core.imaging.ingest.shards.steps import commit_shards
 
         if not self.plan:
             raise AirflowSkipException("There is no plan: the planning task was skipped.")

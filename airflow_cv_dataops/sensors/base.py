@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
 
-    from airflow_cv_dataops.core.lineage.model import StepLineage
-    from airflow_cv_dataops.core.release.progress import StageState
-    from airflow_cv_dataops.core.store.arrival import Arrival
+    from airflow_cv_dataops.core.imaging.sources.arrival import Arrival
+    from airflow_cv_dataops.core.release.stages import StageState
+    from airflow_cv_dataops.core.step_lineage import StepLineage
 
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.sensors.base import ObservingSensor
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_cv_dataops.core.release.progress import StageState
+    from airflow_cv_dataops.core.release.stages import StageState
     from airflow_cv_dataops.triggers.dataset_release import DatasetReleaseTrigger
 
 
@@ -32,12 +32,12 @@ class DatasetReleaseSensor(ObservingSensor):
         self.after = after
 
     def observe(self, partition_key: str) -> StageState:
-        from airflow_cv_dataops.core.release.progress import observe_stage
+        from airflow_cv_dataops.core.release.stages import observe_stage
 
         return observe_stage(self.hook.dataset(self.dataset), self.stage, self.after or None)
 
     def from_event(self, observed: Mapping[str, Any]) -> StageState:
-        from airflow_cv_dataops.core.release.progress import StageState
+        from airflow_cv_dataops.core.release.stages import StageState
 
         return StageState(**observed)
 
@@ -57,7 +57,7 @@ class DatasetReleaseSensor(ObservingSensor):
         return StepLineage("sensor", inputs=(self.hook.dataset(self.dataset).table_use("releases"),))
 
     def observed_lineage(self, observed: StageState) -> StepLineage:
-        from airflow_cv_dataops.core.release.progress import stage_lineage
+        from airflow_cv_dataops.core.release.stages import stage_lineage
 
         condition = f"{self.stage} past {self.after}" if self.after else f"{self.stage} has a release"
         return stage_lineage(self.hook.dataset(self.dataset), observed, condition)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_count, as_number
 from airflow_cv_dataops.common.partition import with_partition_key
-from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
-from airflow_cv_dataops.operators.base import stable_source
+from airflow_cv_dataops.common.places import stable_source
+from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.sensors.base import ObservingSensor
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_cv_dataops.core.store.arrival import Arrival
+    from airflow_cv_dataops.core.imaging.sources.arrival import Arrival
     from airflow_cv_dataops.triggers.image_arrival import ImageArrivalTrigger
 
 
@@ -45,13 +45,13 @@ class ImageArrivalSensor(ObservingSensor):
         self.pattern = pattern
 
     def observe(self, partition_key: str) -> Arrival:
-        from airflow_cv_dataops.core.store.arrival import observe_arrival
+        from airflow_cv_dataops.core.imaging.sources.arrival import observe_arrival
 
         source, options = self.hook.storage(with_partition_key(self.source, partition_key))
         return observe_arrival(source, options=options, **self._condition())
 
     def from_event(self, observed: Mapping[str, Any]) -> Arrival:
-        from airflow_cv_dataops.core.store.arrival import Arrival
+        from airflow_cv_dataops.core.imaging.sources.arrival import Arrival
 
         return Arrival(**observed)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.triggers.base import ObservingTrigger
 
 if TYPE_CHECKING:
-    from airflow_cv_dataops.core.release.progress import StageState
+    from airflow_cv_dataops.core.release.stages import StageState
 
 
 class DatasetReleaseTrigger(ObservingTrigger):
@@ -36,8 +36,8 @@ class DatasetReleaseTrigger(ObservingTrigger):
         }
 
     async def observe(self) -> StageState:
-        from airflow_cv_dataops.core.release.progress import observe_stage
-        from airflow_cv_dataops.core.store.dataset import Dataset
+        from airflow_cv_dataops.core.dataset import Dataset
+        from airflow_cv_dataops.core.release.stages import observe_stage
         from airflow_cv_dataops.hooks.dataset import DatasetHook
 
         config = await DatasetHook(self.cv_catalog_conn_id, aws_conn_id=self.aws_conn_id).acatalog_config()

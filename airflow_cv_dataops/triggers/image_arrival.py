@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.triggers.base import ObservingTrigger
 
 if TYPE_CHECKING:
-    from airflow_cv_dataops.core.store.arrival import Arrival
+    from airflow_cv_dataops.core.imaging.sources.arrival import Arrival
 
 
 class ImageArrivalTrigger(ObservingTrigger):
@@ -45,7 +45,7 @@ class ImageArrivalTrigger(ObservingTrigger):
         }
 
     async def observe(self) -> Arrival:
-        from airflow_cv_dataops.core.store.arrival import aobserve_arrival
+        from airflow_cv_dataops.core.imaging.sources.arrival import aobserve_arrival
         from airflow_cv_dataops.hooks.dataset import DatasetHook
 
         source, options = await DatasetHook(self.cv_catalog_conn_id, aws_conn_id=self.aws_conn_id).astorage(self.source)

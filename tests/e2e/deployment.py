@@ -16,7 +16,7 @@ from event_receiver import Taken
 from processes import PATIENCE_SECONDS
 from services import Service
 
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLES = PROJECT / "example_dags"

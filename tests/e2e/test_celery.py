@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.store.schema import TABLES
 
 pytestmark = [

@@ -38,7 +38,7 @@ def test_the_demo_releases_every_day_and_prints_a_table(demo):
 
 
 def test_the_demo_finds_most_of_the_labels_that_were_flipped(demo):
-    from airflow_cv_dataops.core.store.dataset import open_dataset
+    from airflow_cv_dataops.core.dataset import open_dataset
 
     folder, _ = demo
     dataset = open_dataset("digits", home=str(folder / "cv_dataops"))

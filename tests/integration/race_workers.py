@@ -12,8 +12,8 @@ from typing import Any
 from processes import PATIENCE_SECONDS, forkserver
 from unit.core.release.release_rows import write_annotations, write_images
 
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.release import promote, refs
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 
 
 def at_once(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -64,15 +64,15 @@ def promote_and_die(home: str, moment: str) -> None:
     if moment == "before the row":
         Dataset.append_if_unchanged = die  # type: ignore[method-assign, assignment]
     elif moment == "after the row":
-        promote.write_refs = die
+        promote.write_release_refs = die
     elif moment == "between tables":
-        whole = refs._write
+        whole = refs.write_refs
 
-        def one_table_only(*arguments: Any) -> None:
-            whole(*arguments)
+        def one_table_only(*arguments: Any, **names: Any) -> None:
+            whole(*arguments, **names)
             die()
 
-        refs._write = one_table_only
+        refs.write_refs = one_table_only
     else:
         raise ValueError(moment)
     promote_once(home, "production")

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
-from airflow_cv_dataops.core.labels.importing_predictions import import_predictions
+from airflow_cv_dataops.core.predictions.importing import import_predictions
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import StepResult
 

@@ -15,9 +15,10 @@ from archives import overlapping_zip, tar_entry, write_tar, write_zip, zip_link
 from PIL import Image
 
 from airflow_cv_dataops.core.errors import SourceError
-from airflow_cv_dataops.core.imaging.decode import Limits
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
-from airflow_cv_dataops.core.imaging.shards import commit_shards, ingest_shard, plan_shards
+from airflow_cv_dataops.core.imaging.decoding.decode import Limits
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
+from airflow_cv_dataops.core.imaging.ingest.shards.steps import commit_shards, ingest_shard, plan_shards
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import read_uri
 
@@ -65,7 +66,7 @@ def test_an_archive_or_a_list_gives_the_rows_of_the_folder(make_dataset: MakeDat
         path.write_text("\n".join(["path", *files]))
     else:
         write_tar(path, files, "w:" + kind.partition(".")[2])
-    of_folder = ingest_images(dataset, "folder", str(folder), exclude=("*.csv", "all.*"))
+    of_folder = ingest_images(dataset, "folder", str(folder), IngestSettings(exclude=("*.csv", "all.*")))
     of_other = ingest_images(dataset, "other", str(path))
     assert facts(dataset, "other") == facts(dataset, "folder")
     assert len(facts(dataset, "other")) == 12
@@ -129,7 +130,7 @@ def test_a_hostile_zip_costs_its_bad_members_and_nothing_else(make_dataset: Make
     ]
     write_zip(path, members)
     dataset = make_dataset()
-    result = ingest_images(dataset, "a", str(path), max_reject_ratio=1.0, limits=Limits(max_bytes=100 * 2**20))
+    result = ingest_images(dataset, "a", str(path), IngestSettings(limits=Limits(max_bytes=100 * 2**20)), max_reject_ratio=1.0)
     assert result.summary.counts["images"] == 4
     assert result.summary.counts["unique_images"] == 3  # the later day/00.png is a copy of day/01.png
     found = rejects(dataset)
@@ -197,7 +198,7 @@ def test_the_rejects_of_an_archive_are_the_same_again(make_dataset: MakeDataset,
     dataset = make_dataset()
     seen = []
     for force in (False, False, True):
-        ingest_images(dataset, "a", str(path), max_reject_ratio=1.0, force=force)
+        ingest_images(dataset, "a", str(path), IngestSettings(force=force), max_reject_ratio=1.0)
         seen.append(sorted(map(str, dataset.read("rejects").drop_columns(["ingested_at"]).to_pylist())))
     assert seen[0] == seen[1] == seen[2]
 

@@ -15,7 +15,7 @@ from defusedxml import ElementTree
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
-from airflow_cv_dataops.core.audit.rows import annotation_rows
+from airflow_cv_dataops.core.audit.finding_rows import annotation_rows
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.candidate import build_candidate
 from airflow_cv_dataops.core.report.location import read_report

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 import pytest
 from race_workers import at_once
 
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
-from airflow_cv_dataops.core.store.dataset import open_dataset
+from airflow_cv_dataops.core.dataset import open_dataset
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 
 pytestmark = [
     pytest.mark.integration,

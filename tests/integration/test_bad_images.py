@@ -10,8 +10,8 @@ import pytest
 from older_libraries import is_taken_by_older_pillow, mode_in_pillow
 from PIL import Image
 
-from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits, Reject
-from airflow_cv_dataops.core.imaging.facts import ImageFacts, image_facts
+from airflow_cv_dataops.core.imaging.decoding.decode import DEFAULT_FORMATS, Limits, Reject
+from airflow_cv_dataops.core.imaging.ingest.workers.facts import ImageFacts, image_facts
 from airflow_cv_dataops.core.store.schema import REJECT_REASONS
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]

@@ -14,8 +14,8 @@ from integration.race_workers import at_once, fill, promote_and_die, promote_onc
 from processes import PATIENCE_SECONDS, forkserver
 from unit.core.release.release_rows import image_id, write_images
 
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.release.promote import promote_dataset
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 
 pytestmark = [
     pytest.mark.integration,

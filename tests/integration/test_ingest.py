@@ -16,10 +16,11 @@ from older_libraries import mode_in_pillow
 from PIL import Image
 from processes import PATIENCE_SECONDS, forkserver
 
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
-from airflow_cv_dataops.core.imaging.decode import DEFAULT_FORMATS, Limits
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.imaging.decoding.decode import DEFAULT_FORMATS, Limits
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.store.objects import local_path
 from airflow_cv_dataops.core.store.schema import TABLES
 from airflow_cv_dataops.core.summary import StepResult
@@ -57,7 +58,7 @@ def check_objects(dataset: Dataset, partition_key: str) -> None:
 
 def test_every_bad_image_ends_as_an_image_or_as_a_reject_with_a_reason(make_dataset: MakeDataset, shared_data: SharedData) -> None:
     folder, dataset = shared_data("bad_images"), make_dataset()
-    result = ingest_images(dataset, "2026-11-05", str(folder), exclude=("README.md", "LICENSE.*", "manifest.csv"))
+    result = ingest_images(dataset, "2026-11-05", str(folder), IngestSettings(exclude=("README.md", "LICENSE.*", "manifest.csv")))
     images = {row["file_name"]: row for row in dataset.images().to_pylist()}
     rejects = {row["file_name"]: row for row in dataset.read("rejects").to_pylist()}
     with open(folder / "manifest.csv", newline="") as file:
@@ -107,7 +108,7 @@ def test_clothing_has_one_duplicate_which_is_two_rows_and_one_object(make_datase
 
 def test_bccd_is_taken_whole_and_its_label_files_are_skipped(make_dataset: MakeDataset, shared_data: SharedData) -> None:
     dataset = make_dataset()
-    result = ingest_images(dataset, "all", str(shared_data("bccd")), exclude=("*.xml", "*.txt", "*.csv", "*.md", "LICENSE"))
+    result = ingest_images(dataset, "all", str(shared_data("bccd")), IngestSettings(exclude=("*.xml", "*.txt", "*.csv", "*.md", "LICENSE")))
     counts = result.summary.counts
     assert (counts["images"], counts["rejects"]) == (364, 0)
     assert counts["listed"] == counts["skipped"] + 364
@@ -176,13 +177,19 @@ def test_a_source_that_cannot_be_listed_is_a_source_error_and_changes_nothing(ma
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"max_reject_ratio": 1.5}, {"max_reject_ratio": float("nan")}, {"workers": 0}, {"formats": ("GIFF",)}, {"partition_key": ""}],
+    [{"max_reject_ratio": 1.5}, {"max_reject_ratio": float("nan")}, {"workers": 0}, {"partition_key": ""}],
 )
 def test_unusable_arguments_are_refused_before_any_work(make_dataset: MakeDataset, tmp_path: Path, arguments: dict[str, Any]) -> None:
     dataset = make_dataset()
     with pytest.raises(ConfigurationError):
         ingest_images(dataset, **{"partition_key": "a", "source": str(tmp_path), **arguments})
     assert dataset.snapshot_id("images") is None
+
+
+@pytest.mark.parametrize("settings", [{"formats": ("GIFF",)}, {"timeout_seconds": 0}, {"worker_memory_bytes": 1}])
+def test_unusable_settings_are_refused_when_they_are_made(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        IngestSettings(**settings)
 
 
 def test_names_of_undecodable_bytes_and_odd_names_are_taken(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -218,13 +225,13 @@ def test_a_pattern_and_limits_are_obeyed(make_dataset: MakeDataset, tmp_path: Pa
     source = some_images(tmp_path / "in", 4)
     Image.new("RGB", (8, 8)).save(source / "tiny.jpg")
     dataset = make_dataset()
-    result = ingest_images(dataset, "a", str(source), pattern="*.jpg", limits=Limits(min_side=9), max_reject_ratio=1.0)
+    result = ingest_images(dataset, "a", str(source), IngestSettings(pattern="*.jpg", limits=Limits(min_side=9)), max_reject_ratio=1.0)
     assert (result.summary.counts["skipped"], result.summary.counts["rejects_by_reason"]) == (4, {"too_small": 1})
 
 
 def test_images_can_be_referenced_in_place(make_dataset: MakeDataset, tmp_path: Path) -> None:
     dataset = make_dataset()
-    ingest_images(dataset, "a", str(some_images(tmp_path / "in", 3)), copy_images=False)
+    ingest_images(dataset, "a", str(some_images(tmp_path / "in", 3)), IngestSettings(copy_images=False))
     found = dataset.images().to_pandas()
     assert list(found["storage_uri"]) == list(found["source_uri"])
     assert found["source_etag"].notna().all()
@@ -313,7 +320,7 @@ def test_the_result_is_what_an_operator_needs(make_dataset: MakeDataset, tmp_pat
 
 def test_a_source_with_nothing_to_take_is_a_warning(make_dataset: MakeDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "notes.txt").write_text("no image")
-    result = ingest_images(make_dataset(), "p", str(tmp_path), pattern="*.jpg")
+    result = ingest_images(make_dataset(), "p", str(tmp_path), IngestSettings(pattern="*.jpg"))
     assert result.summary.counts["images"] == 0
     assert "Nothing to take at" in caplog.text
     assert "1 files listed, none of them wanted" in caplog.text

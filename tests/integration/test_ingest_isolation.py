@@ -19,14 +19,15 @@ import pytest
 from PIL import Image
 from processes import PATIENCE_SECONDS
 
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.errors import CvDataOpsError
-from airflow_cv_dataops.core.imaging import pool, starvation
-from airflow_cv_dataops.core.imaging.decode import OUT_OF_MEMORY
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
-from airflow_cv_dataops.core.imaging.parameters import IngestParameters
+from airflow_cv_dataops.core.imaging.decoding.decode import OUT_OF_MEMORY
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.parameters import IngestParameters
+from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
+from airflow_cv_dataops.core.imaging.ingest.workers import pool, starvation
 from airflow_cv_dataops.core.imaging.sources.prefix import PrefixSource
 from airflow_cv_dataops.core.progress import Progress
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.store.objects import ObjectInfo
 
 pytestmark = pytest.mark.integration
@@ -37,8 +38,8 @@ PICTURES = 12
 # What a worker process imports when it starts: a decoder with the faults that a file asks for.
 FAULTY_DECODER = """
 import ctypes, os, pathlib, signal, sys
-from airflow_cv_dataops.core.imaging import facts
-from airflow_cv_dataops.core.imaging.sources.listing import ListSource
+from airflow_cv_dataops.core.imaging.ingest.workers import facts
+from airflow_cv_dataops.core.imaging.sources.list_file import ListSource
 
 begin = ListSource.begin
 
@@ -118,9 +119,9 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def ingest(dataset: Dataset, source: Path, **arguments: Any) -> dict[str, tuple[str, str]]:
+def ingest(dataset: Dataset, source: Path, *, workers: int | None = None, **settings: Any) -> dict[str, tuple[str, str]]:
     """Ingest, check that all pictures were taken, and return reason and detail of the rejects."""
-    ingest_images(dataset, "a", str(source), **{"max_reject_ratio": 1.0, **arguments})
+    ingest_images(dataset, "a", str(source), IngestSettings(**settings), workers=workers, max_reject_ratio=1.0)
     assert dataset.read("images")["file_name"].to_pylist() == sorted(path.name for path in source.glob("[0-9]*.png"))
     return {row["file_name"]: (row["reason"], row["detail"]) for row in dataset.read("rejects").to_pylist()}
 
@@ -351,7 +352,7 @@ def test_workers_end_with_their_parent_even_if_they_hang(source: Path, tmp_path:
 
 
 def ingest_for_ever(home: str, source: str, timeout_seconds: float = 4) -> None:
-    ingest_images(open_dataset("digits", home=home), "a", source, timeout_seconds=timeout_seconds, workers=1)
+    ingest_images(open_dataset("digits", home=home), "a", source, IngestSettings(timeout_seconds=timeout_seconds), workers=1)
 
 
 def is_running(process: str) -> bool:
@@ -387,7 +388,7 @@ def test_an_interrupted_run_leaves_no_workers(make_dataset: MakeDataset, source:
     (source / "bad.jpg").write_text("hang")
     with pytest.raises(KeyboardInterrupt):
         interrupted(
-            lambda: ingest_images(make_dataset(), "a", str(source), timeout_seconds=PATIENCE_SECONDS),
+            lambda: ingest_images(make_dataset(), "a", str(source), IngestSettings(timeout_seconds=PATIENCE_SECONDS)),
             once=lambda: any(process._position[0] == 0 for process in started),  # the first file is in its hand
         )
     assert all(process._process.poll() is not None for process in started)
@@ -461,6 +462,6 @@ def test_a_worker_does_not_get_the_secrets_of_the_deployment(source: Path, monke
 
 
 def test_a_worker_imports_nothing_that_makes_its_start_slow() -> None:
-    code = "import sys, airflow_cv_dataops.core.imaging.worker; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    code = "import sys, airflow_cv_dataops.core.imaging.ingest.workers.worker; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"airflow", "pandas", "pyarrow", "pyiceberg", "obstore", "openlineage"} & set(loaded)

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 from processes import PATIENCE_SECONDS, forkserver
 
-from airflow_cv_dataops.core.imaging import pool
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.workers import pool
 from airflow_cv_dataops.core.store import local
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.store.objects import local_path
 
 pytestmark = [

@@ -13,8 +13,9 @@ from integration.fake_s3 import FakeS3, fake_s3
 from PIL import Image
 
 from airflow_cv_dataops.core.errors import SourceError, StoreError
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
-from airflow_cv_dataops.core.imaging.shards import commit_shards, ingest_shard, plan_shards
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
+from airflow_cv_dataops.core.imaging.ingest.shards.steps import commit_shards, ingest_shard, plan_shards
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 pytestmark = pytest.mark.integration
@@ -37,8 +38,8 @@ def a_png(seed: int) -> bytes:
     return data.getvalue()
 
 
-def ingest(dataset: Dataset, bucket: FakeS3, source: str = "s3://bay/in", **arguments: Any) -> dict[str, Any]:
-    result = ingest_images(dataset, KEY, source, source_options=bucket.options, **arguments)
+def ingest(dataset: Dataset, bucket: FakeS3, source: str = "s3://bay/in", *, force: bool = False, **arguments: Any) -> dict[str, Any]:
+    result = ingest_images(dataset, KEY, source, IngestSettings(force=force), source_options=bucket.options, **arguments)
     return dict(result.summary.counts)
 
 

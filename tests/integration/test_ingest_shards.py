@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
-from airflow_cv_dataops.core.imaging.measure import QualityThresholds
-from airflow_cv_dataops.core.imaging.shard_list import cut
-from airflow_cv_dataops.core.imaging.shard_plan import IngestPlan, ShardResult
-from airflow_cv_dataops.core.imaging.shards import commit_shards, ingest_shard, plan_shards
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
+from airflow_cv_dataops.core.imaging.ingest.shards.shard_list import cut
+from airflow_cv_dataops.core.imaging.ingest.shards.shard_plan import IngestPlan, ShardResult
+from airflow_cv_dataops.core.imaging.ingest.shards.steps import commit_shards, ingest_shard, plan_shards
+from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import local_path
 from airflow_cv_dataops.core.store.schema import TABLES
@@ -108,7 +109,7 @@ def test_a_shard_of_another_plan_is_refused(make_dataset: MakeDataset, source: P
     dataset = make_dataset()
     plan = plan_shards(dataset, KEY, str(source), max_files_per_shard=10)
     results = take_all(dataset, source, plan)
-    other = plan_shards(dataset, KEY, str(source), pattern="0*.png", max_files_per_shard=10)
+    other = plan_shards(dataset, KEY, str(source), IngestSettings(pattern="0*.png"), max_files_per_shard=10)
     with pytest.raises(SourceError, match="another plan"):
         commit_shards(dataset, KEY, other, results)
 
@@ -117,7 +118,7 @@ def test_a_shard_of_an_older_plan_of_the_same_files_is_refused(make_dataset: Mak
     dataset = make_dataset()
     old = plan_shards(dataset, KEY, str(source), max_files_per_shard=10)
     results = take_all(dataset, source, old)
-    new = plan_shards(dataset, KEY, str(source), max_files_per_shard=10, thresholds=QualityThresholds(dark_below=0.99))
+    new = plan_shards(dataset, KEY, str(source), IngestSettings(thresholds=QualityThresholds(dark_below=0.99)), max_files_per_shard=10)
     assert new["list_uri"] == old["list_uri"]
     with pytest.raises(SourceError, match=r"Shards \[0\] are of another plan than .* Run all shards of this plan"):
         commit_shards(dataset, KEY, new, [results[0], *take_all(dataset, source, new)[1:]])

@@ -13,9 +13,11 @@ import pyarrow as pa
 import pytest
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
-from airflow_cv_dataops.core.labels.export import to_coco, to_voc, to_yolo
+from airflow_cv_dataops.core.labels.formats.coco_writer import to_coco
+from airflow_cv_dataops.core.labels.formats.voc_writer import to_voc
+from airflow_cv_dataops.core.labels.formats.yolo_writer import to_yolo
 from airflow_cv_dataops.core.labels.importing import import_labels
-from airflow_cv_dataops.core.labels.importing_predictions import import_predictions
+from airflow_cv_dataops.core.predictions.importing import import_predictions
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import TABLES
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_cv_dataops.core.report.lineage_page import main
+from airflow_cv_dataops.core.lineage.page import main
 
 pytestmark = [
     pytest.mark.integration,

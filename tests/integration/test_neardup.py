@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_cv_dataops.core.imaging.facts import ImageFacts, image_facts
-from airflow_cv_dataops.core.imaging.fingerprint import hash_distance
+from airflow_cv_dataops.core.imaging.ingest.workers.facts import ImageFacts, image_facts
+from airflow_cv_dataops.core.imaging.measures.fingerprint import hash_distance
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ import pytest
 from fake_s3 import FakeS3, fake_s3
 from PIL import Image
 
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 pytestmark = pytest.mark.integration

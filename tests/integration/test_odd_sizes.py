@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from airflow_cv_dataops.core.imaging import pipeline
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
-from airflow_cv_dataops.core.imaging.measure import QualityThresholds
-from airflow_cv_dataops.core.imaging.shards import commit_shards, ingest_shard, plan_shards
+from airflow_cv_dataops.core.imaging.ingest import pipeline
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
+from airflow_cv_dataops.core.imaging.ingest.shards.steps import commit_shards, ingest_shard, plan_shards
+from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds
 from airflow_cv_dataops.core.store import files
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import TABLES
@@ -34,12 +35,12 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def whole(dataset: Dataset, source: Path, **arguments: Any) -> dict[str, Any]:
-    return dict(ingest_images(dataset, KEY, str(source), **arguments).summary.counts)
+def whole(dataset: Dataset, source: Path, **settings: Any) -> dict[str, Any]:
+    return dict(ingest_images(dataset, KEY, str(source), IngestSettings(**settings)).summary.counts)
 
 
-def sharded(dataset: Dataset, source: Path, **arguments: Any) -> dict[str, Any]:
-    plan = plan_shards(dataset, KEY, str(source), max_files_per_shard=6, **arguments)
+def sharded(dataset: Dataset, source: Path, **settings: Any) -> dict[str, Any]:
+    plan = plan_shards(dataset, KEY, str(source), IngestSettings(**settings), max_files_per_shard=6)
     results = [ingest_shard(dataset, KEY, str(source), plan, index) for index in range(plan["shards"])]
     return dict(commit_shards(dataset, KEY, plan, results).summary.counts)
 

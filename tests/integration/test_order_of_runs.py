@@ -12,11 +12,11 @@ from integration.race_workers import at_once
 from PIL import Image
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.dataset import open_dataset
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
-from airflow_cv_dataops.core.labels.importing_predictions import import_predictions
+from airflow_cv_dataops.core.predictions.importing import import_predictions
 from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
-from airflow_cv_dataops.core.store.dataset import open_dataset
 from airflow_cv_dataops.core.store.schema import TABLES
 
 pytestmark = [

@@ -18,8 +18,8 @@ import json, sys
 import airflow_cv_dataops.preload
 before = set(sys.modules)
 from airflow_cv_dataops.operators.sharded_image_ingest import sharded_image_ingest
-from airflow_cv_dataops.core.imaging.shards import commit_shards, ingest_shard, plan_shards
-from airflow_cv_dataops.core.store.dataset import open_dataset
+from airflow_cv_dataops.core.imaging.ingest.shards.steps import commit_shards, ingest_shard, plan_shards
+from airflow_cv_dataops.core.dataset import open_dataset
 source, home = sys.argv[1:]
 dataset = open_dataset("digits", home=home)
 plan = plan_shards(dataset, "2026-11-05", source)

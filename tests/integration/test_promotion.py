@@ -11,8 +11,8 @@ import pytest
 from unit.core.release.release_rows import annotation_id, image_id, write_annotations, write_audit, write_findings, write_images
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
-from airflow_cv_dataops.core.release.progress import observe_stage
 from airflow_cv_dataops.core.release.promote import promote_dataset
+from airflow_cv_dataops.core.release.stages import observe_stage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import TABLES
 

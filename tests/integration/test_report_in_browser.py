@@ -22,11 +22,12 @@ from report_datasets import KEY, audited_cells, audited_digits, tiny_digits
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.audit.check import Check
-from airflow_cv_dataops.core.audit.rows import annotation_rows, category_rows
+from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, category_rows
 from airflow_cv_dataops.core.audit.structure import unknown_category
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.dataset import open_dataset
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.labels.importing import import_labels
-from airflow_cv_dataops.core.store.dataset import open_dataset
 from airflow_cv_dataops.core.store.objects import local_path
 
 pytestmark = [
@@ -192,7 +193,7 @@ def test_a_finding_about_a_category_names_it_without_saying_that_it_was_given(lo
     Image.effect_noise((8, 8), 90).save(tmp_path / "a.png")
     (tmp_path / "labels.csv").write_text("file,label\na.png,x\n")
     dataset = make_dataset("about")
-    ingest_images(dataset, KEY, str(tmp_path), pattern="*.png")
+    ingest_images(dataset, KEY, str(tmp_path), IngestSettings(pattern="*.png"))
     import_labels(dataset, KEY, str(tmp_path / "labels.csv"), format="csv")
     check = Check("vanished", "warning", "A question.", "An answer.", lambda data: category_rows(["y"], ["no label names it"]))
     with look(str(audit_labels(dataset, KEY, checks=[check], on_findings="warn").summary.report_uri)) as page:
@@ -317,7 +318,7 @@ def test_one_finding_and_none(look, make_dataset, tmp_path):
     Image.effect_noise((8, 8), 90).save(tmp_path / "a.png")
     (tmp_path / "labels.csv").write_text("file,label\na.png,x\n")
     dataset = make_dataset("one")
-    ingest_images(dataset, KEY, str(tmp_path), pattern="*.png")
+    ingest_images(dataset, KEY, str(tmp_path), IngestSettings(pattern="*.png"))
     import_labels(dataset, KEY, str(tmp_path / "labels.csv"), format="csv")
     one = audit_labels(dataset, KEY, checks=[unknown_category], categories=["y"], on_findings="warn").summary
     assert one.counts["findings"] == 1

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from services import Service
 
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.store.files import overwrite_with_rows
-from airflow_cv_dataops.core.store.rows import batches_of
 from airflow_cv_dataops.core.store.schema import TABLES
+from airflow_cv_dataops.core.store.table_rows import batches_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.servers]
 

@@ -26,8 +26,8 @@ from integration.tcp_counter import Counter, counting
 from PIL import Image
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
-from airflow_cv_dataops.core.imaging.shards import commit_shards, ingest_shard, plan_shards
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.shards.steps import commit_shards, ingest_shard, plan_shards
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import ObjectStore, open_store
 from airflow_cv_dataops.hooks.dataset import DatasetHook

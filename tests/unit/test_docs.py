@@ -15,10 +15,10 @@ from PIL import Image
 from project import PROJECT_ROOT
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
-from airflow_cv_dataops.core.imaging.ingest import ingest_images
+from airflow_cv_dataops.core.dataset import open_dataset
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.release.promote import promote_dataset
-from airflow_cv_dataops.core.store.dataset import open_dataset
 from airflow_cv_dataops.core.summary import Summary
 
 PAGES = sorted([*PROJECT_ROOT.glob("*.md"), *(PROJECT_ROOT / "docs").rglob("*.md")])

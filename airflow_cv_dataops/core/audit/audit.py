@@ -8,21 +8,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.audit.audit_input import BASE_COLUMNS, STREAMED_COLUMNS, AuditInput, PredictionReader
 from airflow_cv_dataops.core.audit.check import Check, EnabledCheck, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN
-from airflow_cv_dataops.core.audit.data import BASE_COLUMNS, STREAMED_COLUMNS, AuditInput, PredictionReader
-from airflow_cv_dataops.core.audit.describe import audit_lineage
-from airflow_cv_dataops.core.audit.numbers import AuditNumbers, audit_metrics, count_findings
+from airflow_cv_dataops.core.audit.lineage import audit_lineage
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
+from airflow_cv_dataops.core.audit.report import ReportLimits, write_audit_report
+from airflow_cv_dataops.core.audit.statistics import AuditStatistics, audit_metrics, count_findings
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings, check_policy, findings_table
 from airflow_cv_dataops.core.metrics import write_metrics
+from airflow_cv_dataops.core.predictions.array_files import MAX_FILE_BYTES
 from airflow_cv_dataops.core.progress import Progress
-from airflow_cv_dataops.core.report.audit_report import ReportLimits, write_audit_report
-from airflow_cv_dataops.core.store.array_files import MAX_FILE_BYTES
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import read_uri
-from airflow_cv_dataops.core.store.rows import check_partition_key
+from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
@@ -90,27 +90,27 @@ def audit_labels(
     without_predictions = [check.id for check in checks_run if check.id not in {enabled.check.id for enabled in to_run}]
     checks_run = [enabled.check for enabled in to_run]
     found = _run(to_run, data)
-    numbers = count_findings(data, checks_run, found)
+    statistics = count_findings(data, checks_run, found)
     rows = findings_table(audit, found)
-    report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), numbers, checks_run, report)
+    report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), statistics, checks_run, report)
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=audit)
-    write_metrics(dataset, partition_key, f"audit:{audit}", audit_metrics(numbers), recorded_at or datetime.now(UTC))
+    write_metrics(dataset, partition_key, f"audit:{audit}", audit_metrics(statistics), recorded_at or datetime.now(UTC))
     summary = Summary(
         dataset=dataset.name,
         partition_key=partition_key,
         snapshot_id=findings_snapshot,
-        counts=numbers.counts(),
-        metrics=numbers.rates(),
+        counts=statistics.counts(),
+        metrics=statistics.rates(),
         report_uri=report_uri,
         duration_seconds=time.monotonic() - started,
         details={"audit": audit, "without_predictions": without_predictions, "input_snapshots": snapshots},
     )
     where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {audit}"
     unjudged = [check for check in without_predictions if check in allowed]
-    failure = audit_failure(numbers, fail_on=fail_on, max_error_rate=max_error_rate, limits=allowed, unjudged=unjudged, where=where)
-    log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {numbers.sentence()}")
+    failure = audit_failure(statistics, fail_on=fail_on, max_error_rate=max_error_rate, limits=allowed, unjudged=unjudged, where=where)
+    log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {statistics.sentence()}")
     written = {**snapshots, "findings": findings_snapshot}
-    lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, numbers, written, report_uri)
+    lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, statistics, written, report_uri)
     if on_findings == "warn":
         failure = None
     return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip")
@@ -262,7 +262,7 @@ def _report(
     findings: pa.Table,
     data: AuditInput,
     images_snapshot_id: str | None,
-    numbers: AuditNumbers,
+    statistics: AuditStatistics,
     checks: Sequence[Check],
     limits: ReportLimits | None,
 ) -> str | None:
@@ -279,7 +279,7 @@ def _report(
         findings=findings,
         annotations=data.annotations,
         images_snapshot_id=images_snapshot_id,
-        numbers=numbers,
+        statistics=statistics,
         checks=checks,
         limits=limits,
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
-from airflow_cv_dataops.core.audit.rows import category_rows
+from airflow_cv_dataops.core.audit.finding_rows import category_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_cv_dataops.core.audit.data import AuditInput
+    from airflow_cv_dataops.core.audit.audit_input import AuditInput
 
 
 @check(

@@ -15,7 +15,7 @@ from airflow_cv_dataops.core.store.schema import SEVERITIES, TABLES
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_cv_dataops.core.audit.data import AuditInput
+    from airflow_cv_dataops.core.audit.audit_input import AuditInput
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _READABLE_TABLES = ("images", "annotations", "predictions")
@@ -32,10 +32,10 @@ class Check:
     :param default_severity: ``error``, ``warning`` or ``info``; users override it by id.
     :param meaning: what a finding says, one sentence for people.
     :param fix: what to do about it, one sentence for people.
-    :param run: a pure function of the input; returns findings rows (see ``rows.annotation_rows``) or ``None`` for none. Its keyword-only
-        arguments are the check's thresholds, their defaults the default ones; users override them by id.
+    :param run: a pure function of the input; returns findings rows (see ``finding_rows.annotation_rows``) or ``None`` for none. Its
+        keyword-only arguments are the check's thresholds, their defaults the default ones; users override them by id.
     :param column: the annotations column that the check is about, for lineage's data-quality assertions.
-    :param reads: columns beyond ``data.BASE_COLUMNS`` that ``run`` needs, as ``table.column``; nothing else is read from storage.
+    :param reads: columns beyond ``audit_input.BASE_COLUMNS`` that ``run`` needs, as ``table.column``; nothing else is read from storage.
     :param suspects: a finding says that the label is probably wrong: it counts in ``label_error_rate`` whatever its severity.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
     """

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_cv_dataops.core.audit.box_pairs import conflicting_bbox, duplicate_bbox, near_duplicate_bbox
-from airflow_cv_dataops.core.audit.box_sizes import full_image_bbox, outlying_bbox_shape, outlying_bbox_size, tiny_bbox
-from airflow_cv_dataops.core.audit.boxes import (
+from airflow_cv_dataops.core.audit.boxes.coordinates import (
     bbox_outside_image,
     bbox_partly_outside,
     missing_bbox,
@@ -12,13 +10,15 @@ from airflow_cv_dataops.core.audit.boxes import (
     non_finite_bbox,
     zero_area_bbox,
 )
+from airflow_cv_dataops.core.audit.boxes.pairs import conflicting_bbox, duplicate_bbox, near_duplicate_bbox
+from airflow_cv_dataops.core.audit.boxes.sizes import full_image_bbox, outlying_bbox_shape, outlying_bbox_size, tiny_bbox
 from airflow_cv_dataops.core.audit.categories import category_imbalance, rare_category, single_category, unused_category
 from airflow_cv_dataops.core.audit.check import Check
-from airflow_cv_dataops.core.audit.classification import conflicting_labels, disputed_label, suspect_label
-from airflow_cv_dataops.core.audit.detection import badly_located_bbox, overlooked_bbox, spurious_bbox, swapped_category
+from airflow_cv_dataops.core.audit.detection.checks import badly_located_bbox, overlooked_bbox, spurious_bbox, swapped_category
 from airflow_cv_dataops.core.audit.keypoints import invalid_keypoints, keypoint_outside_image, no_labelled_keypoint
-from airflow_cv_dataops.core.audit.mask_checks import doubtful_mask, unusable_pixel_probabilities
-from airflow_cv_dataops.core.audit.segmentation import bbox_segmentation_mismatch, invalid_polygon, invalid_rle
+from airflow_cv_dataops.core.audit.label_errors.checks import conflicting_labels, disputed_label, suspect_label
+from airflow_cv_dataops.core.audit.masks.outlines import bbox_segmentation_mismatch, invalid_polygon, invalid_rle
+from airflow_cv_dataops.core.audit.masks.predicted import doubtful_mask, unusable_pixel_probabilities
 from airflow_cv_dataops.core.audit.structure import duplicate_id, image_without_label, missing_image, size_mismatch, unknown_category
 
 BUILT_IN: tuple[Check, ...] = (

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
-from airflow_cv_dataops.core.audit.rows import annotation_rows, image_text, number, text
+from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, image_text, number, text
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from airflow_cv_dataops.core.audit.data import AuditInput
+    from airflow_cv_dataops.core.audit.audit_input import AuditInput
 
 _READS = ("annotations.keypoints",)
 

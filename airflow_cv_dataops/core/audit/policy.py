@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from airflow_cv_dataops.core.audit.numbers import AuditNumbers
+from airflow_cv_dataops.core.audit.statistics import AuditStatistics
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import counted_severities
 
@@ -50,7 +50,7 @@ def as_limits(given: Mapping[str, Any], checks: Collection[str]) -> dict[str, Li
 
 
 def audit_failure(
-    numbers: AuditNumbers,
+    statistics: AuditStatistics,
     *,
     fail_on: Sequence[str],
     max_error_rate: float | None,
@@ -67,10 +67,10 @@ def audit_failure(
     :param where: where to look, for the message.
     """
     unknown = f"no predictions for {', '.join(unjudged)}, so that nobody knows whether the limit holds" if unjudged else None
-    reasons = [reason for reason in (_above_limits(numbers, limits), unknown, _by_rate(numbers, max_error_rate)) if reason]
-    if max_error_rate is None and (reason := _by_severity(numbers, fail_on, limits)):
+    reasons = [reason for reason in (_above_limits(statistics, limits), unknown, _by_rate(statistics, max_error_rate)) if reason]
+    if max_error_rate is None and (reason := _by_severity(statistics, fail_on, limits)):
         reasons.append(reason)
-    return f"{'; '.join(reasons)}; see {where} ({numbers.sentence()})" if reasons else None
+    return f"{'; '.join(reasons)}; see {where} ({statistics.sentence()})" if reasons else None
 
 
 def _limit(check: str, value: Any) -> Limit:
@@ -86,33 +86,33 @@ def _limit(check: str, value: Any) -> Limit:
     )
 
 
-def _above_limits(numbers: AuditNumbers, limits: Mapping[str, Limit]) -> str | None:
+def _above_limits(statistics: AuditStatistics, limits: Mapping[str, Limit]) -> str | None:
     """A check that did not run has found nothing."""
-    found = {check: numbers.by_check.get(check, 0) for check in limits}
-    above = [check for check, limit in limits.items() if not limit.holds(found[check], numbers.annotations)]
+    found = {check: statistics.by_check.get(check, 0) for check in limits}
+    above = [check for check, limit in limits.items() if not limit.holds(found[check], statistics.annotations)]
     if not above:
         return None
-    named = ", ".join(f"{check} {_found(found[check], numbers, limits[check])}" for check in above)
+    named = ", ".join(f"{check} {_found(found[check], statistics, limits[check])}" for check in above)
     return f"{len(above)} check{'s are' if len(above) > 1 else ' is'} above the limit: {named}"
 
 
-def _found(findings: int, numbers: AuditNumbers, limit: Limit) -> str:
+def _found(findings: int, statistics: AuditStatistics, limit: Limit) -> str:
     if limit.percent is None:
         return f"(at most {int(limit.text):,} wanted, {findings:,} found)"
-    share = f", {findings / numbers.annotations:.2%}" if numbers.annotations else ""
-    return f"(at most {limit.text} of the annotations wanted, {findings:,} of {numbers.annotations:,}{share} found)"
+    share = f", {findings / statistics.annotations:.2%}" if statistics.annotations else ""
+    return f"(at most {limit.text} of the annotations wanted, {findings:,} of {statistics.annotations:,}{share} found)"
 
 
-def _by_rate(numbers: AuditNumbers, max_error_rate: float | None) -> str | None:
-    rate = numbers.label_error_rate
+def _by_rate(statistics: AuditStatistics, max_error_rate: float | None) -> str | None:
+    rate = statistics.label_error_rate
     if max_error_rate is None or math.isnan(rate) or rate <= max_error_rate:
         return None
-    at_fault = f"{numbers.erroneous:,} of {numbers.annotations:,} annotations ({rate:.2%})"
+    at_fault = f"{statistics.erroneous:,} of {statistics.annotations:,} annotations ({rate:.2%})"
     return f"{at_fault} are wrong or suspect, more than max_error_rate={max_error_rate:g} allows"
 
 
-def _by_severity(numbers: AuditNumbers, fail_on: Sequence[str], limits: Mapping[str, Limit]) -> str | None:
-    counts = dict.fromkeys(numbers.by_severity, 0)
-    for check, count in numbers.by_check.items():
-        counts[numbers.severity_of[check]] += 0 if check in limits else count
+def _by_severity(statistics: AuditStatistics, fail_on: Sequence[str], limits: Mapping[str, Limit]) -> str | None:
+    counts = dict.fromkeys(statistics.by_severity, 0)
+    for check, count in statistics.by_check.items():
+        counts[statistics.severity_of[check]] += 0 if check in limits else count
     return counted_severities(counts, fail_on)

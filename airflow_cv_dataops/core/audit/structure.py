@@ -7,13 +7,13 @@ import json
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
-from airflow_cv_dataops.core.audit.data import group_codes
-from airflow_cv_dataops.core.audit.rows import annotation_rows, image_rows, number, text
+from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, image_rows, number, text
+from airflow_cv_dataops.core.audit.grouping import group_codes
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_cv_dataops.core.audit.data import AuditInput
+    from airflow_cv_dataops.core.audit.audit_input import AuditInput
 
 
 @check(

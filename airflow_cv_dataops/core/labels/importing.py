@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
+from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, Joined, join_labels
 from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, read_labels
 from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, TASKS, UNPARSABLE_LABEL, Labels, Problem
-from airflow_cv_dataops.core.labels.table import CsvColumns
-from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
-from airflow_cv_dataops.core.store.rows import check_partition_key
+from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def import_labels(
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``.
     :param label_set: which labels these are; a rerun replaces its own label set.
     :param classes: YOLO's class names or the URI of a file with them; default: looked for in the source.
-    :param csv_columns: which columns of a CSV say what, see :class:`~airflow_cv_dataops.core.labels.table.CsvColumns`.
+    :param csv_columns: which columns of a CSV say what, see :class:`~airflow_cv_dataops.core.labels.formats.csv_reader.CsvColumns`.
     :param task: say this task of every label; default: what each label is.
     :param source_options: obstore's configuration for the source, and for ``classes`` given as a bare URI.
     :param on_findings: ``fail``, ``warn`` or ``skip``.

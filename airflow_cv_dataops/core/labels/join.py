@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.labels.names import has_image_extension, spellings, strip_extension
+from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension
+from airflow_cv_dataops.core.labels.formats.yolo_reader import to_pixels
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, Problem, excerpt
-from airflow_cv_dataops.core.labels.yolo import to_pixels
 
 if TYPE_CHECKING:
     import pyarrow as pa

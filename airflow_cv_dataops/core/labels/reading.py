@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
-from airflow_cv_dataops.core.labels.coco import parse_coco
+from airflow_cv_dataops.core.labels.annotation_files import Source, SourceFile, open_source, read_file
+from airflow_cv_dataops.core.labels.formats.coco_reader import parse_coco
+from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns, parse_csv
+from airflow_cv_dataops.core.labels.formats.voc_reader import parse_voc
+from airflow_cv_dataops.core.labels.formats.yolo_reader import class_names, is_image_list, parse_classes, parse_yolo
 from airflow_cv_dataops.core.labels.records import UNPARSABLE_LABEL, Labels, RecordBuilder
-from airflow_cv_dataops.core.labels.sources import Source, SourceFile, open_source, read_file
-from airflow_cv_dataops.core.labels.table import CsvColumns, parse_csv
-from airflow_cv_dataops.core.labels.voc import parse_voc
-from airflow_cv_dataops.core.labels.yolo import class_names, is_image_list, parse_classes, parse_yolo
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import Place, without_credentials
 

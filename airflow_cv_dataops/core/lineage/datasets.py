@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.lineage.model import Assertion, DatasetUse
 from airflow_cv_dataops.core.lineage.naming import DatasetName, catalog_name, dataset_name, safe_catalog
 from airflow_cv_dataops.core.lineage.values import MAX_ENTRIES, count, json_value
+from airflow_cv_dataops.core.step_lineage import Assertion, DatasetUse
 from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, split_struct
 
 if TYPE_CHECKING:

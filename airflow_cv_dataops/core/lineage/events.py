@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset

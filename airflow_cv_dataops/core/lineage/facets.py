@@ -11,8 +11,8 @@ from typing import Any
 import attr
 from openlineage.client.facet_v2 import RunFacet
 
-from airflow_cv_dataops import __version__
 from airflow_cv_dataops.core.lineage.values import json_value
+from airflow_cv_dataops.version import __version__
 
 PRODUCER = f"https://pypi.org/project/airflow-cv-dataops/{__version__}/"
 SCHEMA_BASE = "https://airflow-cv-dataops.github.io/lineage/1-0-0"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from airflow_cv_dataops.core.lineage.model import DatasetUse
+from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.objects import local_path, without_credentials
 
 _URI = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<authority>[^/]*)(?P<path>.*)", re.DOTALL)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from airflow_cv_dataops.core.lineage.naming import safe_text
-from airflow_cv_dataops.core.summary import _plain
+from airflow_cv_dataops.core.summary import plain
 
 MAX_ENTRIES = 200
 _SECRET = re.compile(r"pass(word|wd|phrase)|secret|token|credential|(api|access|private|account)_?key", re.IGNORECASE)
@@ -20,7 +20,7 @@ def json_value(value: Any) -> Any:
 
     URIs lose their credentials; the value of a key that names a secret becomes ``***``.
     """
-    return _plain(_bounded(value))
+    return plain(_bounded(value))
 
 
 def text(value: Any) -> str | None:

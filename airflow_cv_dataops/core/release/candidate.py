@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.release.candidate_metrics import Recorded, candidate_metrics, count_findings
 from airflow_cv_dataops.core.release.digest import digest_rows
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, read_held_labels
-from airflow_cv_dataops.core.release.metrics import Recorded, candidate_metrics, count_findings
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.release.splits import assign_splits
 from airflow_cv_dataops.core.store.dataset import Dataset

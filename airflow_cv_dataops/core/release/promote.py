@@ -9,20 +9,17 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_cv_dataops.core.errors import ConcurrentPromotionError, ConfigurationError
-from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
 from airflow_cv_dataops.core.release.candidate import Candidate, build_candidate
 from airflow_cv_dataops.core.release.gates import Gate, GateOutcome, parse_gates
 from airflow_cv_dataops.core.release.reader import Release, release_at, releases_at
-from airflow_cv_dataops.core.release.refs import write_refs
+from airflow_cv_dataops.core.release.refs import write_release_refs
 from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS, check_splits
+from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import StepResult, Summary
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -81,12 +78,12 @@ def promote_dataset(
             return decided.empty(time.monotonic() - started)
         if parent is not None and parent.content_id == candidate.content_id:
             log.info("%s at %s holds this very content: no new release", stage, parent.name)
-            write_refs(dataset)
+            write_release_refs(dataset)
             return decided.unchanged(time.monotonic() - started)
         name, sequence = _next_name(dataset, head)
         row = decided.row(name, sequence, notes, dag_id, run_id, recorded_at or datetime.now(UTC), known)
         if release := _append(dataset, name, candidate, row, head):
-            write_refs(dataset)
+            write_release_refs(dataset)
             return decided.promoted(release, time.monotonic() - started)
         log.info("Another promotion of %s came first; deciding again (attempt %d)", dataset.name, attempt + 2)
         time.sleep(random.uniform(0, 0.2 * (attempt + 1)))  # noqa: S311 (jitter)

@@ -1,21 +1,13 @@
-"""Tags and branches that follow from the ``releases`` table, for expiry and for SQL engines."""
+"""The tags and branches that follow from the ``releases`` table."""
 
 from __future__ import annotations
 
-import logging
-import random
-import time
-from collections.abc import Mapping
-
 from airflow_cv_dataops.core.release.reader import releases_at
 from airflow_cv_dataops.core.store.dataset import Dataset
-
-log = logging.getLogger(__name__)
-
-_ATTEMPTS = 50
+from airflow_cv_dataops.core.store.refs import write_refs
 
 
-def write_refs(dataset: Dataset) -> None:
+def write_release_refs(dataset: Dataset) -> None:
     """Give every release its tag ``release-<name>`` and every stage its branch, on each table; what a crash lost is repaired.
 
     The tag keeps a release's snapshots from expiry; the branch lets SQL engines say ``VERSION AS OF 'production'``.
@@ -27,27 +19,4 @@ def write_refs(dataset: Dataset) -> None:
             tags.setdefault(table, {})[f"release-{row['release']}"] = int(snapshot_id)
             branches.setdefault(table, {})[row["stage"]] = int(snapshot_id)
     for table in tags:
-        _write(dataset, table, tags[table], branches[table])
-
-
-def _write(dataset: Dataset, table: str, tags: Mapping[str, int], branches: Mapping[str, int]) -> None:
-    from pyiceberg.exceptions import CommitFailedException
-
-    for attempt in range(_ATTEMPTS):
-        found = dataset.ensure_table(table)
-        at = {name: ref.snapshot_id for name, ref in found.metadata.refs.items()}
-        kept = {snapshot.snapshot_id for snapshot in found.metadata.snapshots}
-        new_tags = {name: snapshot_id for name, snapshot_id in tags.items() if name not in at and snapshot_id in kept}
-        new_branches = {name: snapshot_id for name, snapshot_id in branches.items() if at.get(name) != snapshot_id and snapshot_id in kept}
-        if not new_tags and not new_branches:
-            return
-        try:
-            with found.manage_snapshots() as change:
-                for name, snapshot_id in new_tags.items():
-                    change.create_tag(snapshot_id, name)
-                for name, snapshot_id in new_branches.items():
-                    change.create_branch(snapshot_id, name)
-            return
-        except CommitFailedException:
-            time.sleep(random.uniform(0, min(0.05 * 2**attempt, 2.0)))  # noqa: S311 (jitter)
-    log.warning("Tags and branches of %s could not be written now; the next promotion writes them.", dataset.identifier(table))
+        write_refs(dataset, table, tags=tags[table], branches=branches[table])

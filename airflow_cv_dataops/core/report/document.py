@@ -17,13 +17,11 @@ def html_document(title: str, body: str, *, style: Sequence[str], script: str, d
     """Return the whole file.
 
     :param body: HTML, with everything from outside escaped.
-    :param style: names of style sheets beside this module. :param script: name of a script there.
+    :param style: style sheets, one after the other. :param script: a script; see :func:`resource`.
     :param data: what the script reads, in the element ``data``.
     """
-    rules, program = "".join(map(resource, style)), resource(script)
-    policy = (
-        f"default-src 'none'; script-src {_hash(program)}; style-src {_hash(rules)}; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+    rules = "".join(style)
+    policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(rules)}; img-src data:; base-uri 'none'; form-action 'none'"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -39,16 +37,16 @@ def html_document(title: str, body: str, *, style: Sequence[str], script: str, d
 {body}
 <footer><p>Made by airflow-cv-dataops. This file needs no network and no other file.</p></footer>
 <script type="application/json" id="data">{_json(data)}</script>
-<script>{program}</script>
+<script>{script}</script>
 </body>
 </html>
 """.encode()
 
 
 @cache
-def resource(name: str) -> str:
-    """Return a style sheet or script of this package."""
-    return files(__package__).joinpath(name).read_text("utf-8")
+def resource(package: str, name: str) -> str:
+    """Return a style sheet or script that lies in a package."""
+    return files(package).joinpath(name).read_text("utf-8")
 
 
 def _json(data: Mapping[str, Any]) -> str:

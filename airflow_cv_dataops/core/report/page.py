@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_cv_dataops.core.report.document import html_document
+from airflow_cv_dataops.core.report.document import html_document, resource
 from airflow_cv_dataops.core.report.plots import clean
 
 _NAME = re.compile(r"`([^`]*)`")
@@ -78,7 +78,7 @@ def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
 </div>
 {_gallery(page.findings)}
 </main>"""
-    return html_document(name, body, style=("page.css",), script="page.js", data=data)
+    return html_document(name, body, style=[resource(__package__, "page.css")], script=resource(__package__, "page.js"), data=data)
 
 
 def _tile(tile: Tile) -> str:

@@ -14,8 +14,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.imaging.decode import Limits, Reject
-from airflow_cv_dataops.core.imaging.viewing import decode_for_viewing
+from airflow_cv_dataops.core.imaging.decoding.decode import Limits, Reject
+from airflow_cv_dataops.core.imaging.decoding.viewing import decode_for_viewing
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.report.entries import Gallery, GalleryImage
 from airflow_cv_dataops.core.report.views import Box

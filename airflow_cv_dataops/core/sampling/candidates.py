@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.audit.label_batches import rows_in_batch
 from airflow_cv_dataops.core.image_places import ImagePlaces
+from airflow_cv_dataops.core.predictions.batches import rows_in_batch
 from airflow_cv_dataops.core.sampling.hardest import HardestPredictions
 from airflow_cv_dataops.core.sampling.reading import Predictions
 from airflow_cv_dataops.core.sampling.scores import box_uncertainty, uncertainty

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.lineage.model import DatasetUse
 from airflow_cv_dataops.core.sampling.select import unique_images
+from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import arrow_schema
 

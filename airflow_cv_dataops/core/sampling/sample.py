@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.lineage.model import StepLineage
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.sampling.candidates import Candidates, likely_classes, score_candidates
 from airflow_cv_dataops.core.sampling.manifest import manifest_bytes, manifest_path
 from airflow_cv_dataops.core.sampling.reading import LABELLED_IN, Sources, read_sources
 from airflow_cv_dataops.core.sampling.scores import check_aggregate, check_strategy
 from airflow_cv_dataops.core.sampling.select import check_limits, select
+from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import without_credentials
-from airflow_cv_dataops.core.store.rows import check_partition_key
+from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
 if TYPE_CHECKING:

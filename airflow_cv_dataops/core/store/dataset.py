@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
-from airflow_cv_dataops.core.lineage.model import DatasetUse
+from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.catalog import CatalogConfig
 from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, overwrite_with_files, overwrite_with_rows
 from airflow_cv_dataops.core.store.objects import ObjectStore, join_uri, open_store
-from airflow_cv_dataops.core.store.rows import batches_of, conform, ordered, partition_keys_of, with_keys
+from airflow_cv_dataops.core.store.partition_keys import partition_keys_of
 from airflow_cv_dataops.core.store.scanning import scan_batches
 from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, arrow_schema
+from airflow_cv_dataops.core.store.table_rows import batches_of, conform, ordered, with_keys
 from airflow_cv_dataops.core.store.tables import Tables, current_snapshot_id
 
 if TYPE_CHECKING:
@@ -116,15 +117,6 @@ class Dataset:
         """Return the ``annotations`` table as Arrow; ``.to_pandas()`` gives a DataFrame."""
         return self.read("annotations", partition_key=partition_key, snapshot_id=snapshot_id)
 
-    def release(self, name: str = "production") -> Any:
-        """Return a release by its name (``v3``) or by the stage that points to it (``production``).
-
-        :raises DatasetNotFoundError: there is no such release or stage.
-        """
-        from airflow_cv_dataops.core.release.reader import read_release
-
-        return read_release(self, name)
-
     def replace_partition(
         self,
         table: str,
@@ -225,27 +217,6 @@ class Dataset:
             found = self.load_table(table)
             uri = found.location() if found is not None else f"{self.config.name}/{self.name}/{table}"
         return DatasetUse(uri=uri, table=table, identifier=self.identifier(table), catalog=self.config.for_lineage(), **facts)
-
-
-def open_dataset(name: str, catalog: CatalogConfig | Mapping[str, str] | None = None, *, home: str | None = None) -> Dataset:
-    """Open a dataset from a notebook or a script.
-
-    >>> images = open_dataset("digits").images()            # doctest: +SKIP
-    >>> frame = open_dataset("digits").release("production").images().to_pandas()   # doctest: +SKIP
-
-    :param catalog: a catalog's configuration, or the properties that ``pyiceberg.catalog.load_catalog`` takes, and its ``name`` where that
-        is not the default ``cv_dataops``; default: the embedded one.
-    :param home: where the embedded catalog lives; default: environment ``CV_DATAOPS_HOME``, else ``cv_dataops`` below
-        AIRFLOW_HOME (``~/airflow``), where Airflow has it too.
-    """
-    from airflow_cv_dataops.core.store.catalog import CATALOG_NAME, embedded_catalog
-
-    if catalog is None:
-        return Dataset(name, embedded_catalog(home))
-    if isinstance(catalog, CatalogConfig):
-        return Dataset(name, catalog)
-    properties = {key: value for key, value in catalog.items() if key != "name"}
-    return Dataset(name, CatalogConfig(name=catalog.get("name", CATALOG_NAME), properties=properties))
 
 
 def _wanted(table: str, columns: Sequence[str] | None) -> pa.Schema:

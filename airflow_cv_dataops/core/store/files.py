@@ -15,8 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.store.objects import open_store
-from airflow_cv_dataops.core.store.rows import conform, with_keys
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
+from airflow_cv_dataops.core.store.table_rows import conform, with_keys
 from airflow_cv_dataops.core.store.temporary_file import TemporaryFile
 
 if TYPE_CHECKING:

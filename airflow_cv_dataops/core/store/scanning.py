@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.progress import Progress
-from airflow_cv_dataops.core.store.rows import BATCH_BYTES, conform
+from airflow_cv_dataops.core.store.table_rows import BATCH_BYTES, conform
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -312,7 +312,7 @@ def test_a_connection_in_an_environment_variable_works_end_to_end(tmp_path: Path
 
 
 def test_two_connections_and_a_notebook_see_the_same_tables_of_a_sql_catalog(add_connection: AddConnection, tmp_path: Path) -> None:
-    from airflow_cv_dataops.core.store.dataset import open_dataset
+    from airflow_cv_dataops.core.dataset import open_dataset
 
     uri, warehouse = f"sqlite:///{tmp_path}/catalog.db", str(tmp_path / "warehouse")
     for name, further in (("writer", {}), ("reader", {}), ("elsewhere", {"name": "another"})):

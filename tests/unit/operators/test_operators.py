@@ -16,12 +16,13 @@ from older_libraries import HAS_GATES
 from PIL import Image
 from unit.hooks.fake_connections import AddConnection, add_connection
 
+from airflow_cv_dataops.common.places import stable_source
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.lineage.model import StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES, StepResult, Summary
 from airflow_cv_dataops.get_provider_info import get_provider_info
-from airflow_cv_dataops.operators.base import DatasetOperator, stable_source
+from airflow_cv_dataops.operators.base import DatasetOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
@@ -430,7 +431,7 @@ def test_an_audit_without_report_has_no_link(context: dict[str, Any]) -> None:
 
 
 def test_the_limits_of_the_report_may_come_out_of_templates() -> None:
-    from airflow_cv_dataops.core.report.audit_report import ReportLimits
+    from airflow_cv_dataops.core.audit.report import ReportLimits
 
     operator = LabelAuditOperator(task_id="audit", dataset="digits", report="True", report_max_pictures="50", report_max_megabytes="2.5")
     assert operator._report_limits() == ReportLimits(max_bytes=2_500_000, max_pictures=50)

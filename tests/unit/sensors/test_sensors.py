@@ -15,8 +15,8 @@ from unit.core.release.release_rows import write_images
 from unit.hooks.fake_connections import AddConnection, add_connection
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.imaging.sources.arrival import observe_arrival
 from airflow_cv_dataops.core.release.promote import promote_dataset
-from airflow_cv_dataops.core.store.arrival import observe_arrival
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor

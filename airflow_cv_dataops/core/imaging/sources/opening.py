@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_cv_dataops.core.imaging.sources.archive import ARCHIVE_SUFFIXES, ArchiveLimits, ArchiveSource
 from airflow_cv_dataops.core.imaging.sources.base import MAX_BYTES, ImageSource
-from airflow_cv_dataops.core.imaging.sources.listing import LIST_SUFFIXES, ListSource
+from airflow_cv_dataops.core.imaging.sources.list_file import LIST_SUFFIXES, ListSource
 from airflow_cv_dataops.core.imaging.sources.prefix import PrefixSource
 from airflow_cv_dataops.core.store.objects import local_path, normalize_uri
 from airflow_cv_dataops.core.store.uris import without_query

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from airflow_cv_dataops.core.audit.data import AuditInput
+from airflow_cv_dataops.core.audit.audit_input import AuditInput
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from airflow_cv_dataops.core.audit.box_pairs import duplicate_bbox
+from airflow_cv_dataops.core.audit.boxes.pairs import duplicate_bbox
 from airflow_cv_dataops.core.audit.check import Check, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN, SUSPECTING
-from airflow_cv_dataops.core.audit.data import group_codes
 from airflow_cv_dataops.core.audit.docs import checks_markdown
-from airflow_cv_dataops.core.audit.numbers import count_findings
-from airflow_cv_dataops.core.audit.rows import annotation_rows
+from airflow_cv_dataops.core.audit.finding_rows import annotation_rows
+from airflow_cv_dataops.core.audit.grouping import group_codes
+from airflow_cv_dataops.core.audit.statistics import count_findings
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings
 

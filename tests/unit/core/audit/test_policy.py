@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from airflow_cv_dataops.core.audit.numbers import AuditNumbers
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
+from airflow_cv_dataops.core.audit.statistics import AuditStatistics
 from airflow_cv_dataops.core.errors import ConfigurationError
 
 CHECKS = ("zero_area_bbox", "suspect_label")
@@ -18,7 +18,7 @@ def holds(limit, findings, annotations=100):
 def numbers(annotations=100, erroneous=0, **by_check):
     severities = {"zero_area_bbox": "error", "suspect_label": "warning"}
     by_severity = {severity: by_check.get(check, 0) for check, severity in severities.items()}
-    return AuditNumbers(1, 1, annotations, 0, by_severity, by_check, severities, 0, erroneous, 0, ())
+    return AuditStatistics(1, 1, annotations, 0, by_severity, by_check, severities, 0, erroneous, 0, ())
 
 
 def failure(found, limits=None, fail_on=("error",), max_error_rate=None):

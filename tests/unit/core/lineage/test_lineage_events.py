@@ -12,7 +12,7 @@ from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
 
 from airflow_cv_dataops.core.lineage.events import failed_to_openlineage, to_openlineage
-from airflow_cv_dataops.core.lineage.model import Assertion, DatasetUse, StepLineage
+from airflow_cv_dataops.core.step_lineage import Assertion, DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.catalog import CatalogConfig
 from airflow_cv_dataops.core.store.dataset import Dataset
 
@@ -360,7 +360,7 @@ def test_describing_a_step_imports_nothing_that_has_threads():
         + """
 import sys
 from airflow_cv_dataops.core.lineage.events import to_openlineage
-from airflow_cv_dataops.core.lineage.model import DatasetUse, StepLineage
+from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 assert "openlineage" not in sys.modules
 use = DatasetUse("s3://lake/wh/digits/images", table="images", identifier="digits.images", snapshot_id="1", rows=1)
 step = StepLineage("ingest", (use,), (use,), {"images": 1}, {"a": 1}, ({"name": "g", "status": "pass"},))

@@ -1,7 +1,7 @@
 import pytest
 
-from airflow_cv_dataops.core.lineage.model import DatasetUse
 from airflow_cv_dataops.core.lineage.naming import catalog_name, dataset_name, safe_text, without_credentials
+from airflow_cv_dataops.core.step_lineage import DatasetUse
 
 
 @pytest.mark.parametrize(

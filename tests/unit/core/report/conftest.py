@@ -16,11 +16,11 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from airflow_cv_dataops.core.audit.audit_input import AuditInput
 from airflow_cv_dataops.core.audit.check import Check
-from airflow_cv_dataops.core.audit.data import AuditInput
-from airflow_cv_dataops.core.audit.numbers import count_findings
+from airflow_cv_dataops.core.audit.report import ReportLimits, write_audit_report
+from airflow_cv_dataops.core.audit.statistics import count_findings
 from airflow_cv_dataops.core.findings import Findings, findings_table
-from airflow_cv_dataops.core.report.audit_report import ReportLimits, write_audit_report
 from airflow_cv_dataops.core.report.location import read_report
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import arrow_schema
@@ -103,7 +103,7 @@ def report_of() -> Callable[..., Report]:
             findings=findings_table(audit, found),
             annotations=annotations,
             images_snapshot_id=dataset.snapshot_id("images"),
-            numbers=numbers,
+            statistics=numbers,
             checks=checks,
             limits=ReportLimits(**limits),
         )

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 from unit.core.report.conftest import KEY, bbox, encoded, photo
 
+from airflow_cv_dataops.core.audit.report import ReportLimits, _tiles
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.report.audit_report import ReportLimits, _tiles
 from airflow_cv_dataops.core.store.objects import local_path
 
 

@@ -17,7 +17,7 @@ PAIRS = [
 
 
 def palettes() -> dict[str, dict[str, str]]:
-    light, dark = re.findall(r":root \{(.*?)\}", resource("page.css"), re.DOTALL)[:2]
+    light, dark = re.findall(r":root \{(.*?)\}", resource("airflow_cv_dataops.core.report", "page.css"), re.DOTALL)[:2]
     colours = dict(_COLOUR.findall(light))
     return {"light": colours, "dark": {**colours, **dict(_COLOUR.findall(dark))}}
 

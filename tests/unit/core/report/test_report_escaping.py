@@ -52,7 +52,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    from airflow_cv_dataops.core.store.dataset import open_dataset
+    from airflow_cv_dataops.core.dataset import open_dataset
 
     return open_dataset("plain", home=str(tmp_path_factory.mktemp("home")))
 
@@ -91,7 +91,7 @@ def test_the_policy_allows_only_the_script_and_style_that_the_page_has(plain, re
 def test_the_script_makes_elements_without_reading_html():
     from airflow_cv_dataops.core.report.document import resource
 
-    script = resource("page.js")
+    script = resource("airflow_cv_dataops.core.report", "page.js")
     for way in (
         "innerHTML",
         "outerHTML",

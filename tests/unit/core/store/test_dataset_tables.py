@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, embedded_catalog
-from airflow_cv_dataops.core.store.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.store.schema import TABLES
 
 MakeDataset = Callable[..., Dataset]

@@ -10,8 +10,8 @@ import pytest
 from fake_s3 import FakeS3, fake_s3
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.imaging.sources.arrival import aobserve_arrival, observe_arrival
 from airflow_cv_dataops.core.store import s3_keys
-from airflow_cv_dataops.core.store.arrival import aobserve_arrival, observe_arrival
 from airflow_cv_dataops.core.store.objects import open_store, read_uri
 from airflow_cv_dataops.core.store.remote import RemoteObjects
 

@@ -1,0 +1,41 @@
+"""A dataset as people open it: its tables, and its releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_cv_dataops.core.release.reader import Release, read_release
+from airflow_cv_dataops.core.store import dataset as tables
+from airflow_cv_dataops.core.store.catalog import CATALOG_NAME, CatalogConfig, embedded_catalog
+
+
+class Dataset(tables.Dataset):
+    """A named collection with the tables of the data model (``store.dataset``, where each method stands), and its releases."""
+
+    def release(self, name: str = "production") -> Release:
+        """Return a release by its name (``v3``) or by the stage that points to it (``production``).
+
+        :raises DatasetNotFoundError: there is no such release or stage.
+        """
+        return read_release(self, name)
+
+
+def open_dataset(name: str, catalog: CatalogConfig | Mapping[str, str] | None = None, *, home: str | None = None) -> Dataset:
+    """Open a dataset from a notebook or a script; it need not exist yet.
+
+    >>> images = open_dataset("digits").images()            # doctest: +SKIP
+    >>> frame = open_dataset("digits").release("production").images().to_pandas()   # doctest: +SKIP
+
+    :param name: ``[a-z][a-z0-9_]*``, at most 127 characters.
+    :param catalog: a catalog's configuration, or the properties that ``pyiceberg.catalog.load_catalog`` takes, and its ``name`` where that
+        is not the default ``cv_dataops``; default: the embedded one.
+    :param home: where the embedded catalog lives; default: environment ``CV_DATAOPS_HOME``, else ``cv_dataops`` below
+        AIRFLOW_HOME (``~/airflow``), where Airflow has it too.
+    :raises ConfigurationError: the name cannot be used.
+    """
+    if catalog is None:
+        return Dataset(name, embedded_catalog(home))
+    if isinstance(catalog, CatalogConfig):
+        return Dataset(name, catalog)
+    properties = {key: value for key, value in catalog.items() if key != "name"}
+    return Dataset(name, CatalogConfig(name=catalog.get("name", CATALOG_NAME), properties=properties))

@@ -1,0 +1,78 @@
+"""What decides the rows of an ingest beside the files themselves, and how long and how large the work on one file may get."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.imaging.decoding.decode import DEFAULT_FORMATS, MEBIBYTE, Limits, check_formats
+from airflow_cv_dataops.core.imaging.ingest.incremental import parameters_id
+from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds
+
+_LIMITS = Limits()
+_THRESHOLDS = QualityThresholds()
+_MOST_SECONDS = 10**8
+_LEAST_MEMORY = 512 * MEBIBYTE  # with less, what is read ahead and copied (read_ahead) leaves decoders nothing
+
+
+@dataclass(frozen=True)
+class IngestParameters:
+    """The same for every worker and every shard of a run.
+
+    :param formats: the only decoders that are tried, in Pillow's spelling.
+    :param limits: which files are refused before they cost anything.
+    :param thresholds: where a measure becomes an issue.
+    :param copy_images: keep a copy by content below the dataset; ``False``: rows refer to the source.
+    :param timeout_seconds: how long one file may keep its worker busy, not counting time in which the machine lets the worker wait for
+        a processor; then it is a reject, ``timeout``. See ``workers.pool``.
+    :param worker_memory_bytes: most memory of a worker process, where the platform can limit it; ``None``: no limit.
+    """
+
+    formats: tuple[str, ...] = DEFAULT_FORMATS
+    limits: Limits = _LIMITS
+    thresholds: QualityThresholds = _THRESHOLDS
+    copy_images: bool = True
+    timeout_seconds: float = 60.0
+    worker_memory_bytes: int | None = 4096 * MEBIBYTE
+
+    def __post_init__(self) -> None:
+        check_formats(self.formats)
+        if not 0 < self.timeout_seconds <= _MOST_SECONDS:
+            raise ConfigurationError(
+                f"timeout_seconds={self.timeout_seconds!r} cannot be used: expected a number above 0, at most {_MOST_SECONDS:,}."
+            )
+        if self.worker_memory_bytes is not None and self.worker_memory_bytes < _LEAST_MEMORY:
+            raise ConfigurationError(
+                f"worker_memory_bytes={self.worker_memory_bytes!r} cannot be used: expected at least {_LEAST_MEMORY:,}, or None."
+            )
+
+    @property
+    def id(self) -> str:
+        """Hash of what decides a row: the decoders that are installed among them.
+
+        Not of the time limit, as a file that took too long is read again anyway.
+        """
+        from airflow_cv_dataops.core.imaging.decoding.openers import openers
+
+        return parameters_id(
+            formats=sorted(openers(self.formats)),
+            limits=self.limits,
+            thresholds=self.thresholds,
+            copy_images=self.copy_images,
+            worker_memory_bytes=self.worker_memory_bytes,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, for a worker or an XCom, which takes no infinity: ``"inf"`` stands for it."""
+        thresholds = {name: value if math.isfinite(value) else str(value) for name, value in asdict(self.thresholds).items()}
+        return {**asdict(self), "formats": list(self.formats), "thresholds": thresholds}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> IngestParameters:
+        """Return what :meth:`to_json` was made from."""
+        thresholds = QualityThresholds(**{name: float(value) for name, value in values["thresholds"].items()})
+        made = {"formats": tuple(values["formats"]), "limits": Limits(**values["limits"]), "thresholds": thresholds}
+        return cls(**{**values, **made})

@@ -1,0 +1,67 @@
+"""Which files of a source an ingest takes, and how: one value, for a whole ingest and for one in shards alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_cv_dataops.core.imaging.decoding.decode import DEFAULT_FORMATS, Limits
+from airflow_cv_dataops.core.imaging.ingest.parameters import IngestParameters
+from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds
+from airflow_cv_dataops.core.imaging.sources import ImageSource, open_image_source
+from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
+from airflow_cv_dataops.core.imaging.sources.selection import DEFAULT_EXCLUDE
+
+_DEFAULTS = IngestParameters()
+_ARCHIVE_LIMITS = ArchiveLimits()
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """What an ingest is told beside its source; the defaults are those of ``ImageIngestOperator``.
+
+    :param pattern: glob that a path below the source has to match; ``*`` crosses ``/``, case does not matter.
+    :param exclude: globs of paths to skip; default: label files, hidden files and ``_SUCCESS``.
+    :param list_column: the column of a list file that names the images; default: detected.
+    :param archive_limits: what an archive may cost.
+    :param formats: and the five below it: see :class:`~airflow_cv_dataops.core.imaging.ingest.parameters.IngestParameters`.
+    :param force: read every file, changed or not.
+    :raises ConfigurationError: a value cannot be used.
+    """
+
+    pattern: str | None = None
+    exclude: Sequence[str] = DEFAULT_EXCLUDE
+    list_column: str | None = None
+    archive_limits: ArchiveLimits = _ARCHIVE_LIMITS
+    formats: Sequence[str] = DEFAULT_FORMATS
+    limits: Limits = _DEFAULTS.limits
+    thresholds: QualityThresholds = _DEFAULTS.thresholds
+    copy_images: bool = True
+    timeout_seconds: float = _DEFAULTS.timeout_seconds
+    worker_memory_bytes: int | None = _DEFAULTS.worker_memory_bytes
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        _ = self.parameters  # which looks at them
+
+    @property
+    def parameters(self) -> IngestParameters:
+        """What decides a file's row beside the file itself."""
+        return IngestParameters(
+            tuple(self.formats), self.limits, self.thresholds, self.copy_images, self.timeout_seconds, self.worker_memory_bytes
+        )
+
+    def open(self, source: str, options: Mapping[str, Any]) -> ImageSource:
+        """Open the source, to be closed after use.
+
+        :param options: obstore's configuration of it.
+        :raises SourceError: it cannot be opened.
+        """
+        return open_image_source(
+            source,
+            options=options,
+            list_column=self.list_column,
+            max_bytes=self.limits.max_bytes,
+            archive_limits=self.archive_limits,
+        )

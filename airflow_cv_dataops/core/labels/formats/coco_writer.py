@@ -1,0 +1,50 @@
+"""Rows of ``images`` and ``annotations`` as COCO; an import of the result gives the same labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.labels.formats.image_entries import image_entries
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def to_coco(images: pa.Table, annotations: pa.Table) -> dict[str, Any]:
+    """Return a COCO document: every image, and every annotation that has an image.
+
+    Images are numbered from 1 by ``source_uri``, categories by name, annotations in the order of the rows. A number that JSON
+    does not know (NaN, infinite) is left as it is: pass ``allow_nan=False`` to ``json.dumps`` to be told of it.
+    """
+    entries = image_entries(images)
+    numbers = {entry["source_uri"]: number for number, entry in enumerate(entries, 1)}
+    labels = [label for label in annotations.to_pylist() if label["source_uri"] in numbers]
+    names = sorted({label["category"] for label in labels if label["category"] is not None})
+    category_ids = {name: number for number, name in enumerate(names, 1)}
+    return {
+        "images": [
+            {"id": numbers[entry["source_uri"]], **{name: entry[name] for name in ("file_name", "width", "height")}} for entry in entries
+        ],
+        "categories": [{"id": number, "name": name} for name, number in category_ids.items()],
+        "annotations": [
+            {"id": number, "image_id": numbers[label["source_uri"]], **_coco_label(label, category_ids)}
+            for number, label in enumerate(labels, 1)
+        ],
+    }
+
+
+def _coco_label(label: Mapping[str, Any], category_ids: Mapping[str, int]) -> dict[str, Any]:
+    found = {
+        "category_id": category_ids.get(label["category"]),
+        "bbox": None if label["bbox"] is None else [label["bbox"][side] for side in ("x", "y", "width", "height")],
+        "segmentation": None if label["segmentation"] is None else json.loads(label["segmentation"]),
+        "area": label["area"],
+        "iscrowd": None if label["iscrowd"] is None else int(label["iscrowd"]),
+        "keypoints": label["keypoints"],
+        "num_keypoints": None if label["keypoints"] is None else sum(1 for seen in label["keypoints"][2::3] if seen > 0),
+        "annotator": label["annotator"],
+        "attributes": None if label["attributes"] is None else json.loads(label["attributes"]),
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,43 @@
+"""Rows of ``images`` and ``annotations`` as YOLO; an import of the result gives the same labels."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.labels.file_names import strip_extension
+from airflow_cv_dataops.core.labels.formats.image_entries import image_entries
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def to_yolo(images: pa.Table, annotations: pa.Table, classes: Sequence[str]) -> dict[str, str]:
+    """Return text by file name (the image's path with ``.txt``) for every image; one without labels has an empty text.
+
+    A segmentation of one polygon becomes a polygon, everything else with a box a box. YOLO has no place for labels without
+    box, or of a category outside ``classes``: these are left out.
+    """
+    index = {name: number for number, name in enumerate(classes)}
+    lines: dict[str, list[str]] = defaultdict(list)
+    sizes = {entry["source_uri"]: (entry["width"], entry["height"]) for entry in image_entries(images)}
+    for label in annotations.to_pylist():
+        size = sizes.get(label["source_uri"])
+        if size is not None and label["category"] in index and (numbers := _yolo_numbers(label, *size)):
+            lines[label["source_uri"]].append(" ".join([str(index[label["category"]]), *map(repr, numbers)]))
+    return {
+        strip_extension(entry["file_name"]) + ".txt": "".join(f"{line}\n" for line in lines[entry["source_uri"]])
+        for entry in image_entries(images)
+    }
+
+
+def _yolo_numbers(label: Mapping[str, Any], width: int, height: int) -> list[float]:
+    segmentation = json.loads(label["segmentation"]) if label["segmentation"] else None
+    if isinstance(segmentation, list) and len(segmentation) == 1 and len(segmentation[0]) >= 6:
+        return [value / (height if position % 2 else width) for position, value in enumerate(segmentation[0])]
+    if label["bbox"] is None:
+        return []
+    x, y, box_width, box_height = (label["bbox"][side] for side in ("x", "y", "width", "height"))
+    return [(x + box_width / 2) / width, (y + box_height / 2) / height, box_width / width, box_height / height]

@@ -1,0 +1,115 @@
+"""COCO results files (https://cocodataset.org/#format-results): a list of scored boxes, masks or categories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_cv_dataops.core.labels.formats.coco_reader import (
+    CocoImage,
+    NotCocoError,
+    bbox_values,
+    coco_categories,
+    coco_images,
+    id_text,
+    load_json,
+    segmentation_text,
+)
+from airflow_cv_dataops.core.labels.records import RecordBuilder, clean_text, excerpt, number
+
+_PADDED_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class CocoReference:
+    """What the ids of a results file mean.
+
+    :param images: ``None``: an image id is taken for the file's name, with or without extension.
+    :param categories: names by category id as text; ``None``: the category id is the name.
+    """
+
+    images: Mapping[str, CocoImage] | None = None
+    categories: Mapping[str, str] | None = None
+
+
+@dataclass
+class ResultColumns:
+    """The records of one results file, column by column."""
+
+    ordinal: list[int] = field(default_factory=list)
+    file_name: list[str] = field(default_factory=list)
+    alternative_name: list[str | None] = field(default_factory=list)
+    task: list[str] = field(default_factory=list)
+    category: list[str | None] = field(default_factory=list)
+    score: list[float] = field(default_factory=list)
+    bbox: list[tuple[float, float, float, float] | None] = field(default_factory=list)
+    segmentation: list[str | None] = field(default_factory=list)
+
+
+def read_reference(data: bytes, name: str) -> CocoReference:
+    """Return image and category names from a COCO annotations file. :raises ValueError: it is not one."""
+    document = load_json(data)
+    if not isinstance(document, dict) or not isinstance(document.get("images"), list):
+        raise NotCocoError(f"{name} has no list of `images`")
+    return CocoReference(coco_images(document, RecordBuilder("", "coco")), coco_categories(document) or None)
+
+
+def parse_results(data: bytes, reference: CocoReference, lost: Callable[[str], None]) -> ResultColumns:
+    """Return the results of one file; records that cannot be used go to ``lost`` with why.
+
+    :raises ValueError: the file as a whole is no COCO results file.
+    """
+    document = load_json(data)
+    if not isinstance(document, list):
+        raise NotCocoError("not COCO results: expected a list of objects with image_id, category_id and score")
+    found = ResultColumns()
+    # Each result is a Python object of its own shape, so it is checked by itself.
+    for ordinal, result in enumerate(document):
+        if problem := _problem(result):
+            lost(f"Result {ordinal}: {problem}.")
+            continue
+        _take(found, ordinal, result, reference)
+    return found
+
+
+def _problem(result: Any) -> str | None:
+    if not isinstance(result, dict):
+        return f"{excerpt(result)} is not an object"
+    if id_text(result.get("image_id")) is None:
+        return f"image_id {excerpt(result.get('image_id'))} cannot be used"
+    score = number(result.get("score"))
+    if score is None or not 0 <= score <= 1:
+        return f"score {excerpt(result.get('score'))} is not a number from 0 to 1"
+    if result.get("bbox") and bbox_values(result["bbox"]) is None:
+        return f"bbox {excerpt(result['bbox'])} is not four numbers"
+    if result.get("segmentation") and segmentation_text(result["segmentation"]) is None:
+        return f"segmentation {excerpt(result['segmentation'])} is neither polygons nor an RLE"
+    if result.get("keypoints") and not result.get("bbox"):
+        return "keypoint results are not supported"
+    return None
+
+
+def _take(found: ResultColumns, ordinal: int, result: dict[str, Any], reference: CocoReference) -> None:
+    file_name, alternative = _names(id_text(result["image_id"]) or "", reference)
+    outline = segmentation_text(result["segmentation"]) if result.get("segmentation") else None
+    bbox = bbox_values(result.get("bbox"))
+    category = id_text(result.get("category_id"))
+    if category is not None and reference.categories is not None:
+        category = reference.categories.get(category)
+    found.ordinal.append(ordinal)
+    found.file_name.append(file_name)
+    found.alternative_name.append(alternative)
+    found.task.append("segmentation" if outline else "detection" if bbox else "classification")
+    found.category.append(category)
+    found.score.append(number(result["score"]) or 0.0)
+    found.bbox.append(bbox)
+    found.segmentation.append(outline)
+
+
+def _names(image_id: str, reference: CocoReference) -> tuple[str, str | None]:
+    """Return the image's name and a second one to try: tools write the number 42 for ``000000000042.jpg``."""
+    if reference.images is not None:
+        image = reference.images.get(image_id)
+        return (image.file_name if image and image.file_name else f"#{image_id}"), None
+    return clean_text(image_id), image_id.zfill(_PADDED_DIGITS) if image_id.isdecimal() else None

@@ -1,0 +1,181 @@
+"""The prediction import: model outputs to a partition's ``predictions``."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.findings import check_policy, failure_by_policy
+from airflow_cv_dataops.core.labels.importing import log_import, problems_at, severities, source_use, write_problems
+from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, ambiguities, match_images
+from airflow_cv_dataops.core.labels.reading import Classes
+from airflow_cv_dataops.core.labels.records import Problem
+from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.predictions.reading import Predictions, read_predictions
+from airflow_cv_dataops.core.step_lineage import StepLineage
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.objects import Place, normalize_uri, without_credentials
+from airflow_cv_dataops.core.store.partition_keys import check_partition_key
+from airflow_cv_dataops.core.summary import StepResult, Summary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+_NO_OPTIONS: Mapping[str, Any] = {}
+
+
+def import_predictions(
+    dataset: Dataset,
+    partition_key: str,
+    source: str,
+    *,
+    model: str,
+    model_version: str | None = None,
+    format: str = "auto",  # noqa: A002 (the word of the data model)
+    coco_reference: str | Place | None = None,
+    classes: Classes | None = None,
+    id_column: str | None = None,
+    ids: str | Place | Sequence[str] | None = None,
+    source_options: Mapping[str, Any] = _NO_OPTIONS,
+    on_findings: str = "warn",
+    fail_on: Sequence[str] = ("error",),
+    recorded_at: datetime | None = None,
+) -> StepResult:
+    """Replace the model's predictions of a partition by what the files at ``source`` say.
+
+    An image is named by its path, file name or stem, or by its image id (sha256). Predictions that join no image are kept with
+    a null ``image_id`` and counted. Rows of probabilities must be finite, within 0 to 1 and sum to 1 (within 0.001); others
+    become findings and no rows.
+
+    :param source: URI of one prediction file or of a prefix with many.
+    :param model: whose predictions these are; a rerun replaces its own model's rows.
+    :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), ``pixel_probabilities`` (an ``.npy`` or
+        ``.npz`` for each image, which the audit opens where it lies), or ``auto``: by extension, one of the first two.
+    :param coco_reference: URI of the COCO annotations file that a results file's image and category ids refer to; default: an
+        image id is the image's name, a category id the category's name.
+    :param classes: class names or the URI of a file with them; for tables also which columns are classes, in this order.
+    :param id_column: the column that names the image; default: ``image``, ``file``, ``filename``, ``path``, ``image_id`` or ``id``.
+    :param ids: image names of an ``.npy``, in its order, or the URI of a file with them.
+    :param source_options: obstore's configuration for the source, and for the other files that are named by a bare URI; one that
+        lies elsewhere is given as a :class:`~airflow_cv_dataops.core.store.objects.Place`.
+    :param on_findings: ``fail``, ``warn`` or ``skip``.
+    :param fail_on: the severities that count.
+    :param recorded_at: when the run started; default: now.
+    :raises SourceError: there is no such source, or no file in it that can be read.
+    :raises ConfigurationError: an argument cannot be used.
+    """
+    started = time.monotonic()
+    check_partition_key(partition_key)
+    check_policy(on_findings, fail_on)
+    if not model:
+        raise ConfigurationError("Predictions belong to a model: give its name as `model`.")
+    images_snapshot = dataset.snapshot_id("images")
+    images = dataset.read("images", partition_key=partition_key, snapshot_id=images_snapshot, columns=IMAGE_COLUMNS)
+    found = read_predictions(
+        source,
+        model=model,
+        format=format,
+        coco_reference=coco_reference,
+        classes=classes,
+        id_column=id_column,
+        ids=ids,
+        source_options=source_options,
+    )
+    rows, ambiguous = _joined(found.rows, images, model_version)
+    problems = (*found.problems, *ambiguous)
+    counts = _counts(found, rows, problems, images.num_rows)
+
+    step = f"prediction_import:{model}"
+    write_problems(dataset, partition_key, step, problems)
+    write_metrics(dataset, partition_key, step, _metrics(counts, rows), recorded_at or datetime.now(UTC))
+    snapshot_id = dataset.replace_partition("predictions", partition_key, rows, owner=model)
+
+    where = problems_at(dataset, partition_key, step, problems)
+    failure, skip = failure_by_policy(severities(problems), on_findings=on_findings, fail_on=fail_on, where=where)
+    log_import(log, step, "predictions", rows.num_rows, counts)
+    summary = Summary(
+        dataset=dataset.name,
+        partition_key=partition_key,
+        snapshot_id=snapshot_id,
+        counts=counts,
+        metrics={"mean_score": _mean_score(rows)},
+        duration_seconds=time.monotonic() - started,
+        details={
+            "format": found.format,
+            "model": model,
+            "model_version": model_version,
+            "source": without_credentials(normalize_uri(source)),
+        },
+    )
+    lineage = StepLineage(
+        step="import",
+        inputs=(
+            source_use(source, found.format, files=found.files, size=found.bytes),
+            dataset.table_use("images", partition_key=partition_key, snapshot_id=images_snapshot, rows=images.num_rows),
+        ),
+        outputs=(dataset.table_use("predictions", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows),),
+        facts={
+            "format": found.format,
+            "model": model,
+            "modelVersion": model_version,
+            "files": found.files,
+            "records": found.records,
+            "matched": counts["matched"],
+            "unmatched": counts["unmatched"],
+            "problems": len(problems),
+        },
+    )
+    return StepResult(summary, lineage, failure, skip)
+
+
+def _joined(rows: pa.Table, images: pa.Table, model_version: str | None) -> tuple[pa.Table, tuple[Problem, ...]]:
+    """Return the rows with their images: by image id where a name is one, else by name."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = rows.column("file_name")
+    position, ambiguous = match_images(names, images, rows.column("alternative_name"), by_stem=True)
+    by_id = pc.index_in(names, value_set=images.column("image_id").combine_chunks()).combine_chunks().cast(pa.int64())
+    position = pc.coalesce(position, by_id)
+    problems = ambiguities(rows, ambiguous)
+    for name in ("image_id", "source_uri"):
+        rows = rows.append_column(name, images.column(name).take(position))
+    versions = pa.array([model_version] * rows.num_rows, pa.string())
+    return rows.drop_columns(["alternative_name"]).append_column("model_version", versions), problems
+
+
+def _counts(found: Predictions, rows: pa.Table, problems: Sequence[Problem], images: int) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
+    unmatched = rows.column("image_id").null_count
+    predicted = pc.count_distinct(rows.column("source_uri"), mode="only_valid").as_py()
+    return {
+        "files": found.files,
+        "predictions": rows.num_rows,
+        "matched": rows.num_rows - unmatched,
+        "unmatched": unmatched,
+        "images_predicted": predicted,
+        "images_without_prediction": images - predicted,
+        "categories": pc.count_distinct(rows.column("category"), mode="only_valid").as_py(),
+        "problems": dict(Counter(problem.check for problem in problems)),
+    }
+
+
+def _metrics(counts: Mapping[str, Any], rows: pa.Table) -> list[Metric]:
+    whole = [Metric(name, value) for name, value in counts.items() if name != "problems"]
+    problems = [Metric("problems", number, {"check": check}) for check, number in counts["problems"].items()]
+    score = _mean_score(rows)
+    return [*whole, *problems, *([] if score is None else [Metric("mean_score", score)])]
+
+
+def _mean_score(rows: pa.Table) -> float | None:
+    import pyarrow.compute as pc
+
+    return pc.mean(rows.column("score")).as_py()

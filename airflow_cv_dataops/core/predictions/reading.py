@@ -1,0 +1,276 @@
+"""Prediction files of any format to columns of the ``predictions`` table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.labels.annotation_files import SourceFile, open_source, read_file
+from airflow_cv_dataops.core.labels.reading import Classes, resolve_classes
+from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_PREDICTION, Problem, bbox_array, clean_text
+from airflow_cv_dataops.core.predictions import pixel_probabilities as pixels
+from airflow_cv_dataops.core.predictions.class_probabilities import Probabilities, invalid_rows, read_ids, read_probabilities
+from airflow_cv_dataops.core.predictions.coco_results import CocoReference, parse_results, read_reference
+from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.store.objects import Place, normalize_uri, without_credentials
+from airflow_cv_dataops.core.store.schema import arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+PREDICTION_FORMATS = ("auto", "coco", "probabilities", "pixel_probabilities")
+
+_EXTENSIONS = {"coco": (".json",), "probabilities": (".parquet", ".csv", ".npz", ".npy"), "pixel_probabilities": pixels.EXTENSIONS}
+_NO_OPTIONS: Mapping[str, Any] = {}
+_ROWS_PER_CHUNK = 10_000
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What was read from a source, before it is joined to images.
+
+    :param rows: columns of ``predictions`` and ``alternative_name``, a second name for the image.
+    :param files: prediction files read, unparsable ones included.
+    :param records: predictions found in the files, malformed ones included.
+    :param format: ``coco``, ``probabilities`` or ``pixel_probabilities``.
+    """
+
+    rows: pa.Table
+    problems: tuple[Problem, ...]
+    files: int
+    bytes: int
+    records: int
+    format: str
+
+
+def read_predictions(
+    source: str,
+    *,
+    model: str,
+    format: str = "auto",  # noqa: A002 (the word of the data model)
+    coco_reference: str | Place | None = None,
+    classes: Classes | None = None,
+    id_column: str | None = None,
+    ids: str | Place | Sequence[str] | None = None,
+    source_options: Mapping[str, Any] = _NO_OPTIONS,
+) -> Predictions:
+    """Read one prediction file, or every one below a prefix.
+
+    :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), ``pixel_probabilities`` (an ``.npy`` or
+        ``.npz`` for each image), or ``auto``: by extension, one of the first two.
+    :param coco_reference: URI of the COCO annotations file whose images and categories a results file refers to.
+    :param classes: class names, or the URI of a file with them; see :func:`read_probabilities`. In a results file: by category id.
+    :param ids: image names of an ``.npy``, or the URI of a file with them.
+    :raises SourceError: there is no such source, no prediction file in it, or none that can be read.
+    :raises ConfigurationError: an argument cannot be used.
+    """
+    if format not in PREDICTION_FORMATS:
+        raise ConfigurationError(f"Prediction format {format!r} is unknown: expected one of {', '.join(PREDICTION_FORMATS)}.")
+    opened = open_source(source, source_options)
+    wanted = format if format != "auto" else _format_of(opened.paths)
+    reference = None if coco_reference is None else Place.of(coco_reference, source_options)
+    ids = Place.of(ids, source_options) if isinstance(ids, str) else ids
+    beside = {without_credentials(normalize_uri(place.uri)) for place in (reference, ids) if isinstance(place, Place)}
+    files = [file for file in opened.select(_EXTENSIONS[wanted]) if file.uri not in beside]
+    if not files:
+        raise SourceError(f"No prediction file in {without_credentials(source)}: expected {', '.join(_EXTENSIONS[wanted])} for {wanted}.")
+    names = None if classes is None else resolve_classes(classes, source_options)
+    reader = _Reader(model, wanted, _reference(reference, names), names, id_column, _ids(ids))
+    progress = Progress("prediction files", len(files), log)
+    if wanted == "pixel_probabilities":
+        for file, found in pixels.look_at(opened, files, names):
+            progress.advance()
+            reader.take_pixels(file, found)
+        return reader.finish(source)
+    for file, data in opened.read(files):
+        progress.advance()
+        reader.read(file, data)
+    return reader.finish(source)
+
+
+class _Reader:
+    def __init__(
+        self,
+        model: str,
+        format: str,  # noqa: A002
+        reference: CocoReference,
+        classes: Mapping[int, str] | None,
+        id_column: str | None,
+        ids: Sequence[str] | None,
+    ) -> None:
+        self._model = model
+        self._format = format
+        self._reference = reference
+        self._classes = classes
+        self._id_column = id_column
+        self._ids = ids
+        self._agreed: tuple[str, ...] | None = None
+        self._chunks: list[pa.Table] = []
+        self._problems: list[Problem] = []
+        self._files = self._bytes = self._records = self._unread = 0
+
+    def read(self, file: SourceFile, data: bytes | OSError) -> None:
+        """Take one file; one that cannot be read as a whole is a problem."""
+        self._files += 1
+        try:
+            if not isinstance(data, bytes):
+                raise ValueError(str(data))
+            self._bytes += len(data)
+            self._chunks += self._results(file, data) if self._format == "coco" else self._distributions(file, data)
+        except ConfigurationError:
+            raise
+        except ValueError as error:
+            self._unread += 1
+            self._note(file, UNPARSABLE_PREDICTION, f"Cannot read the prediction file: {error}")
+
+    def take_pixels(self, file: SourceFile, found: pixels.PixelFile | Exception) -> None:
+        """Take one file of pixel probabilities: one prediction, which names the file; its numbers stay where they are."""
+        import pyarrow as pa
+
+        self._files += 1
+        if isinstance(found, Exception):
+            self._unread += 1
+            self._note(file, UNPARSABLE_PREDICTION, f"Cannot use the file of pixel probabilities: {found}")
+            return
+        self._records += 1
+        self._bytes += found.bytes
+        texts = {"file_name": found.image, "task": "segmentation", "pixel_probabilities": file.uri}
+        columns = {name: pa.array([text], pa.string()) for name, text in texts.items()}
+        self._chunks.append(self._table(file, [0], {**columns, "classes": _repeated(json.dumps(found.classes, ensure_ascii=False), 1)}))
+
+    def finish(self, source: str) -> Predictions:
+        import pyarrow as pa
+
+        if self._unread == self._files:
+            raise SourceError(f"No prediction file of {without_credentials(source)} can be used. {self._problems[0].message}")
+        rows = pa.concat_tables(self._chunks) if self._chunks else _schema().empty_table()
+        return Predictions(rows, tuple(self._problems), self._files, self._bytes, self._records, self._format)
+
+    def _results(self, file: SourceFile, data: bytes) -> list[pa.Table]:
+        import pyarrow as pa
+
+        lost: list[str] = []
+        found = parse_results(data, self._reference, lost.append)
+        self._records += len(found.ordinal) + len(lost)
+        for message in lost:
+            self._note(file, MALFORMED_RECORD, message)
+        if not found.ordinal:
+            return []
+        schema = _schema()
+        columns = {name: values for name, values in vars(found).items() if name not in ("ordinal", "bbox")}
+        arrays = {name: pa.array(values, schema.field(name).type) for name, values in columns.items()}
+        return [self._table(file, found.ordinal, {**arrays, "bbox": bbox_array(found.bbox, schema.field("bbox").type)})]
+
+    def _distributions(self, file: SourceFile, data: bytes) -> list[pa.Table]:
+        found = read_probabilities(data, file.path, id_column=self._id_column, classes=self._classes, ids=self._ids)
+        self._agreed = self._agreed or found.classes
+        if found.classes != self._agreed:
+            raise ValueError(f"its {len(found.classes):,} classes differ from the {len(self._agreed):,} of the first file")
+        problems = invalid_rows(found)
+        self._records += len(found.ids)
+        for row, problem in sorted(problems.items()):
+            self._note(file, MALFORMED_RECORD, f"Row {row} ({found.ids[row]}) {problem}.")
+        kept = [row for row in range(len(found.ids)) if row not in problems]
+        return [self._block(file, found, kept[start : start + _ROWS_PER_CHUNK]) for start in range(0, len(kept), _ROWS_PER_CHUNK)]
+
+    def _block(self, file: SourceFile, found: Probabilities, kept: list[int]) -> pa.Table:
+        import numpy as np
+        import pyarrow as pa
+
+        values = found.values[kept]
+        best = values.argmax(axis=1)
+        score = np.clip(values[np.arange(len(kept)), best].astype(np.float64), 0.0, 1.0)
+        columns = {
+            "file_name": pa.array([found.ids[row] for row in kept], pa.string()),
+            "task": pa.array(["classification"] * len(kept), pa.string()),
+            "category": pa.array(found.classes, pa.string()).take(pa.array(best)),
+            "score": pa.array(score),
+            "probabilities": _lists(values),
+            "classes": _repeated(json.dumps(found.classes, ensure_ascii=False), len(kept)),
+        }
+        if found.embeddings is not None:
+            columns["embedding"] = _lists(found.embeddings[kept])
+        return self._table(file, kept, columns)
+
+    def _table(self, file: SourceFile, ordinals: Sequence[int], columns: Mapping[str, pa.Array]) -> pa.Table:
+        """Return the columns with ids and source, in the order of the schema."""
+        import pyarrow as pa
+
+        prefix = hashlib.sha256(f"{self._model}\0{file.path}\0".encode())
+        known = {
+            **columns,
+            "prediction_id": pa.array([_digest(prefix, ordinal) for ordinal in ordinals], pa.string()),
+            "source": pa.array([file.uri] * len(ordinals), pa.string()),
+        }
+        schema = _schema()
+        return pa.table([known.get(field.name, pa.nulls(len(ordinals), field.type)) for field in schema], schema=schema)
+
+    def _note(self, file: SourceFile, check: str, message: str) -> None:
+        self._problems.append(Problem(check, file.uri, clean_text(message)))
+
+
+def _format_of(paths: Sequence[str]) -> str:
+    """Return the format by extension: probabilities where there is any such file, else COCO results."""
+    found = [path for path in paths if path.lower().endswith(_EXTENSIONS["probabilities"])]
+    return "probabilities" if found else "coco"
+
+
+def _reference(place: Place | None, classes: Mapping[int, str] | None) -> CocoReference:
+    named = None if classes is None else {str(index): name for index, name in classes.items()}
+    if place is None:
+        return CocoReference(categories=named)
+    uri = without_credentials(place.uri)
+    try:
+        found = read_reference(read_file(place), uri)
+    except ValueError as error:
+        raise ConfigurationError(f"coco_reference {uri} cannot be used: {error}") from error
+    return CocoReference(found.images, named or found.categories)
+
+
+def _ids(ids: Place | Sequence[str] | None) -> Sequence[str] | None:
+    if not isinstance(ids, Place):
+        return ids
+    try:
+        return read_ids(read_file(ids), ids.uri)
+    except ValueError as error:
+        raise ConfigurationError(f"ids {without_credentials(ids.uri)} cannot be used: {error}") from error
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    unknown = ("partition_key", "model", "model_version", "image_id", "source_uri")
+    fields = [field for field in arrow_schema("predictions") if field.name not in unknown]
+    schema = pa.schema([*fields, pa.field("alternative_name", pa.string())])
+    # The names of 1,000 classes are some 10 kB, and the same in every row.
+    return schema.set(schema.get_field_index("classes"), pa.field("classes", pa.dictionary(pa.int32(), pa.string())))
+
+
+def _digest(prefix: Any, ordinal: int) -> str:
+    digest = prefix.copy()
+    digest.update(str(ordinal).encode())
+    return digest.hexdigest()[:32]
+
+
+def _repeated(text: str, rows: int) -> pa.DictionaryArray:
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([text], pa.string()))
+
+
+def _lists(values: Any) -> pa.ListArray:
+    """Return the rows of a matrix as single-precision lists."""
+    import numpy as np
+    import pyarrow as pa
+
+    rows, width = values.shape
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * np.int32(width))
+    return pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(values, dtype=np.float32).ravel()))

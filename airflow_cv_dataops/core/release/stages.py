@@ -1,0 +1,69 @@
+"""Whether a stage has moved past a release."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.release.reader import release_at
+from airflow_cv_dataops.core.step_lineage import StepLineage
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.summary import Summary
+
+_RELEASE = re.compile(r"v(\d+)")
+
+
+@dataclass(frozen=True)
+class StageState:
+    """Where a stage is.
+
+    :param release: the release that the stage points to; ``None`` before its first.
+    :param satisfied: the stage is past ``after``.
+    """
+
+    dataset: str
+    stage: str
+    release: str | None
+    images: int
+    annotations: int
+    snapshot_id: str | None
+    satisfied: bool
+
+    def summary(self, partition_key: str | None) -> Summary:
+        return Summary(
+            dataset=self.dataset,
+            partition_key=partition_key,
+            snapshot_id=self.snapshot_id,
+            counts={"images": self.images, "annotations": self.annotations},
+            details={"release": self.release, "stage": self.stage},
+        )
+
+
+def observe_stage(dataset: Dataset, stage: str, after: str | None = None) -> StageState:
+    """Read where a stage is, and say whether that is past ``after``.
+
+    :param after: a release such as ``v3``; ``None``: any release will do.
+    :raises ConfigurationError: ``after`` is not the name of a release.
+    """
+    wanted = release_number(after) if after else 0
+    head = dataset.snapshot_id("releases")
+    release = release_at(dataset, stage, head)
+    if release is None:
+        return StageState(dataset.name, stage, None, 0, 0, head, False)
+    satisfied = release_number(release.name) > wanted
+    return StageState(dataset.name, stage, release.name, release.images_count, release.annotations_count, head, satisfied)
+
+
+def stage_lineage(dataset: Dataset, state: StageState, condition: str) -> StepLineage:
+    """Describe what was looked at."""
+    facts = {"condition": condition, "satisfied": state.satisfied, "details": {"release": state.release, "stage": state.stage}}
+    return StepLineage("sensor", inputs=(dataset.table_use("releases", snapshot_id=state.snapshot_id),), facts=facts)
+
+
+def release_number(name: str) -> int:
+    """Return 3 for ``v3``. :raises ConfigurationError: it is not the name of a release."""
+    match = _RELEASE.fullmatch(name)
+    if not match:
+        raise ConfigurationError(f"{name!r} is not the name of a release: expected v1, v2, …")
+    return int(match[1])

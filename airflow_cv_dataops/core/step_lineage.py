@@ -1,0 +1,64 @@
+"""What a step read and wrote, as plain values. Built by every ``core`` step; turned into OpenLineage by ``lineage.events``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """One expectation on a dataset and whether it held (OpenLineage DataQualityAssertionsDatasetFacet)."""
+
+    assertion: str
+    success: bool
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class DatasetUse:
+    """One dataset that a step reads or writes: a table of ours, or a place with files.
+
+    :param uri: the table's location or the prefix of the files, without credentials.
+    :param table: which table of the data model it is; ``None`` for files.
+    :param identifier: the table's name in the catalog (``digits.images``); ``None`` for files.
+    :param catalog: name, type and URIs of the catalog (already free of credentials); empty for files.
+    :param snapshot_id: the snapshot that was read or written, once it is known.
+    :param rows: rows (tables) or files (prefixes) that were read or written.
+    :param null_counts: for data-quality metrics: nulls by column.
+    :param distinct_counts: for data-quality metrics: distinct values by column.
+    :param storage_format: ``parquet`` for tables, otherwise what the files are (``coco``, ``image``).
+    """
+
+    uri: str
+    table: str | None = None
+    identifier: str | None = None
+    catalog: Mapping[str, str] = field(default_factory=dict)
+    snapshot_id: str | None = None
+    partition_key: str | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    files: int | None = None
+    null_counts: Mapping[str, int] = field(default_factory=dict)
+    distinct_counts: Mapping[str, int] = field(default_factory=dict)
+    assertions: tuple[Assertion, ...] = ()
+    storage_format: str = "parquet"
+
+
+@dataclass(frozen=True)
+class StepLineage:
+    """Everything a step tells lineage.
+
+    :param step: which of our facets applies: ``ingest``, ``import``, ``audit``, ``sampling``, ``promotion``, ``sensor``.
+    :param facts: the fields of that facet (JSON values, no credentials, no per-image lists).
+    :param parameters: what steered the step (strategy, seed, budget): the ``executionParameters`` run facet.
+    :param gates: gate outcomes for the ``test`` run facet, each ``{"name", "status", "expected", "actual"}``.
+    """
+
+    step: str
+    inputs: tuple[DatasetUse, ...] = ()
+    outputs: tuple[DatasetUse, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    gates: tuple[Mapping[str, Any], ...] = ()

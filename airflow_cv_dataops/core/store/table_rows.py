@@ -1,0 +1,113 @@
+"""Arrow rows as the data model wants them: key columns set, columns cast, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.store.schema import TableModel, arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+# What a batch takes in memory, and a data file before it is compressed.
+BATCH_BYTES = 64 * 2**20
+_MOST_CHARACTERS = 2**31 - 1
+
+
+def batches_of(model: TableModel, keys: Mapping[str, str], rows: pa.Table) -> Iterator[pa.Table]:
+    """Yield the rows with their key columns, in the table's column types and order, as many at a time as make ``BATCH_BYTES``.
+
+    :param rows: a column may be dictionary-encoded where its values are long and repeat; they are written out batch by batch.
+    :raises ConfigurationError: a column is unknown, or a required one is absent.
+    """
+    wanted = arrow_schema(model.name)
+    order = _order(rows, model)
+    rows = rows if order is None else _in_one_chunk(rows)
+    size = _rows_in(BATCH_BYTES, rows)
+    for start in range(0, rows.num_rows, size):
+        part = rows.slice(start, size) if order is None else rows.take(order.slice(start, size))
+        yield conform(with_keys(part, keys), wanted)
+
+
+def _order(rows: pa.Table, model: TableModel) -> pa.Array | None:
+    """Return where the rows stand in the table's order; ``None`` where they are in it already."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted = arrow_schema(model.name)
+    places = {name: rows[name].cast(wanted.field(name).type) for name in model.sort_by if name in rows.column_names}
+    if not places:
+        return None
+    order = pc.sort_indices(pa.table(places), sort_keys=[(name, "ascending") for name in places])
+    return None if np.array_equal(order.to_numpy(), np.arange(rows.num_rows)) else order
+
+
+def _in_one_chunk(rows: pa.Table) -> pa.Table:
+    """Return the rows as Arrow can take from them: of a column in chunks it would join all of them each time, and at most 2 GB of text."""
+    import pyarrow as pa
+
+    columns = []
+    for column in rows.unify_dictionaries().itercolumns():
+        if pa.types.is_string(column.type) and column.nbytes > _MOST_CHARACTERS:
+            column = column.cast(pa.large_string())
+        columns.append(column.combine_chunks())
+    return pa.table(columns, names=rows.column_names)
+
+
+def _rows_in(size: int, rows: pa.Table) -> int:
+    """Return how many rows of the mean size make so many bytes."""
+    if not rows.num_rows:
+        return 1
+    return max(int(size / (sum(_bytes_of(column) for column in rows.itercolumns()) / rows.num_rows)), 1)
+
+
+def _bytes_of(column: pa.ChunkedArray) -> int:
+    """Return the bytes of a column when it is written out."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        size: int = column.nbytes
+        return size
+    longest = max((pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0 for chunk in column.chunks), default=0)
+    return len(column) * int(longest)
+
+
+def with_keys(rows: pa.Table, keys: Mapping[str, str]) -> pa.Table:
+    """Return the rows with every key column set to its one value."""
+    import pyarrow as pa
+
+    for name, value in keys.items():
+        column = pa.repeat(pa.scalar(value, pa.string()), rows.num_rows)
+        position = rows.schema.get_field_index(name)
+        rows = rows.append_column(name, column) if position < 0 else rows.set_column(position, name, column)
+    return rows
+
+
+def conform(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """Return the rows in the wanted schema: columns picked and cast, absent optional ones null.
+
+    :raises ConfigurationError: a column is unknown, or a required one is absent.
+    """
+    import pyarrow as pa
+
+    if unknown := [name for name in rows.column_names if name not in wanted.names]:
+        raise ConfigurationError(f"Columns {unknown} are not in the data model.")
+    columns = []
+    for column in wanted:
+        if column.name in rows.column_names:
+            columns.append(rows.column(column.name).cast(column.type))
+        elif column.nullable:
+            columns.append(pa.nulls(rows.num_rows, column.type))
+        else:
+            raise ConfigurationError(f"Column {column.name!r} is required and absent.")
+    return pa.Table.from_arrays(columns, schema=wanted)
+
+
+def ordered(rows: pa.Table, model: TableModel) -> pa.Table:
+    """Return the rows in the table's sort order."""
+    return rows.sort_by([(name, "ascending") for name in model.sort_by]) if model.sort_by and rows.num_rows else rows

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from noisy_labels import flipped, made_up, out_of_sample
+
+from airflow_cv_dataops.core.audit.label_errors.batches import LabelBatch, batches_of
+from airflow_cv_dataops.core.audit.label_errors.confident_learning import examine
+from airflow_cv_dataops.core.audit.label_errors.filters import FILTERS
+from airflow_cv_dataops.core.audit.label_errors.noise import estimate_noise
+from airflow_cv_dataops.core.audit.label_errors.suspicion import suspects
+from airflow_cv_dataops.core.audit.label_errors.temperature import fit_temperature, tempered
+
+MODES = ("precision", "balanced", "recall")
+
+
+def quality(found, is_wrong):
+    """Return precision, recall and F1."""
+    hits = (found & is_wrong).sum()
+    return np.array([hits / max(found.sum(), 1), hits / is_wrong.sum(), 2 * hits / max(found.sum() + is_wrong.sum(), 1)])
+
+
+def judged(probabilities, given):
+    evidence = examine(batches_of(probabilities, given), probabilities.shape[1])
+    return evidence, estimate_noise(evidence)
+
+
+def by_mode(probabilities, given):
+    evidence, noise = judged(probabilities, given)
+    return {mode: suspects(evidence, noise, mode, lambda: None) for mode in MODES}
+
+
+@pytest.fixture(scope="module")
+def noisy_digits():
+    """Eight noisy versions of scikit-learn's digits with out-of-sample probabilities; none of them served to choose the rule."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    features, true = datasets.load_digits(return_X_y=True)
+    versions = []
+    for seed in range(2):
+        for rate in (0.02, 0.05, 0.1, 0.2):
+            given = flipped(true, rate, seed=[seed, int(rate * 100)])
+            versions.append((out_of_sample(features, given, seed=seed), given, given != true))
+    return versions
+
+
+def test_balanced_beats_every_filter_of_cleanlab_on_noisy_digits(noisy_digits):
+    filters = pytest.importorskip("cleanlab.filter")
+    ours = np.mean([quality(by_mode(probabilities, given)["balanced"], wrong) for probabilities, given, wrong in noisy_digits], axis=0)
+    for name in FILTERS:
+        theirs = np.mean(
+            [
+                quality(filters.find_label_issues(given, probabilities, filter_by=name, n_jobs=1), wrong)
+                for probabilities, given, wrong in noisy_digits
+            ],
+            axis=0,
+        )
+        assert ours[2] > theirs[2], f"F1 of {name}"
+    assert ours[2] > 0.9
+
+
+def test_modes_lean_as_they_are_called_and_each_holds_the_next(noisy_digits):
+    means = {mode: np.zeros(3) for mode in MODES}
+    for probabilities, given, wrong in noisy_digits:
+        found = by_mode(probabilities, given)
+        assert not (found["precision"] & ~found["balanced"]).any()
+        assert not (found["balanced"] & ~found["recall"]).any()
+        for mode in MODES:
+            means[mode] += quality(found[mode], wrong) / len(noisy_digits)
+    assert means["precision"][0] > means["balanced"][0] > means["recall"][0]
+    assert means["precision"][1] < means["balanced"][1] < means["recall"][1]
+
+
+def test_the_estimated_error_rate_is_near_the_true_one_on_noisy_digits(noisy_digits):
+    for probabilities, given, wrong in noisy_digits:
+        _, noise = judged(probabilities, given)
+        assert noise.error_probability.mean() == pytest.approx(wrong.mean(), abs=0.015)
+
+
+def test_labels_given_as_the_next_class_are_found_too():
+    datasets = pytest.importorskip("sklearn.datasets")
+    features, true = datasets.load_digits(return_X_y=True)
+    given = flipped(true, 0.1, seed=5, pairwise=True)
+    probabilities = out_of_sample(features, given, seed=5)
+    evidence, noise = judged(probabilities, given)
+    assert quality(suspects(evidence, noise, "balanced", lambda: None), given != true)[2] > 0.85
+    # One in ten labels of each true class is given as the next one.
+    following = noise.transition[(np.arange(10) + 1) % 10, np.arange(10)]
+    assert following.mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_a_noise_transition_is_a_distribution_over_given_classes():
+    _, given, probabilities = made_up(300, 5, seed=3)
+    _, noise = judged(probabilities, given)
+    assert noise.transition.sum(axis=0) == pytest.approx(np.ones(5))
+    assert ((noise.error_probability >= 0) & (noise.error_probability <= 1)).all()
+
+
+def test_suspects_are_labels_with_which_the_model_disagrees():
+    _, given, probabilities = made_up(400, 3, seed=4, sureness=1.0)
+    evidence, _ = judged(probabilities, given)
+    for mode, found in by_mode(probabilities, given).items():
+        assert not (found & ~evidence.disagrees).any(), mode
+
+
+def test_no_label_is_suspect_where_the_model_agrees_with_all():
+    probabilities = np.array([[0.9, 0.1]] * 50 + [[0.2, 0.8]] * 50)
+    found = by_mode(probabilities, np.array([0] * 50 + [1] * 50))
+    assert not any(mask.any() for mask in found.values())
+
+
+def test_a_class_of_two_labels_does_not_hide_a_wrong_one():
+    probabilities = np.array([[0.95, 0.03, 0.02]] * 40 + [[0.03, 0.95, 0.02]] * 40 + [[0.02, 0.02, 0.96], [0.97, 0.02, 0.01]])
+    given = np.array([0] * 40 + [1] * 40 + [2, 2])
+    assert np.flatnonzero(by_mode(probabilities, given)["balanced"]).tolist() == [81]
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
+def test_a_temperature_is_found_again(temperature):
+    random = np.random.default_rng(1)
+    calibrated = random.dirichlet(np.full(5, 0.4), 20_000)
+    given = (random.random(20_000)[:, None] > calibrated.cumsum(axis=1)).sum(axis=1).clip(max=4)
+    odds = np.maximum(calibrated, 1e-12) ** temperature
+    distorted = odds / odds.sum(axis=1, keepdims=True)
+    sample = LabelBatch(np.arange(20_000), given, distorted)
+    assert fit_temperature(sample) == pytest.approx(temperature, rel=0.06)
+    assert np.abs(tempered(distorted, temperature) - calibrated).mean() < 0.01
+
+
+def test_a_temperature_keeps_the_order_of_classes_and_one_leaves_them_as_they_are():
+    _, _, probabilities = made_up(50, 6, seed=2)
+    assert np.array_equal(tempered(probabilities, 5.0).argsort(axis=1), probabilities.argsort(axis=1))
+    assert np.abs(tempered(probabilities, 1.0) - probabilities).max() < 1e-6
+    assert tempered(probabilities, 0.1).sum(axis=1) == pytest.approx(np.ones(50))

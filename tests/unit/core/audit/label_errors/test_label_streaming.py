@@ -1,0 +1,173 @@
+"""Labels with probabilities that come out of a table in batches, from one model or from several."""
+
+from __future__ import annotations
+
+import errno
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from noisy_labels import made_up
+
+from airflow_cv_dataops.core.audit.audit import audit_labels
+from airflow_cv_dataops.core.audit.label_errors import judged_labels as probabilities_module
+from airflow_cv_dataops.core.audit.label_errors.averaging import _reserve
+from airflow_cv_dataops.core.audit.label_errors.batches import LabelBatch, batches_of
+from airflow_cv_dataops.core.audit.label_errors.checks import suspect_label
+from airflow_cv_dataops.core.audit.label_errors.confident_learning import examine
+from airflow_cv_dataops.core.audit.label_errors.judged_labels import judged_labels, label_source
+from airflow_cv_dataops.core.audit.label_errors.temperature import fit_temperature, tempered
+from airflow_cv_dataops.core.image_places import ImagePlaces
+from airflow_cv_dataops.core.predictions import batches
+
+CLASSES = ["ant", "bee", "cow", "doe"]
+
+
+def image_id(number):
+    return f"{number:064x}"
+
+
+def labels_of(given):
+    return [
+        {"image_id": image_id(number), "task": "classification", "category": CLASSES[label], "bbox": None}
+        for number, label in enumerate(given)
+    ]
+
+
+def outputs_of(probabilities, *, classes=CLASSES, **more):
+    columns = [CLASSES.index(name) for name in classes]
+    return [
+        {"image_id": image_id(number), "probabilities": row[columns].tolist(), "classes": json.dumps(classes), **more}
+        for number, row in enumerate(probabilities.astype(np.float32))
+    ]
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr(batches, "BATCH_VALUES", 28)
+
+
+def collected(data):
+    """Return the probabilities of all labels, by their rows."""
+    with label_source(data) as source:
+        batches = list(source.batches)
+    rows = np.concatenate([batch.rows for batch in batches])
+    assert len(set(rows.tolist())) == len(rows)
+    return np.concatenate([batch.probabilities for batch in batches])[np.argsort(rows)]
+
+
+def test_one_model_is_judged_as_its_matrix_is(audit_input, small_batches):
+    _, given, probabilities = made_up(100, 4, seed=1)
+    probabilities = probabilities.astype(np.float32)
+    outputs = outputs_of(probabilities)[::-1]
+    judged = judged_labels(audit_input(labels_of(given), predictions=outputs))
+    expected = examine(batches_of(probabilities, given), 4)
+    assert judged.classes == CLASSES
+    for name in ("rows", "given", "confidence", "other", "confident", "thresholds", "joint"):
+        assert np.array_equal(getattr(judged.evidence, name), getattr(expected, name)), name
+
+
+def test_several_labels_of_an_image_are_each_judged(audit_input, small_batches):
+    _, given, probabilities = made_up(30, 4, seed=2)
+    twice = labels_of(given) + labels_of((given + 1) % 4) + [{"image_id": image_id(0), "task": "classification", "category": "yak"}]
+    twice[-1]["bbox"] = None
+    judged = judged_labels(audit_input(twice, predictions=outputs_of(probabilities)))
+    assert judged.evidence.rows.tolist() == list(range(60))
+    assert judged.evidence.given.tolist() == [*given, *((given + 1) % 4)]
+
+
+def test_classes_in_another_order_and_a_class_that_a_model_lacks(audit_input, small_batches):
+    _, given, probabilities = made_up(30, 4, seed=3)
+    found = collected(audit_input(labels_of(given), predictions=outputs_of(probabilities, classes=CLASSES[::-1])))
+    assert found == pytest.approx(probabilities, abs=1e-6)
+    partial = {"predictions": outputs_of(probabilities, classes=["bee", "ant"])}
+    with label_source(audit_input(labels_of(given), **partial)) as source:
+        assert source.classes == ["ant", "bee"]
+
+
+def test_several_models_are_calibrated_and_then_averaged(audit_input, small_batches):
+    _, given, sure = made_up(200, 4, seed=4)
+    _, _, unsure = made_up(200, 4, seed=4, sureness=0.5)
+    overconfident = tempered(sure, 0.2)
+    outputs = outputs_of(overconfident, model="m") + outputs_of(unsure, model="n")
+    found = collected(audit_input(labels_of(given), predictions=outputs))
+    everyone = np.arange(200)
+    expected = sum(
+        tempered(values, fit_temperature(LabelBatch(everyone, given, values.astype(np.float32)))) for values in (overconfident, unsure)
+    )
+    assert found == pytest.approx(expected / 2, abs=1e-5)
+
+
+def test_an_image_that_only_one_of_two_models_has_seen_keeps_that_ones_word(audit_input, small_batches):
+    _, given, probabilities = made_up(60, 4, seed=5)
+    first, second = outputs_of(probabilities, model="m"), outputs_of(probabilities, model="n")[:20]
+    found = collected(audit_input(labels_of(given), predictions=first + second))
+    alone = collected(audit_input(labels_of(given), predictions=first + outputs_of(probabilities, model="n")))
+    assert found.shape == (60, 4)
+    assert found[20:] == pytest.approx(alone[20:], abs=0.2)
+    assert found.sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5)
+
+
+def test_several_predictions_of_one_model_for_an_image_are_averaged(audit_input, small_batches):
+    _, given, probabilities = made_up(40, 4, seed=6)
+    other = probabilities[:, ::-1]
+    both = outputs_of(probabilities) + outputs_of(other)[:10]
+    found = collected(audit_input(labels_of(given), predictions=both))
+    assert found[:10] == pytest.approx((probabilities[:10] + other[:10]) / 2, abs=1e-6)
+    assert found[10:] == pytest.approx(probabilities[10:], abs=1e-6)
+    shuffled = [both[at] for at in np.random.default_rng(0).permutation(len(both))]
+    assert np.array_equal(found, collected(audit_input(labels_of(given), predictions=shuffled)))
+
+
+def test_images_are_indexed_once_however_many_batches_there_are(audit_input, small_batches, monkeypatch):
+    """Arrow hashes all of a value set for every batch: a million labels would take hours."""
+    made = []
+    monkeypatch.setattr(probabilities_module, "ImagePlaces", lambda ids: made.append(ids) or ImagePlaces(ids))
+    given = [number % len(CLASSES) for number in range(40)]
+    probabilities = np.eye(len(CLASSES))[given] * 0.6 + 0.1
+    data = audit_input(labels_of(given), predictions=outputs_of(probabilities), images=[])
+    assert len(collected(data)) == 40
+    assert len(made) == 1
+
+
+def test_a_disk_that_is_full_is_an_error_that_names_the_place(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(OSError, match=f"no room for 4,000 bytes of averaged probabilities in {tmp_path}") as found:
+        _reserve(str(tmp_path / "mean"), 4000)
+    assert found.value.errno == errno.ENOSPC
+
+
+def test_an_audit_of_a_table_finds_what_an_audit_in_memory_finds(audit_input, make_dataset, small_batches):
+    _, given, probabilities = made_up(120, 4, seed=7)
+    data = audit_input(labels_of(given), predictions=outputs_of(probabilities))
+    dataset = make_dataset("animals")
+    rows = {
+        "annotations": filled(data.annotations, format="csv"),
+        "predictions": filled(data.predictions, file_name="x", source="s3://p.csv"),
+    }
+    for table, owner, name in (("annotations", "label_set", "default"), ("predictions", "model", "m")):
+        dataset.replace_partition(table, "a", rows[table].drop_columns(["partition_key", owner]), owner=name)
+    result = audit_labels(dataset, "a", on_findings="warn")
+    found, expected = dataset.read("findings", where="check = 'suspect_label'"), suspect_label(data)
+    assert expected.num_rows > 3
+    assert sorted(found["annotation_id"].to_pylist()) == sorted(expected["annotation_id"].to_pylist())
+    assert {use.table: use.rows for use in result.lineage.inputs}["predictions"] == 120
+    error_rate = judged_labels(data).noise.error_probability.mean()
+    assert result.summary.metrics["estimated_label_error_rate"] == pytest.approx(error_rate, abs=1e-6)
+    low, high = (result.summary.metrics[f"estimated_label_error_rate_{end}"] for end in ("low", "high"))
+    assert low < error_rate < high
+    metrics = {(row["metric"], row["dimensions"]): row["value"] for row in dataset.read("metrics").to_pylist()}
+    assert metrics["estimated_label_error_rate", None] == pytest.approx(error_rate)
+    by_category = [metrics["estimated_label_error_rate", json.dumps({"category": name})] for name in CLASSES]
+    assert np.average(by_category, weights=np.bincount(given)) == pytest.approx(error_rate)
+
+
+def filled(table, **values):
+    """Return the table with some columns set to one value each."""
+    for name, value in values.items():
+        table = table.set_column(table.schema.get_field_index(name), name, pa.array([value] * table.num_rows, pa.string()))
+    return table

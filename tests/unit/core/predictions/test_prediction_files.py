@@ -1,0 +1,283 @@
+"""Model outputs: COCO results and class probabilities, well-formed and hostile."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.predictions.reading import read_predictions
+
+IDS = ["a.jpg", "b.jpg", "c.jpg"]
+VALUES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+CLASSES = ["cat", "dog", "猫"]
+
+
+def parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def npz(**arrays) -> bytes:
+    sink = io.BytesIO()
+    np.savez(sink, **arrays)
+    return sink.getvalue()
+
+
+def npy(array) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, array)
+    return sink.getvalue()
+
+
+def wide(values=VALUES, identity="image") -> pa.Table:
+    return pa.table({identity: IDS, **{name: values[:, column] for column, name in enumerate(CLASSES)}})
+
+
+def csv_text(values=VALUES) -> bytes:
+    return "\r\n".join(
+        [",".join(["image", *CLASSES]), *(",".join([name, *map(str, row)]) for name, row in zip(IDS, values, strict=True))]
+    ).encode()
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(data: bytes | str, name: str, **options):
+        file = tmp_path / name
+        file.write_bytes(data.encode() if isinstance(data, str) else data)
+        return read_predictions(str(file), model="m", **options)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("p.parquet", parquet(wide())),
+        ("p.parquet", parquet(wide().append_column("note", pa.array(["x"] * 3)))),
+        ("p.csv", csv_text()),
+        ("p.csv", b"\xef\xbb\xbf" + csv_text()),
+        ("p.npz", npz(ids=np.array(IDS), probabilities=VALUES, classes=np.array(CLASSES))),
+        ("p.npz", npz(file_names=np.array(IDS), pred_probs=VALUES.astype("f4"), class_names=np.array(CLASSES))),
+    ],
+)
+def test_probabilities_of_any_layout_give_the_same_rows(read, name, data):
+    found = read(data, name)
+    assert (found.format, found.problems) == ("probabilities", ())
+    assert found.rows.column("file_name").to_pylist() == IDS
+    assert found.rows.column("category").to_pylist() == ["cat", "dog", "猫"]
+    assert found.rows.column("score").to_pylist() == pytest.approx([0.7, 0.8, 0.5])
+    assert np.array(found.rows.column("probabilities").to_pylist()) == pytest.approx(VALUES)
+    assert set(found.rows.column("classes").to_pylist()) == {'["cat", "dog", "猫"]'}
+
+
+def test_probabilities_in_one_list_column_and_embeddings_are_read(read):
+    table = pa.table({"image_id": IDS, "probabilities": VALUES.tolist(), "embedding": [[1.0, 2.0]] * 3})
+    found = read(parquet(table), "p.parquet", classes=CLASSES)
+    assert found.rows.column("category").to_pylist() == ["cat", "dog", "猫"]
+    assert found.rows.column("embedding").to_pylist() == [[1.0, 2.0]] * 3
+
+
+def test_an_npy_takes_its_ids_from_a_file_or_an_argument(read, tmp_path):
+    (tmp_path / "ids.txt").write_text("\n".join(IDS))
+    (tmp_path / "ids.npy").write_bytes(npy(np.array(IDS)))
+    for ids in (IDS, str(tmp_path / "ids.txt"), str(tmp_path / "ids.npy")):
+        found = read(npy(VALUES), "p.npy", ids=ids)
+        assert found.rows.column("file_name").to_pylist() == IDS
+        assert found.rows.column("category").to_pylist() == ["0", "1", "2"]
+    with pytest.raises(ConfigurationError, match="ids"):
+        read(npy(VALUES), "p.npy")
+
+
+class Payload:
+    def __reduce__(self):
+        return (pytest.fail, ("an input file was unpickled",))
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("p.npz", npz(ids=np.array([Payload()] * 3, dtype=object), probabilities=VALUES)),
+        ("p.npy", npy(np.array([[Payload()]], dtype=object))),
+        ("p.npy", pickle.dumps(Payload())),
+        ("p.npz", pickle.dumps(Payload())),
+    ],
+)
+def test_python_objects_are_refused_and_never_unpickled(read, name, data):
+    with pytest.raises(SourceError, match=r"unpickled|not a NumPy file|not an"):
+        read(data, name, ids=IDS)
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ([np.nan, 0.5, 0.5], "not finite"),
+        ([np.inf, 0.5, 0.5], "not finite"),
+        ([-0.1, 0.6, 0.5], "outside"),
+        ([1.2, -0.1, -0.1], "outside"),
+        ([0.3, 0.3, 0.3], "sums to 0.9"),
+        ([0, 0, 0], "sums to 0"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["parquet", "csv", "npz"])
+def test_a_row_that_is_no_distribution_is_left_out_and_noted(read, layout, row, problem):
+    values = VALUES.copy()
+    values[1] = row
+    data = {"parquet": parquet(wide(values)), "csv": csv_text(values), "npz": npz(ids=np.array(IDS), probs=values)}[layout]
+    found = read(data, f"p.{layout}")
+    assert (found.rows.column("file_name").to_pylist(), found.records) == (["a.jpg", "c.jpg"], 3)
+    assert [noted.check for noted in found.problems] == ["malformed_record"]
+    assert problem in found.problems[0].message
+
+
+@pytest.mark.parametrize("cell", ["", "n/a", "0,5"])
+def test_a_cell_that_is_no_number_loses_its_row_only(read, cell):
+    found = read(csv_text().replace(b"0.8", f'"{cell}"'.encode()), "p.csv")
+    assert found.rows.column("file_name").to_pylist() == ["a.jpg", "c.jpg"]
+
+
+def test_numbers_as_ids_stay_texts(read):
+    found = read("id,cat,dog\n007,0.5,0.5\n", "p.csv")
+    assert found.rows.column("file_name").to_pylist() == ["007"]
+
+
+def test_small_errors_of_single_precision_are_no_problem(read):
+    values = np.array([[1.0000001, 0, 0], [0.3333, 0.3333, 0.3333], [0.25, 0.25, 0.5]], dtype=np.float32)
+    found = read(npz(ids=np.array(IDS), probs=values), "p.npz")
+    assert not found.problems
+    assert max(found.rows.column("score").to_pylist()) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("p.parquet", b"no parquet"),
+        ("p.parquet", parquet(pa.table({"x": [1]}))),
+        ("p.csv", b""),
+        ("p.csv", b"image,cat\na,1,2,3\n"),
+        ("p.csv", b"\xff\xfe\x00"),
+        ("p.npz", b"PK\x03\x04 broken"),
+        ("p.npz", npz(ids=np.array(IDS), probs=VALUES[:2])),
+        ("p.npz", npz(ids=np.array(IDS), probs=np.zeros((3, 0)))),
+        ("p.npz", npz(ids=np.array(IDS))),
+        ("p.npz", npz(ids=np.array(IDS), probs=np.array([["a"]] * 3))),
+        ("p.npz", npz(ids=np.array(IDS), probs=VALUES, classes=np.array(["a", "a", "b"]))),
+        ("p.json", b"[" * 100_000),
+        ("p.json", b"{}"),
+        ("p.json", b"\xff"),
+    ],
+)
+def test_a_source_that_cannot_be_read_at_all_is_an_error_that_says_why(read, name, data):
+    with pytest.raises(SourceError, match=r"Cannot read the prediction file: .+"):
+        read(data, name)
+
+
+def test_one_unreadable_file_among_others_is_a_problem(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(parquet(wide()))
+    (tmp_path / "b.parquet").write_bytes(b"broken")
+    (tmp_path / "c.parquet").write_bytes(parquet(wide().rename_columns(["image", "x", "y", "z"])))
+    found = read_predictions(str(tmp_path), model="m")
+    assert found.rows.num_rows == 3
+    assert [problem.check for problem in found.problems] == ["unparsable_prediction"] * 2
+
+
+def result(**fields) -> dict:
+    return {"image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5, **fields}
+
+
+def test_results_are_named_by_their_reference(read, tmp_path):
+    reference = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 7, "name": "cat"}], "annotations": []}
+    (tmp_path / "reference.json").write_text(json.dumps(reference))
+    found = read(json.dumps([result(), result(image_id=9, category_id=9)]), "r.json", coco_reference=str(tmp_path / "reference.json"))
+    assert found.rows.column("file_name").to_pylist() == ["a.jpg", "#9"]
+    assert found.rows.column("category").to_pylist() == ["cat", None]
+    assert found.rows.column("score").to_pylist() == [0.5, 0.5]
+    assert found.rows.column("bbox").to_pylist()[0] == {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}
+
+
+def test_a_reference_below_the_source_is_not_taken_for_results(tmp_path):
+    (tmp_path / "reference.json").write_text(json.dumps({"images": [{"id": 1, "file_name": "a.jpg"}]}))
+    (tmp_path / "results.json").write_text(json.dumps([result()]))
+    found = read_predictions(str(tmp_path), model="m", coco_reference=str(tmp_path / "reference.json"))
+    assert (found.files, found.problems, found.rows.column("file_name").to_pylist()) == (1, (), ["a.jpg"])
+
+
+def test_results_without_reference_keep_their_ids_as_names(read):
+    found = read(json.dumps([result(image_id=42)]), "r.json", classes={7: "cat"})
+    assert found.rows.select(["file_name", "alternative_name", "category"]).to_pylist() == [
+        {"file_name": "42", "alternative_name": "000000000042", "category": "cat"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        5,
+        None,
+        {},
+        result(score=2),
+        result(score=None),
+        result(score=float("nan")),
+        result(score=True),
+        result(bbox=[1]),
+        result(image_id=[]),
+        result(segmentation="x"),
+    ],
+)
+def test_a_result_that_cannot_be_used_is_left_out_and_noted(read, odd):
+    found = read(json.dumps([odd, result()]), "r.json")
+    assert (found.rows.num_rows, found.records) == (1, 2)
+    assert [problem.check for problem in found.problems] == ["malformed_record"]
+
+
+def test_pixel_probabilities_become_one_row_an_image_that_names_its_file(tmp_path):
+    for name, shape in (("b.jpg.npy", (3, 4, 5)), ("day/a.npy", (3, 6, 7))):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(npy(np.zeros(shape, dtype=np.float16)))
+    found = read_predictions(str(tmp_path), model="m", format="pixel_probabilities", classes=dict(enumerate(CLASSES)))
+    rows = found.rows.sort_by("file_name").to_pylist()
+    assert [(row["file_name"], row["task"], row["pixel_probabilities"]) for row in rows] == [
+        ("b.jpg", "segmentation", f"file://{tmp_path}/b.jpg.npy"),
+        ("day/a", "segmentation", f"file://{tmp_path}/day/a.npy"),
+    ]
+    assert {row["classes"] for row in rows} == {json.dumps(CLASSES, ensure_ascii=False)}
+    assert {row["category"] for row in rows} == {row["score"] for row in rows} == {None}
+    assert (found.files, found.records, found.problems, found.format) == (2, 2, (), "pixel_probabilities")
+
+
+def test_an_archive_of_pixel_probabilities_may_name_its_classes(read):
+    found = read(npz(probs=np.zeros((2, 4, 5)), classes=np.array(["sky", "road"])), "a.npz", format="pixel_probabilities")
+    assert found.rows["classes"].to_pylist() == ['["sky", "road"]']
+
+
+HUGE = npy(np.zeros((2, 2)))[:128].replace(b"(2, 2), }  ", b"(999999, 9)")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("a.npy", npy(np.array([Payload()], dtype=object)), "never unpickled"),
+        ("a.npy", npy(np.zeros((2, 4, 5), dtype=np.int8)), "expected floats"),
+        ("a.npy", npy(np.zeros(4)), "expected floats"),
+        ("a.npy", npy(np.zeros((4, 5)))[:-1], "promises 160 bytes of numbers, 159 are there"),
+        ("a.npy", HUGE, "not a NumPy file|promises"),
+        ("a.npy", b"", "not a NumPy file"),
+        ("a.npy", npy(np.zeros((4, 4, 5))), "3 different class names do not fit an array of 4 classes"),
+        ("a.npz", b"PK\x03\x04", "not an .npz archive"),
+    ],
+)
+def test_files_of_pixel_probabilities_that_cannot_be_used_are_problems(tmp_path, name, data, says):
+    (tmp_path / "good.npy").write_bytes(npy(np.zeros((3, 4, 5))))
+    (tmp_path / name).write_bytes(data)
+    found = read_predictions(str(tmp_path), model="m", format="pixel_probabilities", classes=dict(enumerate(CLASSES)))
+    [problem] = found.problems
+    assert found.rows["file_name"].to_pylist() == ["good"]
+    assert (problem.check, re.search(says, problem.message) is not None) == ("unparsable_prediction", True)

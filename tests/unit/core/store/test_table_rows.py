@@ -1,0 +1,84 @@
+"""Rows of a partition in the table's order and types, a few at a time."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.store import table_rows as rows_module
+from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
+from airflow_cv_dataops.core.store.table_rows import batches_of
+
+KEYS = {"partition_key": "p", "model": "m"}
+REQUIRED = {"image_id": "i", "task": "classification", "source": "s3://p"}
+PREDICTION = st.fixed_dictionaries(
+    {
+        "file_name": st.sampled_from("abcä"),
+        "classes": st.none() | st.sampled_from(["[]", '["cat", "dog"]']),
+        "probabilities": st.just([0.5]),
+    }
+)
+
+
+def table(predictions: list[dict[str, object]], chunks: int = 1, *, encoded: bool = False) -> pa.Table:
+    """Return rows of ``predictions`` without their key columns, in chunks with dictionaries of their own."""
+    schema = pa.schema([field for field in arrow_schema("predictions") if field.name not in KEYS])
+    rows = [{**REQUIRED, **row, "prediction_id": f"{number:03}"} for number, row in enumerate(predictions)]
+    parts = [pa.Table.from_pylist(rows[start::chunks], schema=schema) for start in range(chunks)]
+    at = schema.get_field_index("classes")
+    return pa.concat_tables([part.set_column(at, "classes", part["classes"].dictionary_encode()) if encoded else part for part in parts])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(PREDICTION, min_size=1, max_size=12), st.integers(1, 3), st.booleans(), st.sampled_from([1, 200, 2**20]))
+def test_batches_are_the_rows_in_order_whatever_their_size(predictions, chunks, encoded, size):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows_module, "BATCH_BYTES", size)
+        batches = list(batches_of(TABLES["predictions"], KEYS, table(predictions, chunks, encoded=encoded)))
+    assert all(batch.schema.equals(arrow_schema("predictions")) for batch in batches)
+    assert len(batches) == (len(predictions) if size == 1 else 1 if size == 2**20 else len(batches))
+    found = pa.concat_tables(batches).to_pylist()
+    expected = [{**REQUIRED, **KEYS, **row, "prediction_id": f"{number:03}"} for number, row in enumerate(predictions)]
+    expected.sort(key=lambda row: (row["file_name"].encode(), row["prediction_id"]))
+    assert [{name: row[name] for name in expected[0]} for row in found] == expected
+
+
+def test_text_beyond_what_one_column_of_strings_can_hold_is_still_put_in_order(monkeypatch):
+    monkeypatch.setattr(rows_module, "_MOST_CHARACTERS", 10)
+    rows = table([{"file_name": name * 5} for name in "cab"], chunks=3)
+    [batch] = batches_of(TABLES["predictions"], KEYS, rows)
+    assert batch["file_name"].to_pylist() == ["aaaaa", "bbbbb", "ccccc"]
+
+
+def test_a_column_of_the_order_may_be_dictionary_encoded():
+    rows = table([{"file_name": name} for name in "cab"])
+    at = rows.schema.get_field_index("file_name")
+    [batch] = batches_of(TABLES["predictions"], KEYS, rows.set_column(at, "file_name", rows["file_name"].dictionary_encode()))
+    assert batch["file_name"].to_pylist() == ["a", "b", "c"]
+
+
+def test_no_rows_are_no_batch():
+    assert list(batches_of(TABLES["predictions"], KEYS, table([]))) == []
+
+
+def test_a_partition_in_several_files_is_one_snapshot_and_is_replaced_whole(make_dataset, monkeypatch):
+    dataset = make_dataset()
+    monkeypatch.setattr(rows_module, "BATCH_BYTES", 1)
+    dataset.replace_partition("predictions", "p", table([{"file_name": name} for name in "cab"]), owner="m")
+    dataset.replace_partition("predictions", "p", table([{"file_name": name} for name in "ed"]), owner="m")
+    found = dataset.load_table("predictions")
+    assert len(found.snapshots()) == 2
+    assert len(list(found.scan().plan_files())) == 2
+    assert sorted(dataset.read("predictions")["file_name"].to_pylist()) == ["d", "e"]
+
+
+def test_columns_that_do_not_fit_are_refused_before_there_is_a_table(make_dataset):
+    dataset = make_dataset()
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        dataset.replace_partition("predictions", "p", pa.table({"nonsense": ["x"]}), owner="m")
+    with pytest.raises(ConfigurationError, match="required"):
+        dataset.replace_partition("predictions", "p", pa.table({"image_id": ["x"]}), owner="m")
+    assert dataset.load_table("predictions") is None
