@@ -1,30 +1,93 @@
-"""Check the walls: ``core`` imports no Airflow, the Airflow surface opens no file or table, and nothing heavy is imported at module level.
+"""Check the walls: who may import whom, no circles, and what each layer leaves to another.
 
-The linter's banned-module-level-imports covers the heavy modules where they are named; this covers the first two.
+- A room imports only rooms on floors below its own (:data:`FLOORS`), whether at module level, inside a function or for types alone.
+- No circle, at any height: neither of files, nor of folders and files that stand side by side in a folder.
+- ``core`` imports no Airflow; the Airflow surface opens no file or table.
+
+The linter's banned-module-level-imports covers the heavy modules that nothing imports when a DAG is parsed.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent.parent / "airflow_cv_dataops"
+NAME = "airflow_cv_dataops"
+PACKAGE = Path(__file__).resolve().parent.parent / NAME
 SURFACE = ("operators", "sensors", "triggers", "hooks", "links", "plugins", "notifications", "common")
 STORAGE = {"pyiceberg", "obstore", "pyarrow", "PIL", "numpy", "pandas"}
 
+# By folder, its rooms from the ground up. Rooms of one floor do not know each other. What is not listed has no place yet: give it one.
+FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
+    "": (
+        ("version",),
+        ("core",),
+        ("get_provider_info",),
+        ("common",),
+        ("hooks",),
+        ("links", "triggers"),
+        ("operators", "sensors", "notifications"),
+        ("plugins", "preload"),
+        ("__init__",),
+    ),
+    # The steps stand in the order in which data flows: a later one may read what an earlier one defines, never the other way round.
+    "core": (
+        ("errors", "step_lineage", "image_places"),
+        ("progress", "summary"),
+        ("store",),
+        ("findings", "metrics"),
+        ("imaging",),
+        ("report",),
+        ("lineage",),
+        ("labels",),
+        ("predictions",),
+        ("audit",),
+        ("duplicates", "annotators", "drift", "health", "contracts", "evaluation"),
+        ("sampling",),
+        ("labelling",),
+        ("release",),
+        ("dataset",),
+        ("export",),
+        ("catalogue",),
+    ),
+    "core.imaging": (("decoding",), ("measures",), ("sources",), ("ingest",)),
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One module of the package names another, at a line of its file."""
+
+    importer: str
+    imported: str
+    path: Path
+    line: int
+
+    @property
+    def place(self) -> str:
+        return f"{self.path}:{self.line}"
+
 
 def main() -> int:
-    problems = [problem for path in sorted(PACKAGE.rglob("*.py")) for problem in check(path)]
+    paths = sorted(PACKAGE.rglob("*.py"))
+    problems = [problem for path in paths for problem in check(path)]
+    inside = list(imports_inside(paths))
+    problems += [*upward(inside), *circles(inside)]
     print("\n".join(problems) or f"imports of {PACKAGE.name}: as they should be")
     return 1 if problems else 0
 
 
 def check(path: Path) -> Iterator[str]:
+    """Yield what a file imports or opens that its layer leaves to another."""
     place = path.relative_to(PACKAGE)
     tree = ast.parse(path.read_text())
-    for line, module in imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            yield f"{path}:{node.lineno}: modules are imported by their whole names"
+    for line, module in sorted(imports(tree)):
         root = module.split(".")[0]
         if place.parts[0] == "core" and root == "airflow":
             yield f"{path}:{line}: core must not import Airflow ({module})"
@@ -36,12 +99,107 @@ def check(path: Path) -> Iterator[str]:
                 yield f"{path}:{node.lineno}: the Airflow surface opens no files"
 
 
+def upward(inside: Sequence[Import]) -> Iterator[str]:
+    """Yield each import of a room on the same floor or above, and each room without a floor."""
+    for folder, floors in FLOORS.items():
+        floor_of = {room: number for number, rooms in enumerate(floors) for room in rooms}
+        for found in inside:
+            importer, imported = room_of(found.importer, folder), room_of(found.imported, folder)
+            if importer is None or imported is None or importer == imported:
+                continue
+            unknown = [room for room in (importer, imported) if room not in floor_of and not is_face(room, folder)]
+            if unknown:
+                yield f"{found.place}: {shown(folder, unknown[0])} has no floor yet: give it one in FLOORS of {Path(__file__).name}"
+            elif not is_face(importer, folder) and floor_of.get(importer, 0) <= floor_of.get(imported, len(floors)):
+                yield f"{found.place}: {shown(folder, importer)} must not import {shown(folder, imported)}, which does not stand below it"
+
+
+def circles(inside: Sequence[Import]) -> Iterator[str]:
+    """Yield each circle among what stands side by side in a folder, with an import for each of its arrows."""
+    folders = {module.rpartition(".")[0] for found in inside for module in ancestors(found.importer)}
+    for folder in sorted(folders):
+        arrows: dict[str, dict[str, Import]] = {}
+        for found in inside:
+            importer, imported = room_of(found.importer, folder), room_of(found.imported, folder)
+            if importer is not None and imported is not None and importer != imported:
+                arrows.setdefault(importer, {}).setdefault(imported, found)
+        circle = a_circle(arrows)
+        if circle:
+            steps = [arrows[one][other] for one, other in zip(circle, [*circle[1:], circle[0]], strict=True)]
+            names = " -> ".join(shown(folder, room) for room in [*circle, circle[0]])
+            yield f"a circle: {names}\n" + "\n".join(f"    {step.place}: {step.importer} imports {step.imported}" for step in steps)
+
+
+def a_circle(arrows: Mapping[str, Mapping[str, Import]]) -> list[str]:
+    """Return the rooms of a shortest circle in order, or none."""
+    found = (way for room in sorted(arrows) if (way := way_back(room, arrows)))
+    return min(found, key=len, default=[])
+
+
+def way_back(room: str, arrows: Mapping[str, Mapping[str, Import]]) -> list[str]:
+    """Return the rooms of a shortest way along the arrows from a room to itself, or none."""
+    ways, seen = [[room]], {room}
+    for way in ways:  # which grows meanwhile
+        for other in sorted(arrows.get(way[-1], ())):
+            if other == room:
+                return way
+            if other not in seen:
+                seen.add(other)
+                ways.append([*way, other])
+    return []
+
+
+def imports_inside(paths: Sequence[Path]) -> Iterator[Import]:
+    """Yield every import of one module of the package by another."""
+    modules = {module_of(path): path for path in paths}
+    for importer, path in modules.items():
+        for line, name in imports(ast.parse(path.read_text())):
+            if name != NAME and not name.startswith(f"{NAME}."):
+                continue
+            imported = name.removeprefix(NAME).lstrip(".")
+            while imported and imported not in modules:  # a class or function of the module before the last dot
+                imported = imported.rpartition(".")[0]
+            if imported != importer:
+                yield Import(importer, imported, path, line)
+
+
 def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield line and name of all that is imported; ``from a import b`` is ``a.b``, which may be a module or lie in one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.lineno, node.module
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def module_of(path: Path) -> str:
+    """Return a file's module below the package, e.g. ``core.store.dataset``; of the package itself it is empty."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def ancestors(module: str) -> Iterator[str]:
+    """Yield the module and every package around it, but for the outermost."""
+    while module:
+        yield module
+        module = module.rpartition(".")[0]
+
+
+def room_of(module: str, folder: str) -> str | None:
+    """Return which file or folder of a folder the module is or lies in; ``__init__`` for the folder's own face; ``None``: elsewhere."""
+    if module == folder:
+        return "__init__"
+    inside = module.removeprefix(f"{folder}.") if folder else module
+    return None if folder and inside == module else inside.partition(".")[0]
+
+
+def is_face(room: str, folder: str) -> bool:
+    """Say whether the room is the ``__init__`` of an inner folder, which hands on names of the rooms beside it."""
+    return room == "__init__" and folder != ""
+
+
+def shown(folder: str, room: str) -> str:
+    return "/".join([NAME, *folder.split("."), room] if folder else [NAME, room])
 
 
 if __name__ == "__main__":
