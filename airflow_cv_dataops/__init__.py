@@ -1,7 +1,113 @@
 """DataOps for computer vision inside Apache Airflow.
 
-Operators and sensors live in ``operators`` and ``sensors``; the work itself lives in ``core``, which imports no
-Airflow and can be used from a notebook. Nothing here is imported eagerly: DAG parsing stays cheap.
+Operators and sensors live in ``operators`` and ``sensors``. What they call is handed on here by name for notebooks and scripts, with the
+same defaults (docs/python.md)::
+
+    from airflow_cv_dataops import open_dataset
+
+A name is imported when it is first asked for: DAG parsing stays cheap. These names stay; where a module below ``core`` lies may change.
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from airflow_cv_dataops.core.audit.audit import audit_labels as audit_labels
+    from airflow_cv_dataops.core.audit.check import Check as Check
+    from airflow_cv_dataops.core.audit.check import check as check
+    from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS as BUILT_IN_CHECKS
+    from airflow_cv_dataops.core.audit.report import ReportLimits as ReportLimits
+    from airflow_cv_dataops.core.dataset import Dataset as Dataset
+    from airflow_cv_dataops.core.dataset import open_dataset as open_dataset
+    from airflow_cv_dataops.core.errors import ConcurrentPromotionError as ConcurrentPromotionError
+    from airflow_cv_dataops.core.errors import ConfigurationError as ConfigurationError
+    from airflow_cv_dataops.core.errors import CvDataOpsError as CvDataOpsError
+    from airflow_cv_dataops.core.errors import DatasetNotFoundError as DatasetNotFoundError
+    from airflow_cv_dataops.core.errors import SourceError as SourceError
+    from airflow_cv_dataops.core.errors import StoreError as StoreError
+    from airflow_cv_dataops.core.imaging.decoding.decode import Limits as Limits
+    from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images as ingest_images
+    from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings as IngestSettings
+    from airflow_cv_dataops.core.imaging.ingest.shards.steps import commit_shards as commit_shards
+    from airflow_cv_dataops.core.imaging.ingest.shards.steps import ingest_shard as ingest_shard
+    from airflow_cv_dataops.core.imaging.ingest.shards.steps import plan_shards as plan_shards
+    from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds as QualityThresholds
+    from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits as ArchiveLimits
+    from airflow_cv_dataops.core.imaging.sources.arrival import observe_arrival as observe_arrival
+    from airflow_cv_dataops.core.labels.formats.coco_writer import to_coco as to_coco
+    from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns as CsvColumns
+    from airflow_cv_dataops.core.labels.formats.voc_writer import to_voc as to_voc
+    from airflow_cv_dataops.core.labels.formats.yolo_writer import to_yolo as to_yolo
+    from airflow_cv_dataops.core.labels.importing import import_labels as import_labels
+    from airflow_cv_dataops.core.predictions.importing import import_predictions as import_predictions
+    from airflow_cv_dataops.core.release.gates import Gate as Gate
+    from airflow_cv_dataops.core.release.promote import promote_dataset as promote_dataset
+    from airflow_cv_dataops.core.release.reader import Release as Release
+    from airflow_cv_dataops.core.release.stages import observe_stage as observe_stage
+    from airflow_cv_dataops.core.report.location import read_report as read_report
+    from airflow_cv_dataops.core.sampling.manifest import label_studio_tasks as label_studio_tasks
+    from airflow_cv_dataops.core.sampling.sample import sample_hard_examples as sample_hard_examples
+    from airflow_cv_dataops.core.store.base import Place as Place
+    from airflow_cv_dataops.core.store.catalog import CatalogConfig as CatalogConfig
+    from airflow_cv_dataops.core.store.schema import TABLES as TABLES
+    from airflow_cv_dataops.core.summary import StepResult as StepResult
+    from airflow_cv_dataops.core.summary import Summary as Summary
+
+_MODULES = {
+    "ArchiveLimits": "core.imaging.sources.archive_members",
+    "BUILT_IN_CHECKS": "core.audit.checks",
+    "CatalogConfig": "core.store.catalog",
+    "Check": "core.audit.check",
+    "ConcurrentPromotionError": "core.errors",
+    "ConfigurationError": "core.errors",
+    "CsvColumns": "core.labels.formats.csv_reader",
+    "CvDataOpsError": "core.errors",
+    "Dataset": "core.dataset",
+    "DatasetNotFoundError": "core.errors",
+    "Gate": "core.release.gates",
+    "IngestSettings": "core.imaging.ingest.settings",
+    "Limits": "core.imaging.decoding.decode",
+    "Place": "core.store.base",
+    "QualityThresholds": "core.imaging.measures.quality",
+    "Release": "core.release.reader",
+    "ReportLimits": "core.audit.report",
+    "SourceError": "core.errors",
+    "StepResult": "core.summary",
+    "StoreError": "core.errors",
+    "Summary": "core.summary",
+    "TABLES": "core.store.schema",
+    "audit_labels": "core.audit.audit",
+    "check": "core.audit.check",
+    "commit_shards": "core.imaging.ingest.shards.steps",
+    "import_labels": "core.labels.importing",
+    "import_predictions": "core.predictions.importing",
+    "ingest_images": "core.imaging.ingest.ingest",
+    "ingest_shard": "core.imaging.ingest.shards.steps",
+    "label_studio_tasks": "core.sampling.manifest",
+    "observe_arrival": "core.imaging.sources.arrival",
+    "observe_stage": "core.release.stages",
+    "open_dataset": "core.dataset",
+    "plan_shards": "core.imaging.ingest.shards.steps",
+    "promote_dataset": "core.release.promote",
+    "read_report": "core.report.location",
+    "sample_hard_examples": "core.sampling.sample",
+    "to_coco": "core.labels.formats.coco_writer",
+    "to_voc": "core.labels.formats.voc_writer",
+    "to_yolo": "core.labels.formats.yolo_writer",
+}
+__all__ = ["__version__", *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -25,7 +25,7 @@ from defusedxml import ElementTree
 from detection_data import Boxes, audit_input, cleanlab_input, iou_matrix
 from sklearn.metrics import average_precision_score
 
-from airflow_cv_dataops.core.audit.checks import BUILT_IN
+from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 
 CATEGORIES = ["Platelets", "RBC", "WBC"]
 DETECTORS = {"sharp": ((20, 1), (1.5, 3)), "soft": ((8, 2), (2, 5))}
@@ -193,7 +193,7 @@ def _numbers(right: int, count: int, recall: float, average_precision: float) ->
 def ours(labels: Boxes, predictions: Boxes, images: int) -> dict[str, Suspicions]:
     """Return what our checks find; a label or prediction without a finding has the score 1."""
     data = audit_input(labels, predictions, images, CATEGORIES)
-    checks = {check.id: check for check in BUILT_IN}
+    checks = {check.id: check for check in BUILT_IN_CHECKS}
     found = {}
     for kind, name in CHECKS.items():
         table = checks[name].run(data)

@@ -28,7 +28,7 @@ from measuring import PeakMemory
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.audit.audit_input import AuditInput
-from airflow_cv_dataops.core.audit.checks import BUILT_IN
+from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.audit.statistics import audit_metrics, count_findings
 from airflow_cv_dataops.core.dataset import open_dataset
 from airflow_cv_dataops.core.findings import Findings, findings_table
@@ -55,7 +55,7 @@ def main() -> None:
 
 def measure(images: pa.Table, annotations: pa.Table) -> dict[str, Any]:
     """Return seconds by check and in all, and the memory above what was in use before, which holds the tables already."""
-    checks = [check for check in BUILT_IN if not any(name.startswith("predictions.") for name in check.reads)]
+    checks = [check for check in BUILT_IN_CHECKS if not any(name.startswith("predictions.") for name in check.reads)]
     data = AuditInput(images, annotations, arrow_schema("predictions").empty_table(), CATEGORIES)
     seconds: dict[str, float] = {}
     memory, cpu = PeakMemory(), time.process_time()

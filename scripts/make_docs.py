@@ -1,4 +1,4 @@
-"""Write the generated parts of ``docs/``: the data model, the table of checks, and the argument table of every operator and sensor.
+"""Write the generated parts of ``docs/``: the data model, the table of checks, and what every operator, sensor and public function takes.
 
 Usage: ``python scripts/make_docs.py`` writes; ``--check`` writes nothing, names each stale file and exits 1 if there is one.
 """
@@ -6,6 +6,7 @@ Usage: ``python scripts/make_docs.py`` writes; ``--check`` writes nothing, names
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import inspect
 import re
@@ -22,10 +23,20 @@ DOCS = PROJECT / "docs"
 PACKAGE = "airflow_cv_dataops"
 
 _ARGUMENTS = re.compile(r"(?P<open><!-- arguments: (?P<path>[\w.]+) -->\n).*?(?P<close><!-- /arguments -->)", re.DOTALL)
+_FUNCTION = re.compile(r"(?P<open><!-- function: (?P<path>[\w.]+) -->\n).*?(?P<close><!-- /function -->)", re.DOTALL)
 _CHECKS = re.compile(r"\| check \| severity \|[^\n]*\n(?:\|[^\n]*\n)+")
 _PARAM = re.compile(r":param (?P<name>\w+):(?P<text>.*?)(?=\n\s*:\w+[^\n]*:|\n\s*\n|\Z)", re.DOTALL)
+_RAISES = re.compile(r":raises (?P<name>\w+):(?P<text>.*?)(?=:raises \w+:|\n\s*\n|\Z)", re.DOTALL)
+_ROLE = re.compile(r":\w+:`~?(?:[\w]+\.)*(?P<name>\w+)`")
 # Defaults that an airflow.cfg decides are not what this machine's says.
 _CONFIGURED = {"deferrable": "`[operators] default_deferrable`"}
+
+# What every function means by it.
+_MEANINGS = {
+    "dataset": "the dataset, as `open_dataset` returns it",
+    "partition_key": "the slice of data that is replaced, e.g. `2026-11-05`; at most 250 characters",
+}
+_LONGEST_DEFAULT = 60
 
 _DATA_MODEL_HEAD = """\
 # Data model
@@ -66,6 +77,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield DOCS / "data-model.md", data_model()
     checks = DOCS / "checks.md"
     yield checks, _CHECKS.sub(lambda _: checks_markdown(), checks.read_text(), count=1)
+    python = DOCS / "python.md"
+    yield python, _FUNCTION.sub(lambda found: f"{found['open']}\n{function_table(found['path'])}\n{found['close']}", python.read_text())
     for path in sorted(DOCS.glob("*/*.md")):
         text = path.read_text()
         if _ARGUMENTS.search(text):
@@ -95,6 +108,18 @@ def arguments_table(class_path: str) -> str:
     for parameter in sorted(parameters.values(), key=lambda found: found.default is not inspect.Parameter.empty):
         templated = "yes" if parameter.name in operator.template_fields else "no"
         lines.append(f"| `{parameter.name}` | {_default(parameter)} | {templated} | {_cell(meanings[parameter.name])} |")
+    return "\n".join(lines) + "\n"
+
+
+def function_table(path: str) -> str:
+    """Return what a function or a value of the public surface takes, and what it raises: argument, default, meaning."""
+    module, _, name = path.rpartition(".")
+    function = getattr(importlib.import_module(module), name)
+    meanings = {**_MEANINGS, **_param_docs(function)}
+    lines = [f"| `{name}(…)` | default | meaning |", "|---|---|---|"]
+    for parameter in inspect.signature(function).parameters.values():
+        lines.append(f"| `{parameter.name}` | {_default(parameter)} | {_cell(meanings[parameter.name])} |")
+    lines += [f"| raises `{error}` | | {_cell(meaning)} |" for error, meaning in _raises(function)]
     return "\n".join(lines) + "\n"
 
 
@@ -144,15 +169,26 @@ def _param_docs(owner: type) -> Mapping[str, str]:
     return {found["name"]: _plain(found["text"]) for found in _PARAM.finditer(text)}
 
 
+def _raises(owner: type) -> list[tuple[str, str]]:
+    text = textwrap.dedent("    " + (owner.__doc__ or ""))
+    return [(found["name"], _plain(found["text"])) for found in _RAISES.finditer(text)]
+
+
 def _plain(text: str) -> str:
     """Return reStructuredText of a docstring as Markdown on one line; the template mark is a column of its own."""
-    return " ".join(text.split()).replace("``", "`").replace(" (templated)", "")
+    text = _ROLE.sub(lambda found: f"`{found['name']}`", " ".join(text.split()))
+    return text.replace("``", "`").replace(" (templated)", "")
 
 
 def _default(parameter: inspect.Parameter) -> str:
     if parameter.name in _CONFIGURED:
         return _CONFIGURED[parameter.name]
-    return "required" if parameter.default is inspect.Parameter.empty else f"`{parameter.default!r}`"
+    if parameter.default is inspect.Parameter.empty:
+        return "required"
+    shown = repr(parameter.default)
+    if dataclasses.is_dataclass(parameter.default):
+        shown = f"{type(parameter.default).__name__}()"
+    return f"`{shown}`" if len(shown) <= _LONGEST_DEFAULT else "…"
 
 
 def _cell(text: str) -> str:

@@ -102,7 +102,7 @@ class LabelAuditOperator(DatasetOperator):
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.audit.audit import audit_labels
-        from airflow_cv_dataops.core.audit.checks import BUILT_IN
+        from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 
         return audit_labels(
             dataset,
@@ -111,7 +111,7 @@ class LabelAuditOperator(DatasetOperator):
             categories=as_list("categories", self.categories),
             label_sets=as_list("label_sets", self.label_sets),
             models=as_list("models", self.models),
-            checks=(*BUILT_IN, *self.checks),
+            checks=(*BUILT_IN_CHECKS, *self.checks),
             disabled=as_list("disabled", self.disabled) or (),
             severities=as_mapping("severities", self.severities),
             on_findings=self.on_findings,

@@ -14,7 +14,7 @@ from defusedxml import ElementTree
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.audit.check import Check
-from airflow_cv_dataops.core.audit.checks import BUILT_IN
+from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.candidate import build_candidate
@@ -158,7 +158,7 @@ def test_findings_do_not_depend_on_the_order_in_which_rows_were_written(cells):
 
 def test_audits_of_different_names_stand_side_by_side(cells):
     audit_labels(cells, KEY, audit="strict", severities={"image_without_label": "error"})
-    audit_labels(cells, KEY, audit="lax", disabled=[check.id for check in BUILT_IN])
+    audit_labels(cells, KEY, audit="lax", disabled=[check.id for check in BUILT_IN_CHECKS])
     assert set(cells.read("findings")["audit"].to_pylist()) == {"strict"}
     assert {row["step"] for row in cells.read("metrics").to_pylist()} == {"audit:strict", "audit:lax"}
 
@@ -287,7 +287,7 @@ def test_lineage_has_an_assertion_for_each_check_that_ran(cells):
     assert annotations.null_counts == {"annotation_id": 0, "image_id": 0, "category": 0, "bbox": 0}
     assert annotations.distinct_counts == {"annotation_id": 4, "image_id": 2, "category": 2}
     outcomes = {(found.assertion, found.column): found.success for found in annotations.assertions}
-    structural = [check for check in BUILT_IN if not any(name.startswith("predictions.") for name in check.reads)]
+    structural = [check for check in BUILT_IN_CHECKS if not any(name.startswith("predictions.") for name in check.reads)]
     assert len(outcomes) == len(annotations.assertions) == len(structural) - 2
     assert {pair for pair, success in outcomes.items() if not success} == {
         ("zero_area_bbox", "bbox"),
@@ -332,7 +332,7 @@ def test_a_check_of_ones_own_runs_beside_the_built_in_ones(cells):
         return annotation_rows(data, data.annotations["area"].is_null().to_numpy(), "no area")
 
     mine = Check("area_is_stated", "info", "", "", area_is_stated, reads=("annotations.area",))
-    assert audit_labels(cells, KEY, checks=(*BUILT_IN, mine)).summary.counts["by_check"]["area_is_stated"] == 4
+    assert audit_labels(cells, KEY, checks=(*BUILT_IN_CHECKS, mine)).summary.counts["by_check"]["area_is_stated"] == 4
 
 
 @pytest.mark.parametrize("returned", ["nonsense", pa.table({"image_id": ["x"]}), pa.table({"message": ["x"], "colour": ["red"]})])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.audit_input import BASE_COLUMNS, STREAMED_COLUMNS, AuditInput, PredictionReader
 from airflow_cv_dataops.core.audit.check import Check, EnabledCheck, enabled_checks
-from airflow_cv_dataops.core.audit.checks import BUILT_IN
+from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.audit.lineage import audit_lineage
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
 from airflow_cv_dataops.core.audit.report import ReportLimits, write_audit_report
@@ -61,7 +61,7 @@ def audit_labels(
     :param categories: the taxonomy; ``None``: any category goes.
     :param label_sets: audit these label sets only; ``None``: all.
     :param models: judge labels by these models' predictions only; ``None``: all.
-    :param checks: the checks to run, e.g. ``(*BUILT_IN, my_check)``; ``None``: the built-in ones.
+    :param checks: the checks to run, e.g. ``(*BUILT_IN_CHECKS, my_check)``; ``None``: the built-in ones.
     :param disabled: ids of checks that are not to run.
     :param severities: severity by check id, where it is not to be the default one.
     :param thresholds: what checks compare with, by check id and name, e.g. ``{"zero_area_bbox": {"side_px": 1}}``.
@@ -79,7 +79,7 @@ def audit_labels(
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
     _check_arguments(audit, categories, label_sets, models, max_error_rate)
-    given = BUILT_IN if checks is None else checks
+    given = BUILT_IN_CHECKS if checks is None else checks
     to_run = enabled_checks(given, disabled=disabled, severities=severities, thresholds=thresholds)
     allowed = as_limits(limits, [check.id for check in given])
     snapshots = dataset.snapshots(("images", "annotations", "predictions"))

@@ -92,7 +92,16 @@ def check(
     reads: tuple[str, ...] = (),
     suspects: bool = False,
 ) -> Callable[[Callable[..., pa.Table | None]], Check]:
-    """Make a :class:`Check` of a function, under the function's name; arguments as there."""
+    """Make a :class:`Check` of a function, under the function's name.
+
+    :param default_severity: ``error``, ``warning`` or ``info``; users override it by id.
+    :param meaning: what a finding says, one sentence for people.
+    :param fix: what to do about it, one sentence for people.
+    :param column: the annotations column that the check is about, for lineage's data-quality assertions.
+    :param reads: columns that it needs beyond the ones that are always read, as ``table.column``.
+    :param suspects: a finding says that the label is probably wrong: it counts in ``label_error_rate`` whatever its severity.
+    :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
+    """
     return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads, suspects)
 
 

@@ -21,7 +21,7 @@ from airflow_cv_dataops.core.audit.masks.outlines import bbox_segmentation_misma
 from airflow_cv_dataops.core.audit.masks.predicted import doubtful_mask, unusable_pixel_probabilities
 from airflow_cv_dataops.core.audit.structure import duplicate_id, image_without_label, missing_image, size_mismatch, unknown_category
 
-BUILT_IN: tuple[Check, ...] = (
+BUILT_IN_CHECKS: tuple[Check, ...] = (
     # structure: how labels, images and categories belong together
     missing_image,
     image_without_label,
@@ -70,4 +70,4 @@ BUILT_IN: tuple[Check, ...] = (
 )
 
 # The built-in checks whose findings say that the label is probably wrong.
-SUSPECTING = frozenset(check.id for check in BUILT_IN if check.suspects)
+SUSPECTING = frozenset(check.id for check in BUILT_IN_CHECKS if check.suspects)

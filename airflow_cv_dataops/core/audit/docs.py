@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_cv_dataops.core.audit.check import Check
-from airflow_cv_dataops.core.audit.checks import BUILT_IN
+from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 
 
-def checks_markdown(checks: Sequence[Check] = BUILT_IN) -> str:
+def checks_markdown(checks: Sequence[Check] = BUILT_IN_CHECKS) -> str:
     """Return a Markdown table: id, severity, meaning, fix and thresholds of each check."""
     lines = ["| check | severity | a finding means | what to do | thresholds |", "|---|---|---|---|---|"]
     for check in checks:

@@ -41,7 +41,7 @@ def import_labels(
     csv_columns: CsvColumns | Mapping[str, str] | None = None,
     task: str | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
-    on_findings: str = "warn",
+    on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
     recorded_at: datetime | None = None,
 ) -> StepResult:

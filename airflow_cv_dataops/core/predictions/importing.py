@@ -44,7 +44,7 @@ def import_predictions(
     id_column: str | None = None,
     ids: str | Place | Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
-    on_findings: str = "warn",
+    on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
     recorded_at: datetime | None = None,
 ) -> StepResult:
@@ -56,6 +56,7 @@ def import_predictions(
 
     :param source: URI of one prediction file or of a prefix with many.
     :param model: whose predictions these are; a rerun replaces its own model's rows.
+    :param model_version: kept with every row; ``None``: not known.
     :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), ``pixel_probabilities`` (an ``.npy`` or
         ``.npz`` for each image, which the audit opens where it lies), or ``auto``: by extension, one of the first two.
     :param coco_reference: URI of the COCO annotations file that a results file's image and category ids refer to; default: an

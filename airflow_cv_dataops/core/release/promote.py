@@ -49,11 +49,19 @@ def promote_dataset(
     A failed gate changes nothing. Content equal to what the stage already points to makes no new release, so a retry or a
     backfill of an unchanged dataset is harmless. Of several promotions at once each is decided on what the one before left.
 
+    :param stage: the stage to move, e.g. ``staging`` or ``production``.
+    :param gates: conditions such as ``"label_error_rate <= 0.05"``, mappings with ``metric``, ``op`` and ``value``, or ``Gate`` values.
+    :param splits: share by split; the split of an image follows from its id alone.
+    :param split_salt: change it to draw other splits.
     :param partition_keys: release only these partitions; default: the whole dataset.
     :param leave_out_unaudited: release only partitions that an audit has looked at. Without it a partition that another run has ingested
         but not yet audited fails every gate on what audits find.
     :param metrics: further metrics for the gates, e.g. a model's score; they win over the candidate's own.
-    :param partition_key: whose run this is; only recorded.
+    :param notes: for people; kept with the release.
+    :param dag_id: whose run this is; only recorded, as ``run_id`` and ``partition_key``.
+    :param run_id: only recorded.
+    :param partition_key: only recorded.
+    :param recorded_at: the ``created_at`` of the release; default: now.
     :raises ConfigurationError: stage, gates or splits cannot be used.
     :raises ConcurrentPromotionError: the race was lost too often; nothing was changed.
     """

@@ -43,6 +43,7 @@ class StageState:
 def observe_stage(dataset: Dataset, stage: str, after: str | None = None) -> StageState:
     """Read where a stage is, and say whether that is past ``after``.
 
+    :param stage: ``production`` or any other.
     :param after: a release such as ``v3``; ``None``: any release will do.
     :raises ConfigurationError: ``after`` is not the name of a release.
     """

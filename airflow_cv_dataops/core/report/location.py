@@ -30,6 +30,7 @@ def read_report(dataset: Dataset, uri: str) -> bytes:
     The URI decides nothing but which report: what is read always lies below the dataset's own ``reports/``, and its content must be
     the one that its name stands for.
 
+    :param uri: ``report_uri`` of an audit's summary.
     :raises DatasetNotFoundError: the URI is not that of a report of this dataset, or the file is gone or was changed.
     """
     root = without_credentials(dataset.root_uri)

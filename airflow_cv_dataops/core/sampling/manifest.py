@@ -43,6 +43,8 @@ def label_studio_tasks(manifest: bytes) -> list[dict[str, Any]]:
     ``image_id`` back. The labelling configuration reads ``<Image name="image" value="$image"/>``. Label Studio must be able to read
     ``storage_uri``: an object store through a source storage with presigned URLs, local files through its local file serving (which
     wants ``/data/local-files/?d=...`` in place of ``file://...``).
+
+    :param manifest: the bytes of a sample's manifest file.
     """
     entries = (json.loads(line) for line in manifest.decode().splitlines() if line)
     return [{"data": {"image": entry["storage_uri"], **entry}} for entry in entries]

@@ -25,7 +25,13 @@ class IngestSettings:
     :param exclude: globs of paths to skip; default: label files, hidden files and ``_SUCCESS``.
     :param list_column: the column of a list file that names the images; default: detected.
     :param archive_limits: what an archive may cost.
-    :param formats: and the five below it: see :class:`~airflow_cv_dataops.core.imaging.ingest.parameters.IngestParameters`.
+    :param formats: the only decoders that are tried, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF,
+        and AVIF and HEIF where they are installed.
+    :param limits: which files are refused before they cost anything (bytes, pixels, sides).
+    :param thresholds: where a measure becomes an issue.
+    :param copy_images: keep a copy by content below the dataset; ``False``: rows refer to the source.
+    :param timeout_seconds: how long one file may keep its worker busy before it is a reject, ``timeout``.
+    :param worker_memory_bytes: most memory of a worker process; ``None``: no limit.
     :param force: read every file, changed or not.
     :raises ConfigurationError: a value cannot be used.
     """

@@ -55,7 +55,12 @@ def observe_arrival(
 ) -> Arrival:
     """List the prefix and say whether the images have arrived.
 
+    :param source: URI or local path of the prefix.
+    :param options: obstore configuration of the source; default: none.
+    :param min_images: how many images there must be.
+    :param settle_seconds: how old the newest must be.
     :param pattern: glob on the path below the prefix; default: files with the suffix of an image format.
+    :param now: the moment that ages are counted from; default: now.
     :raises SourceError: the prefix cannot be listed; an absent prefix is just empty.
     """
     now = now or datetime.now(UTC)  # before listing: what arrives meanwhile may be missed, and must not count as quiet

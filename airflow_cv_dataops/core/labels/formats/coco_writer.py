@@ -17,6 +17,9 @@ def to_coco(images: pa.Table, annotations: pa.Table) -> dict[str, Any]:
 
     Images are numbered from 1 by ``source_uri``, categories by name, annotations in the order of the rows. A number that JSON
     does not know (NaN, infinite) is left as it is: pass ``allow_nan=False`` to ``json.dumps`` to be told of it.
+
+    :param images: rows of ``images``.
+    :param annotations: rows of ``annotations``.
     """
     entries = image_entries(images)
     numbers = {entry["source_uri"]: number for number, entry in enumerate(entries, 1)}

@@ -22,7 +22,11 @@ _XML_NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
 
 def to_voc(images: pa.Table, annotations: pa.Table) -> dict[str, str]:
-    """Return XML by file name (the image's path with ``.xml``) for every image; ``xmax`` is ``x + width``, without VOC's +1."""
+    """Return XML by file name (the image's path with ``.xml``) for every image; ``xmax`` is ``x + width``, without VOC's +1.
+
+    :param images: rows of ``images``.
+    :param annotations: rows of ``annotations``.
+    """
     labels: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for label in annotations.to_pylist():
         labels[label["source_uri"]].append(label)

@@ -19,6 +19,10 @@ def to_yolo(images: pa.Table, annotations: pa.Table, classes: Sequence[str]) -> 
 
     A segmentation of one polygon becomes a polygon, everything else with a box a box. YOLO has no place for labels without
     box, or of a category outside ``classes``: these are left out.
+
+    :param images: rows of ``images``.
+    :param annotations: rows of ``annotations``.
+    :param classes: names of the classes, in the order of their numbers.
     """
     index = {name: number for number, name in enumerate(classes)}
     lines: dict[str, list[str]] = defaultdict(list)

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_cv_dataops.core.audit.boxes.pairs import duplicate_bbox
 from airflow_cv_dataops.core.audit.check import Check, enabled_checks
-from airflow_cv_dataops.core.audit.checks import BUILT_IN, SUSPECTING
+from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS, SUSPECTING
 from airflow_cv_dataops.core.audit.docs import checks_markdown
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows
 from airflow_cv_dataops.core.audit.grouping import group_codes
@@ -22,7 +22,7 @@ DOCS = Path(__file__).resolve().parents[4] / "docs" / "checks.md"
 
 
 def test_severities_and_disabled_checks_go_by_id():
-    to_run = enabled_checks(BUILT_IN, disabled=("duplicate_id",), severities={"zero_area_bbox": "warning"})
+    to_run = enabled_checks(BUILT_IN_CHECKS, disabled=("duplicate_id",), severities={"zero_area_bbox": "warning"})
     enabled = {one.check.id: one.severity for one in to_run}
     assert "duplicate_id" not in enabled
     assert enabled["zero_area_bbox"] == "warning"
@@ -32,11 +32,11 @@ def test_severities_and_disabled_checks_go_by_id():
 @pytest.mark.parametrize(
     ("checks", "disabled", "severities", "says"),
     [
-        (BUILT_IN, ("zero_area_box",), {}, "zero_area_box"),
-        (BUILT_IN, "zero_area_bbox", {}, "list of check ids"),
-        (BUILT_IN, (), {"nope": "error"}, "nope"),
-        (BUILT_IN, (), {"zero_area_bbox": "fatal"}, "fatal"),
-        ((*BUILT_IN, BUILT_IN[0]), (), {}, "given twice"),
+        (BUILT_IN_CHECKS, ("zero_area_box",), {}, "zero_area_box"),
+        (BUILT_IN_CHECKS, "zero_area_bbox", {}, "list of check ids"),
+        (BUILT_IN_CHECKS, (), {"nope": "error"}, "nope"),
+        (BUILT_IN_CHECKS, (), {"zero_area_bbox": "fatal"}, "fatal"),
+        ((*BUILT_IN_CHECKS, BUILT_IN_CHECKS[0]), (), {}, "given twice"),
     ],
 )
 def test_a_check_or_severity_that_does_not_exist_is_refused(checks, disabled, severities, says):
@@ -66,7 +66,7 @@ def test_a_check_that_cannot_work_is_refused_when_it_is_made(changed):
 )
 def test_thresholds_that_cannot_be_used_are_refused(thresholds, says):
     with pytest.raises(ConfigurationError, match=says):
-        enabled_checks(BUILT_IN, thresholds=thresholds)
+        enabled_checks(BUILT_IN_CHECKS, thresholds=thresholds)
 
 
 def test_a_threshold_that_counts_takes_whole_numbers_only():
@@ -80,7 +80,7 @@ def test_a_threshold_that_counts_takes_whole_numbers_only():
 
 
 def test_thresholds_go_by_check_and_name_and_may_come_out_of_a_template(audit_input, flagged):
-    by_id = {one.check.id: one for one in enabled_checks(BUILT_IN, thresholds={"zero_area_bbox": {"side_px": "5"}})}
+    by_id = {one.check.id: one for one in enabled_checks(BUILT_IN_CHECKS, thresholds={"zero_area_bbox": {"side_px": "5"}})}
     data = audit_input([{"bbox": (1, 1, 4, 90)}, {"bbox": (1, 1, 6, 90)}])
     assert flagged(by_id["zero_area_bbox"].run(data)) == ["0"]
     assert by_id["zero_area_bbox"].check(data) is None
@@ -111,7 +111,7 @@ def test_a_similarity_of_boxes_below_one_half_is_refused(audit_input):
 
 def test_every_built_in_check_accepts_an_empty_partition(audit_input):
     data = audit_input([], images=[])
-    assert [check.id for check in BUILT_IN if check.run(data) is not None] == []
+    assert [check.id for check in BUILT_IN_CHECKS if check.run(data) is not None] == []
 
 
 def test_group_codes_are_equal_exactly_where_all_columns_are():
@@ -154,7 +154,7 @@ def test_the_audit_and_sampling_modules_import_nothing_heavy():
 )
 def test_a_check_that_goes_on_where_another_ends_takes_over_its_threshold(leader, name, follower, following, value, other):
     def given(thresholds):
-        return {one.check.id: one for one in enabled_checks(BUILT_IN, thresholds=thresholds)}[follower].thresholds
+        return {one.check.id: one for one in enabled_checks(BUILT_IN_CHECKS, thresholds=thresholds)}[follower].thresholds
 
     assert given({leader: {name: value}}) == {following: value}
     assert given({leader: {name: value}, follower: {following: other}}) == {following: other}

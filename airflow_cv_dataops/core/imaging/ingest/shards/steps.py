@@ -63,10 +63,13 @@ def plan_shards(
 ) -> IngestPlan:
     """List the source, cut the listing into shards, and write it below the dataset's ``shards/`` as one Parquet file.
 
-    :param source: and ``settings``, ``source_options``, ``recorded_at``: as for
-        :func:`~airflow_cv_dataops.core.imaging.ingest.ingest.ingest_images`.
-    :param max_files_per_shard: and ``max_bytes_per_shard``: a shard that reaches either is full; where that made more than
-        ``max_shards``, shards are larger.
+    :param source: URI or local path of a prefix, a list file or an archive.
+    :param settings: which files are taken, and how.
+    :param source_options: obstore configuration of the source.
+    :param max_files_per_shard: a shard with so many files is full.
+    :param max_bytes_per_shard: a shard with so many bytes is full.
+    :param max_shards: where the two above made more, shards are larger; at most 1,024, Airflow's limit for mapped tasks.
+    :param recorded_at: when the run started, for the rows; default: now.
     :return: the plan; ``shards`` says how many there are, 0 for a source without files.
     :raises ConfigurationError: an argument cannot be used.
     :raises SourceError: the source cannot be listed.
@@ -107,9 +110,11 @@ def ingest_shard(
 ) -> ShardResult:
     """Take the files of one shard, and write their rows to data files that are not part of any table yet.
 
-    :param source: and ``source_options``: as for :func:`plan_shards`.
+    :param source: the one that was planned.
+    :param plan: of :func:`plan_shards`.
+    :param source_options: obstore configuration of the source.
     :param index: 0 to ``plan["shards"]`` - 1.
-    :param workers: as for ``ingest_images``.
+    :param workers: processes that read, decode and write; default: one for each core.
     :return: names and numbers of the data files, for :func:`commit_shards`.
     :raises ConfigurationError: the plan has no such shard.
     :raises SourceError: the list of the plan is gone.
@@ -156,7 +161,9 @@ def commit_shards(
     Of the rows three columns are read, and data files are committed as the shards wrote them, save those with an image of a size
     that is odd among the partition's: these are copied with the issue ``odd_size``.
 
+    :param plan: of :func:`plan_shards`.
     :param results: of :func:`ingest_shard`, one for each shard of the plan, in any order.
+    :param max_reject_ratio: share of rejects, 0 to 1, above which the result carries a ``failure``; 1: never.
     :raises SourceError: a shard is missing, one is of another plan, or too many files could not be read for reasons that may pass;
         nothing was committed.
     """

@@ -1,0 +1,98 @@
+"""An operator that is told nothing tells its ``core`` function what that function does by itself: a notebook and a DAG do the same."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_cv_dataops import BUILT_IN_CHECKS, Dataset, observe_arrival, observe_stage
+from airflow_cv_dataops.operators.base import DatasetOperator
+from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
+from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
+from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
+from airflow_cv_dataops.operators.label_import import LabelImportOperator
+from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
+from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardPlanOperator
+from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
+from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
+
+# What a run says of itself, and what opens a source.
+_OF_A_RUN = {"dag_id", "run_id", "partition_key", "source_options"}
+_INGEST, _SHARDS = "core.imaging.ingest.ingest.ingest_images", "core.imaging.ingest.shards.steps"
+
+
+class AskedError(Exception):
+    """Ends the step when it has asked."""
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset]) -> Callable[..., tuple[dict[str, Any], dict[str, Any]]]:
+    """Return a function that runs an operator and returns what it asked its ``core`` function for, and that function's defaults."""
+
+    def ask(operator: DatasetOperator, function: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        module, _, name = function.rpartition(".")
+        home = import_module(f"airflow_cv_dataops.{module}")
+        signature = inspect.signature(getattr(home, name))
+        bound: list[inspect.BoundArguments] = []
+
+        def record(*arguments: Any, **named: Any) -> None:
+            bound.append(signature.bind(*arguments, **named))
+            raise AskedError
+
+        monkeypatch.setattr(home, name, record)
+        monkeypatch.setattr(DatasetOperator, "begin", lambda self, context: (make_dataset(), "2026-11-05"))
+        ti = SimpleNamespace(dag_id="dag", run_id="run")
+        with pytest.raises(AskedError):
+            operator.execute({"ti": ti, "dag_run": SimpleNamespace(run_after=datetime(2026, 11, 5, tzinfo=UTC))})  # type: ignore[typeddict-item]
+        defaults = {parameter.name: parameter.default for parameter in signature.parameters.values()}
+        return dict(bound[0].arguments), defaults
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("operator", "arguments", "function"),
+    [
+        (ImageIngestOperator, {"source": "/in"}, _INGEST),
+        (ImageShardPlanOperator, {"source": "/in"}, f"{_SHARDS}.plan_shards"),
+        (ImageShardCommitOperator, {"source": "/in", "plan": {"shards": 0}, "results": []}, f"{_SHARDS}.commit_shards"),
+        (LabelImportOperator, {"source": "/in", "format": "coco"}, "core.labels.importing.import_labels"),
+        (PredictionImportOperator, {"source": "/in", "model": "cnn"}, "core.predictions.importing.import_predictions"),
+        (LabelAuditOperator, {}, "core.audit.audit.audit_labels"),
+        (HardExampleSamplingOperator, {}, "core.sampling.sample.sample_hard_examples"),
+        (DatasetPromotionOperator, {}, "core.release.promote.promote_dataset"),
+    ],
+)
+def test_an_operator_asks_for_what_its_function_does_by_itself(
+    asked: Callable[..., tuple[dict[str, Any], dict[str, Any]]], operator: type[DatasetOperator], arguments: dict[str, Any], function: str
+) -> None:
+    given, defaults = asked(operator(task_id="step", dataset="digits", **arguments), function)
+    told = {name: value for name, value in given.items() if defaults[name] is not inspect.Parameter.empty and name not in _OF_A_RUN}
+    assert told
+    empty = {
+        "checks": BUILT_IN_CHECKS,
+        "metrics": {},
+        "gates": [],
+        "fail_on": ["error"],
+    }  # what stands for a default in an operator's own types
+    assert {name: value for name, value in told.items() if value != defaults[name] and value != empty.get(name)} == {}
+
+
+@pytest.mark.parametrize(("sensor", "function"), [(ImageArrivalSensor, observe_arrival), (DatasetReleaseSensor, observe_stage)])
+def test_a_sensor_looks_as_its_function_does(sensor: type, function: Callable[..., Any]) -> None:
+    theirs = inspect.signature(sensor.__init__).parameters
+    shared = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.name in theirs and parameter.name != "dataset"
+    ]
+    assert shared
+    required = inspect.Parameter.empty
+    assert [p.name for p in shared if required not in (p.default, theirs[p.name].default) and p.default != theirs[p.name].default] == []
