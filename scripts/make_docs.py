@@ -1,4 +1,4 @@
-"""Write the generated parts of ``docs/``: the data model, the table of checks, and what every operator, sensor and public function takes.
+"""Write the generated parts of ``docs/``: data model, layout, checks, and what every operator, sensor and public function takes.
 
 Usage: ``python scripts/make_docs.py`` writes; ``--check`` writes nothing, names each stale file and exits 1 if there is one.
 """
@@ -14,6 +14,8 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from layout_picture import layout_picture
 
 from airflow_cv_dataops.core.audit.docs import checks_markdown
 from airflow_cv_dataops.core.store.schema import TABLES, TableModel
@@ -73,8 +75,9 @@ def main() -> int:
 
 
 def pages() -> Iterator[tuple[Path, str]]:
-    """Yield each page that is generated, in whole or in part, with the text that it should have."""
+    """Yield each page or picture that is generated, in whole or in part, with the text that it should have."""
     yield DOCS / "data-model.md", data_model()
+    yield DOCS / "images" / "layout.svg", layout_picture()
     checks = DOCS / "checks.md"
     yield checks, _CHECKS.sub(lambda _: checks_markdown(), checks.read_text(), count=1)
     python = DOCS / "python.md"

@@ -50,7 +50,8 @@ def anchors(page: Path) -> Iterator[str]:
         yield re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-")
 
 
-def test_generated_pages_are_up_to_date():
+def test_generated_pages_are_up_to_date(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(PROJECT_ROOT / "scripts")  # where Python finds the scripts beside one that is run
     specification = importlib.util.spec_from_file_location("make_docs", PROJECT_ROOT / "scripts" / "make_docs.py")
     make_docs = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(make_docs)
