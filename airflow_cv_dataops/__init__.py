@@ -10,8 +10,8 @@ A name is imported when it is first asked for: DAG parsing stays cheap. These na
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.version import __version__ as __version__
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.check import Check as Check
     from airflow_cv_dataops.core.audit.check import check as check
     from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS as BUILT_IN_CHECKS
+    from airflow_cv_dataops.core.audit.finding_rows import annotation_rows as annotation_rows
+    from airflow_cv_dataops.core.audit.finding_rows import category_rows as category_rows
+    from airflow_cv_dataops.core.audit.finding_rows import image_rows as image_rows
+    from airflow_cv_dataops.core.audit.finding_rows import number as number
+    from airflow_cv_dataops.core.audit.finding_rows import text as text
     from airflow_cv_dataops.core.audit.report import ReportLimits as ReportLimits
     from airflow_cv_dataops.core.dataset import Dataset as Dataset
     from airflow_cv_dataops.core.dataset import open_dataset as open_dataset
@@ -80,6 +85,11 @@ _MODULES = {
     "StoreError": "core.errors",
     "Summary": "core.summary",
     "TABLES": "core.store.schema",
+    "annotation_rows": "core.audit.finding_rows",
+    "category_rows": "core.audit.finding_rows",
+    "image_rows": "core.audit.finding_rows",
+    "number": "core.audit.finding_rows",
+    "text": "core.audit.finding_rows",
     "audit_labels": "core.audit.audit",
     "check": "core.audit.check",
     "commit_shards": "core.imaging.ingest.shards.steps",
@@ -102,12 +112,14 @@ _MODULES = {
 __all__ = ["__version__", *_MODULES]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    return value
+if not TYPE_CHECKING:  # a type checker is to find a name that is not there
+
+    def __getattr__(name):
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(_import_module(f"{__name__}.{_MODULES[name]}"), name)
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

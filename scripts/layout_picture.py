@@ -40,6 +40,7 @@ CAPTIONS: Mapping[str, str] = {
     "core.findings": "what a step found wrong, as rows",
     "core.metrics": "what a step measured, as rows",
     "core.store": "object storage, catalog, tables, schema",
+    "core.arguments": "what every step asks of its arguments",
     "core.progress": "a log line while work goes on",
     "core.summary": "what a step hands back",
     "core.errors": "what was wrong, and what to do",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 
 from airflow_cv_dataops.core.release.reader import Release, read_release
 from airflow_cv_dataops.core.store import dataset as tables
@@ -20,7 +21,9 @@ class Dataset(tables.Dataset):
         return read_release(self, name)
 
 
-def open_dataset(name: str, catalog: CatalogConfig | Mapping[str, str] | None = None, *, home: str | None = None) -> Dataset:
+def open_dataset(
+    name: str, catalog: CatalogConfig | Mapping[str, str] | None = None, *, home: str | PathLike[str] | None = None
+) -> Dataset:
     """Open a dataset from a notebook or a script; it need not exist yet.
 
     >>> images = open_dataset("digits").images()            # doctest: +SKIP

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 
@@ -85,6 +86,7 @@ def check_policy(on_findings: str, fail_on: Sequence[str]) -> None:
     """:raises ConfigurationError: the policy or a severity is unknown."""
     if on_findings not in ON_FINDINGS:
         raise ConfigurationError(f"on_findings={on_findings!r} is unknown: expected one of {', '.join(ON_FINDINGS)}.")
+    check_list("fail_on", fail_on)
     if unknown := [severity for severity in fail_on if severity not in SEVERITIES]:
         raise ConfigurationError(f"fail_on names unknown severities {unknown}: expected some of {', '.join(SEVERITIES)}.")
 

@@ -54,6 +54,8 @@ class Summary:
 class StepResult:
     """What a ``core`` step returns to its operator.
 
+    :param summary: what the task leaves in XCom.
+    :param lineage: what the step read and wrote.
     :param failure: why policy says that the task must not go on; ``None`` when all is well.
     :param skip: with ``failure``: skip the task (and what follows it) instead of failing it.
     """

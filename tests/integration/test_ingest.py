@@ -186,10 +186,29 @@ def test_unusable_arguments_are_refused_before_any_work(make_dataset: MakeDatase
     assert dataset.snapshot_id("images") is None
 
 
-@pytest.mark.parametrize("settings", [{"formats": ("GIFF",)}, {"timeout_seconds": 0}, {"worker_memory_bytes": 1}])
-def test_unusable_settings_are_refused_when_they_are_made(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError):
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"formats": ("GIFF",)}, "GIFF"),
+        ({"timeout_seconds": 0}, "expected a number above 0"),
+        ({"worker_memory_bytes": 1}, "expected at least"),
+        ({"exclude": "*.txt"}, r"expected a list, e\.g\. \['\*\.txt'\]"),
+        ({"formats": "PNG"}, "expected a list"),
+        ({"pattern": 3}, "expected str or None"),
+        ({"limits": {"min_side": 3}}, "expected Limits"),
+        ({"copy_images": "false"}, "expected bool"),
+        ({"force": 1}, "expected bool"),
+    ],
+)
+def test_unusable_settings_are_refused_when_they_are_made(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
         IngestSettings(**settings)
+
+
+def test_a_source_may_be_a_path(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset()
+    assert ingest_images(dataset, "a", some_images(tmp_path / "in", 3)).summary.counts["images"] == 3
+    assert open_dataset("digits", home=tmp_path / "cv_dataops").images().num_rows == 3
 
 
 def test_names_of_undecodable_bytes_and_odd_names_are_taken(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -183,3 +183,36 @@ def test_a_shard_that_the_plan_does_not_have_is_refused(make_dataset: MakeDatase
     plan = plan_shards(dataset, KEY, str(source))
     with pytest.raises(ConfigurationError, match="expected 0 to 0"):
         ingest_shard(dataset, KEY, str(source), plan, 1)
+
+
+def test_a_plan_of_another_partition_or_dataset_is_refused_before_anything_is_written(make_dataset: MakeDataset, source: Path) -> None:
+    dataset, other = make_dataset(), make_dataset("other")
+    ingest_images(dataset, "d1", str(source))
+    plan = plan_shards(dataset, "d2", str(source))
+    results = [ingest_shard(dataset, "d2", str(source), plan, 0)]
+    before = dataset.snapshots(("images", "rejects"))
+    for home, key in ((dataset, "d1"), (other, "d2")):
+        with pytest.raises(ConfigurationError, match=r"The plan is one of dataset 'digits', partition 'd2', not of"):
+            ingest_shard(home, key, str(source), plan, 0)
+        with pytest.raises(ConfigurationError, match=r"The plan is one of dataset 'digits', partition 'd2', not of"):
+            commit_shards(home, key, plan, results)
+    assert dataset.snapshots(("images", "rejects")) == before
+    assert commit_shards(dataset, "d2", plan, results).summary.counts["images"] == FILES - 2  # two are broken
+
+
+def test_a_plan_that_an_earlier_version_made_is_taken(make_dataset: MakeDataset, source: Path) -> None:
+    dataset = make_dataset()
+    plan = plan_shards(dataset, KEY, str(source))
+    earlier = {name: value for name, value in plan.items() if name not in ("dataset", "partition_key")}
+    results = [ingest_shard(dataset, KEY, str(source), earlier, 0)]
+    assert commit_shards(dataset, KEY, earlier, results).summary.counts["images"] == FILES - 2  # two are broken
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"), [({}, "keys archive_limits, id, .* are absent"), (None, "it is a NoneType"), ([], "it is a list")]
+)
+def test_what_is_no_plan_is_said_to_be_none(make_dataset: MakeDataset, source: Path, plan: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"no plan of plan_shards: {said}"):
+        commit_shards(make_dataset(), KEY, plan, [])
+    with pytest.raises(ConfigurationError, match=f"no plan of plan_shards: {said}"):
+        ingest_shard(make_dataset(), KEY, str(source), plan, 0)

@@ -317,3 +317,15 @@ def test_a_watcher_sees_the_stage_past_a_release(labelled: Dataset) -> None:
     assert observe_stage(labelled, "production", "v1").satisfied
     with pytest.raises(ConfigurationError, match="'latest' is not the name of a release"):
         observe_stage(labelled, "production", "latest")
+
+
+def test_columns_of_a_release_may_name_the_split(labelled: Dataset) -> None:
+    promote_dataset(labelled)
+    assert labelled.release().images(["image_id", "split"]).column_names == ["image_id", "split"]
+    assert labelled.release().images(["image_id"]).column_names == ["image_id", "split"]
+
+
+@pytest.mark.parametrize("arguments", [{"gates": "images >= 3"}, {"partition_keys": "2026-11-05"}])
+def test_a_string_in_place_of_a_list_is_refused(labelled: Dataset, arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="is a string: expected a list"):
+        promote_dataset(labelled, **arguments)

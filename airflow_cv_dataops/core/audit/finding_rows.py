@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def annotation_rows(data: AuditInput, where: np.ndarray, message: Any, *, score: Any = None, suggestion: Any = None) -> pa.Table | None:
     """Return one finding for each annotation at ``where``, or ``None`` where there is none.
 
+    :param data: what the check was given.
     :param where: boolean mask over the annotations, or their row numbers.
     :param message: one text for all, or one a finding (see :func:`text`), in the order of ``where``.
     :param score: 0 (surely wrong) to 1 (surely right), one a finding.
@@ -41,7 +42,12 @@ def annotation_rows(data: AuditInput, where: np.ndarray, message: Any, *, score:
 
 
 def image_rows(data: AuditInput, where: np.ndarray, message: Any) -> pa.Table | None:
-    """Return one finding for each image at ``where`` (mask or row numbers of ``images``), or ``None`` where there is none."""
+    """Return one finding for each image at ``where``, or ``None`` where there is none.
+
+    :param data: what the check was given.
+    :param where: boolean mask over the images, or their row numbers.
+    :param message: one text for all, or one a finding, in the order of ``where``.
+    """
     import pyarrow as pa
 
     at = _row_numbers(where)
@@ -58,7 +64,11 @@ def image_rows(data: AuditInput, where: np.ndarray, message: Any) -> pa.Table | 
 
 
 def category_rows(categories: Sequence[str], messages: Sequence[str]) -> pa.Table | None:
-    """Return one finding for each category, about the partition as a whole: at no image and no annotation; ``None`` where there is none."""
+    """Return one finding for each category, about the partition as a whole: at no image and no annotation; ``None`` where there is none.
+
+    :param categories: names.
+    :param messages: one for each.
+    """
     import pyarrow as pa
 
     if not categories:
@@ -68,6 +78,8 @@ def category_rows(categories: Sequence[str], messages: Sequence[str]) -> pa.Tabl
 
 def text(*parts: Any) -> pa.Array:
     """Return one string a row: the parts one after the other; a part is a string for all rows, or an Arrow column of strings.
+
+    :param parts: strings, and Arrow columns of strings.
 
     >>> text("box of ", number(widths), " px")  # doctest: +SKIP
     """
@@ -79,7 +91,10 @@ def text(*parts: Any) -> pa.Array:
 
 
 def number(values: Any) -> pa.Array:
-    """Return numbers as people write them, at most two decimals."""
+    """Return numbers as people write them, at most two decimals.
+
+    :param values: an array of numbers.
+    """
     import numpy as np
     import pyarrow as pa
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
@@ -33,7 +35,7 @@ _NO_OPTIONS: Mapping[str, Any] = {}
 def import_labels(
     dataset: Dataset,
     partition_key: str,
-    source: str,
+    source: str | PathLike[str],
     *,
     format: str,  # noqa: A002 (the word of the data model)
     label_set: str = "default",
@@ -64,6 +66,7 @@ def import_labels(
     :raises ConfigurationError: an argument cannot be used.
     """
     started = time.monotonic()
+    source = os.fspath(source)
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
     if format not in FORMATS:

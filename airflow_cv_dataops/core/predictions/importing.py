@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -34,7 +36,7 @@ _NO_OPTIONS: Mapping[str, Any] = {}
 def import_predictions(
     dataset: Dataset,
     partition_key: str,
-    source: str,
+    source: str | PathLike[str],
     *,
     model: str,
     model_version: str | None = None,
@@ -73,6 +75,7 @@ def import_predictions(
     :raises ConfigurationError: an argument cannot be used.
     """
     started = time.monotonic()
+    source = os.fspath(source)
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
     if not model:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
+from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConfigurationError
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {"<=": le, "<": lt, ">=": ge, ">": gt, "==": eq, "!=": ne}
@@ -21,6 +22,8 @@ class Gate:
 
     :param metric: a metric of the candidate (docs/operators/dataset_promotion.md lists them), ``<step>/<metric>`` of the
         ``metrics`` table, or one that the caller hands in.
+    :param op: one of ``<=``, ``<``, ``>=``, ``>``, ``==``, ``!=``.
+    :param value: what the metric is compared with.
     :raises ConfigurationError: unknown comparison, or a value that is not a finite number.
     """
 
@@ -75,6 +78,7 @@ def parse_gates(gates: Sequence[Gate | str | Mapping[str, Any]]) -> tuple[Gate, 
 
     :raises ConfigurationError: an entry is none of them.
     """
+    check_list("gates", gates)
     return tuple(_parse(gate) for gate in gates)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConcurrentPromotionError, ConfigurationError
 from airflow_cv_dataops.core.release.candidate import Candidate, build_candidate
 from airflow_cv_dataops.core.release.gates import Gate, GateOutcome, parse_gates
@@ -69,6 +70,7 @@ def promote_dataset(
     wanted = parse_gates(gates)
     check_stage(stage)
     check_splits(splits)
+    check_list("partition_keys", partition_keys)
     for attempt in range(_ATTEMPTS):
         head = dataset.snapshot_id("releases")
         parent = release_at(dataset, stage, head)

@@ -52,22 +52,22 @@ class Release:
     def images(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the release's rows of ``images``, each image once, with its ``split``.
 
-        :param columns: these columns alone; default: all.
+        :param columns: these columns and ``split`` alone; default: all.
         """
         return self._held("images", columns)
 
     def annotations(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the release's annotations with the ``split`` of their image.
 
-        :param columns: these columns alone, e.g. ``["image_id", "category", "bbox"]``; default: all, polygons and masks included, which are
-            most of what a large release takes in memory.
+        :param columns: these columns and ``split`` alone, e.g. ``["image_id", "category", "bbox"]``; default: all, polygons and masks
+            included, which are most of what a large release takes in memory.
         """
         return self._held("annotations", columns)
 
     def _held(self, table: str, columns: Sequence[str] | None) -> pa.Table:
         import pyarrow.compute as pc
 
-        wanted = list(arrow_schema(table).names if columns is None else columns)
+        wanted = [name for name in (arrow_schema(table).names if columns is None else columns) if name != "split"]
         read = list(dict.fromkeys([*wanted, "partition_key", "source_uri"]))
         items = self.items()
         if table not in self.snapshots:

@@ -34,6 +34,7 @@ class ObjectInfo:
 class Place:
     """A URI together with what opens it: a step may read several, each with credentials of its own.
 
+    :param uri: of a file or prefix.
     :param options: obstore's configuration of the URI's store.
     """
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -59,7 +60,7 @@ class CatalogConfig:
         return facts
 
 
-def embedded_catalog(home: str | None = None) -> CatalogConfig:
+def embedded_catalog(home: str | PathLike[str] | None = None) -> CatalogConfig:
     """Return the catalog that needs no service: SQLite and a local warehouse below ``home``.
 
     :param home: a local folder; default: environment ``CV_DATAOPS_HOME``, else ``cv_dataops`` below AIRFLOW_HOME (``~/airflow``).

@@ -40,6 +40,12 @@ class Dataset:
         self.config = config
         self._tables = Tables(name, config)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} in catalog {self.config.name!r}>"
+
+    def __reduce__(self) -> tuple[type[Dataset], tuple[str, CatalogConfig]]:
+        return type(self), (self.name, self.config)  # what was opened is opened anew, in another process too
+
     def read(
         self,
         table: str,
@@ -109,13 +115,17 @@ class Dataset:
             limit=limit,
         )
 
-    def images(self, *, partition_key: str | None = None, snapshot_id: str | int | None = None) -> pa.Table:
-        """Return the ``images`` table as Arrow; ``.to_pandas()`` gives a DataFrame."""
-        return self.read("images", partition_key=partition_key, snapshot_id=snapshot_id)
+    def images(
+        self, columns: Sequence[str] | None = None, *, partition_key: str | None = None, snapshot_id: str | int | None = None
+    ) -> pa.Table:
+        """Return the ``images`` table as Arrow; ``.to_pandas()`` gives a DataFrame. :param columns: these alone; default: all."""
+        return self.read("images", columns=columns, partition_key=partition_key, snapshot_id=snapshot_id)
 
-    def annotations(self, *, partition_key: str | None = None, snapshot_id: str | int | None = None) -> pa.Table:
-        """Return the ``annotations`` table as Arrow; ``.to_pandas()`` gives a DataFrame."""
-        return self.read("annotations", partition_key=partition_key, snapshot_id=snapshot_id)
+    def annotations(
+        self, columns: Sequence[str] | None = None, *, partition_key: str | None = None, snapshot_id: str | int | None = None
+    ) -> pa.Table:
+        """Return the ``annotations`` table as Arrow; ``.to_pandas()`` gives a DataFrame. :param columns: these alone; default: all."""
+        return self.read("annotations", columns=columns, partition_key=partition_key, snapshot_id=snapshot_id)
 
     def replace_partition(
         self,
@@ -223,6 +233,8 @@ def _wanted(table: str, columns: Sequence[str] | None) -> pa.Schema:
     """Return the data model's schema of a table, or of some of its columns."""
     import pyarrow as pa
 
+    if table not in TABLES:
+        raise ConfigurationError(f"There is no table {table!r}; there are {', '.join(TABLES)}.")
     schema = arrow_schema(table)
     if unknown := [name for name in columns or () if name not in schema.names]:
         raise ConfigurationError(f"Table {table} has no columns {unknown}; it has {', '.join(schema.names)}.")

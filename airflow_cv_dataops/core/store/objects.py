@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any
 
 from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore, Place
@@ -24,7 +25,7 @@ __all__ = ["ObjectInfo", "ObjectStore", "Place", "join_uri", "local_path", "norm
 _DEFAULT_OPTIONS: Mapping[str, Any] = {}
 
 
-def open_store(uri: str, options: Mapping[str, Any] = _DEFAULT_OPTIONS) -> ObjectStore:
+def open_store(uri: str | PathLike[str], options: Mapping[str, Any] = _DEFAULT_OPTIONS) -> ObjectStore:
     """Open the prefix ``uri``: ``s3://``, ``gs://``, ``az://`` and whatever else obstore takes, ``file://``, or a local path.
 
     :param options: obstore's configuration for the scheme (keys, endpoint, region); ignored for local paths.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -24,8 +25,9 @@ _CONTAINER_SCHEMES = ("abfs", "abfss", "wasb", "wasbs")
 _PATH_SCHEMES = ("file", "s3", "s3a", "s3n", "gs", "gcs", "az", "azure", "adl", "hdfs", "http", "https", *_CONTAINER_SCHEMES)
 
 
-def normalize_uri(uri: str) -> str:
+def normalize_uri(uri: str | PathLike[str]) -> str:
     """Return an absolute URI without a trailing slash: a plain path becomes a percent-encoded ``file://`` URI."""
+    uri = os.fspath(uri)
     if not uri or not uri.strip():
         raise ConfigurationError("An empty string is not a place: expected a URI such as s3://bucket/prefix or a local path.")
     match = _SCHEME.match(uri)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from os import PathLike
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -28,7 +29,7 @@ _SETTINGS = IngestSettings()
 def ingest_images(
     dataset: Dataset,
     partition_key: str,
-    source: str,
+    source: str | PathLike[str],
     settings: IngestSettings = _SETTINGS,
     *,
     source_options: Mapping[str, Any] = _NO_OPTIONS,

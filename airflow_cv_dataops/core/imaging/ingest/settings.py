@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from os import PathLike
+from types import NoneType
 from typing import Any
 
+from airflow_cv_dataops.core.arguments import check_list
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.imaging.decoding.decode import DEFAULT_FORMATS, Limits
 from airflow_cv_dataops.core.imaging.ingest.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds
@@ -15,6 +20,15 @@ from airflow_cv_dataops.core.imaging.sources.selection import DEFAULT_EXCLUDE
 
 _DEFAULTS = IngestParameters()
 _ARCHIVE_LIMITS = ArchiveLimits()
+_KINDS = {
+    "pattern": (str, NoneType),
+    "list_column": (str, NoneType),
+    "archive_limits": (ArchiveLimits,),
+    "limits": (Limits,),
+    "thresholds": (QualityThresholds,),
+    "copy_images": (bool,),
+    "force": (bool,),
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,13 @@ class IngestSettings:
     force: bool = False
 
     def __post_init__(self) -> None:
-        _ = self.parameters  # which looks at them
+        check_list("exclude", self.exclude)
+        check_list("formats", self.formats)
+        for field in fields(self):
+            value, kinds = getattr(self, field.name), _KINDS.get(field.name)
+            if kinds is not None and not isinstance(value, kinds):
+                raise ConfigurationError(f"{field.name}={value!r} cannot be used: expected {_named(kinds)}.")
+        _ = self.parameters  # which looks at the numbers
 
     @property
     def parameters(self) -> IngestParameters:
@@ -58,16 +78,20 @@ class IngestSettings:
             tuple(self.formats), self.limits, self.thresholds, self.copy_images, self.timeout_seconds, self.worker_memory_bytes
         )
 
-    def open(self, source: str, options: Mapping[str, Any]) -> ImageSource:
+    def open(self, source: str | PathLike[str], options: Mapping[str, Any]) -> ImageSource:
         """Open the source, to be closed after use.
 
         :param options: obstore's configuration of it.
         :raises SourceError: it cannot be opened.
         """
         return open_image_source(
-            source,
+            os.fspath(source),
             options=options,
             list_column=self.list_column,
             max_bytes=self.limits.max_bytes,
             archive_limits=self.archive_limits,
         )
+
+
+def _named(kinds: tuple[type, ...]) -> str:
+    return " or ".join("None" if kind is NoneType else kind.__name__ for kind in kinds)

@@ -26,6 +26,7 @@ class ArchiveLimits:
     :param max_total_bytes: most bytes of all members together, decompressed.
     :param max_ratio: largest decompressed size for one byte of the archive, of a member or of the whole; only looked at above
         ``ratio_from_bytes``, as a small plain picture may well compress a thousandfold.
+    :param ratio_from_bytes: from how many decompressed bytes on ``max_ratio`` holds.
     """
 
     max_temporary_bytes: int = 32 * 1024 * MEBIBYTE

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
+from os import PathLike
 from typing import Any
 
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
@@ -45,7 +46,7 @@ class Arrival:
 
 
 def observe_arrival(
-    source: str,
+    source: str | PathLike[str],
     *,
     options: Mapping[str, Any] | None = None,
     min_images: int = 1,
@@ -71,7 +72,7 @@ def observe_arrival(
 
 
 async def aobserve_arrival(
-    source: str,
+    source: str | PathLike[str],
     *,
     options: Mapping[str, Any] | None = None,
     min_images: int = 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -382,3 +383,22 @@ def test_an_append_that_is_beaten_at_the_last_moment_is_refused(make_dataset: Ma
     late = beaten(lambda early: early.append_if_unchanged("releases", release("early"), None))
     assert late.append_if_unchanged("releases", release("late"), None) is None
     assert late.read("releases")["release"].to_pylist() == ["early"]
+
+
+def test_a_dataset_is_shown_by_its_name_and_sent_to_another_process_after_use(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    dataset.replace_partition("metrics", "a", metrics(images=1), owner="ingest")
+    assert repr(dataset) == "<Dataset 'digits' in catalog 'cv_dataops'>"
+    sent = pickle.loads(pickle.dumps(dataset))
+    assert type(sent) is type(dataset)
+    assert sent.read("metrics").num_rows == 1
+
+
+def test_some_columns_alone_are_read(make_dataset: MakeDataset) -> None:
+    assert make_dataset().images(["image_id"]).column_names == ["image_id"]
+    assert make_dataset().annotations(["category"]).column_names == ["category"]
+
+
+def test_a_table_that_there_is_not_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigurationError, match="There is no table 'image'; there are images, rejects,"):
+        open_dataset("digits").read("image")

@@ -12,10 +12,12 @@ of the same plan writes the same files, and nobody sees them before the commit.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
@@ -29,7 +31,7 @@ from airflow_cv_dataops.core.imaging.ingest.pipeline import Taken, take_files
 from airflow_cv_dataops.core.imaging.ingest.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.imaging.ingest.shards.shard_list import cut, read_shard, write_shard_list
-from airflow_cv_dataops.core.imaging.ingest.shards.shard_plan import IngestPlan, ShardResult, plan_id
+from airflow_cv_dataops.core.imaging.ingest.shards.shard_plan import IngestPlan, ShardResult, check_plan, plan_id
 from airflow_cv_dataops.core.imaging.sources import open_image_source
 from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
 from airflow_cv_dataops.core.progress import Progress
@@ -52,7 +54,7 @@ _SETTINGS = IngestSettings()
 def plan_shards(
     dataset: Dataset,
     partition_key: str,
-    source: str,
+    source: str | PathLike[str],
     settings: IngestSettings = _SETTINGS,
     *,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
@@ -83,6 +85,8 @@ def plan_shards(
         "Cut %s files of %s listed at %s into %d shards", f"{listing.files.num_rows:,}", f"{listing.listed:,}", opened.uri, len(starts)
     )
     plan = {
+        "dataset": dataset.name,
+        "partition_key": partition_key,
         "list_uri": write_shard_list(dataset, listing.files, starts),
         "shards": len(starts),
         "source_uri": opened.uri,
@@ -95,13 +99,13 @@ def plan_shards(
         "previous": {} if settings.force else dataset.snapshots(("images", "rejects")),
         "recorded_at": (recorded_at or datetime.now(UTC)).isoformat(),
     }
-    return cast("IngestPlan", {"id": plan_id(partition_key, plan), **plan})
+    return cast("IngestPlan", {"id": plan_id(plan), **plan})
 
 
 def ingest_shard(
     dataset: Dataset,
     partition_key: str,
-    source: str,
+    source: str | PathLike[str],
     plan: IngestPlan,
     index: int,
     *,
@@ -116,18 +120,19 @@ def ingest_shard(
     :param index: 0 to ``plan["shards"]`` - 1.
     :param workers: processes that read, decode and write; default: one for each core.
     :return: names and numbers of the data files, for :func:`commit_shards`.
-    :raises ConfigurationError: the plan has no such shard.
+    :raises ConfigurationError: the plan has no such shard, or is one of another dataset or partition.
     :raises SourceError: the list of the plan is gone.
     :raises OSError: a copy could not be written, or the source's store does not answer.
     """
     started = time.monotonic()
+    check_plan(plan, dataset.name, partition_key)
     if not 0 <= index < plan["shards"]:
         raise ConfigurationError(f"Shard {index!r} is not in the plan: expected 0 to {plan['shards'] - 1}.")
     parameters = IngestParameters.from_json(plan["parameters"])
     files = read_shard(dataset, plan["list_uri"], index)
     previous = PreviousRows(dataset, partition_key, plan["previous"], parameters.id) if plan["previous"] else None
     with open_image_source(
-        source,
+        os.fspath(source),
         options=source_options,
         list_column=plan["list_column"],
         max_bytes=parameters.limits.max_bytes,
@@ -164,11 +169,13 @@ def commit_shards(
     :param plan: of :func:`plan_shards`.
     :param results: of :func:`ingest_shard`, one for each shard of the plan, in any order.
     :param max_reject_ratio: share of rejects, 0 to 1, above which the result carries a ``failure``; 1: never.
+    :raises ConfigurationError: the plan is one of another dataset or partition.
     :raises SourceError: a shard is missing, one is of another plan, or too many files could not be read for reasons that may pass;
         nothing was committed.
     """
     started = time.monotonic()
     check_numbers(max_reject_ratio, None)
+    check_plan(plan, dataset.name, partition_key)
     results = _complete(plan, results)
     tally, whole = Tally(), Whole()
     images = [DataFile(**file) for result in results for file in result["images"]]
