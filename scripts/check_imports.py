@@ -1,6 +1,7 @@
 """Check the walls: who may import whom, no circles, and what each layer leaves to another.
 
-- A room imports only rooms on floors below its own (:data:`FLOORS`), whether at module level, inside a function or for types alone.
+- A room imports only rooms on floors below its own (:data:`FLOORS`), whether at module level, inside a function, by a string that names a
+  module, or for types alone. The ``__init__`` of a folder with floors imports nothing of it.
 - No circle, at any height: neither of files, nor of folders and files that stand side by side in a folder.
 - ``core`` imports no Airflow; the Airflow surface opens no file or table.
 
@@ -10,6 +11,7 @@ The linter's banned-module-level-imports covers the heavy modules that nothing i
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / NAME
 SURFACE = ("operators", "sensors", "triggers", "hooks", "links", "plugins", "notifications", "common")
 STORAGE = {"pyiceberg", "obstore", "pyarrow", "PIL", "numpy", "pandas"}
 
+IMPORTING = ("import_module", "__import__")
+MODULE = re.compile(rf"{NAME}(\.\w+)+")
 WHERE_TO_READ = "docs/architecture.md, Layers and their walls"
 
 # By folder, its rooms from the ground up. Rooms of one floor do not know each other. What is not listed has no place yet: give it one.
@@ -113,14 +117,16 @@ def homeless(paths: Sequence[Path]) -> Iterator[str]:
 
 
 def upward(inside: Sequence[Import]) -> Iterator[str]:
-    """Yield each import of a room on the same floor or above."""
+    """Yield each import of a room on the same floor or above, and each by the face of a folder, which runs before any of its rooms does."""
     for folder, floors in FLOORS.items():
         floor_of = {room: number for number, rooms in enumerate(floors) for room in rooms}
         for found in inside:
             importer, imported = room_of(found.importer, folder), room_of(found.imported, folder)
-            if importer is None or imported is None or importer == imported or importer not in floor_of:
+            if importer is None or imported is None or importer == imported:
                 continue
-            if floor_of[importer] <= floor_of.get(imported, len(floors)):
+            if is_face(importer, folder):
+                yield f"{found.place}: {shown(folder, importer)} is run before every room of its folder, and imports none of them"
+            elif importer in floor_of and floor_of[importer] <= floor_of.get(imported, len(floors)):
                 yield (
                     f"{found.place}: {shown(folder, importer)} must not import {shown(folder, imported)}, which does not stand below it, "
                     f"neither inside a function nor for types alone; what both need goes below both ({WHERE_TO_READ})"
@@ -168,7 +174,8 @@ def imports_inside(paths: Sequence[Path]) -> Iterator[Import]:
     """Yield every import of one module of the package by another."""
     modules = {module_of(path): path for path in paths}
     for importer, path in modules.items():
-        for line, name in imports(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        for line, name in [*imports(tree), *(named(tree) if importer.startswith("core.") else ())]:
             if name != NAME and not name.startswith(f"{NAME}."):
                 continue
             imported = name.removeprefix(NAME).lstrip(".")
@@ -185,6 +192,20 @@ def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant) and called(node) in IMPORTING:
+            yield node.lineno, str(node.args[0].value)
+
+
+def called(node: ast.Call) -> str:
+    """Return the last name of what is called."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def named(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield line and text of every string that names a module of the package: somebody will import it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and MODULE.fullmatch(node.value):
+            yield node.lineno, node.value
 
 
 def module_of(path: Path) -> str:
@@ -209,7 +230,7 @@ def room_of(module: str, folder: str) -> str | None:
 
 
 def is_face(room: str, folder: str) -> bool:
-    """Say whether the room is the ``__init__`` of an inner folder, which hands on names of the rooms beside it."""
+    """Say whether the room is the ``__init__`` of an inner folder."""
     return room == "__init__" and folder != ""
 
 

@@ -107,13 +107,13 @@ class ImageIngestOperator(SourceOperator):
             dataset,
             partition_key,
             source,
-            self.settings(),
+            self.ingest_settings(),
             source_options=options,
             max_reject_ratio=required_number("max_reject_ratio", self.max_reject_ratio),
             workers=self.workers,
         )
 
-    def settings(self) -> IngestSettings:
+    def ingest_settings(self) -> IngestSettings:
         """Return which files are taken and how, as ``core`` wants it."""
         from airflow_cv_dataops.core.imaging.decoding.decode import DEFAULT_FORMATS, Limits
         from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings

@@ -75,7 +75,7 @@ class ImageShardPlanOperator(ImageIngestOperator):
             dataset,
             partition_key,
             source,
-            self.settings(),
+            self.ingest_settings(),
             source_options=options,
             max_files_per_shard=int(required_number("max_files_per_shard", self.max_files_per_shard)),
             max_bytes_per_shard=int(required_number("max_bytes_per_shard", self.max_bytes_per_shard)),

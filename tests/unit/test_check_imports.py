@@ -88,8 +88,12 @@ def test_an_import_that_goes_up_is_said_once_with_where_to_read(
         "import airflow_cv_dataops.core.audit.one",
         "def later():\n    from airflow_cv_dataops.core.audit import one",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from airflow_cv_dataops.core.audit.one import a",
+        "import importlib\nimportlib.import_module('airflow_cv_dataops.core.audit.one')",
+        "COMMAND = ('-m', 'airflow_cv_dataops.core.audit.one')",
+        "try:\n    import airflow_cv_dataops.core.audit.one as one\nexcept ImportError:\n    one = None",
+        "class Late:\n    from airflow_cv_dataops.core.audit.one import *",
     ],
-    ids=["of names", "of a module", "inside a function", "for types alone"],
+    ids=["of names", "of a module", "inside a function", "for types alone", "by a call", "by a string", "tried", "in a class"],
 )
 def test_two_files_that_import_each_other_are_a_circle_wherever_the_import_stands(planted, back: str) -> None:
     (said,) = planted({"core/audit/one.py": "from airflow_cv_dataops.core.audit.two import b", "core/audit/two.py": back})
@@ -127,6 +131,14 @@ def test_nothing_imports_what_stands_beside_or_above_it(planted, importer: str, 
     assert "must not import" in said
 
 
+@pytest.mark.parametrize(
+    ("face", "imported"), [("core/__init__.py", "core.release.promote"), ("core/imaging/__init__.py", "core.imaging.ingest.ingest")]
+)
+def test_the_face_of_a_folder_with_floors_pulls_in_none_of_its_rooms(planted, face: str, imported: str) -> None:
+    (said,) = planted({face: f"from airflow_cv_dataops.{imported} import a", imported.replace(".", "/") + ".py": ""})
+    assert "__init__ is run before every room of its folder, and imports none of them" in said
+
+
 def test_core_does_not_import_the_package_s_face(planted) -> None:
     (said,) = planted({"__init__.py": "", "core/lineage/facets.py": "from airflow_cv_dataops import open_dataset"})
     assert "airflow_cv_dataops/core must not import airflow_cv_dataops/__init__" in said
@@ -160,5 +172,8 @@ def test_core_imports_no_airflow(script: ModuleType, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(script, "PACKAGE", tmp_path)
     path = tmp_path / "core" / "one.py"
     path.parent.mkdir()
-    path.write_text("def read():\n    from airflow.sdk import Context\n")
-    assert [problem.rpartition(": ")[2] for problem in script.check(path)] == ["core must not import Airflow (airflow.sdk.Context)"]
+    path.write_text("def read():\n    from airflow.sdk import Context\n    return __import__('airflow.models')\n")
+    assert [problem.rpartition(": ")[2] for problem in script.check(path)] == [
+        "core must not import Airflow (airflow.sdk.Context)",
+        "core must not import Airflow (airflow.models)",
+    ]

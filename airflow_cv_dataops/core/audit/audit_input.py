@@ -158,9 +158,9 @@ def derived(make: Callable[[AuditInput], T]) -> Callable[[AuditInput], T]:
 
     @wraps(make)
     def once(data: AuditInput) -> T:
-        if make not in data._derived:
-            data._derived[make] = make(data)
-        value: T = data._derived[make]
+        if once not in data._derived:  # by the name that the module has, so that an input with values can be sent elsewhere
+            data._derived[once] = make(data)
+        value: T = data._derived[once]
         return value
 
     return once

@@ -1,7 +1,7 @@
 """Findings and pictures to pages that people look at.
 
-In: the rows of ``findings``, the audit's numbers, the partition's images and annotations. Out: one self-contained HTML file below the
-dataset's ``reports/``, and its URI. Must not know how a problem was found, who fails over it, or how the page is served.
+In: rows of ``findings``, of images and of annotations, and numbers. Out: the parts of a page (document, plots, gallery, pictures), a
+self-contained HTML file, and where a dataset keeps it. Must not know whose page it is, who fails over it, or how it is served.
 
 ``page.css`` and ``page.js`` are the page's style and behaviour; they are put into the page itself, which loads nothing.
 """

@@ -52,7 +52,7 @@ def sample_hard_examples(
 
     An image that has a label is left out, byte-identical files included; each image is chosen once.
 
-    :param strategy: ``entropy``, ``margin`` or ``least_confidence`` (see ``scores``).
+    :param strategy: ``entropy``, ``margin`` or ``least_confidence``.
     :param model: whose predictions; ``None``: the only model that has any in the partition.
     :param budget: how many images at most.
     :param max_per_class: how many images of one predicted category at most: a count (int), or a share of the budget (float).

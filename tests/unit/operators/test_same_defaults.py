@@ -19,7 +19,7 @@ from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
 from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
-from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardPlanOperator
+from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardOperator, ImageShardPlanOperator
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 
@@ -62,6 +62,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
     [
         (ImageIngestOperator, {"source": "/in"}, _INGEST),
         (ImageShardPlanOperator, {"source": "/in"}, f"{_SHARDS}.plan_shards"),
+        (ImageShardOperator, {"source": "/in", "plan": {"shards": 1}, "index": 0}, f"{_SHARDS}.ingest_shard"),
         (ImageShardCommitOperator, {"source": "/in", "plan": {"shards": 0}, "results": []}, f"{_SHARDS}.commit_shards"),
         (LabelImportOperator, {"source": "/in", "format": "coco"}, "core.labels.importing.import_labels"),
         (PredictionImportOperator, {"source": "/in", "model": "cnn"}, "core.predictions.importing.import_predictions"),

@@ -1,6 +1,7 @@
 """Where images come from: a prefix, a list of URIs, or an archive, each listed and read through one small interface.
 
-In: a URI. Out: entries with URI, size and entity tag, and the bytes of each. Must not know what an image is, nor any table.
+In: a URI. Out: entries with URI, size and entity tag, and the bytes of each; what has arrived there. Must not know what is in an image,
+nor any table.
 """
 
 from airflow_cv_dataops.core.imaging.sources.base import ImageSource

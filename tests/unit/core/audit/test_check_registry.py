@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import pickle
 import re
 import subprocess
 import sys
@@ -8,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from airflow_cv_dataops.core.audit.audit_input import derived
 from airflow_cv_dataops.core.audit.boxes.pairs import duplicate_bbox
 from airflow_cv_dataops.core.audit.check import Check, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS, SUSPECTING
 from airflow_cv_dataops.core.audit.docs import checks_markdown
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows
 from airflow_cv_dataops.core.audit.grouping import group_codes
+from airflow_cv_dataops.core.audit.masks.segmentations import segmentations_of
 from airflow_cv_dataops.core.audit.statistics import count_findings
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings
@@ -159,3 +163,24 @@ def test_a_check_that_goes_on_where_another_ends_takes_over_its_threshold(leader
     assert given({leader: {name: value}}) == {following: value}
     assert given({leader: {name: value}, follower: {following: other}}) == {following: other}
     assert given({}) == {}
+
+
+def test_what_checks_derive_is_worked_out_once_for_each_input(audit_input):
+    made = []
+
+    @derived
+    def counted(data):
+        made.append(data)
+        return len(made)
+
+    first, second = audit_input([]), audit_input([])
+    assert [counted(first), counted(second), counted(first), counted(second)] == [1, 2, 1, 2]
+    assert counted(dataclasses.replace(first)) == 3
+
+
+def test_an_input_that_checks_have_looked_at_is_sent_to_another_process(audit_input):
+    data = audit_input([{"bbox": None, "segmentation": "[[0, 0, 4, 0, 4, 4]]"}])
+    found = segmentations_of(data)
+    sent = pickle.loads(pickle.dumps(data))
+    assert segmentations_of(data) is found
+    assert segmentations_of(sent).polygon_area.tolist() == found.polygon_area.tolist() == [8.0]

@@ -169,7 +169,7 @@ def commit_shards(
     :param plan: of :func:`plan_shards`.
     :param results: of :func:`ingest_shard`, one for each shard of the plan, in any order.
     :param max_reject_ratio: share of rejects, 0 to 1, above which the result carries a ``failure``; 1: never.
-    :raises ConfigurationError: the plan is one of another dataset or partition.
+    :raises ConfigurationError: the plan is one of another dataset or partition, or ``max_reject_ratio`` is out of range.
     :raises SourceError: a shard is missing, one is of another plan, or too many files could not be read for reasons that may pass;
         nothing was committed.
     """
