@@ -60,7 +60,7 @@ def test_a_sharded_ingest_whose_worker_is_killed_is_complete_after_the_retry(dep
             workers = []
             for process in psutil.Process(airflow.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error):  # it may have ended meanwhile
-                    if any("core.imaging.worker" in part for part in process.cmdline()):
+                    if any("core.imaging.ingest.workers.worker" in part for part in process.cmdline()):
                         workers.append(process)
             return next((above for worker in workers for above in worker.parents() if above.pid in running), None)
 
