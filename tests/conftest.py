@@ -62,10 +62,13 @@ def shared_data() -> Callable[[str], Path]:
 
 @pytest.fixture
 def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
-    """Return datasets in an embedded catalog of the test's own."""
+    """Return datasets in an embedded catalog of the test's own; ``made``: it is there already, with an empty table of images."""
 
-    def make(name: str = "digits") -> Dataset:
-        return open_dataset(name, home=str(tmp_path / "cv_dataops"))
+    def make(name: str = "digits", *, made: bool = False) -> Dataset:
+        dataset = open_dataset(name, home=str(tmp_path / "cv_dataops"))
+        if made:
+            dataset.ensure_table("images")
+        return dataset
 
     return make
 

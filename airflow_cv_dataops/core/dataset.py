@@ -7,7 +7,7 @@ from os import PathLike
 
 from airflow_cv_dataops.core.release.reader import Release, read_release
 from airflow_cv_dataops.core.store import dataset as tables
-from airflow_cv_dataops.core.store.catalog import CATALOG_NAME, CatalogConfig, embedded_catalog
+from airflow_cv_dataops.core.store.catalog import CatalogConfig, embedded_catalog
 
 
 class Dataset(tables.Dataset):
@@ -24,21 +24,16 @@ class Dataset(tables.Dataset):
 def open_dataset(
     name: str, catalog: CatalogConfig | Mapping[str, str] | None = None, *, home: str | PathLike[str] | None = None
 ) -> Dataset:
-    """Open a dataset from a notebook or a script; it need not exist yet.
+    """Open a dataset from a notebook or a script; it need not exist yet to be written to, and reading makes nothing.
 
     >>> images = open_dataset("digits").images()            # doctest: +SKIP
     >>> frame = open_dataset("digits").release("production").images().to_pandas()   # doctest: +SKIP
 
     :param name: ``[a-z][a-z0-9_]*``, at most 127 characters.
     :param catalog: a catalog's configuration, or the properties that ``pyiceberg.catalog.load_catalog`` takes, and its ``name`` where that
-        is not the default ``cv_dataops``; default: the embedded one.
+        is not the default ``cv_dataops``; default: the embedded one. Images on S3 are opened with the properties' ``s3.*`` too.
     :param home: where the embedded catalog lives; default: environment ``CV_DATAOPS_HOME``, else ``cv_dataops`` below
         AIRFLOW_HOME (``~/airflow``), where Airflow has it too.
     :raises ConfigurationError: the name cannot be used.
     """
-    if catalog is None:
-        return Dataset(name, embedded_catalog(home))
-    if isinstance(catalog, CatalogConfig):
-        return Dataset(name, catalog)
-    properties = {key: value for key, value in catalog.items() if key != "name"}
-    return Dataset(name, CatalogConfig(name=catalog.get("name", CATALOG_NAME), properties=properties))
+    return Dataset(name, embedded_catalog(home) if catalog is None else CatalogConfig.of(catalog))

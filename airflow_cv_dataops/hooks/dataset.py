@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from airflow_cv_dataops.hooks.s3_access import S3Access, in_thread
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+log = logging.getLogger(__name__)
 
 _S3_URI = re.compile(r"^(s3a?)://(?:([^/@]+)@)?(.*)$")
 _SQL_HOST = re.compile(r"^([a-zA-Z0-9+]+://)(.*)$")
@@ -106,12 +109,15 @@ class DatasetHook(BaseHook):
         return f"{scheme}://{rest}", access.for_obstore()
 
     def test_connection(self) -> tuple[bool, str]:
-        """List the catalog's namespaces; used by the Test button of the connection form."""
+        """List the catalog's namespaces, and make nothing; used by the Test button of the connection form."""
         try:
-            from airflow_cv_dataops.core.store.catalog import load
+            from airflow_cv_dataops.core.store.catalog import check_can_be_made, open_existing
 
-            config = self.catalog_config()
-            namespaces = load(config).list_namespaces()
+            catalog = open_existing(self.catalog_config())
+            if catalog is None:
+                check_can_be_made(self.catalog_config())
+                return True, "There is no catalog yet: the first ingest makes it"
+            namespaces = catalog.list_namespaces()
         except Exception as error:  # noqa: BLE001 (the form shows whatever went wrong)
             return False, f"{type(error).__name__}: {error}"
         count = len(namespaces)
@@ -124,6 +130,8 @@ class DatasetHook(BaseHook):
         try:
             return self.get_connection(self.cv_catalog_conn_id)
         except AirflowNotFoundException:
+            if found := _in_database(self.cv_catalog_conn_id):
+                return found
             if self.cv_catalog_conn_id != self.default_conn_name:
                 raise
             return None
@@ -144,7 +152,9 @@ class DatasetHook(BaseHook):
 
     def _configured(self, connection: Connection | None, access: S3Access | None) -> CatalogConfig:
         if connection is None:
-            return embedded_catalog(settings.home())
+            embedded = embedded_catalog(settings.home())
+            self.log.info("There is no connection %s: using the embedded catalog, %s", self.cv_catalog_conn_id, embedded.properties["uri"])
+            return embedded
         extra = connection.extra_dejson
         kind = extra.get("type") or "sql"
         properties: dict[str, str] = access.for_pyiceberg() if access else {}
@@ -160,13 +170,33 @@ class DatasetHook(BaseHook):
             properties["warehouse"] = warehouse
         if kind == "sql" and not properties.get("uri"):
             raise ConfigurationError(f"Connection {self.cv_catalog_conn_id!r} of type cv_catalog names no catalog URI (field host).")
-        if properties.get("s3.endpoint"):
-            # PyArrow's AWS SDK sends chunked checksums by default, which e.g. rclone's server refuses (HTTP 411).
-            os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
-            os.environ.setdefault("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
         object_options = access.for_obstore(properties) if access else {}
         name = properties.pop("name", CATALOG_NAME if kind == "sql" else self.cv_catalog_conn_id)
         return CatalogConfig(name=name, properties=properties, object_options=object_options)
+
+
+def _in_database(conn_id: str) -> Connection | None:
+    """Return a connection of Airflow's database, if a script asks; a task gets it from its supervisor.
+
+    In a process that is no part of a running Airflow the SDK looks into environment variables and secrets backends alone. There the
+    default connection would seem to be absent, and the embedded catalog be read in place of the one that the DAGs write to.
+    """
+    from airflow.sdk.execution_time import task_runner
+
+    is_supervised = getattr(task_runner, "SUPERVISOR_COMMS", None) is not None
+    if is_supervised or os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "client":
+        return None
+    try:
+        from airflow.secrets.metastore import MetastoreBackend
+        from sqlalchemy.exc import SQLAlchemyError
+    except ImportError:  # a worker's machine may have the task SDK alone
+        return None
+    try:
+        found: Connection | None = MetastoreBackend().get_connection(conn_id)
+    except SQLAlchemyError as error:
+        log.debug("Airflow's database cannot be asked for connection %s: %s", conn_id, error)
+        return None
+    return found
 
 
 def _needs_aws(connection: Connection | None) -> bool:

@@ -59,20 +59,30 @@ def die(*_: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def once_and_die(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any, **names: Any) -> Any:
+        function(*arguments, **names)
+        die()
+
+    return call
+
+
 def promote_and_die(home: str, moment: str) -> None:
-    """Promote, and be killed at a moment: ``before the row``, ``after the row`` or ``between tables``."""
+    """Promote, and be killed at a moment: ``before the tags hold``, ``before the row``, ``after the row`` or ``between tables``."""
     if moment == "before the row":
         Dataset.append_if_unchanged = die  # type: ignore[method-assign, assignment]
     elif moment == "after the row":
         promote.write_release_refs = die
+    elif moment == "before the tags hold":
+        promote.hold_snapshots = die
     elif moment == "between tables":
-        whole = refs.write_refs
+        whole = refs.write_release_refs
 
-        def one_table_only(*arguments: Any, **names: Any) -> None:
-            whole(*arguments, **names)
-            die()
+        def one_table_only(dataset: Dataset) -> None:
+            refs.write_refs = once_and_die(refs.write_refs)
+            whole(dataset)
 
-        refs.write_refs = one_table_only
+        promote.write_release_refs = one_table_only
     else:
         raise ValueError(moment)
     promote_once(home, "production")

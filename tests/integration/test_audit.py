@@ -232,7 +232,7 @@ def test_only_the_label_sets_and_models_asked_for_are_read(cells):
 
 
 def test_a_partition_without_anything_has_no_findings_and_no_rate(make_dataset):
-    result = audit_labels(make_dataset("empty"), KEY, max_error_rate=0.0)
+    result = audit_labels(make_dataset("empty", made=True), KEY, max_error_rate=0.0)
     summary = result.summary.to_dict()
     assert (summary["counts"]["findings"], summary["metrics"]["label_error_rate"], result.failure) == (0, None, None)
     assert result.lineage.facts["labelErrorRate"] is None

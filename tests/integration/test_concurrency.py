@@ -129,8 +129,9 @@ def grown(make_dataset: MakeDataset) -> Dataset:
     return dataset
 
 
-def test_a_promotion_killed_before_its_row_leaves_the_stage_where_it_was(home: str, grown: Dataset) -> None:
-    kill_at(home, "before the row")
+@pytest.mark.parametrize("moment", ["before the tags hold", "before the row"])
+def test_a_promotion_killed_before_its_row_leaves_the_stage_where_it_was(home: str, grown: Dataset, moment: str) -> None:
+    kill_at(home, moment)
     assert grown.release().name == "v1"
     assert grown.release().images().num_rows == 2
     assert set(grown.read("release_items")["release"].to_pylist()) == {"v1", "v2"}
@@ -138,6 +139,7 @@ def test_a_promotion_killed_before_its_row_leaves_the_stage_where_it_was(home: s
     assert grown.release().images().num_rows == 3
     assert grown.release().items().num_rows == 3
     assert grown.read("release_items").num_rows == 5
+    assert set(refs(grown)) == {"production", "release-v1", "release-v2"}, "what held the killed one's snapshots is gone"
 
 
 def test_items_that_a_killed_promotion_left_do_not_get_into_the_next_release(home: str, grown: Dataset) -> None:

@@ -281,14 +281,15 @@ def test_metrics_and_lineage_say_what_was_read_and_written(make_dataset, tmp_pat
 
 
 def test_a_source_that_is_empty_or_absent_is_an_error(make_dataset, tmp_path):
-    dataset = make_dataset("absent")
+    dataset = make_dataset("absent", made=True)
     with pytest.raises(SourceError, match="nothing at"):
         import_labels(dataset, KEY, str(tmp_path / "absent"), format="coco")
-    (tmp_path / "note.md").write_text("x")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "note.md").write_text("x")
     with pytest.raises(SourceError, match="No label file"):
-        import_labels(dataset, KEY, str(tmp_path), format="coco")
+        import_labels(dataset, KEY, str(tmp_path / "notes"), format="coco")
     with pytest.raises(ConfigurationError, match="format"):
-        import_labels(dataset, KEY, str(tmp_path), format="cvat")
+        import_labels(dataset, KEY, str(tmp_path / "notes"), format="cvat")
 
 
 def test_real_probabilities_of_mnist_are_imported(make_dataset, shared_data, tmp_path):

@@ -156,7 +156,7 @@ def test_a_metric_handed_in_is_asked_first(labelled: Dataset) -> None:
 
 
 def test_an_empty_dataset_is_not_released(make_dataset: MakeDataset) -> None:
-    result = promote_dataset(make_dataset())
+    result = promote_dataset(make_dataset(made=True))
     assert result.failure == "There is no image to release in dataset 'digits', or none in the chosen partitions: run an ingest first."
 
 

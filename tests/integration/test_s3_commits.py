@@ -6,15 +6,14 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 from services import Service
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
-from airflow_cv_dataops.core.store.files import overwrite_with_rows
-from airflow_cv_dataops.core.store.schema import TABLES
-from airflow_cv_dataops.core.store.table_rows import batches_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.servers]
 
@@ -53,17 +52,22 @@ def rejects(*names: str) -> pa.Table:
 
 
 def test_a_commit_that_lost_a_race_leaves_both_commits_and_no_file_of_its_first_attempt(
-    open_on_s3, warehouse, caplog: pytest.LogCaptureFixture
+    open_on_s3, warehouse, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = open_on_s3(), open_on_s3()
-    stale = first.ensure_table("rejects")
-    second.replace_partition("rejects", "2026-11-05", rejects("a.png", "b.png"))
-    caplog.set_level(logging.WARNING)
-    overwrite_with_rows(
-        stale, {"partition_key": "2026-11-06"}, batches_of(TABLES["rejects"], {"partition_key": "2026-11-06"}, rejects("c.png"))
-    )
-    assert "concurrent update" in caplog.text
-    assert "Failed to delete" not in caplog.text
+    first.ensure_table("rejects")
+    whole, early = SqlCatalog.commit_table, [lambda: second.replace_partition("rejects", "2026-11-05", rejects("a.png", "b.png"))]
+
+    def commit_table(*arguments: Any) -> Any:
+        if early:
+            early.pop()()
+        return whole(*arguments)
+
+    monkeypatch.setattr(SqlCatalog, "commit_table", commit_table)
+    caplog.set_level(logging.DEBUG)
+    first.replace_partition("rejects", "2026-11-06", rejects("c.png"))
+    assert "digits.rejects: someone else came first" in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert sorted(second.read("rejects")["file_name"].to_pylist()) == ["a.png", "b.png", "c.png"]
     table = second.load_table("rejects")
     lists = [snapshot.manifest_list for snapshot in table.snapshots()]

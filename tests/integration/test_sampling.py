@@ -167,7 +167,7 @@ def test_several_models_must_be_told_apart(photos):
 
 @pytest.mark.parametrize("model", [None, "m"])
 def test_without_predictions_nothing_is_sampled_and_the_log_says_why(make_dataset, caplog, model):
-    dataset = make_dataset("photos")
+    dataset = make_dataset("photos", made=True)
     with caplog.at_level(logging.WARNING):
         result = sample_hard_examples(dataset, KEY, model=model)
     assert result.summary.to_dict()["counts"]["sampled"] == 0

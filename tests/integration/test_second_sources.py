@@ -37,6 +37,7 @@ def stores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Fa
             extra = {"region_name": "us-east-1", "endpoint_url": store.endpoint}
             connection = {"conn_type": "aws", "login": "key-id", "password": "secret-key", "extra": extra}
             monkeypatch.setenv(f"AIRFLOW_CONN_AWS_{name}", json.dumps(connection))
+        DatasetHook().dataset("digits").ensure_table("images")
         yield first, second
 
 

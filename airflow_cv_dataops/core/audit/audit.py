@@ -74,6 +74,7 @@ def audit_labels(
     :param report: how large the report may get; ``None``: no report.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
     :raises ConfigurationError: an argument cannot be used, or a check returned something else than findings rows.
+    :raises DatasetNotFoundError: there is no such dataset.
     """
     started = time.monotonic()
     check_partition_key(partition_key)
@@ -82,6 +83,7 @@ def audit_labels(
     given = BUILT_IN_CHECKS if checks is None else checks
     to_run = enabled_checks(given, disabled=disabled, severities=severities, thresholds=thresholds)
     allowed = as_limits(limits, [check.id for check in given])
+    dataset.check_there()
     snapshots = dataset.snapshots(("images", "annotations", "predictions"))
     checks_run = [enabled.check for enabled in to_run]
     data = _read(dataset, partition_key, snapshots, checks_run, label_sets, models, categories)

@@ -16,7 +16,7 @@ from airflow_cv_dataops.core.errors import ConcurrentPromotionError, Configurati
 from airflow_cv_dataops.core.release.candidate import Candidate, build_candidate
 from airflow_cv_dataops.core.release.gates import Gate, GateOutcome, parse_gates
 from airflow_cv_dataops.core.release.reader import Release, release_at, releases_at
-from airflow_cv_dataops.core.release.refs import write_release_refs
+from airflow_cv_dataops.core.release.refs import hold_snapshots, write_release_refs
 from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS, check_splits
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -64,6 +64,7 @@ def promote_dataset(
     :param partition_key: only recorded.
     :param recorded_at: the ``created_at`` of the release; default: now.
     :raises ConfigurationError: stage, gates or splits cannot be used.
+    :raises DatasetNotFoundError: there is no such dataset.
     :raises ConcurrentPromotionError: the race was lost too often; nothing was changed.
     """
     started = time.monotonic()
@@ -71,6 +72,7 @@ def promote_dataset(
     check_stage(stage)
     check_splits(splits)
     check_list("partition_keys", partition_keys)
+    dataset.check_there()
     for attempt in range(_ATTEMPTS):
         head = dataset.snapshot_id("releases")
         parent = release_at(dataset, stage, head)
@@ -104,7 +106,7 @@ def promote_dataset(
 
 def check_stage(stage: str) -> str:
     """Return the stage. :raises ConfigurationError: it is not a name, is ``main`` (Iceberg's), or looks like a release."""
-    if not _STAGE.fullmatch(stage) or stage == "main" or re.fullmatch(r"v\d+|release-.*", stage):
+    if not _STAGE.fullmatch(stage) or stage == "main" or re.fullmatch(r"v\d+|(release|candidate)-.*", stage):
         raise ConfigurationError(
             f"Stage {stage!r} cannot be used: expected a name such as staging or production, not main and not the name of a release."
         )
@@ -124,18 +126,22 @@ def _next_name(dataset: Dataset, head: str | None) -> tuple[str, int]:
 
 
 def _append(dataset: Dataset, name: str, candidate: Candidate, row: dict[str, Any], head: str | None) -> Release | None:
-    """Write the items, then the row that makes them a release; return ``None``, with the items taken back, if the race was lost."""
+    """Write the items, hold what the release is made of, then write the row that makes it one.
+
+    Returns ``None``, with the items taken back, where the race was lost, or where a snapshot was expired before it was held.
+    """
     import pyarrow as pa
 
     from airflow_cv_dataops.core.store.schema import arrow_schema
 
     keys = {"release": name, "items_id": candidate.items_id}
     items_snapshot = dataset.replace_rows("release_items", keys, candidate.items)
-    row["snapshots"] = json.dumps({**candidate.snapshots, "release_items": items_snapshot}, sort_keys=True)
-    dataset.ensure_table("releases")
-    appended = dataset.append_if_unchanged("releases", pa.Table.from_pylist([row], schema=arrow_schema("releases")), head)
-    if appended is not None:
-        return release_at(dataset, name, appended)
+    snapshots = {**candidate.snapshots, "release_items": items_snapshot}
+    row["snapshots"] = json.dumps(snapshots, sort_keys=True)
+    if hold_snapshots(dataset, name, snapshots):
+        appended = dataset.append_if_unchanged("releases", pa.Table.from_pylist([row], schema=arrow_schema("releases")), head)
+        if appended is not None:
+            return release_at(dataset, name, appended)
     winners = {(other["release"], other["items_id"]) for other in releases_at(dataset, dataset.snapshot_id("releases"))}
     if (name, candidate.items_id) not in winners:
         dataset.replace_rows("release_items", keys, candidate.items.slice(0, 0))

@@ -88,6 +88,7 @@ def read_release(dataset: Dataset, name: str) -> Release:
     head = dataset.snapshot_id("releases")
     found = release_at(dataset, name, head)
     if found is None:
+        dataset.check_there()
         rows = releases_at(dataset, head)
         known = sorted({row["release"] for row in rows} | {row["stage"] for row in rows})
         raise DatasetNotFoundError(f"Dataset {dataset.name!r} has no release or stage {name!r}; it has {', '.join(known) or 'none'}.")

@@ -65,6 +65,7 @@ def sample_hard_examples(
         ``dataset``: also labels that a byte-identical image has in another partition, as far as they are there by then.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
     :raises ConfigurationError: an argument cannot be used, or the model is not to be told (none named and several there, or not there).
+    :raises DatasetNotFoundError: there is no such dataset.
     """
     started = time.monotonic()
     check_partition_key(partition_key)
@@ -77,6 +78,7 @@ def sample_hard_examples(
     if labelled_in not in LABELLED_IN:
         raise ConfigurationError(f"labelled_in={labelled_in!r} is unknown: expected one of {', '.join(LABELLED_IN)}.")
     seed = _seed(dataset.name, partition_key, strategy, seed)
+    dataset.check_there()
     sources = read_sources(dataset, partition_key, model, labelled_in)
     candidates = score_candidates(
         sources.unlabelled, sources.predictions, strategy=strategy, aggregate=aggregate, empty_score=empty_score if sources.model else None

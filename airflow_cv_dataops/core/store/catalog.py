@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
 _OBJECT_STORE_SCHEMES = ("s3://", "s3a://", "gs://", "az://", "abfs://", "abfss://", "file://", "/")
 
 
-_TABLES_OF_A_CATALOG = 2  # of namespaces and of tables
+_SQL_TABLES = ("iceberg_tables", "iceberg_namespace_properties")
+
+_S3_OPTIONS = {
+    "access_key_id": "access-key-id",
+    "secret_access_key": "secret-access-key",
+    "session_token": "session-token",
+    "region": "region",
+}
 
 # One name for every connection and notebook: in a SQL catalog, tables that were made under another name are not seen.
 CATALOG_NAME = "cv_dataops"
@@ -37,6 +45,14 @@ class CatalogConfig:
     name: str
     properties: Mapping[str, str] = field(repr=False)  # both may hold credentials
     object_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, given: CatalogConfig | Mapping[str, str]) -> CatalogConfig:
+        """Return a configuration as it is, and that of a catalog of which the properties and perhaps a ``name`` are given."""
+        if isinstance(given, CatalogConfig):
+            return given
+        properties = {key: value for key, value in given.items() if key != "name"}
+        return cls(given.get("name", CATALOG_NAME), properties, s3_options(properties))
 
     @property
     def warehouse(self) -> str | None:
@@ -82,25 +98,79 @@ def embedded_catalog(home: str | PathLike[str] | None = None) -> CatalogConfig:
 
 
 def load(config: CatalogConfig) -> Catalog:
-    """Open the catalog, making the embedded one's folder and tables on first use.
+    """Open the catalog, making the embedded one's folder, and a SQL one's tables, on first use.
 
     :raises ConfigurationError: the catalog's type or properties cannot be used.
     """
+    if file := _sqlite_file(config):
+        os.makedirs(os.path.dirname(file) or ".", exist_ok=True)
+    return _opened(config, {})
+
+
+def open_existing(config: CatalogConfig) -> Catalog | None:
+    """Open the catalog as it is, to read: nothing is made; ``None`` where a SQL catalog's file or tables do not exist yet.
+
+    :raises ConfigurationError: the catalog's type or properties cannot be used.
+    """
+    from pyiceberg.catalog.sql import SqlCatalog
+    from sqlalchemy import inspect
+
+    file = _sqlite_file(config)
+    if file and not os.path.exists(file):
+        return None
+    catalog = _opened(config, {"init_catalog_tables": "false"})
+    if isinstance(catalog, SqlCatalog) and not set(_SQL_TABLES) <= set(inspect(catalog.engine).get_table_names()):
+        return None
+    return catalog
+
+
+def check_can_be_made(config: CatalogConfig) -> None:
+    """:raises ConfigurationError: it is a file, and its folder cannot be made or written to."""
+    file = _sqlite_file(config)
+    if file is None:
+        return
+    folder = next(parent for parent in Path(file).absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"Catalog {file} cannot be made: {folder} is no folder that can be written to.")
+
+
+def s3_options(properties: Mapping[str, str]) -> dict[str, str]:
+    """Return obstore's options for an S3 warehouse of which PyIceberg's properties say how it is reached (``s3.endpoint``, …)."""
+    options = {}
+    for option, name in _S3_OPTIONS.items():
+        if value := properties.get(f"s3.{name}") or properties.get(f"client.{name}"):
+            options[option] = value
+    if endpoint := properties.get("s3.endpoint"):
+        options["endpoint"] = endpoint
+        # PyIceberg's default: virtual addressing only where it is asked for.
+        options["virtual_hosted_style_request"] = str(properties.get("s3.force-virtual-addressing", "false").lower() == "true").lower()
+    return options
+
+
+def _sqlite_file(config: CatalogConfig) -> str | None:
+    """Return the path of a SQLite catalog's file; ``None`` for any other catalog."""
+    uri = config.properties.get("uri", "")
+    file = uri[len("sqlite:///") :].split("?", 1)[0] if uri.startswith("sqlite:///") else ""
+    return None if file in ("", ":memory:") else file
+
+
+def _opened(config: CatalogConfig, more: Mapping[str, str]) -> Catalog:
     from pyiceberg.catalog import load_catalog
     from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-    properties = dict(config.properties)
-    uri = properties.get("uri", "")
-    if uri.startswith("sqlite:///"):
-        os.makedirs(os.path.dirname(uri[len("sqlite:///") :].split("?", 1)[0]) or ".", exist_ok=True)
+    properties = {**config.properties, **more}
     if (config.warehouse or "").startswith(("s3://", "s3a://")):
         properties.setdefault("py-io-impl", "airflow_cv_dataops.core.store.table_files.TableFiles")
+    if properties.get("s3.endpoint"):
+        # PyArrow's AWS SDK sends chunked checksums by default, which e.g. rclone's server refuses (HTTP 411).
+        os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+        os.environ.setdefault("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
     if properties.get("type") == "sql":
         properties.setdefault("pool_pre_ping", "true")
     try:
         # First users at once make the catalog's tables, one after the other; who loses with one of them goes on with the next.
         # PostgreSQL calls that a key that exists already.
-        for _ in range(_TABLES_OF_A_CATALOG):
+        for _ in _SQL_TABLES:
             with suppress(IntegrityError, OperationalError, ProgrammingError):
                 return load_catalog(config.name, **properties)
         return load_catalog(config.name, **properties)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.catalog import CatalogConfig
-from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, overwrite_with_files, overwrite_with_rows
+from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, files_of_rows, overwrite, overwrite_with_files
 from airflow_cv_dataops.core.store.objects import ObjectStore, join_uri, open_store
 from airflow_cv_dataops.core.store.partition_keys import partition_keys_of
 from airflow_cv_dataops.core.store.scanning import scan_batches
@@ -56,11 +56,11 @@ class Dataset:
         where: BooleanExpression | str | None = None,
         limit: int | None = None,
     ) -> pa.Table:
-        """Return rows as Arrow, in the schema module's column types; a table that does not exist yet is empty.
+        """Return rows as Arrow, in the schema module's column types; a table that the dataset does not have yet is empty.
 
-        :param snapshot_id: read as of this snapshot; default: the current one.
+        :param snapshot_id: read as of this snapshot; default: the current one. A column that came later is null.
         :param where: a further Iceberg filter, e.g. ``"label_set = 'default'"``.
-        :raises DatasetNotFoundError: the snapshot does not exist (any more).
+        :raises DatasetNotFoundError: there is no such dataset, or the snapshot does not exist (any more).
         :raises ConfigurationError: the table has no such column.
         """
         wanted = _wanted(table, columns)
@@ -97,8 +97,14 @@ class Dataset:
         from pyiceberg.expressions import AlwaysTrue, And, EqualTo
 
         found = self.load_table(table)
-        if found is None or (snapshot_id is None and found.current_snapshot() is None):
+        if found is None:
+            self.check_there()
             return None
+        snapshot = found.current_snapshot() if snapshot_id is None else found.snapshot_by_id(int(snapshot_id))
+        if snapshot is None and snapshot_id is None:
+            return None
+        if snapshot is None:
+            raise DatasetNotFoundError(f"Table {self.identifier(table)} has no snapshot {snapshot_id}; it may have been expired.")
         row_filter: Any = where if where is not None else AlwaysTrue()
         if isinstance(row_filter, str):
             from pyiceberg.expressions.parser import parse
@@ -106,11 +112,11 @@ class Dataset:
             row_filter = parse(row_filter)
         if partition_key is not None:
             row_filter = And(row_filter, EqualTo(PARTITION_KEY, partition_key))
-        if snapshot_id is not None and found.snapshot_by_id(int(snapshot_id)) is None:
-            raise DatasetNotFoundError(f"Table {self.identifier(table)} has no snapshot {snapshot_id}; it may have been expired.")
+        # PyIceberg looks for the columns in the schema that was the table's when a named snapshot was written.
+        schema = found.schema() if snapshot_id is None or snapshot.schema_id is None else found.schemas()[snapshot.schema_id]
         return found.scan(
             row_filter=row_filter,
-            selected_fields=tuple(name for name in wanted.names if name in found.schema().column_names),
+            selected_fields=tuple(name for name in wanted.names if name in schema.column_names),
             snapshot_id=None if snapshot_id is None else int(snapshot_id),
             limit=limit,
         )
@@ -163,7 +169,21 @@ class Dataset:
     def replace_rows(self, table: str, keys: Mapping[str, str], rows: pa.Table) -> str:
         """Replace the rows of one combination of the table's identity-partition columns in one commit."""
         conform(with_keys(rows.slice(0, 0), keys), arrow_schema(table))  # what does not fit is refused before there is a table
-        return self._tables.commit(table, lambda current: overwrite_with_rows(current, keys, batches_of(TABLES[table], keys, rows)))
+        written: list[Any] = []
+
+        def replace(current: Table) -> None:
+            if not written and rows.num_rows:  # written once, however often the commit is tried
+                written.extend(files_of_rows(current, batches_of(TABLES[table], keys, rows)))
+            overwrite(current, keys, written)
+
+        return self._tables.commit(table, replace)
+
+    def change_table(self, table: str, change: Callable[[Table], None]) -> None:
+        """Change a table's metadata in one commit; where another commit came first, it is worked out again on what is there then.
+
+        :raises StoreError: others came first for too long.
+        """
+        self._tables.change(table, change)
 
     def append_if_unchanged(self, table: str, rows: pa.Table, expected_snapshot_id: str | None) -> str | None:
         """Append in one commit if the table is still at ``expected_snapshot_id``; return the new snapshot id or ``None`` if it is not.
@@ -184,6 +204,10 @@ class Dataset:
     def identifier(self, table: str) -> str:
         """The table's name in the catalog."""
         return self._tables.identifier(table)
+
+    def check_there(self) -> None:
+        """:raises DatasetNotFoundError: the catalog has no such dataset; the message says which it has."""
+        self._tables.check_there()
 
     def load_table(self, table: str) -> Table | None:
         """Return the Iceberg table, or ``None`` where it does not exist yet."""

@@ -95,14 +95,14 @@ def overwrite_with_files(table: Table, keys: Mapping[str, str], uris: Sequence[s
     overwrite(table, keys, [parquet_file_to_data_file(table.io, table.metadata, uri) for uri in uris])
 
 
-def overwrite_with_rows(table: Table, keys: Mapping[str, str], batches: Iterable[pa.Table]) -> None:
-    """Make the rows the whole content of one identity partition, in one snapshot; each batch becomes a file, or several."""
+def files_of_rows(table: Table, batches: Iterable[pa.Table]) -> list[Any]:
+    """Write rows to data files of the table, which no snapshot names yet; each batch becomes a file, or several."""
     import uuid
 
     from pyiceberg.io.pyarrow import _dataframe_to_data_files
 
     to_files = partial(_dataframe_to_data_files, table.metadata, io=table.io, write_uuid=uuid.uuid4(), counter=itertools.count())
-    overwrite(table, keys, [file for batch in batches for file in to_files(df=batch)])
+    return [file for batch in batches for file in to_files(df=batch)]
 
 
 def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any]) -> None:

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-import logging
-import random
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.store.dataset import Dataset
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
-_ATTEMPTS = 50
 
+@dataclass(frozen=True)
+class Refs:
+    """What the tags and branches of a table are to be.
 
-def write_refs(dataset: Dataset, table: str, *, tags: Mapping[str, int], branches: Mapping[str, int]) -> None:
-    """Give snapshots of a table their tags, which never move, and their branches, which do.
-
-    A snapshot that is gone is left out. Other writers may commit meanwhile: it is tried again, and logged where it was in vain.
+    :param tags: snapshot id by tag; one that is there already stays where it is.
+    :param branches: snapshot id by branch; one that is elsewhere moves.
+    :param gone: tags that are to go.
     """
-    from pyiceberg.exceptions import CommitFailedException
 
-    for attempt in range(_ATTEMPTS):
-        found = dataset.ensure_table(table)
+    tags: Mapping[str, int] = field(default_factory=dict)
+    branches: Mapping[str, int] = field(default_factory=dict)
+    gone: Collection[str] = ()
+
+
+def write_refs(dataset: Dataset, table: str, wanted: Callable[[Collection[str]], Refs]) -> bool:
+    """Give snapshots of a table their tags and branches, in one commit; return whether each of the snapshots is still there.
+
+    :param wanted: says what the refs are to be, given those that there are. It is asked anew at each attempt, *after* the table was read: where
+        another writer, who knows more, comes between, the commit is refused, and who knew less does not have the last word.
+    :raises StoreError: others came first for too long.
+    """
+    are_there = True
+
+    def change(found: Table) -> None:
+        nonlocal are_there
         at = {name: ref.snapshot_id for name, ref in found.metadata.refs.items()}
         kept = {snapshot.snapshot_id for snapshot in found.metadata.snapshots}
-        new_tags = {name: snapshot_id for name, snapshot_id in tags.items() if name not in at and snapshot_id in kept}
-        new_branches = {name: snapshot_id for name, snapshot_id in branches.items() if at.get(name) != snapshot_id and snapshot_id in kept}
-        if not new_tags and not new_branches:
+        refs = wanted(at)
+        are_there = {*refs.tags.values(), *refs.branches.values()} <= kept
+        tags = {name: snapshot_id for name, snapshot_id in refs.tags.items() if name not in at and snapshot_id in kept}
+        branches = {name: snapshot_id for name, snapshot_id in refs.branches.items() if at.get(name) != snapshot_id and snapshot_id in kept}
+        gone = [name for name in refs.gone if name in at]
+        if not tags and not branches and not gone:
             return
-        try:
-            with found.manage_snapshots() as change:
-                for name, snapshot_id in new_tags.items():
-                    change.create_tag(snapshot_id, name)
-                for name, snapshot_id in new_branches.items():
-                    change.create_branch(snapshot_id, name)
-            return
-        except CommitFailedException:
-            time.sleep(random.uniform(0, min(0.05 * 2**attempt, 2.0)))  # noqa: S311 (jitter)
-    log.warning("Tags and branches of %s could not be written now; whoever writes them next makes up for it.", dataset.identifier(table))
+        with found.manage_snapshots() as changes:
+            for name, snapshot_id in tags.items():
+                changes.create_tag(snapshot_id, name)
+            for name, snapshot_id in branches.items():
+                changes.create_branch(snapshot_id, name)
+            for name in gone:
+                changes.remove_tag(name)
+
+    dataset.change_table(table, change)
+    return are_there

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-import random
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.store.catalog import CatalogConfig, load
+from airflow_cv_dataops.core.errors import DatasetNotFoundError
+from airflow_cv_dataops.core.store.catalog import CatalogConfig, load, open_existing
+from airflow_cv_dataops.core.store.former_names import check_former_names
+from airflow_cv_dataops.core.store.patience import Patience
 from airflow_cv_dataops.core.store.schema import TABLES, TableModel, iceberg_schema
 
 if TYPE_CHECKING:
@@ -17,11 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_ATTEMPTS = 200
-_LONGEST_WAIT_SECONDS = 2.0
-
 # Concurrent commits are normal in a backfill. Eight processes with three commits each on one SQLite catalog: PyIceberg's
-# default of 4 retries lost 2 of 24 commits; with these none was lost.
+# default of 4 retries lost 2 of 24 commits; with these none was lost. They are for other programs: this one tries again itself.
 _TABLE_PROPERTIES = {
     "commit.retry.num-retries": "100",
     "commit.retry.min-wait-ms": "20",
@@ -48,36 +48,69 @@ class Tables:
         self._namespace = namespace
         self._config = config
         self._catalog: Catalog | None = None
-
-    @property
-    def catalog(self) -> Catalog:
-        if self._catalog is None:
-            self._catalog = load(self._config)
-        return self._catalog
+        self._patience = Patience()
 
     def identifier(self, table: str) -> str:
         """The table's name in the catalog."""
         return f"{self._namespace}.{table}"
 
     def find(self, table: str) -> Table | None:
-        """Return the Iceberg table, or ``None`` where it does not exist yet."""
+        """Return the Iceberg table, or ``None`` where it does not exist yet; nothing is made.
+
+        :raises ConfigurationError: the catalog has tables of the dataset under another name.
+        """
         from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
-        try:
-            return self.catalog.load_table(self.identifier(table))
-        except (NoSuchTableError, NoSuchNamespaceError):
+        catalog = self._existing_catalog()
+        if catalog is None:
             return None
+        try:
+            return catalog.load_table(self.identifier(table))
+        except (NoSuchTableError, NoSuchNamespaceError):
+            check_former_names(catalog, self._config, self._namespace)
+            return None
+
+    def check_there(self) -> None:
+        """:raises DatasetNotFoundError: there is no such dataset; the message says where it was looked for, and which there are."""
+        catalog = self._existing_catalog()
+        if catalog is None:
+            raise DatasetNotFoundError(f"{self._is_missing()}: there is no catalog there yet. An ingest makes one.")
+        if not catalog.namespace_exists(self._namespace):
+            check_former_names(catalog, self._config, self._namespace)
+            known = ", ".join(sorted(".".join(name) for name in catalog.list_namespaces())) or "none"
+            raise DatasetNotFoundError(f"{self._is_missing()}: it has {known}. Check the spelling, or run an ingest first.")
+
+    def _is_missing(self) -> str:
+        facts = self._config.for_lineage()
+        where = ", ".join(facts[name] for name in ("uri", "warehouse") if name in facts)
+        return f"There is no dataset {self._namespace!r} in catalog {self._config.name!r} ({where or facts['type']})"
+
+    def _existing_catalog(self) -> Catalog | None:
+        if self._catalog is None:
+            self._catalog = open_existing(self._config)
+        return self._catalog
 
     def ensure(self, table: str) -> Table:
         """Return the Iceberg table, made or widened to the data model where needed."""
-        found = self.find(table)
-        if found is None:
-            return self._create(TABLES[table])
-        if missing := [name for name in TABLES[table].column_names if name not in found.schema().column_names]:
+        from pyiceberg.exceptions import CommitFailedException
+
+        for attempt in itertools.count(1):
+            started = time.monotonic()
+            found = self.find(table)
+            if found is None:
+                return self._create(TABLES[table])
+            missing = [name for name in TABLES[table].column_names if name not in found.schema().column_names]
+            if not missing:
+                return found
             log.info("Adding columns %s to %s", ", ".join(missing), self.identifier(table))
-            with found.update_schema() as update:
-                update.union_by_name(iceberg_schema(table))
-        return found
+            try:
+                with found.update_schema() as update:
+                    update.union_by_name(iceberg_schema(table))
+            except CommitFailedException as error:  # another task widens the same table, or writes to it
+                self._patience.wait(self.identifier(table), attempt, started, error)
+                continue
+            return found
+        raise AssertionError("unreachable")
 
     def _create(self, model: TableModel) -> Table:
         from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
@@ -93,12 +126,13 @@ class Tables:
             )
         )
         properties = {**(_RELEASES_PROPERTIES if model.name == "releases" else _TABLE_PROPERTIES), "comment": model.doc}
+        catalog = self._catalog = self._existing_catalog() or load(self._config)
         try:
             try:
-                self.catalog.create_namespace_if_not_exists(self._namespace)
+                catalog.create_namespace_if_not_exists(self._namespace)
             except (NamespaceAlreadyExistsError, IntegrityError, OperationalError) as error:
                 log.debug("Namespace %s was made by someone else: %s", self._namespace, error)
-            return self.catalog.create_table(
+            return catalog.create_table(
                 self.identifier(model.name),
                 schema=schema,
                 partition_spec=spec,
@@ -112,25 +146,31 @@ class Tables:
             return found
 
     def commit(self, table: str, change: Callable[[Table], None]) -> str:
-        """Change a table in one commit and return the new snapshot id; a lost race is worked out again on what is there then."""
-        from pyiceberg.exceptions import CommitFailedException, ValidationException
+        """Change a table in one commit and return the new snapshot id."""
+        snapshot_id = current_snapshot_id(self.change(table, change))
+        assert snapshot_id is not None
+        return snapshot_id
 
-        started = time.monotonic()
-        for attempt in range(_ATTEMPTS):
+    def change(self, table: str, change: Callable[[Table], None]) -> Table:
+        """Change a table in one commit; where another commit came first, it is worked out again on what is there then.
+
+        :raises StoreError: others came first for too long (:mod:`~airflow_cv_dataops.core.store.patience`).
+        """
+        from pyiceberg.exceptions import CommitFailedException, ValidationException
+        from pyiceberg.table import TableProperties
+
+        for attempt in itertools.count(1):
+            started = time.monotonic()
             current = self.ensure(table)
+            # PyIceberg would try again too, within each of these attempts, with warnings and a patience of its own.
+            current.metadata.properties[TableProperties.COMMIT_NUM_RETRIES] = "0"
             try:
                 change(current)
             except (CommitFailedException, ValidationException) as error:
-                # Someone else replaced this very partition meanwhile: work it out again on what is there now.
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                log.debug("Commit to %s lost a race (%s); attempt %d", self.identifier(table), error, attempt + 2)
-                time.sleep(random.uniform(0, min(0.05 * 2 ** min(attempt, 6), _LONGEST_WAIT_SECONDS)))  # noqa: S311 (jitter)
+                self._patience.wait(self.identifier(table), attempt, started, error)
                 continue
             log.debug("Committed to %s in %.2f s", self.identifier(table), time.monotonic() - started)
-            snapshot_id = current_snapshot_id(current)
-            assert snapshot_id is not None
-            return snapshot_id
+            return current
         raise AssertionError("unreachable")
 
 

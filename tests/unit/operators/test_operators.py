@@ -405,7 +405,7 @@ def test_the_link_opens_the_written_dataset_in_marquez(
 
 @pytest.mark.parametrize("base", ["http://localhost:8080", "https://airflow.example/team/", ""])
 def test_the_report_link_names_the_task_instance_below_the_servers_own_path(
-    context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, base: str
+    context: dict[str, Any], embedded: Dataset, monkeypatch: pytest.MonkeyPatch, base: str
 ) -> None:
     from airflow.models.taskinstancekey import TaskInstanceKey
 
@@ -414,6 +414,7 @@ def test_the_report_link_names_the_task_instance_below_the_servers_own_path(
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", base)
     link = AuditReportLink()
     key = TaskInstanceKey(dag_id="signs", run_id="scheduled__2026-11-05T00:00:00+00:00", task_id="group.audit", map_index=-1)
+    embedded.ensure_table("images")
     operator = LabelAuditOperator(task_id="audit", dataset="digits")
     assert link.get_link(operator, ti_key=key) == ""
     summary = operator.execute(context)
@@ -422,9 +423,10 @@ def test_the_report_link_names_the_task_instance_below_the_servers_own_path(
     assert link.get_link(operator, ti_key=key) == ("/team" if "team" in base else "") + path
 
 
-def test_an_audit_without_report_has_no_link(context: dict[str, Any]) -> None:
+def test_an_audit_without_report_has_no_link(context: dict[str, Any], embedded: Dataset) -> None:
     from airflow_cv_dataops.links.audit_report import AuditReportLink
 
+    embedded.ensure_table("images")
     operator = LabelAuditOperator(task_id="audit", dataset="digits", report="false")
     assert operator.execute(context)["report_uri"] is None
     assert AuditReportLink().get_link(operator, ti_key=None) == ""

@@ -28,7 +28,7 @@ def candidate(dataset: Dataset, **options: object) -> Candidate:
 
 
 def test_an_empty_dataset_is_an_empty_candidate(make_dataset: MakeDataset) -> None:
-    found = candidate(make_dataset())
+    found = candidate(make_dataset(made=True))
     assert (found.items.num_rows, found.annotations, found.partitions, dict(found.snapshots)) == (0, 0, 0, {})
     assert (found.metrics["images"], found.metrics["findings.error"]) == (0, 0)
     assert "label_error_rate" not in found.metrics, "of no label nobody knows a rate"

@@ -54,7 +54,9 @@ class Elements(HTMLParser):
 def plain(tmp_path_factory):
     from airflow_cv_dataops.core.dataset import open_dataset
 
-    return open_dataset("plain", home=str(tmp_path_factory.mktemp("home")))
+    dataset = open_dataset("plain", home=str(tmp_path_factory.mktemp("home")))
+    dataset.ensure_table("images")
+    return dataset
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -27,7 +27,7 @@ def test_different_keys_have_different_folders():
 
 
 def test_a_report_is_read_by_its_own_uri_only(make_dataset, report_of):
-    dataset, other = make_dataset("cells"), make_dataset("others")
+    dataset, other = make_dataset("cells", made=True), make_dataset("others")
     report = report_of(dataset, {"error:check": [{}]})
     assert read_report(dataset, report.uri) == report.page
     name = report.uri.rpartition("/")[2]
@@ -54,7 +54,7 @@ def test_a_report_is_read_by_its_own_uri_only(make_dataset, report_of):
 
 
 def test_a_report_that_was_changed_is_not_shown(make_dataset, report_of):
-    dataset = make_dataset("cells")
+    dataset = make_dataset("cells", made=True)
     report = report_of(dataset, {"error:check": [{}]})
     dataset.objects().write(report.uri.removeprefix(f"{dataset.root_uri}/"), report.page.replace(b"Label audit", b"Another one"))
     with pytest.raises(DatasetNotFoundError, match="does not match its name"):

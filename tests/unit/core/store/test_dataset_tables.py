@@ -52,7 +52,7 @@ def snapshot_count(dataset: Dataset, table: str) -> int:
 
 
 def test_a_table_that_does_not_exist_is_empty_and_has_all_columns(make_dataset: MakeDataset) -> None:
-    rows = make_dataset().read("annotations")
+    rows = make_dataset(made=True).read("annotations")
     assert rows.num_rows == 0
     assert tuple(rows.column_names) == TABLES["annotations"].column_names
     assert make_dataset().snapshot_id("annotations") is None
@@ -395,7 +395,7 @@ def test_a_dataset_is_shown_by_its_name_and_sent_to_another_process_after_use(ma
 
 
 def test_some_columns_alone_are_read(make_dataset: MakeDataset) -> None:
-    assert make_dataset().images(["image_id"]).column_names == ["image_id"]
+    assert make_dataset(made=True).images(["image_id"]).column_names == ["image_id"]
     assert make_dataset().annotations(["category"]).column_names == ["category"]
 
 

@@ -107,7 +107,7 @@ def test_rows_that_were_deleted_one_by_one_stay_deleted(dataset):
 
 
 def test_a_table_that_does_not_exist_has_no_batches(make_dataset):
-    assert list(make_dataset("digits").read_batches("predictions")) == []
+    assert list(make_dataset("digits", made=True).read_batches("predictions")) == []
 
 
 def test_memory_holds_a_batch_and_not_the_file(make_dataset):
