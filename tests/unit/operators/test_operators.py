@@ -108,6 +108,22 @@ def test_an_ingest_returns_its_summary_and_writes_its_partition(
     assert ti.pushed == {}
 
 
+@pytest.mark.parametrize(
+    ("schedule", "partition_format", "key"),
+    [("@hourly", None, "2026-11-05T09"), ("@daily", None, "2026-11-05"), ("@hourly", "{{ params.nothing }}", "2026-11-05T09")],
+)
+def test_runs_of_a_day_have_partitions_of_their_own(
+    schedule: str, partition_format: str | None, key: str, landing: Path, context: dict[str, Any], embedded: Dataset
+) -> None:
+    dag = DAG("dataops", schedule=schedule, start_date=datetime(2026, 11, 5, tzinfo=UTC))
+    operator = ImageIngestOperator(
+        task_id="ingest", dataset="digits", source=str(landing), max_reject_ratio=0.5, partition_format=partition_format
+    )
+    run = {**context, "dag": dag, "logical_date": datetime(2026, 11, 5, 9, tzinfo=UTC)}
+    assert rendered(operator, run, nothing=None).execute(run)["partition_key"] == key
+    assert set(embedded.images()["partition_key"].to_pylist()) == {key}
+
+
 def test_a_failure_pushes_the_summary_before_it_raises(landing: Path, context: dict[str, Any], ti: TaskInstance) -> None:
     with pytest.raises(AirflowFailException, match=r"max_reject_ratio=0\.1"):
         ingest(landing, max_reject_ratio=0.1).execute(context)
