@@ -210,6 +210,28 @@ def test_a_promotion_may_be_templated(landing: Path, context: dict[str, Any], em
     assert set(embedded.release("staging").images()["split"].to_pylist()) <= {"train", "test"}
 
 
+@pytest.mark.parametrize("empty", ["", " ", "[]", [], ", ,", [""]], ids=repr)
+def test_partitions_that_render_to_none_at_all_do_not_mean_the_whole_dataset(
+    empty: Any, landing: Path, context: dict[str, Any], embedded: Dataset
+) -> None:
+    ingest(landing).execute(context)
+    for operator in (promote(partition_keys=empty), promote(partition_keys="{{ params.days }}")):
+        rendered(operator, context, days=empty)
+        with pytest.raises(ConfigurationError, match=r"^partition_keys is empty: name at least one, or leave it out for the whole dataset\.$"):
+            operator.execute(context)
+    assert embedded.snapshot_id("releases") is None
+
+
+@pytest.mark.parametrize("nothing", [None, "None"])
+def test_partitions_that_are_not_given_mean_the_whole_dataset(nothing: Any, landing: Path, context: dict[str, Any]) -> None:
+    ingest(landing).execute(context)
+    operator = promote(partition_keys="{{ params.days }}", gates=["images == 4"])
+    rendered(operator, context, days=nothing)
+    assert operator.partition_keys is None
+    assert operator.execute(context)["promoted"]
+    assert promote(partition_keys=nothing).execute(context)["unchanged"]
+
+
 def test_whole_mappings_and_lists_may_come_out_of_a_template(landing: Path, context: dict[str, Any], embedded: Dataset) -> None:
     ingest(landing).execute(context)
     operator = promote(gates="{{ params.gates }}", splits="{{ params.splits }}", metrics="{{ params.model }}")
