@@ -55,7 +55,9 @@ def resolve_partition_key(context: Mapping[str, Any], partition_key: str | None 
     chosen = _format_for(gap) if partition_format is None else partition_format
     key = check_partition_key(_in_utc(moment).strftime(chosen))
     if schedule is not None and getattr(dag_run, "run_type", None) in ("scheduled", "backfill"):
-        _warn_if_shared(schedule, _in_utc(context.get("logical_date") or moment), _in_utc(moment), key, chosen, is_default=partition_format is None)
+        _warn_if_shared(
+            schedule, _in_utc(context.get("logical_date") or moment), _in_utc(moment), key, chosen, is_default=partition_format is None
+        )
     return key
 
 
@@ -118,9 +120,7 @@ def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _warn_if_shared(
-    schedule: Schedule, due: datetime, moment: datetime, key: str, partition_format: str, *, is_default: bool
-) -> None:
+def _warn_if_shared(schedule: Schedule, due: datetime, moment: datetime, key: str, partition_format: str, *, is_default: bool) -> None:
     """Warn if the run before or after this one has the same key.
 
     With the default that happens once a year: when clocks are put forward, 01:30 in Berlin is 00:30 UTC, then 23:30 UTC of that same day.

@@ -61,7 +61,7 @@ class Schedule:
 
 
 def schedule_of(context: Mapping[str, Any]) -> Schedule | None:
-    """Return the schedule of the DAG in a task's context; ``None`` where its timetable has no rhythm (manual, assets), or none that is known.
+    """Return the schedule of the DAG in a task's context; ``None`` where its timetable has none (manual, assets), or is not known.
 
     A timetable is known by what it holds, not by its class: the same ones are classes of the scheduler's up to Airflow 3.1, and
     of the task SDK's with other names for their fields from 3.2 on, where a DAG may still use the former.

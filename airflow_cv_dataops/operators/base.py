@@ -33,7 +33,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
     :param dataset: name of the dataset, e.g. ``traffic_signs`` (lower-case letters, digits, ``_``). (templated)
     :param partition_key: the slice of data that this run owns; default: the run's partition key, else the start of its data
         interval, else its logical date, else the time it was due. (templated)
-    :param partition_format: strftime format for keys made from a date (UTC); default: ``%Y-%m-%d``, and finer where the schedule is due more
+    :param partition_format: strftime format for keys made from a date (UTC); default: ``%Y-%m-%d``, and finer where the DAG is due more
         often than daily: ``%Y-%m-%dT%H``, ``%Y-%m-%dT%H%M``, ``%Y-%m-%dT%H%M%S``. (templated)
     :param cv_catalog_conn_id: connection of type ``cv_catalog``; without it the embedded catalog is used. (templated)
     :param aws_conn_id: connection for ``s3://`` sources and warehouse; default: the one that the catalog's connection names. (templated)

@@ -29,7 +29,7 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
     """A sensor that looks at one thing (:meth:`observe`) until it is as wanted.
 
     :param partition_key: default: as the operators resolve it. (templated)
-    :param partition_format: strftime format for keys made from a date (UTC); default: ``%Y-%m-%d``, and finer where the schedule is due more
+    :param partition_format: strftime format for keys made from a date (UTC); default: ``%Y-%m-%d``, and finer where the DAG is due more
         often than daily: ``%Y-%m-%dT%H``, ``%Y-%m-%dT%H%M``, ``%Y-%m-%dT%H%M%S``. (templated)
     :param cv_catalog_conn_id: connection of type ``cv_catalog``; without it the embedded catalog is used. (templated)
     :param aws_conn_id: connection for ``s3://``; default: the one that the catalog's connection names. (templated)

@@ -138,7 +138,9 @@ def test_without_a_schedule_that_says_so_the_interval_does(length: timedelta, ex
 
 def test_how_long_a_run_of_continuous_took_is_no_interval() -> None:
     dag = DAG("due", schedule="@continuous", max_active_runs=1)
-    assert resolve_partition_key({"dag": dag, "data_interval_start": MOMENT, "data_interval_end": MOMENT + timedelta(hours=1)}) == "2026-11-05"
+    assert (
+        resolve_partition_key({"dag": dag, "data_interval_start": MOMENT, "data_interval_end": MOMENT + timedelta(hours=1)}) == "2026-11-05"
+    )
 
 
 class Strange:
@@ -191,8 +193,8 @@ def warned(caplog: pytest.LogCaptureFixture) -> Callable[[dict[str, Any], str | 
 
 def test_runs_that_replace_one_another_are_warned_of_once(warned: Callable[..., list[str]]) -> None:
     assert warned(due("@hourly", datetime(2026, 11, 5, 6, tzinfo=UTC)), "%Y-%m-%d") == [
-        "The runs of this DAG that are due at 2026-11-05T05:00:00Z and 2026-11-05T06:00:00Z share partition '2026-11-05': each replaces what "
-        "the other wrote. To give each run a partition of its own, leave out partition_format='%Y-%m-%d', or pass "
+        "The runs of this DAG that are due at 2026-11-05T05:00:00Z and 2026-11-05T06:00:00Z share partition '2026-11-05': each replaces "
+        "what the other wrote. To give each run a partition of its own, leave out partition_format='%Y-%m-%d', or pass "
         "partition_format='%Y-%m-%dT%H'."
     ]
 
@@ -220,7 +222,9 @@ def test_a_format_that_cannot_tell_two_runs_apart_is_warned_of(
     assert bool(warned(due(schedule, sunday), partition_format)) == shared
 
 
-def test_who_starts_a_run_by_hand_or_chooses_its_key_is_not_warned(warned: Callable[..., list[str]], caplog: pytest.LogCaptureFixture) -> None:
+def test_who_starts_a_run_by_hand_or_chooses_its_key_is_not_warned(
+    warned: Callable[..., list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
     moment = datetime(2026, 11, 5, 6, tzinfo=UTC)
     assert warned(due("@hourly", moment, run_type="manual"), "%Y-%m-%d") == []
     assert warned(due("@hourly", moment, partition_key="2026-11-05"), "%Y-%m-%d") == []

@@ -217,7 +217,9 @@ def test_partitions_that_render_to_none_at_all_do_not_mean_the_whole_dataset(
     ingest(landing).execute(context)
     for operator in (promote(partition_keys=empty), promote(partition_keys="{{ params.days }}")):
         rendered(operator, context, days=empty)
-        with pytest.raises(ConfigurationError, match=r"^partition_keys is empty: name at least one, or leave it out for the whole dataset\.$"):
+        with pytest.raises(
+            ConfigurationError, match=r"^partition_keys is empty: name at least one, or leave it out for the whole dataset\.$"
+        ):
             operator.execute(context)
     assert embedded.snapshot_id("releases") is None
 
