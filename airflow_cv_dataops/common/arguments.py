@@ -17,11 +17,15 @@ def forget_absent(operator: Any, template_fields: Iterable[str]) -> None:
 
     ``partition_key="{{ params.key }}"`` with a param that is null would otherwise name a partition ``None``, and a ``fail_on`` that
     renders empty would let everything pass.
+
+    Of the fields in the operator's ``never_empty`` an empty text stays, so that ``execute`` refuses it (:func:`as_list_or_absent`).
     """
     defaults = _defaults(type(operator))
+    never_empty = getattr(operator, "never_empty", ())
     for name in template_fields:
         value = getattr(operator, name, None)
-        is_absent = value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+        nothing = ("None",) if name in never_empty else ("", "None")
+        is_absent = value is None or (isinstance(value, str) and value.strip() in nothing)
         if is_absent and defaults.get(name, inspect.Parameter.empty) is not inspect.Parameter.empty:
             setattr(operator, name, defaults[name])
 
@@ -91,6 +95,21 @@ def as_list(name: str, value: Any) -> list[str] | None:
         text = value.strip()
         value = _array(name, text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
     return [str(item) for item in value]
+
+
+def as_list_or_absent(name: str, value: Any, without: str) -> list[str] | None:
+    """Return a list of at least one text, as of :func:`as_list`; ``None`` from ``None`` or ``"None"`` only.
+
+    For a list that narrows: one that a template emptied must not mean what no list at all means. Blank entries are none.
+
+    :param without: what leaving it out is for, e.g. ``the whole dataset``.
+    :raises ConfigurationError: the list is empty.
+    """
+    if value is None or value == "None":
+        return None
+    if entries := [entry for entry in as_list(name, value) or () if entry.strip()]:
+        return entries
+    raise ConfigurationError(f"{name} is empty: name at least one, or leave it out for {without}.")
 
 
 def as_names_or_uri(name: str, value: Any) -> list[str] | str | None:

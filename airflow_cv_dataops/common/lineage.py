@@ -29,7 +29,7 @@ class LineageMixin:
     """
 
     partition_key: str | None
-    partition_format: str
+    partition_format: str | None
     step_lineage: StepLineage | None = None
     resolved_partition_key: str | None = None
     _plan: StepLineage | None = None

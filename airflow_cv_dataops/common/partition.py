@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
+from airflow_cv_dataops.common.schedule import Schedule, schedule_of
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 
-DEFAULT_PARTITION_FORMAT = "%Y-%m-%d"
+log = logging.getLogger(__name__)
+
+_DAY, _HOUR, _MINUTE, _SECOND = FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H%M", "%Y-%m-%dT%H%M%S")
+"""By day, hour, minute and second: ISO 8601, in the order of time when sorted as text, and fit for object keys and paths.
+
+Days and hours are spelled as Airflow's own partition mappers spell them. Its ``%H:%M:%S`` is not for paths: Windows and many tools refuse a
+``:``, URIs encode it. Nor is a ``-`` in its place, as ``T06-05`` reads as six o'clock, five hours behind UTC.
+"""
 
 _PLACEHOLDER = "{partition_key}"
 _ENCODED = ("file://", "http://", "https://")
 
 
-def resolve_partition_key(
-    context: Mapping[str, Any], partition_key: str | None = None, partition_format: str = DEFAULT_PARTITION_FORMAT
-) -> str:
+def resolve_partition_key(context: Mapping[str, Any], partition_key: str | None = None, partition_format: str | None = None) -> str:
     """Return the partition key of a run.
 
     In this order: the explicit key; the run's own partition key (Airflow 3.2 and later); the start of the data interval,
-    when the interval has a length; the logical date; the time after which the run was due. The last three through
+    when the interval has a length; the logical date; the time after which the run was due. The last three in UTC, through
     ``partition_format`` (strftime). Asset-triggered runs have neither interval nor logical date.
 
+    A warning is logged where the DAG is due twice within one such key, so that one run replaces what the other wrote.
+
+    :param partition_format: default: by day, or as much finer as runs of the DAG's schedule are apart (``FORMATS``); without a schedule
+        that says so, as much finer as the run's data interval is long.
     :raises ConfigurationError: nothing of this is there, or the key cannot be used.
     """
     if partition_key:
@@ -32,13 +44,21 @@ def resolve_partition_key(
     dag_run = context.get("dag_run")
     if own := context.get("partition_key") or getattr(dag_run, "partition_key", None):
         return check_partition_key(own)
-    moment = _interval_start(context, dag_run) or context.get("logical_date") or getattr(dag_run, "run_after", None)
+    interval = _interval(context, dag_run)
+    moment = (interval and interval[0]) or context.get("logical_date") or getattr(dag_run, "run_after", None)
     if moment is None:
         raise ConfigurationError(
             "This run has no partition key, data interval, logical date or run_after to name a partition by: "
             "pass partition_key to the operator."
         )
-    return check_partition_key(moment.strftime(partition_format))
+    schedule, gap = _rhythm(context, interval)
+    chosen = _format_for(gap) if partition_format is None else partition_format
+    key = check_partition_key(_in_utc(moment).strftime(chosen))
+    if schedule is not None and getattr(dag_run, "run_type", None) in ("scheduled", "backfill"):
+        _warn_if_shared(
+            schedule, _in_utc(context.get("logical_date") or moment), _in_utc(moment), key, chosen, is_default=partition_format is None
+        )
+    return key
 
 
 def with_partition_key(text: str, partition_key: str) -> str:
@@ -62,7 +82,70 @@ def _odd_parts(path: str) -> int:
     return sum(part in ("", ".", "..") for part in path.split("/"))
 
 
-def _interval_start(context: Mapping[str, Any], dag_run: Any) -> datetime | None:
+def _interval(context: Mapping[str, Any], dag_run: Any) -> tuple[datetime, datetime] | None:
+    """Return start and end of the data interval; ``None`` where it has no length."""
     start = context.get("data_interval_start") or getattr(dag_run, "data_interval_start", None)
     end = context.get("data_interval_end") or getattr(dag_run, "data_interval_end", None)
-    return start if start is not None and end is not None and start != end else None
+    return (start, end) if start is not None and end is not None and start != end else None
+
+
+def _rhythm(context: Mapping[str, Any], interval: tuple[datetime, datetime] | None) -> tuple[Schedule | None, timedelta | None]:
+    """Return the DAG's schedule, and how far apart its runs are; ``None`` each where nothing tells.
+
+    The schedule goes before the interval: of ``0 8,20 * * *`` intervals, and of ``CronTriggerTimetable(interval=...)`` all of them, have
+    other lengths than the time from run to run, and all runs of a DAG are to have keys of one format.
+    """
+    try:
+        schedule = schedule_of(context)
+        if schedule is not None and (gap := schedule.shortest_gap()) > timedelta(0):
+            return schedule, gap
+    except Exception:  # a timetable may be anybody's class; a key by the interval, or by day, is still a key
+        log.warning("Cannot tell from its timetable how often this DAG is due", exc_info=True)
+    if interval is None or type(getattr(context.get("dag"), "timetable", None)).__name__ == "ContinuousTimetable":
+        return None, None  # an interval of @continuous is as long as the run before it took
+    return None, interval[1] - interval[0]
+
+
+def _format_for(gap: timedelta | None) -> str:
+    """Return the coarsest format in which moments so far apart have different keys; by hour only where each is on the same minute."""
+    if gap is None or gap >= timedelta(days=1):
+        return _DAY
+    if not gap % timedelta(hours=1):
+        return _HOUR
+    return _MINUTE if gap >= timedelta(minutes=1) else _SECOND
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return it in UTC, where no hour of a year comes twice."""
+    return moment if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _warn_if_shared(schedule: Schedule, due: datetime, moment: datetime, key: str, partition_format: str, *, is_default: bool) -> None:
+    """Warn if the run before or after this one has the same key.
+
+    With the default that happens once a year: when clocks are put forward, 01:30 in Berlin is 00:30 UTC, then 23:30 UTC of that same day.
+
+    :param due: when the run was due. :param moment: what its key is made from.
+    """
+    try:
+        neighbours = schedule.neighbours(due)
+    except Exception:
+        log.debug("Cannot tell when this DAG is due before and after %s", due, exc_info=True)
+        return
+    for neighbour in neighbours:
+        other = neighbour + (moment - due)
+        if other.strftime(partition_format) == key:
+            apart = next((form for form in FORMATS if other.strftime(form) != moment.strftime(form)), _SECOND)
+            earlier, later = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in sorted((due, neighbour)))
+            leave_out = "" if is_default else f"leave out partition_format={partition_format!r}, or "
+            _warn(
+                f"The runs of this DAG that are due at {earlier} and {later} share partition {key!r}: each replaces what the other wrote. "
+                f"To give each run a partition of its own, {leave_out}pass partition_format={apart!r}."
+            )
+            return
+
+
+@lru_cache(maxsize=256)
+def _warn(message: str) -> None:
+    """Say it once: a task resolves its key when its templates are rendered, when it begins, and a sensor whenever it looks."""
+    log.warning(message)

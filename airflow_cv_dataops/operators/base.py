@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_cv_dataops.common.lineage import LineageMixin
-from airflow_cv_dataops.common.partition import DEFAULT_PARTITION_FORMAT, resolve_partition_key, with_partition_key
+from airflow_cv_dataops.common.partition import resolve_partition_key, with_partition_key
 from airflow_cv_dataops.common.places import stable_source
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.hooks.dataset import DatasetHook
@@ -33,7 +33,8 @@ class DatasetOperator(LineageMixin, BaseOperator):
     :param dataset: name of the dataset, e.g. ``traffic_signs`` (lower-case letters, digits, ``_``). (templated)
     :param partition_key: the slice of data that this run owns; default: the run's partition key, else the start of its data
         interval, else its logical date, else the time it was due. (templated)
-    :param partition_format: strftime format for keys made from a date. (templated)
+    :param partition_format: strftime format for keys made from a date (UTC); default: ``%Y-%m-%d``, and finer where the DAG is due more
+        often than daily: ``%Y-%m-%dT%H``, ``%Y-%m-%dT%H%M``, ``%Y-%m-%dT%H%M%S``. (templated)
     :param cv_catalog_conn_id: connection of type ``cv_catalog``; without it the embedded catalog is used. (templated)
     :param aws_conn_id: connection for ``s3://`` sources and warehouse; default: the one that the catalog's connection names. (templated)
     """
@@ -47,7 +48,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
         *,
         dataset: str,
         partition_key: str | None = None,
-        partition_format: str = DEFAULT_PARTITION_FORMAT,
+        partition_format: str | None = None,
         cv_catalog_conn_id: str = DatasetHook.default_conn_name,
         aws_conn_id: str | None = None,
         **kwargs: Any,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list, as_mapping, as_number, required_number
+from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list_or_absent, as_mapping, as_number, required_number
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import DatasetOperator
 
@@ -28,7 +28,8 @@ class DatasetPromotionOperator(DatasetOperator):
         values. (templated)
     :param splits: share by split; the split of an image follows from its id alone. (templated)
     :param split_salt: change it to draw other splits. (templated)
-    :param partition_keys: release these partitions only; default: the whole dataset. (templated)
+    :param partition_keys: release these partitions only; default, also of a param that is null: the whole dataset. A template that
+        renders to an empty text or list is refused. (templated)
     :param leave_out_unaudited: release only the partitions that an audit has looked at, so that runs of a backfill that work side by side
         do not refuse each other's unfinished partitions. (templated)
     :param metrics: further metrics for the gates by name, e.g. a model's score from XCom. (templated)
@@ -46,6 +47,7 @@ class DatasetPromotionOperator(DatasetOperator):
         "metrics",
         "notes",
     )
+    never_empty = ("partition_keys",)
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class DatasetPromotionOperator(DatasetOperator):
             gates=as_entries("gates", self.gates),
             splits=splits or DEFAULT_SPLITS,
             split_salt=self.split_salt,
-            partition_keys=as_list("partition_keys", self.partition_keys),
+            partition_keys=as_list_or_absent("partition_keys", self.partition_keys, "the whole dataset"),
             leave_out_unaudited=as_flag("leave_out_unaudited", self.leave_out_unaudited),
             metrics={name: value for name, value in metrics.items() if value is not None},
             notes=self.notes,

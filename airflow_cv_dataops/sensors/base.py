@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_cv_dataops.common.lineage import LineageMixin
-from airflow_cv_dataops.common.partition import DEFAULT_PARTITION_FORMAT, resolve_partition_key
+from airflow_cv_dataops.common.partition import resolve_partition_key
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 from airflow_cv_dataops.links.marquez import MarquezLink
 
@@ -29,7 +29,8 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
     """A sensor that looks at one thing (:meth:`observe`) until it is as wanted.
 
     :param partition_key: default: as the operators resolve it. (templated)
-    :param partition_format: strftime format for keys made from a date. (templated)
+    :param partition_format: strftime format for keys made from a date (UTC); default: ``%Y-%m-%d``, and finer where the DAG is due more
+        often than daily: ``%Y-%m-%dT%H``, ``%Y-%m-%dT%H%M``, ``%Y-%m-%dT%H%M%S``. (templated)
     :param cv_catalog_conn_id: connection of type ``cv_catalog``; without it the embedded catalog is used. (templated)
     :param aws_conn_id: connection for ``s3://``; default: the one that the catalog's connection names. (templated)
     :param deferrable: wait in the triggerer, without a worker slot; default: ``[operators] default_deferrable``.
@@ -43,7 +44,7 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
         self,
         *,
         partition_key: str | None = None,
-        partition_format: str = DEFAULT_PARTITION_FORMAT,
+        partition_format: str | None = None,
         cv_catalog_conn_id: str = DatasetHook.default_conn_name,
         aws_conn_id: str | None = None,
         deferrable: bool = DEFAULT_DEFERRABLE,

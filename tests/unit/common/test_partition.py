@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from airflow.sdk import DAG
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_cv_dataops.common.partition import resolve_partition_key, with_partition_key
+from airflow_cv_dataops.common import partition
+from airflow_cv_dataops.common.partition import FORMATS, resolve_partition_key, with_partition_key
 from airflow_cv_dataops.core.errors import ConfigurationError
 
 START = datetime(2026, 11, 5, 6, tzinfo=UTC)
@@ -72,6 +77,168 @@ def test_the_first_thing_that_names_a_partition_wins(context: dict[str, Any], ex
 )
 def test_dates_go_through_the_format(partition_format: str, expected: str) -> None:
     assert resolve_partition_key(without("partition_key"), partition_format=partition_format) == expected
+
+
+def due(schedule: Any, logical_date: datetime, *, run_type: str = "scheduled", **context: Any) -> dict[str, Any]:
+    """Return the context of a run of a DAG with that schedule."""
+    dag = DAG("due", schedule=schedule, start_date=datetime(2026, 1, 1, tzinfo=UTC))
+    return {"dag": dag, "logical_date": logical_date, "dag_run": dag_run(run_type=run_type), **context}
+
+
+MOMENT = datetime(2026, 11, 5, 6, 30, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("@daily", "2026-11-05"),
+        ("30 6 * * 1-5", "2026-11-05"),
+        ("@weekly", "2026-11-05"),
+        (timedelta(days=1), "2026-11-05"),
+        ("@hourly", "2026-11-05T06"),
+        ("30 6,18 * * *", "2026-11-05T06"),
+        (timedelta(hours=6), "2026-11-05T06"),
+        ("*/30 * * * *", "2026-11-05T0630"),
+        (timedelta(minutes=90), "2026-11-05T0630"),
+        (timedelta(seconds=15), "2026-11-05T063015"),
+        (None, "2026-11-05"),
+        ("@once", "2026-11-05"),
+        ("@continuous", "2026-11-05"),
+    ],
+    ids=str,
+)
+def test_a_key_is_as_fine_as_the_schedule(schedule: Any, expected: str) -> None:
+    context = due(schedule, MOMENT) if schedule != "@continuous" else {"dag": DAG("due", schedule="@continuous", max_active_runs=1)}
+    assert resolve_partition_key(context | {"logical_date": MOMENT}) == expected
+
+
+def test_the_schedule_goes_before_the_interval() -> None:
+    """All runs of a DAG have keys of one format, and hourly runs that look back a day do not share one."""
+    long = {"data_interval_start": MOMENT - timedelta(days=1), "data_interval_end": MOMENT}
+    assert resolve_partition_key(due("30 * * * *", MOMENT, **long)) == "2026-11-04T06"
+    short = {"data_interval_start": MOMENT - timedelta(hours=1), "data_interval_end": MOMENT}
+    assert resolve_partition_key(due("30 6 * * *", MOMENT, **short)) == "2026-11-05"
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (timedelta(days=3), "2026-11-05"),
+        (timedelta(days=1), "2026-11-05"),
+        (timedelta(hours=1), "2026-11-05T06"),
+        (timedelta(minutes=5), "2026-11-05T0630"),
+        (timedelta(seconds=5), "2026-11-05T063015"),
+    ],
+    ids=str,
+)
+def test_without_a_schedule_that_says_so_the_interval_does(length: timedelta, expected: str) -> None:
+    interval = {"data_interval_start": MOMENT, "data_interval_end": MOMENT + length}
+    assert resolve_partition_key(interval) == resolve_partition_key({"dag": SimpleNamespace(timetable=object()), **interval}) == expected
+
+
+def test_how_long_a_run_of_continuous_took_is_no_interval() -> None:
+    dag = DAG("due", schedule="@continuous", max_active_runs=1)
+    assert (
+        resolve_partition_key({"dag": dag, "data_interval_start": MOMENT, "data_interval_end": MOMENT + timedelta(hours=1)}) == "2026-11-05"
+    )
+
+
+class Strange:
+    """A timetable that answers to the right names with the wrong things."""
+
+    expression = "every now and then"
+    timezone = "Nowhere/Here"
+
+    def delta(self) -> None: ...
+
+
+def test_a_strange_timetable_fails_no_task(caplog: pytest.LogCaptureFixture) -> None:
+    context = {"dag": SimpleNamespace(timetable=Strange()), "logical_date": MOMENT, "dag_run": dag_run(run_type="scheduled")}
+    assert resolve_partition_key(context) == "2026-11-05"
+    assert "Cannot tell from its timetable how often this DAG is due" in caplog.text
+
+
+def test_hours_in_a_zone_that_puts_its_clocks_back_do_not_share_a_key() -> None:
+    """03:00 in Berlin becomes 02:00 on 2026-10-25: the hour from 2 to 3 comes twice on the clock, at 00:00 and at 01:00 UTC."""
+    berlin = ZoneInfo("Europe/Berlin")
+    twice = [datetime(2026, 10, 25, 2, tzinfo=berlin, fold=fold) for fold in (0, 1)]
+    dag = DAG("due", schedule="@hourly", start_date=datetime(2026, 1, 1, tzinfo=berlin))
+    assert [resolve_partition_key({"dag": dag, "logical_date": moment}) for moment in twice] == ["2026-10-25T00", "2026-10-25T01"]
+
+
+@given(st.lists(st.datetimes(min_value=datetime(1000, 1, 1), max_value=datetime(9000, 1, 1), timezones=st.just(UTC)), min_size=2))
+def test_keys_of_every_spelling_are_in_the_order_of_time_and_fit_for_paths(moments: list[datetime]) -> None:
+    for form in FORMATS:
+        keys = [resolve_partition_key({"logical_date": moment}, partition_format=form) for moment in sorted(moments)]
+        assert keys == sorted(keys)
+        assert all(set(key) <= set("0123456789-T") for key in keys)
+        assert with_partition_key("https://host/{partition_key}/images", keys[0]) == f"https://host/{keys[0]}/images"
+        if form != FORMATS[0]:
+            assert datetime.fromisoformat(keys[0]).tzinfo is None  # read as it is meant: no part of it as an offset from UTC
+
+
+@pytest.fixture
+def warned(caplog: pytest.LogCaptureFixture) -> Callable[[dict[str, Any], str | None], list[str]]:
+    """Return a function that resolves a key twice, as a task does, and returns the warnings over it."""
+
+    def resolve(context: dict[str, Any], partition_format: str | None) -> list[str]:
+        partition._warn.cache_clear()
+        caplog.clear()
+        for _ in range(2):
+            resolve_partition_key(context, partition_format=partition_format)
+        return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+    return resolve
+
+
+def test_runs_that_replace_one_another_are_warned_of_once(warned: Callable[..., list[str]]) -> None:
+    assert warned(due("@hourly", datetime(2026, 11, 5, 6, tzinfo=UTC)), "%Y-%m-%d") == [
+        "The runs of this DAG that are due at 2026-11-05T05:00:00Z and 2026-11-05T06:00:00Z share partition '2026-11-05': each replaces "
+        "what the other wrote. To give each run a partition of its own, leave out partition_format='%Y-%m-%d', or pass "
+        "partition_format='%Y-%m-%dT%H'."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "partition_format", "shared"),
+    [
+        ("@hourly", None, False),
+        ("@hourly", "%Y-%m-%dT%H", False),
+        ("@daily", "%Y-%m-%d", False),
+        ("@daily", "%G-W%V", True),
+        ("@weekly", "%G-W%V", False),
+        (timedelta(hours=6), "%Y-%m-%d", True),
+        (timedelta(hours=6), "%Y-%m-%dT%H", False),
+        ("0 6,18 * * *", "%Y-%m-%d", True),
+        ("*/10 * * * *", "%Y-%m-%dT%H", True),
+        (None, "%Y-%m-%d", False),
+    ],
+    ids=str,
+)
+def test_a_format_that_cannot_tell_two_runs_apart_is_warned_of(
+    warned: Callable[..., list[str]], schedule: Any, partition_format: str | None, shared: bool
+) -> None:
+    sunday = datetime(2026, 11, 8, 6 if schedule == "0 6,18 * * *" else 0, tzinfo=UTC)
+    assert bool(warned(due(schedule, sunday), partition_format)) == shared
+
+
+def test_who_starts_a_run_by_hand_or_chooses_its_key_is_not_warned(
+    warned: Callable[..., list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    moment = datetime(2026, 11, 5, 6, tzinfo=UTC)
+    assert warned(due("@hourly", moment, run_type="manual"), "%Y-%m-%d") == []
+    assert warned(due("@hourly", moment, partition_key="2026-11-05"), "%Y-%m-%d") == []
+    assert resolve_partition_key(due("@hourly", moment), "2026-11-05") == "2026-11-05"
+    assert not caplog.records
+
+
+def test_nights_that_share_a_day_of_utc_when_clocks_are_put_forward_are_warned_of(warned: Callable[..., list[str]]) -> None:
+    dag = DAG("due", schedule="30 1 * * *", start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")))
+    context = {"dag": dag, "dag_run": dag_run(run_type="scheduled")}
+    (warning,) = warned(context | {"logical_date": datetime(2026, 3, 29, 23, 30, tzinfo=UTC)}, None)
+    assert "due at 2026-03-29T00:30:00Z and 2026-03-29T23:30:00Z share partition '2026-03-29'" in warning
+    assert warning.endswith("own, pass partition_format='%Y-%m-%dT%H'.")
+    assert warned(context | {"logical_date": datetime(2026, 3, 28, 0, 30, tzinfo=UTC)}, None) == []
 
 
 def test_the_format_does_not_touch_a_key_that_is_no_date() -> None:

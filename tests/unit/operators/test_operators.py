@@ -108,6 +108,22 @@ def test_an_ingest_returns_its_summary_and_writes_its_partition(
     assert ti.pushed == {}
 
 
+@pytest.mark.parametrize(
+    ("schedule", "partition_format", "key"),
+    [("@hourly", None, "2026-11-05T09"), ("@daily", None, "2026-11-05"), ("@hourly", "{{ params.nothing }}", "2026-11-05T09")],
+)
+def test_runs_of_a_day_have_partitions_of_their_own(
+    schedule: str, partition_format: str | None, key: str, landing: Path, context: dict[str, Any], embedded: Dataset
+) -> None:
+    dag = DAG("dataops", schedule=schedule, start_date=datetime(2026, 11, 5, tzinfo=UTC))
+    operator = ImageIngestOperator(
+        task_id="ingest", dataset="digits", source=str(landing), max_reject_ratio=0.5, partition_format=partition_format
+    )
+    run = {**context, "dag": dag, "logical_date": datetime(2026, 11, 5, 9, tzinfo=UTC)}
+    assert rendered(operator, run, nothing=None).execute(run)["partition_key"] == key
+    assert set(embedded.images()["partition_key"].to_pylist()) == {key}
+
+
 def test_a_failure_pushes_the_summary_before_it_raises(landing: Path, context: dict[str, Any], ti: TaskInstance) -> None:
     with pytest.raises(AirflowFailException, match=r"max_reject_ratio=0\.1"):
         ingest(landing, max_reject_ratio=0.1).execute(context)
@@ -192,6 +208,30 @@ def test_a_promotion_may_be_templated(landing: Path, context: dict[str, Any], em
     assert (summary["stage"], summary["release"]) == ("staging", "v1")
     assert [(gate["metric"], gate["wanted"], gate["found"]) for gate in summary["gates"]] == [("images", 4.0, 4), ("map50", 0.5, 0.7)]
     assert set(embedded.release("staging").images()["split"].to_pylist()) <= {"train", "test"}
+
+
+@pytest.mark.parametrize("empty", ["", " ", "[]", [], ", ,", [""]], ids=repr)
+def test_partitions_that_render_to_none_at_all_do_not_mean_the_whole_dataset(
+    empty: Any, landing: Path, context: dict[str, Any], embedded: Dataset
+) -> None:
+    ingest(landing).execute(context)
+    for operator in (promote(partition_keys=empty), promote(partition_keys="{{ params.days }}")):
+        rendered(operator, context, days=empty)
+        with pytest.raises(
+            ConfigurationError, match=r"^partition_keys is empty: name at least one, or leave it out for the whole dataset\.$"
+        ):
+            operator.execute(context)
+    assert embedded.snapshot_id("releases") is None
+
+
+@pytest.mark.parametrize("nothing", [None, "None"])
+def test_partitions_that_are_not_given_mean_the_whole_dataset(nothing: Any, landing: Path, context: dict[str, Any]) -> None:
+    ingest(landing).execute(context)
+    operator = promote(partition_keys="{{ params.days }}", gates=["images == 4"])
+    rendered(operator, context, days=nothing)
+    assert operator.partition_keys is None
+    assert operator.execute(context)["promoted"]
+    assert promote(partition_keys=nothing).execute(context)["unchanged"]
 
 
 def test_whole_mappings_and_lists_may_come_out_of_a_template(landing: Path, context: dict[str, Any], embedded: Dataset) -> None:

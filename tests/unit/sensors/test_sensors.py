@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
+from airflow.sdk import DAG
 from unit.core.release.release_rows import write_images
 from unit.hooks.fake_connections import AddConnection, add_connection
 
@@ -125,6 +126,17 @@ def test_a_deferrable_sensor_defers_with_everything_that_the_trigger_needs(landi
     }
     assert deferred.value.method_name == "execute_complete"
     assert deferred.value.timeout == timedelta(seconds=600)
+
+
+def test_a_sensor_of_an_hourly_dag_waits_for_the_partition_of_its_hour(landing: Path, context: dict[str, Any]) -> None:
+    hourly = DAG("hourly", schedule="@hourly", start_date=datetime(2026, 11, 5, tzinfo=UTC))
+    run = {**context, "dag": hourly, "logical_date": datetime(2026, 11, 5, 9, tzinfo=UTC)}
+    sensor = arrival(landing, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute(run)
+    assert deferred.value.trigger.source == str(landing.parent / "2026-11-05T09")
+    event = {"status": "success", "observed": {"images": 7, "bytes": 70, "settled_seconds": 90.0, "satisfied": True}}
+    assert arrival(landing, deferrable=True).execute_complete(run, event)["partition_key"] == "2026-11-05T09"
 
 
 def test_a_fresh_process_takes_up_where_the_trigger_left_off(landing: Path, context: dict[str, Any]) -> None:

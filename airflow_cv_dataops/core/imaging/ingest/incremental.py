@@ -2,11 +2,12 @@
 
 How a run uses it::
 
-    wanted = parameters_id(formats=formats, limits=limits, thresholds=thresholds, copy_images=copy_images)
+    wanted = parameters_id(formats=formats, limits=limits, copy_images=copy_images)
     old_images, old_rejects = dataset.images(partition_key=key), dataset.read("rejects", partition_key=key)
     unchanged, changed = split_unchanged(files, old_images, old_rejects, wanted)
     kept_images, kept_rejects = kept_rows(old_images, unchanged), kept_rows(old_rejects, unchanged)
     # read, decode and measure ``changed`` only; every new row carries ``wanted`` as its parameters_id
+    # issues of ``kept_images`` are worked out from their measures (``measures.verdicts``): thresholds are not among the parameters
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MEASURES_VERSION = 2
-"""Raised whenever the same bytes and parameters give another row than before: every partition is then read again once."""
+"""Raised whenever the same bytes and parameters give other facts or measures than before: every partition is then read again once.
+
+Not for another issue or threshold: what is an issue is worked out from the measures, of rows that are kept too.
+"""
 
 READ_AGAIN = ("unreadable", "timeout")
 """Reasons of a reject that may be gone at the next look, e.g. a store that did not answer."""
@@ -43,18 +47,19 @@ def parameters_id(**parameters: Any) -> str:
 
 
 def split_unchanged(
-    files: Sequence[ObjectInfo], old_images: pa.Table, old_rejects: pa.Table, parameters_id: str
+    files: Sequence[ObjectInfo], old_images: pa.Table, old_rejects: pa.Table, *parameters_ids: str
 ) -> tuple[list[ObjectInfo], list[ObjectInfo]]:
     """Return ``(unchanged, changed)``, each in the order of ``files``.
 
-    Unchanged is a file whose row in the partition has the same URI, size, entity tag, modification time and ``parameters_id``.
-    A source that gives neither tag nor time, and a file without a size, can never be known to be unchanged. A reject of
+    Unchanged is a file whose row in the partition has the same URI, size, entity tag and modification time, and one of the
+    ``parameters_ids``. A source that gives neither tag nor time, and a file without a size, can never be known to be unchanged. A reject of
     ``READ_AGAIN`` is always changed, and so is a file of which the partition has both an image and a reject.
 
     :param files: the listing; its URIs are spelled as ``source_uri`` is in the tables.
     :param old_images: the partition's rows of ``images``, at least the columns compared; a table written before there was a
         ``parameters_id`` has it as null, so that nothing in it is unchanged.
     :param old_rejects: the partition's rows of ``rejects``, with ``reason``.
+    :param parameters_ids: that of the run, and those under which the same parameters went before.
     """
     import pyarrow as pa
 
@@ -62,7 +67,7 @@ def split_unchanged(
         return [], list(files)
     rejected = _comparable(old_rejects, "reason")
     old = pa.concat_tables([_comparable(old_images, None), rejected])
-    same = _same_as_before(_listing(files), old, parameters_id).tolist()
+    same = _same_as_before(_listing(files), old, parameters_ids).tolist()
     unchanged = [file for file, is_same in zip(files, same, strict=True) if is_same]
     changed = [file for file, is_same in zip(files, same, strict=True) if not is_same]
     return unchanged, changed
@@ -117,15 +122,16 @@ def _listing(files: Sequence[ObjectInfo]) -> pa.Table:
     )
 
 
-def _same_as_before(new: pa.Table, old: pa.Table, parameters_id: str) -> Any:
+def _same_as_before(new: pa.Table, old: pa.Table, parameters_ids: Sequence[str]) -> Any:
     """Return a numpy array of flags, one for each new row."""
     import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     place = pc.index_in(new["source_uri"], value_set=old["source_uri"].combine_chunks())
     before = old.take(place.combine_chunks())
     size = pc.fill_null(pc.equal(new["bytes"], before["bytes"]), False)
-    parameters = pc.fill_null(pc.equal(before["parameters_id"], parameters_id), False)
+    parameters = pc.is_in(before["parameters_id"], value_set=pa.array(parameters_ids, pa.string()))
     etag, time = (_equal_or_both_null(new[name], before[name]) for name in ("source_etag", "source_modified_at"))
     known = pc.or_(pc.is_valid(new["source_etag"]), pc.is_valid(new["source_modified_at"]))
     usable = pc.and_(pc.fill_null(before["usable"], False), pc.invert(pc.is_in(new["source_uri"], value_set=_repeated(old["source_uri"]))))

@@ -62,7 +62,7 @@ def ingest_images(
     with settings.open(source, source_options) as opened:
         listing = list_files(opened, settings.pattern, settings.exclude, kept_listings(dataset))
         log.info("Ingesting %s files of %s listed at %s", f"{listing.files.num_rows:,}", f"{listing.listed:,}", opened.uri)
-        previous = None if settings.force else PreviousRows.now(dataset, partition_key, parameters.id)
+        previous = None if settings.force else PreviousRows.now(dataset, partition_key, parameters)
         taken = take_files(
             dataset, partition_key, opened, listing.files, parameters, recorded_at=recorded_at, previous=previous, workers=workers
         )

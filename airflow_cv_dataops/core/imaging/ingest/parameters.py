@@ -11,9 +11,24 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.imaging.decoding.decode import DEFAULT_FORMATS, MEBIBYTE, Limits, check_formats
 from airflow_cv_dataops.core.imaging.ingest.incremental import parameters_id
 from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds
+from airflow_cv_dataops.core.imaging.measures.verdicts import beyond_the_rows
 
 _LIMITS = Limits()
 _THRESHOLDS = QualityThresholds()
+# Thresholds were part of an id once. These were all there were, with their defaults: what was hashed then does not change with what is
+# added, or given another default, now. Those of odd sizes came last.
+_ONCE_HASHED = {
+    "dark_below": 0.10,
+    "light_above": 0.95,
+    "low_contrast_below": 0.04,
+    "blurry_below": 50.0,
+    "low_information_below": 1.0,
+    "aspect_ratio_above": 4.0,
+    "grayscale_below": 3.0,
+    "odd_size_deviations_above": 3.5,
+    "odd_size_ratio_above": 4.0,
+}
+_HASHED_LAST = ("odd_size_deviations_above", "odd_size_ratio_above")
 _MOST_SECONDS = 10**8
 _LEAST_MEMORY = 512 * MEBIBYTE  # with less, what is read ahead and copied (read_ahead) leaves decoders nothing
 
@@ -24,7 +39,7 @@ class IngestParameters:
 
     :param formats: the only decoders that are tried, in Pillow's spelling.
     :param limits: which files are refused before they cost anything.
-    :param thresholds: where a measure becomes an issue.
+    :param thresholds: where a measure becomes an issue; of rows that are kept, too.
     :param copy_images: keep a copy by content below the dataset; ``False``: rows refer to the source.
     :param timeout_seconds: how long one file may keep its worker busy, not counting time in which the machine lets the worker wait for
         a processor; then it is a reject, ``timeout``. See ``workers.pool``.
@@ -51,19 +66,36 @@ class IngestParameters:
 
     @property
     def id(self) -> str:
-        """Hash of what decides a row: the decoders that are installed among them.
+        """Hash of what decides a row as it is read: the decoders that are installed among them.
 
-        Not of the time limit, as a file that took too long is read again anyway.
+        Not of the time limit, as a file that took too long is read again anyway; nor of thresholds, as verdicts follow from measures, which
+        the row has. One on ``grayscale`` that they do not tell is the exception.
         """
+        return parameters_id(**self._of_pixels(), **beyond_the_rows(self.thresholds))
+
+    @property
+    def former_ids(self) -> tuple[str, ...]:
+        """The ids that rows decided by the same parameters had when thresholds were hashed too: these, or the defaults of that time.
+
+        Rows that other thresholds decided then cannot be told from rows of other parameters.
+        """
+        now = {name: getattr(self.thresholds, name) for name in _ONCE_HASHED}
+        sets = [now, {name: float(value) for name, value in now.items()}]  # 30 and 30.0 had different hashes
+        if not beyond_the_rows(self.thresholds):
+            sets.append(_ONCE_HASHED)
+        sets += [{name: value for name, value in each.items() if name not in _HASHED_LAST} for each in sets]
+        pixels = self._of_pixels()
+        return tuple(parameters_id(**pixels, thresholds={"QualityThresholds": each}) for each in sets)
+
+    def _of_pixels(self) -> dict[str, Any]:
         from airflow_cv_dataops.core.imaging.decoding.openers import openers
 
-        return parameters_id(
-            formats=sorted(openers(self.formats)),
-            limits=self.limits,
-            thresholds=self.thresholds,
-            copy_images=self.copy_images,
-            worker_memory_bytes=self.worker_memory_bytes,
-        )
+        return {
+            "formats": sorted(openers(self.formats)),
+            "limits": self.limits,
+            "copy_images": self.copy_images,
+            "worker_memory_bytes": self.worker_memory_bytes,
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, for a worker or an XCom, which takes no infinity: ``"inf"`` stands for it."""

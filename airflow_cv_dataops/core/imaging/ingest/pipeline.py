@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.imaging.ingest.image_rows import image_rows, ingested_by, reject_rows, unread_uris
 from airflow_cv_dataops.core.imaging.ingest.listing import for_worker, needs_reading
-from airflow_cv_dataops.core.imaging.ingest.odd_sizes import with_odd_sizes
 from airflow_cv_dataops.core.imaging.ingest.outcome import Tally, Whole
 from airflow_cv_dataops.core.imaging.ingest.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.ingest.previous import PreviousRows
@@ -103,11 +102,8 @@ class _Stretch:
         return self.files.num_rows - self.changed.num_rows
 
     def kept(self) -> Mapping[str, pa.Table]:
-        """Return the rows of the unchanged files, by table; which of their sizes are odd is up to what the partition will be."""
-        if self.previous is None or not self.unchanged:
-            return {}
-        kept = self.previous.kept(self.files, self.changed)
-        return {**kept, "images": with_odd_sizes(kept["images"], False)}
+        """Return the rows of the unchanged files, by table."""
+        return {} if self.previous is None or not self.unchanged else self.previous.kept(self.files, self.changed)
 
 
 def _stretches(files: pa.Table, previous: PreviousRows | None) -> list[_Stretch]:

@@ -1,4 +1,4 @@
-"""The rows that a partition has so far, looked at a stretch of files at a time: which may stay, and what they are."""
+"""The rows that a partition has so far, looked at a stretch of files at a time: which may stay, and what they are now."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.imaging.ingest.file_columns import file_infos
 from airflow_cv_dataops.core.imaging.ingest.image_rows import row_schema
 from airflow_cv_dataops.core.imaging.ingest.incremental import kept_rows, split_unchanged
+from airflow_cv_dataops.core.imaging.ingest.odd_sizes import with_odd_sizes
+from airflow_cv_dataops.core.imaging.ingest.parameters import IngestParameters
+from airflow_cv_dataops.core.imaging.measures.verdicts import judged
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -21,34 +24,48 @@ class PreviousRows:
     """A partition at its snapshots.
 
     :param snapshots: snapshot id by table; a table without one has no rows.
-    :param parameters_id: a row that other parameters decided is out of date.
+    :param parameters: a row that others decided is out of date, but for their thresholds: verdicts are reached anew.
     """
 
-    def __init__(self, dataset: Dataset, partition_key: str, snapshots: Mapping[str, str], parameters_id: str) -> None:
+    def __init__(self, dataset: Dataset, partition_key: str, snapshots: Mapping[str, str], parameters: IngestParameters) -> None:
         self._dataset = dataset
         self._partition_key = partition_key
         self._snapshots = snapshots
-        self._parameters_id = parameters_id
+        self._thresholds = parameters.thresholds
+        self._parameters_id = parameters.id
+        self._former_ids = parameters.former_ids
 
     @classmethod
-    def now(cls, dataset: Dataset, partition_key: str, parameters_id: str) -> PreviousRows | None:
+    def now(cls, dataset: Dataset, partition_key: str, parameters: IngestParameters) -> PreviousRows | None:
         """Return the rows as they are now; ``None`` where the tables hold none at all."""
         snapshots = dataset.snapshots(tuple(_TABLES))
-        return cls(dataset, partition_key, snapshots, parameters_id) if snapshots else None
+        return cls(dataset, partition_key, snapshots, parameters) if snapshots else None
 
     def changed(self, files: pa.Table) -> pa.Table:
         """Return those of a sorted stretch of a listing whose rows must be made anew."""
         images, rejects = (self._rows(table, files, columns) for table, columns in _TABLES.items())
-        _, changed = split_unchanged(file_infos(files), images, rejects, self._parameters_id)
+        _, changed = split_unchanged(file_infos(files), images, rejects, self._parameters_id, *self._former_ids)
         return _among(files, [file.uri for file in changed])
 
     def kept(self, files: pa.Table, changed: pa.Table) -> dict[str, pa.Table]:
-        """Return the rows of the unchanged files, by table."""
+        """Return the rows of the unchanged files, by table, as this run would have made them.
+
+        Which of their sizes are odd is up to what the partition will be: no row says so yet.
+        """
         import pyarrow.compute as pc
 
         unchanged = files.filter(pc.invert(pc.is_in(files["source_uri"], value_set=changed["source_uri"].combine_chunks())))
         infos = file_infos(unchanged)
-        return {table: kept_rows(self._rows(table, files, row_schema(table).names), infos) for table in _TABLES}
+        kept = {table: self._now(kept_rows(self._rows(table, files, row_schema(table).names), infos)) for table in _TABLES}
+        return {**kept, "images": with_odd_sizes(judged(kept["images"], self._thresholds), False)}
+
+    def _now(self, rows: pa.Table) -> pa.Table:
+        """Return rows under the id that their parameters have now."""
+        import pyarrow as pa
+
+        position = rows.schema.get_field_index("parameters_id")
+        field = rows.schema.field(position)
+        return rows.set_column(position, field, pa.repeat(pa.scalar(self._parameters_id, field.type), rows.num_rows))
 
     def _rows(self, table: str, files: pa.Table, columns: tuple[str, ...] | list[str]) -> pa.Table:
         """Return the rows of the files' stretch of URIs: the files of a partition are sorted, so that little else is read."""

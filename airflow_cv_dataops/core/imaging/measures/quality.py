@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -92,16 +93,35 @@ def measure(pictures: Pictures) -> Measures:
 
 def quality_issues(measures: Measures, width: int, height: int, thresholds: QualityThresholds) -> list[str]:
     """Return the names of the issues, in the schema's order."""
-    found = {
-        "dark": measures.brightness < thresholds.dark_below,
-        "light": measures.brightness > thresholds.light_above,
-        "low_contrast": measures.contrast < thresholds.low_contrast_below,
-        "blurry": measures.sharpness < thresholds.blurry_below,
-        "low_information": measures.entropy < thresholds.low_information_below,
-        "odd_aspect_ratio": max(width, height) > thresholds.aspect_ratio_above * min(width, height),
-        "grayscale": measures.colours.spread < thresholds.grayscale_below,
+    numbers = {
+        "brightness": measures.brightness,
+        "contrast": measures.contrast,
+        "sharpness": measures.sharpness,
+        "entropy": measures.entropy,
+        "width": width,
+        "height": height,
     }
+    found = {**issues_by_measure(numbers, thresholds), "grayscale": measures.colours.spread < thresholds.grayscale_below}
     return [name for name, holds in found.items() if holds]
+
+
+def issues_by_measure(numbers: Mapping[str, Any], thresholds: QualityThresholds) -> dict[str, Any]:
+    """Say which issues hold, by name in the schema's order: of an image that was just measured, and of rows that hold its measures.
+
+    :param numbers: columns of ``schema.IMAGES`` by name: the numbers of one image, or a numpy array of many.
+    :returns: a truth value by issue, or an array of them.
+    """
+    width, height = numbers["width"], numbers["height"]
+    # The longest side by the shortest, whichever it is; not as a quotient, which is rounded.
+    is_odd = (width > thresholds.aspect_ratio_above * height) | (height > thresholds.aspect_ratio_above * width)
+    return {
+        "dark": numbers["brightness"] < thresholds.dark_below,
+        "light": numbers["brightness"] > thresholds.light_above,
+        "low_contrast": numbers["contrast"] < thresholds.low_contrast_below,
+        "blurry": numbers["sharpness"] < thresholds.blurry_below,
+        "low_information": numbers["entropy"] < thresholds.low_information_below,
+        "odd_aspect_ratio": is_odd,
+    }
 
 
 def _percentiles(histogram: Any) -> list[float]:

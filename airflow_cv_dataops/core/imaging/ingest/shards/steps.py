@@ -130,7 +130,7 @@ def ingest_shard(
         raise ConfigurationError(f"Shard {index!r} is not in the plan: expected 0 to {plan['shards'] - 1}.")
     parameters = IngestParameters.from_json(plan["parameters"])
     files = read_shard(dataset, plan["list_uri"], index)
-    previous = PreviousRows(dataset, partition_key, plan["previous"], parameters.id) if plan["previous"] else None
+    previous = PreviousRows(dataset, partition_key, plan["previous"], parameters) if plan["previous"] else None
     with open_image_source(
         os.fspath(source),
         options=source_options,
