@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.store.objects import ObjectStore, join_uri, open_st
 from airflow_cv_dataops.core.store.partition_keys import partition_keys_of
 from airflow_cv_dataops.core.store.scanning import scan_batches
 from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, arrow_schema
-from airflow_cv_dataops.core.store.table_rows import batches_of, conform, ordered, with_keys
+from airflow_cv_dataops.core.store.table_rows import as_wanted, batches_of, conform, ordered, with_keys
 from airflow_cv_dataops.core.store.tables import Tables, current_snapshot_id
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Dataset:
         """
         wanted = _wanted(table, columns)
         scan = self._scan(table, wanted, partition_key, snapshot_id, where, limit)
-        return wanted.empty_table() if scan is None else conform(scan.to_arrow(), wanted)
+        return wanted.empty_table() if scan is None else as_wanted(scan.to_arrow(), wanted)
 
     def read_batches(
         self,
@@ -114,9 +114,11 @@ class Dataset:
             row_filter = And(row_filter, EqualTo(PARTITION_KEY, partition_key))
         # PyIceberg looks for the columns in the schema that was the table's when a named snapshot was written.
         schema = found.schema() if snapshot_id is None or snapshot.schema_id is None else found.schemas()[snapshot.schema_id]
+        known = [name for name in wanted.names if name in schema.column_names]
         return found.scan(
             row_filter=row_filter,
-            selected_fields=tuple(name for name in wanted.names if name in schema.column_names),
+            # Of no column PyIceberg reads no row: where all came later, any one says how many rows there are.
+            selected_fields=tuple(known or TABLES[table].column_names[:1]),
             snapshot_id=None if snapshot_id is None else int(snapshot_id),
             limit=limit,
         )

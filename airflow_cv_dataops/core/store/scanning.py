@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.progress import Progress
-from airflow_cv_dataops.core.store.table_rows import BATCH_BYTES, conform
+from airflow_cv_dataops.core.store.table_rows import BATCH_BYTES, as_wanted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,7 @@ def scan_batches(scan: DataScan, wanted: pa.Schema, batch_rows: int, what: str) 
             for task in tasks:
                 rows = _streamed(scan, task, files, batch_rows) if _is_plain(task) else _scanned(scan, task, batch_rows)
                 for part in rows:
-                    yield conform(part, wanted)
+                    yield as_wanted(part, wanted)
                     progress.advance(part.num_rows)
         finally:
             pool.shutdown(cancel_futures=True)

@@ -88,6 +88,11 @@ def with_keys(rows: pa.Table, keys: Mapping[str, str]) -> pa.Table:
     return rows
 
 
+def as_wanted(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """Return rows that were read in the wanted schema: other columns left out, those that the rows are too old for null."""
+    return conform(rows.select([name for name in rows.column_names if name in wanted.names]), wanted)
+
+
 def conform(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
     """Return the rows in the wanted schema: columns picked and cast, absent optional ones null.
 

@@ -1,0 +1,132 @@
+"""What other versions of this package have left is read, written to and released again, by this version and by later ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from stored_datasets import VERSIONS, unpack
+
+from airflow_cv_dataops import audit_labels, import_labels, import_predictions, ingest_images, promote_dataset, sample_hard_examples
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.store import schema
+from airflow_cv_dataops.core.store.schema import TABLES, Column
+
+pytestmark = pytest.mark.integration
+
+KEYS = ("2026-11-05", "2026-11-06", "2026-11-07")
+LATER = Column("a_later_column", "string", "What only a later version knows.")
+HELD = {"v1": (5, 5), "staging": (5, 5), "v2": (10, 10), "production": (10, 10)}
+
+
+@pytest.fixture(params=VERSIONS)
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
+    return open_dataset("digits", home=unpack(request.param, tmp_path))
+
+
+@pytest.fixture
+def a_later_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return what gives every table of the data model one more column, as a later version would."""
+
+    def come() -> None:
+        for name, model in list(TABLES.items()):
+            monkeypatch.setitem(TABLES, name, dataclasses.replace(model, columns=(*model.columns, LATER)))  # type: ignore[arg-type]
+        schema.iceberg_schema.cache_clear()
+        schema.arrow_schema.cache_clear()
+
+    yield come  # type: ignore[misc]
+    monkeypatch.undo()
+    schema.iceberg_schema.cache_clear()
+    schema.arrow_schema.cache_clear()
+
+
+def held(dataset: Dataset, name: str) -> tuple[int, int]:
+    release = dataset.release(name)
+    images, annotations = release.images(), release.annotations()
+    assert (images.num_rows, annotations.num_rows) == (release.images_count, release.annotations_count)
+    return images.num_rows, annotations.num_rows
+
+
+def columns_of(dataset: Dataset, table: str) -> set[str]:
+    found = dataset.load_table(table)
+    assert found is not None
+    return {field.name for field in found.schema().fields}
+
+
+def a_day(dataset: Dataset, key: str, folder: Path) -> None:
+    """Three images with labels and predictions, audited and sampled."""
+    (folder / "images").mkdir(parents=True)
+    for number in range(3):
+        Image.new("RGB", (24, 24), (90 * number, 7, 200)).save(folder / "images" / f"{number}.png")
+    (folder / "labels.csv").write_text("file,label\n0.png,even\n1.png,odd\n")
+    (folder / "model.csv").write_text("file,even,odd\n0.png,0.9,0.1\n1.png,0.2,0.8\n2.png,0.5,0.5\n")
+    ingest_images(dataset, key, folder / "images", workers=1)
+    import_labels(dataset, key, folder / "labels.csv", format="csv")
+    import_predictions(dataset, key, folder / "model.csv", model="cnn", format="probabilities")
+    audit_labels(dataset, key, on_findings="warn")
+    sample_hard_examples(dataset, key, model="cnn", budget=2)
+
+
+def test_there_are_datasets_of_more_than_one_version() -> None:
+    assert len(VERSIONS) >= 2
+
+
+@pytest.mark.parametrize("is_later", [False, True], ids=["this version", "a later version"])
+def test_a_stored_dataset_is_read_written_to_and_released_again(
+    stored: Dataset, a_later_version: Callable[[], None], tmp_path: Path, is_later: bool
+) -> None:
+    if is_later:
+        a_later_version()
+    assert {name: held(stored, name) for name in HELD} == HELD
+    assert stored.images().num_rows == 18
+    assert stored.read("predictions", columns=["pixel_probabilities"])["pixel_probabilities"].null_count == 15
+    before = {name: stored.release(name).annotations().to_pylist() for name in ("v1", "v2")}
+
+    a_day(stored, "2026-11-08", tmp_path / "new")  # widens every table
+    assert {name: held(stored, name) for name in HELD} == HELD
+    assert {name: stored.release(name).annotations().to_pylist() for name in before} == before
+    widened = [table for table in TABLES if LATER.name in columns_of(stored, table)]
+    assert len(widened) == (len(TABLES) - 2 if is_later else 0), "releases and release_items are written by promotions"
+
+    summary = promote_dataset(stored, gates=["images >= 18", "findings.error == 0"]).summary.to_dict()
+    assert (summary["release"], summary["parent"]) == ("v3", "v2")
+    assert held(stored, "production") == (18, 17)
+    assert {name: held(stored, name) for name in ("v1", "staging", "v2")} == {name: HELD[name] for name in ("v1", "staging", "v2")}
+    assert {table: columns_of(stored, table) for table in TABLES} == {name: set(model.column_names) for name, model in TABLES.items()}
+
+
+def test_a_version_that_knows_fewer_columns_still_writes_to_a_dataset_that_was_widened(
+    stored: Dataset, a_later_version: Callable[[], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """While workers are upgraded one after the other, both write."""
+    with monkeypatch.context():
+        a_later_version()
+        for table in TABLES:
+            stored.ensure_table(table)
+        monkeypatch.undo()
+    schema.iceberg_schema.cache_clear()
+    schema.arrow_schema.cache_clear()
+    a_day(stored, "2026-11-08", tmp_path / "new")
+    assert promote_dataset(stored, gates=["findings.error == 0"]).summary.to_dict()["release"] == "v3"
+    assert {name: held(stored, name) for name in ("v1", "v2", "v3")} == {"v1": (5, 5), "v2": (10, 10), "v3": (18, 17)}
+
+
+def test_a_promotion_that_died_after_widening_the_releases_stops_no_later_one(
+    stored: Dataset, a_later_version: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_later_version()
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Dataset, "append_if_unchanged", die)
+        stored.ensure_table("releases")
+        with pytest.raises(KeyboardInterrupt):
+            promote_dataset(stored)
+    assert promote_dataset(stored).summary.to_dict()["release"] == "v3"
+    assert held(stored, "production") == (15, 15)
