@@ -115,8 +115,8 @@ class LocalStore(ObjectStore):
         if os.path.isdir(self._root):
             return "the folder is there, and no file is in it or below it"
         if os.path.islink(self._root):
-            return f"it is a link to {os.fsdecode(os.readlink(self._root))!r}, where there is no folder"
-        return "there is no such folder"
+            return f"it is a link to {os.fsdecode(os.readlink(self._root))!r}, where nothing is"
+        return "there is no file or folder of that name"
 
 
 def read_regular_file(path: str, length: int = -1) -> bytes:

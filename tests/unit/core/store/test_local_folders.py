@@ -82,5 +82,5 @@ def test_a_store_says_what_is_there_where_nothing_is_listed(tmp_path: Path) -> N
     (tmp_path / "empty").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "unmounted")
     assert LocalStore((tmp_path / "empty").as_uri()).why_nothing() == "the folder is there, and no file is in it or below it"
-    assert LocalStore((tmp_path / "link").as_uri()).why_nothing() == f"it is a link to '{tmp_path}/unmounted', where there is no folder"
-    assert LocalStore((tmp_path / "absent").as_uri()).why_nothing() == "there is no such folder"
+    assert LocalStore((tmp_path / "link").as_uri()).why_nothing() == f"it is a link to '{tmp_path}/unmounted', where nothing is"
+    assert LocalStore((tmp_path / "absent").as_uri()).why_nothing() == "there is no file or folder of that name"
