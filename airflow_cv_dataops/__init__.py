@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.errors import ConfigurationError as ConfigurationError
     from airflow_cv_dataops.core.errors import CvDataOpsError as CvDataOpsError
     from airflow_cv_dataops.core.errors import DatasetNotFoundError as DatasetNotFoundError
+    from airflow_cv_dataops.core.errors import EmptySourceError as EmptySourceError
     from airflow_cv_dataops.core.errors import SourceError as SourceError
     from airflow_cv_dataops.core.errors import StoreError as StoreError
     from airflow_cv_dataops.core.imaging.decoding.decode import Limits as Limits
@@ -73,6 +74,7 @@ _MODULES = {
     "CvDataOpsError": "core.errors",
     "Dataset": "core.dataset",
     "DatasetNotFoundError": "core.errors",
+    "EmptySourceError": "core.errors",
     "Gate": "core.release.gates",
     "IngestSettings": "core.imaging.ingest.settings",
     "Limits": "core.imaging.decoding.decode",

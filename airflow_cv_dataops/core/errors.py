@@ -13,6 +13,10 @@ class SourceError(CvDataOpsError):
     """A source as a whole (prefix, file of labels, file of predictions) cannot be read; one bad record never raises this."""
 
 
+class EmptySourceError(SourceError):
+    """There is nothing at a source, or nothing of what is looked for: a disk that is not mounted looks the same as an empty folder."""
+
+
 class StoreError(CvDataOpsError, OSError):
     """An object store does not answer, or refuses: the fault of no file, so the step fails, and may be tried again."""
 

@@ -41,6 +41,8 @@ class ImageIngestOperator(SourceOperator):
         it is a reject, ``timeout``. (templated)
     :param worker_memory_bytes: most memory of a worker process, where the platform can limit it; default: 4 GiB. (templated)
     :param force: read every file, changed or not. (templated)
+    :param allow_empty: let a source that is absent or empty, or of which no file is wanted, empty a partition that holds images or rejects;
+        default: the task fails and may be retried. (templated)
     :param workers: processes that read, decode and write; default: one for each core.
     """
 
@@ -60,6 +62,7 @@ class ImageIngestOperator(SourceOperator):
         "timeout_seconds",
         "worker_memory_bytes",
         "force",
+        "allow_empty",
     )
 
     def __init__(
@@ -79,6 +82,7 @@ class ImageIngestOperator(SourceOperator):
         timeout_seconds: float | str | None = None,
         worker_memory_bytes: int | str | None = None,
         force: bool | str = False,
+        allow_empty: bool | str = False,
         workers: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -97,6 +101,7 @@ class ImageIngestOperator(SourceOperator):
         self.timeout_seconds = timeout_seconds
         self.worker_memory_bytes = worker_memory_bytes
         self.force = force
+        self.allow_empty = allow_empty
         self.workers = workers
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
@@ -110,6 +115,7 @@ class ImageIngestOperator(SourceOperator):
             self.ingest_settings(),
             source_options=options,
             max_reject_ratio=required_number("max_reject_ratio", self.max_reject_ratio),
+            allow_empty=as_flag("allow_empty", self.allow_empty),
             workers=self.workers,
         )
 

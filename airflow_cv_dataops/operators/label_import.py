@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_list, as_mapping
+from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, required_number
 from airflow_cv_dataops.common.places import names_or_place
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
@@ -30,6 +30,10 @@ class LabelImportOperator(SourceOperator):
     :param csv_columns: CSV's column names by meaning (``file``, ``label``, ``annotator``, ``labeled_at``); default: detected. (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)
     :param fail_on: severities that count. (templated)
+    :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
+        with nothing committed, and may be retried; ``1``: any number of them. (templated)
+    :param allow_empty: let a source that is absent or without labels empty a partition that holds labels of this label set; default: the
+        task fails and may be retried. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -40,6 +44,8 @@ class LabelImportOperator(SourceOperator):
         "csv_columns",
         "on_findings",
         "fail_on",
+        "max_unreadable_ratio",
+        "allow_empty",
     )
 
     def __init__(
@@ -51,6 +57,8 @@ class LabelImportOperator(SourceOperator):
         csv_columns: Mapping[str, str] | str | None = None,
         on_findings: str = "fail",
         fail_on: Sequence[str] = ("error",),
+        max_unreadable_ratio: float | str = 0.0,
+        allow_empty: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -60,6 +68,8 @@ class LabelImportOperator(SourceOperator):
         self.csv_columns = csv_columns
         self.on_findings = on_findings
         self.fail_on = fail_on
+        self.max_unreadable_ratio = max_unreadable_ratio
+        self.allow_empty = allow_empty
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.labels.importing import import_labels
@@ -76,6 +86,8 @@ class LabelImportOperator(SourceOperator):
             source_options=options,
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),
+            max_unreadable_ratio=required_number("max_unreadable_ratio", self.max_unreadable_ratio),
+            allow_empty=as_flag("allow_empty", self.allow_empty),
         )
 
     def planned_lineage(self) -> StepLineage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_list
+from airflow_cv_dataops.common.arguments import as_flag, as_list, required_number
 from airflow_cv_dataops.common.places import names_or_place, place_of
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
@@ -34,6 +34,10 @@ class PredictionImportOperator(SourceOperator):
     :param id_column: column with the image name; default: detected. (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)
     :param fail_on: severities that count. (templated)
+    :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
+        with nothing committed, and may be retried; ``1``: any number of them. (templated)
+    :param allow_empty: let a source that is absent or without predictions empty a partition that holds predictions of this model;
+        default: the task fails and may be retried. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -47,6 +51,8 @@ class PredictionImportOperator(SourceOperator):
         "id_column",
         "on_findings",
         "fail_on",
+        "max_unreadable_ratio",
+        "allow_empty",
     )
 
     def __init__(
@@ -61,6 +67,8 @@ class PredictionImportOperator(SourceOperator):
         id_column: str | None = None,
         on_findings: str = "fail",
         fail_on: Sequence[str] | str = ("error",),
+        max_unreadable_ratio: float | str = 0.0,
+        allow_empty: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -73,6 +81,8 @@ class PredictionImportOperator(SourceOperator):
         self.id_column = id_column
         self.on_findings = on_findings
         self.fail_on = fail_on
+        self.max_unreadable_ratio = max_unreadable_ratio
+        self.allow_empty = allow_empty
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.predictions.importing import import_predictions
@@ -90,6 +100,8 @@ class PredictionImportOperator(SourceOperator):
             source_options=options,
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),
+            max_unreadable_ratio=required_number("max_unreadable_ratio", self.max_unreadable_ratio),
+            allow_empty=as_flag("allow_empty", self.allow_empty),
             coco_reference=place_of(self.coco_reference, partition_key, self.located),
             ids=place_of(self.ids, partition_key, self.located),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TaskGroup, TriggerRule
 
-from airflow_cv_dataops.common.arguments import required_number
+from airflow_cv_dataops.common.arguments import as_flag, required_number
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 
@@ -79,6 +79,7 @@ class ImageShardPlanOperator(ImageIngestOperator):
             source_options=options,
             max_files_per_shard=int(required_number("max_files_per_shard", self.max_files_per_shard)),
             max_bytes_per_shard=int(required_number("max_bytes_per_shard", self.max_bytes_per_shard)),
+            allow_empty=as_flag("allow_empty", self.allow_empty),
         )
         context["ti"].xcom_push(key=PLAN_KEY, value=plan)
         self.log.info("Planned %d shards", plan["shards"])
@@ -137,6 +138,7 @@ class ImageShardCommitOperator(ImageIngestOperator):
             self.plan,
             [result for result in results if result is not None],
             max_reject_ratio=required_number("max_reject_ratio", self.max_reject_ratio),
+            allow_empty=as_flag("allow_empty", self.allow_empty),
         )
 
 

@@ -53,12 +53,23 @@ def fake_s3() -> Iterator[FakeS3]:
             refused = (404, "NoSuchKey") if data is None else bucket.refuse(key)
             if refused:
                 return self._answer(refused[0], f"<Error><Code>{refused[1]}</Code></Error>".encode())
-            return self._answer(200, data or b"")
+            asked_for = self.headers.get("Range")
+            return self._part(data or b"", asked_for) if asked_for else self._answer(200, data or b"")
+
+        def _part(self, data: bytes, asked_for: str) -> None:
+            """Answer ``bytes=0-9``; as S3, which has no part of nothing, with an error for an empty object."""
+            start, end = (int(number) for number in asked_for.removeprefix("bytes=").split("-"))
+            if start >= len(data):
+                return self._answer(416, b"<Error><Code>InvalidRange</Code></Error>")
+            part = data[start : end + 1]
+            return self._answer(206, part, **{"Content-Range": f"bytes {start}-{start + len(part) - 1}/{len(data)}"})
 
         do_HEAD = do_GET  # noqa: N815 (the name that http.server looks for)
 
-        def _answer(self, status: int, body: bytes) -> None:
+        def _answer(self, status: int, body: bytes, **headers: str) -> None:
             self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.send_header("ETag", f'"{_etag(body)}"')
             self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError, StoreError
 from airflow_cv_dataops.core.store.objects import ObjectStore, Place, normalize_uri, open_store, read_uri, without_credentials
 
 _READERS = 16
@@ -54,12 +54,21 @@ class Source:
             raise OSError(f"{file.uri} is not there")
         return size
 
+    def is_never_readable(self, file: SourceFile) -> bool:
+        """Say whether no try will ever read the file: its key cannot be asked for, or it is a named pipe."""
+        return self._store.is_never_readable(file.path)
+
     def read(self, files: Sequence[SourceFile]) -> Iterator[tuple[SourceFile, bytes | OSError]]:
-        """Yield each file, in order, with its bytes or with why it cannot be read; several are read at once."""
+        """Yield each file, in order, with its bytes or with why it cannot be read; several are read at once.
+
+        :raises StoreError: the store does not answer, or refuses: nothing can be said of any file.
+        """
 
         def read_one(file: SourceFile) -> bytes | OSError:
             try:
                 return self._store.read(file.path)
+            except StoreError as error:
+                raise store_failure(error, len(files)) from error
             except OSError as error:
                 return error
 
@@ -72,35 +81,54 @@ class Source:
 def open_source(uri: str, options: Mapping[str, Any] = _NO_OPTIONS) -> Source:
     """Find the files at ``uri``: a file, or a prefix with files below it.
 
-    :raises SourceError: there is nothing, or it cannot be listed.
+    :raises EmptySourceError: there is nothing. :raises SourceError: it cannot be listed, or the store does not say.
     """
     uri = normalize_uri(uri)
     parent, _, name = uri.rpartition("/")
-    if name and not parent.endswith(":/") and _is_file(parent, name, options):
+    is_file, refused = _is_file(parent, name, options) if name and not parent.endswith(":/") else (False, None)
+    if is_file:
         return Source(open_store(parent, options), [_own_name(name, parent)], is_file=True)
     store = open_store(uri, options)
     paths = sorted(found.path for found in store.list() if not found.is_folder)
+    if not paths and refused is not None:
+        raise SourceError(f"Cannot tell whether there is a file at {without_credentials(uri)}: {refused}") from refused
     if not paths:
-        raise SourceError(f"There is nothing at {without_credentials(uri)}: expected a file, or a prefix with files below it.")
+        why = store.why_nothing()
+        raise EmptySourceError(f"There is nothing at {without_credentials(uri)} ({why}): expected a file, or a prefix with files below it.")
     return Source(store, paths, is_file=False)
 
 
+def store_failure(error: StoreError, files: int) -> StoreError:
+    """Return the error of a whole import for that of one of its files."""
+    return StoreError(
+        f"{error}. The store does not answer or refuses, so none of the {files:,} files was taken and nothing was committed: run the "
+        "import again when it does, or mend the credentials."
+    )
+
+
 def read_file(place: Place) -> bytes:
-    """Return the bytes of one file that an argument names. :raises SourceError: it cannot be read."""
+    """Return the bytes of one file that an argument names.
+
+    :raises SourceError: it cannot be read. :raises StoreError: its store does not answer.
+    """
     try:
         return read_uri(place.uri, place.options)
+    except StoreError:
+        raise
     except OSError as error:
         raise SourceError(f"Cannot read {without_credentials(place.uri)}: {error}") from error
 
 
-def _is_file(parent: str, name: str, options: Mapping[str, Any]) -> bool:
-    """Say whether the URI is a file; where the store refuses to tell, listing it as a prefix says why."""
+def _is_file(parent: str, name: str, options: Mapping[str, Any]) -> tuple[bool, Exception | None]:
+    """Say whether the URI is a file, and why the store does not tell, which listing it as a prefix may settle: keys may be allowed that."""
     from obstore.exceptions import BaseError
 
     try:
-        return open_store(parent, options).size(_own_name(name, parent)) is not None
+        return open_store(parent, options).size(_own_name(name, parent)) is not None, None
+    except StoreError as error:
+        return False, error
     except (OSError, BaseError, ConfigurationError):
-        return False
+        return False, None
 
 
 def _own_name(name: str, parent: str) -> str:

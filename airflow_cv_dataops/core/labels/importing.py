@@ -11,17 +11,19 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.arguments import check_flag
+from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
 from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, Joined, join_labels
-from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, read_labels
+from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, no_labels, read_labels
 from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, TASKS, UNPARSABLE_LABEL, Labels, Problem
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
+from airflow_cv_dataops.core.store.partition_rows import check_may_empty
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ def import_labels(
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
+    max_unreadable_ratio: float = 0.0,
+    allow_empty: bool = False,
     recorded_at: datetime | None = None,
 ) -> StepResult:
     """Replace the label set's annotations of a partition by what the label files at ``source`` say.
@@ -61,23 +65,46 @@ def import_labels(
     :param source_options: obstore's configuration for the source, and for ``classes`` given as a bare URI.
     :param on_findings: ``fail``, ``warn`` or ``skip``.
     :param fail_on: the severities that count.
+    :param max_unreadable_ratio: share of the label files, 0 to 1, that may be listed and not be read: they become findings
+        (``unparsable_label``). Above it nothing is committed; 1: any number of them.
+    :param allow_empty: whether a source that is absent or without labels may empty a partition that holds labels of this label set;
+        it then also is a result (0 labels), where an absent source or one without label files else is an error.
     :param recorded_at: when the run started; default: now.
-    :raises SourceError: there is no such source, no label file in it, or none that can be read.
+    :raises SourceError: there is no such source, no label file in it, or none that can be used; it holds no label, and the partition does
+        (``allow_empty``); or more files than ``max_unreadable_ratio`` allows could not be read. Nothing was committed.
+    :raises StoreError: the source's store does not answer, or refuses; nothing was committed.
     :raises ConfigurationError: an argument cannot be used.
     """
     started = time.monotonic()
     source = os.fspath(source)
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
+    check_flag("allow_empty", allow_empty)
     if format not in FORMATS:
         raise ConfigurationError(f"Label format {format!r} is unknown: expected one of {', '.join(FORMATS)}.")
     if task is not None and task not in TASKS:
         raise ConfigurationError(f"Task {task!r} is unknown: expected one of {', '.join(TASKS)}.")
     images_snapshot = dataset.snapshot_id("images")
     images = dataset.read("images", partition_key=partition_key, snapshot_id=images_snapshot, columns=IMAGE_COLUMNS)
-    labels = read_labels(
-        source, format=format, label_set=label_set, classes=classes, csv_columns=csv_columns, source_options=source_options
-    )
+    try:
+        labels = read_labels(
+            source,
+            format=format,
+            label_set=label_set,
+            classes=classes,
+            csv_columns=csv_columns,
+            source_options=source_options,
+            max_unreadable_ratio=max_unreadable_ratio,
+        )
+    except EmptySourceError as error:
+        if not allow_empty:
+            check_may_empty(dataset, partition_key, ("annotations",), str(error).rstrip("."), owner=label_set)
+            raise
+        log.warning("%s", error)
+        labels = no_labels(format, label_set)
+    if not labels.rows.num_rows and not labels.problems and not allow_empty:
+        found = f"There is no label in the {labels.files:,} label files at {without_credentials(normalize_uri(source))}"
+        check_may_empty(dataset, partition_key, ("annotations",), found, owner=label_set)
     if labels.problems and not labels.rows.num_rows and {problem.check for problem in labels.problems} == {UNPARSABLE_LABEL}:
         # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
         raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].message}")

@@ -6,13 +6,15 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.arguments import check_ratio
+from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.labels.annotation_files import Source, SourceFile, open_source, read_file
 from airflow_cv_dataops.core.labels.formats.coco_reader import parse_coco
 from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns, parse_csv
 from airflow_cv_dataops.core.labels.formats.voc_reader import parse_voc
 from airflow_cv_dataops.core.labels.formats.yolo_reader import class_names, is_image_list, parse_classes, parse_yolo
 from airflow_cv_dataops.core.labels.records import UNPARSABLE_LABEL, Labels, RecordBuilder
+from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import Place, without_credentials
 
@@ -37,28 +39,35 @@ def read_labels(
     classes: Classes | None = None,
     csv_columns: CsvColumns | Mapping[str, str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
+    max_unreadable_ratio: float = 0.0,
 ) -> Labels:
     """Read one label file, or every file with the format's extension below a prefix.
 
-    A file or record that cannot be used becomes a problem of the result, never an exception.
+    A file or record that was read and cannot be used becomes a problem of the result, never an exception.
 
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``.
     :param classes: YOLO's class names, or the URI of a file with them (a bare URI is opened with ``source_options``); default:
         ``classes.txt``, ``obj.names``, ``*.names`` or ``data.yaml`` in the source.
     :param csv_columns: which columns of a CSV say what.
     :param source_options: obstore's configuration for the source.
-    :raises SourceError: there is no such source, or no label file in it.
+    :param max_unreadable_ratio: share of the label files, 0 to 1, that may be listed and not be read; these become problems, too.
+    :raises EmptySourceError: there is no such source, or no label file in it.
+    :raises SourceError: it cannot be listed, or more files than ``max_unreadable_ratio`` allows cannot be read.
+    :raises StoreError: the store does not answer, or refuses.
     :raises ConfigurationError: the format is unknown, YOLO's class names are nowhere, or a CSV's columns are not found.
     """
     if format not in FORMATS:
         raise ConfigurationError(f"Label format {format!r} is unknown: expected one of {', '.join(FORMATS)}.")
+    check_ratio("max_unreadable_ratio", max_unreadable_ratio)
     opened = open_source(source, source_options)
     files = _label_files(opened, format)
     if not files:
-        raise SourceError(f"No label file in {without_credentials(source)}: expected {' or '.join(_EXTENSIONS[format])} for {format}.")
+        wanted = " or ".join(_EXTENSIONS[format])
+        raise EmptySourceError(f"No label file in {without_credentials(source)}: expected {wanted} for {format}.")
     records = RecordBuilder(label_set, format)
     parse = _parser(format, opened, classes, csv_columns, source_options)
     refused: list[ConfigurationError] = []
+    unread = UnreadFiles(opened, len(files), max_unreadable_ratio)
     progress = Progress("label files", len(files), log)
     for file, data in opened.read(files):
         progress.advance()
@@ -66,6 +75,7 @@ def read_labels(
             continue
         records.start_file(file.path, file.uri, len(data) if isinstance(data, bytes) else 0)
         if not isinstance(data, bytes):
+            unread.add(file, data)
             records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: {data}")
             continue
         try:
@@ -73,9 +83,15 @@ def read_labels(
         except ConfigurationError as error:
             refused.append(error)
             records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: {error}")
+    unread.check()
     if len(refused) == len(files):
         raise ConfigurationError(f"{without_credentials(source)}: {refused[0]}")
     return records.finish()
+
+
+def no_labels(format: str, label_set: str) -> Labels:  # noqa: A002
+    """Return what a source without label files holds."""
+    return RecordBuilder(label_set, format).finish()
 
 
 def _label_files(source: Source, format: str) -> list[SourceFile]:  # noqa: A002

@@ -11,18 +11,20 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.arguments import check_flag
+from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
 from airflow_cv_dataops.core.findings import check_policy, failure_by_policy
 from airflow_cv_dataops.core.labels.importing import log_import, problems_at, severities, source_use, write_problems
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, ambiguities, match_images
 from airflow_cv_dataops.core.labels.reading import Classes
 from airflow_cv_dataops.core.labels.records import Problem
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.core.predictions.reading import Predictions, read_predictions
+from airflow_cv_dataops.core.predictions.reading import Predictions, no_predictions, read_predictions
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import Place, normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
+from airflow_cv_dataops.core.store.partition_rows import check_may_empty
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def import_predictions(
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
+    max_unreadable_ratio: float = 0.0,
+    allow_empty: bool = False,
     recorded_at: datetime | None = None,
 ) -> StepResult:
     """Replace the model's predictions of a partition by what the files at ``source`` say.
@@ -70,28 +74,46 @@ def import_predictions(
         lies elsewhere is given as a :class:`~airflow_cv_dataops.core.store.objects.Place`.
     :param on_findings: ``fail``, ``warn`` or ``skip``.
     :param fail_on: the severities that count.
+    :param max_unreadable_ratio: share of the prediction files, 0 to 1, that may be listed and not be read: they become findings
+        (``unparsable_prediction``). Above it nothing is committed; 1: any number of them.
+    :param allow_empty: whether a source that is absent or without predictions may empty a partition that holds predictions of this
+        model; it then also is a result (0 predictions), where an absent source or one without prediction files else is an error.
     :param recorded_at: when the run started; default: now.
-    :raises SourceError: there is no such source, or no file in it that can be read.
+    :raises SourceError: there is no such source, no prediction file in it, or none that can be used; it holds no prediction, and the
+        partition does (``allow_empty``); or more files than ``max_unreadable_ratio`` allows could not be read. Nothing was committed.
+    :raises StoreError: the source's store does not answer, or refuses; nothing was committed.
     :raises ConfigurationError: an argument cannot be used.
     """
     started = time.monotonic()
     source = os.fspath(source)
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
+    check_flag("allow_empty", allow_empty)
     if not model:
         raise ConfigurationError("Predictions belong to a model: give its name as `model`.")
     images_snapshot = dataset.snapshot_id("images")
     images = dataset.read("images", partition_key=partition_key, snapshot_id=images_snapshot, columns=IMAGE_COLUMNS)
-    found = read_predictions(
-        source,
-        model=model,
-        format=format,
-        coco_reference=coco_reference,
-        classes=classes,
-        id_column=id_column,
-        ids=ids,
-        source_options=source_options,
-    )
+    try:
+        found = read_predictions(
+            source,
+            model=model,
+            format=format,
+            coco_reference=coco_reference,
+            classes=classes,
+            id_column=id_column,
+            ids=ids,
+            source_options=source_options,
+            max_unreadable_ratio=max_unreadable_ratio,
+        )
+    except EmptySourceError as error:
+        if not allow_empty:
+            check_may_empty(dataset, partition_key, ("predictions",), str(error).rstrip("."), owner=model)
+            raise
+        log.warning("%s", error)
+        found = no_predictions(format)
+    if not found.rows.num_rows and not found.problems and not allow_empty:
+        said = f"There is no prediction in the {found.files:,} prediction files at {without_credentials(normalize_uri(source))}"
+        check_may_empty(dataset, partition_key, ("predictions",), said, owner=model)
     rows, ambiguous = _joined(found.rows, images, model_version)
     problems = (*found.problems, *ambiguous)
     counts = _counts(found, rows, problems, images.num_rows)

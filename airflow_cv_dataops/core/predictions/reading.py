@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.arguments import check_ratio
+from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.labels.annotation_files import SourceFile, open_source, read_file
 from airflow_cv_dataops.core.labels.reading import Classes, resolve_classes
 from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_PREDICTION, Problem, bbox_array, clean_text
+from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
 from airflow_cv_dataops.core.predictions import pixel_probabilities as pixels
 from airflow_cv_dataops.core.predictions.class_probabilities import Probabilities, invalid_rows, read_ids, read_probabilities
 from airflow_cv_dataops.core.predictions.coco_results import CocoReference, parse_results, read_reference
@@ -60,6 +62,7 @@ def read_predictions(
     id_column: str | None = None,
     ids: str | Place | Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
+    max_unreadable_ratio: float = 0.0,
 ) -> Predictions:
     """Read one prediction file, or every one below a prefix.
 
@@ -68,11 +71,15 @@ def read_predictions(
     :param coco_reference: URI of the COCO annotations file whose images and categories a results file refers to.
     :param classes: class names, or the URI of a file with them; see :func:`read_probabilities`. In a results file: by category id.
     :param ids: image names of an ``.npy``, or the URI of a file with them.
-    :raises SourceError: there is no such source, no prediction file in it, or none that can be read.
+    :param max_unreadable_ratio: share of the prediction files, 0 to 1, that may be listed and not be read; these become problems.
+    :raises EmptySourceError: there is no such source, or no prediction file in it.
+    :raises SourceError: it cannot be listed, more files than ``max_unreadable_ratio`` allows cannot be read, or none can be used.
+    :raises StoreError: the store does not answer, or refuses.
     :raises ConfigurationError: an argument cannot be used.
     """
     if format not in PREDICTION_FORMATS:
         raise ConfigurationError(f"Prediction format {format!r} is unknown: expected one of {', '.join(PREDICTION_FORMATS)}.")
+    check_ratio("max_unreadable_ratio", max_unreadable_ratio)
     opened = open_source(source, source_options)
     wanted = format if format != "auto" else _format_of(opened.paths)
     reference = None if coco_reference is None else Place.of(coco_reference, source_options)
@@ -80,19 +87,30 @@ def read_predictions(
     beside = {without_credentials(normalize_uri(place.uri)) for place in (reference, ids) if isinstance(place, Place)}
     files = [file for file in opened.select(_EXTENSIONS[wanted]) if file.uri not in beside]
     if not files:
-        raise SourceError(f"No prediction file in {without_credentials(source)}: expected {', '.join(_EXTENSIONS[wanted])} for {wanted}.")
+        expected = ", ".join(_EXTENSIONS[wanted])
+        raise EmptySourceError(f"No prediction file in {without_credentials(source)}: expected {expected} for {wanted}.")
     names = None if classes is None else resolve_classes(classes, source_options)
     reader = _Reader(model, wanted, _reference(reference, names), names, id_column, _ids(ids))
+    unread = UnreadFiles(opened, len(files), max_unreadable_ratio)
     progress = Progress("prediction files", len(files), log)
-    if wanted == "pixel_probabilities":
-        for file, found in pixels.look_at(opened, files, names):
-            progress.advance()
-            reader.take_pixels(file, found)
-        return reader.finish(source)
-    for file, data in opened.read(files):
+    is_pixels = wanted == "pixel_probabilities"
+    for file, found in pixels.look_at(opened, files, names) if is_pixels else opened.read(files):
         progress.advance()
-        reader.read(file, data)
+        if isinstance(found, OSError):
+            unread.add(file, found)
+        if isinstance(found, bytes):
+            reader.read(file, found)
+        elif isinstance(found, pixels.PixelFile):
+            reader.take_pixels(file, found)
+        else:
+            reader.leave_out(file, found)
+    unread.check()
     return reader.finish(source)
+
+
+def no_predictions(format: str) -> Predictions:  # noqa: A002
+    """Return what a source without prediction files holds."""
+    return Predictions(_schema().empty_table(), (), 0, 0, 0, format)
 
 
 class _Reader:
@@ -114,31 +132,32 @@ class _Reader:
         self._agreed: tuple[str, ...] | None = None
         self._chunks: list[pa.Table] = []
         self._problems: list[Problem] = []
-        self._files = self._bytes = self._records = self._unread = 0
+        self._files = self._bytes = self._records = self._unused = 0
 
-    def read(self, file: SourceFile, data: bytes | OSError) -> None:
-        """Take one file; one that cannot be read as a whole is a problem."""
-        self._files += 1
+    def read(self, file: SourceFile, data: bytes) -> None:
+        """Take one file; one that cannot be parsed as a whole is a problem."""
+        self._bytes += len(data)
         try:
-            if not isinstance(data, bytes):
-                raise ValueError(str(data))
-            self._bytes += len(data)
             self._chunks += self._results(file, data) if self._format == "coco" else self._distributions(file, data)
         except ConfigurationError:
             raise
         except ValueError as error:
-            self._unread += 1
-            self._note(file, UNPARSABLE_PREDICTION, f"Cannot read the prediction file: {error}")
+            self.leave_out(file, error)
+            return
+        self._files += 1
 
-    def take_pixels(self, file: SourceFile, found: pixels.PixelFile | Exception) -> None:
+    def leave_out(self, file: SourceFile, why: Exception) -> None:
+        """Take nothing of a file: that is a problem."""
+        self._files += 1
+        self._unused += 1
+        what = "use the file of pixel probabilities" if self._format == "pixel_probabilities" else "read the prediction file"
+        self._note(file, UNPARSABLE_PREDICTION, f"Cannot {what}: {why}")
+
+    def take_pixels(self, file: SourceFile, found: pixels.PixelFile) -> None:
         """Take one file of pixel probabilities: one prediction, which names the file; its numbers stay where they are."""
         import pyarrow as pa
 
         self._files += 1
-        if isinstance(found, Exception):
-            self._unread += 1
-            self._note(file, UNPARSABLE_PREDICTION, f"Cannot use the file of pixel probabilities: {found}")
-            return
         self._records += 1
         self._bytes += found.bytes
         texts = {"file_name": found.image, "task": "segmentation", "pixel_probabilities": file.uri}
@@ -148,7 +167,7 @@ class _Reader:
     def finish(self, source: str) -> Predictions:
         import pyarrow as pa
 
-        if self._unread == self._files:
+        if self._unused == self._files:
             raise SourceError(f"No prediction file of {without_credentials(source)} can be used. {self._problems[0].message}")
         rows = pa.concat_tables(self._chunks) if self._chunks else _schema().empty_table()
         return Predictions(rows, tuple(self._problems), self._files, self._bytes, self._records, self._format)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from airflow_cv_dataops.core.errors import DatasetNotFoundError
+from airflow_cv_dataops.core.errors import DatasetNotFoundError, StoreError
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import without_credentials
 
@@ -32,6 +32,7 @@ def read_report(dataset: Dataset, uri: str) -> bytes:
 
     :param uri: ``report_uri`` of an audit's summary.
     :raises DatasetNotFoundError: the URI is not that of a report of this dataset, or the file is gone or was changed.
+    :raises StoreError: its store does not answer, or refuses: the report may well be there.
     """
     root = without_credentials(dataset.root_uri)
     path = uri.removeprefix(f"{root}/")
@@ -40,6 +41,8 @@ def read_report(dataset: Dataset, uri: str) -> bytes:
         raise DatasetNotFoundError(f"{uri!r} is no report of dataset {dataset.name!r}.")
     try:
         page = dataset.objects().read(path)
+    except StoreError:
+        raise
     except OSError as error:
         raise DatasetNotFoundError(f"Report {uri} cannot be read: {type(error).__name__}.") from error
     if _digest(page) != match[1]:

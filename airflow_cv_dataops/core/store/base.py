@@ -86,3 +86,11 @@ class ObjectStore:
     def uri_of(self, path: str) -> str:
         """Return the full URI of a path below the prefix."""
         raise NotImplementedError
+
+    def is_never_readable(self, path: str) -> bool:
+        """Say whether a listed file is such that no try will ever read it: a key that nobody can ask for, a named pipe."""
+        raise NotImplementedError
+
+    def why_nothing(self) -> str:
+        """Say, of a prefix at which nothing was listed, what is there: the end of a sentence."""
+        raise NotImplementedError

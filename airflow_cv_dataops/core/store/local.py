@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import logging
 import os
 import shutil
 import stat
@@ -11,7 +13,10 @@ from pathlib import Path
 
 from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
+from airflow_cv_dataops.core.store.local_folders import folders_below
 from airflow_cv_dataops.core.store.uris import file_uri, local_path
+
+log = logging.getLogger(__name__)
 
 
 class LocalStore(ObjectStore):
@@ -31,10 +36,20 @@ class LocalStore(ObjectStore):
 
         if os.path.isfile(self._root):
             raise SourceError(f"{self.uri} is a file; expected a folder with files below it.")
-        for folder, folders, names in os.walk(self._root, onerror=refuse):
-            folders.sort()
-            for name in sorted(names):
-                yield self._info(os.path.join(folder, name))
+        gone: builtins.list[ObjectInfo] = []
+        for folder, names in folders_below(self._root, refuse):
+            for name in names:
+                found = self._info(os.path.join(folder, name))
+                if found.size is None:
+                    gone.append(found)
+                yield found
+        if gone:  # one may have been a link to a folder, with all that was in it
+            log.warning(
+                "%d of what lies at %s cannot be looked at, such as links that lead nowhere; the first: %s",
+                len(gone),
+                self.uri,
+                gone[0].path,
+            )
 
     def _info(self, full: bytes) -> ObjectInfo:
         relative = full[self._above :]  # os.path.relpath takes longer than all the rest of a listing
@@ -89,6 +104,19 @@ class LocalStore(ObjectStore):
 
     def uri_of(self, path: str) -> str:
         return file_uri(self._full(path))
+
+    def is_never_readable(self, path: str) -> bool:
+        try:
+            return not stat.S_ISREG(os.stat(self._full(path)).st_mode)
+        except OSError:
+            return False  # it is not there just now, or this process may not look: either may pass
+
+    def why_nothing(self) -> str:
+        if os.path.isdir(self._root):
+            return "the folder is there, and no file is in it or below it"
+        if os.path.islink(self._root):
+            return f"it is a link to {os.fsdecode(os.readlink(self._root))!r}, where nothing is"
+        return "there is no file or folder of that name"
 
 
 def read_regular_file(path: str, length: int = -1) -> bytes:

@@ -101,6 +101,12 @@ class RemoteStore(ObjectStore):
     def uri_of(self, path: str) -> str:
         return join_uri(self.uri, path)
 
+    def is_never_readable(self, path: str) -> bool:
+        return unaddressable(path) is not None
+
+    def why_nothing(self) -> str:
+        return "no object has a key below it"
+
     def _pages(self) -> Iterator[Sequence[ObjectInfo]]:
         import obstore
 

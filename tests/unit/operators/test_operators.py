@@ -17,7 +17,7 @@ from PIL import Image
 from unit.hooks.fake_connections import AddConnection, add_connection
 
 from airflow_cv_dataops.common.places import stable_source
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES, StepResult, Summary
@@ -155,6 +155,63 @@ def test_policy_fails_or_skips_with_the_summary_left_behind(
     with pytest.raises(raised, match="3 findings; see there"):
         PolicyOperator(task_id="t", dataset="digits", skip=skip).execute(context)
     assert ti.pushed["return_value"]["counts"] == {"findings": 3}
+
+
+def test_a_source_that_is_gone_fails_the_task_so_that_it_is_retried_unless_a_template_lets_it_empty_the_partition(
+    landing: Path, context: dict[str, Any], ti: TaskInstance, embedded: Dataset
+) -> None:
+    ingest(landing).execute(context)
+    landing.rename(landing.parent / "renamed")
+    for allowed in (False, None, "", "None"):
+        operator = rendered(ingest(landing, allow_empty="{{ params.allowed }}"), context, allowed=allowed)
+        with pytest.raises(SourceError, match=r"4 rows of digits\.images and 1 row of digits\.rejects"):
+            operator.execute(context)
+    assert ti.pushed == {}
+    assert embedded.images().num_rows == 4
+    operator = rendered(ingest(landing, allow_empty="{{ params.allowed }}"), context, allowed=True)
+    assert operator.execute(context)["counts"]["images"] == 0
+
+
+@pytest.mark.parametrize(
+    ("operator", "arguments", "table", "header"),
+    [
+        (LabelImportOperator, {"format": "csv"}, "annotations", "image,label"),
+        (PredictionImportOperator, {"model": "cnn"}, "predictions", "image,cat"),
+    ],
+)
+def test_imports_are_retried_where_files_cannot_be_read_or_are_gone_and_templates_say_what_may_be(
+    tmp_path: Path, context: dict[str, Any], ti: TaskInstance, embedded: Dataset, operator: Any, arguments: Any, table: str, header: str
+) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"{number}.csv").write_text(f"{header}\n{number}.png,1\n")
+
+    def run(ratio: Any = None, allowed: Any = None) -> dict[str, Any]:
+        task = operator(
+            task_id="t",
+            dataset="digits",
+            source=str(folder),
+            max_unreadable_ratio="{{ params.ratio }}",
+            allow_empty="{{ params.allowed }}",
+            on_findings="warn",
+            **arguments,
+        )
+        summary: dict[str, Any] = rendered(task, context, ratio=ratio, allowed=allowed).execute(context)
+        return summary
+
+    assert run()["counts"][table] == 4
+    (folder / "3.csv").unlink()
+    (folder / "3.csv").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(SourceError, match=r"1 of 4 files could not be read, more than max_unreadable_ratio=0\.0"):
+        run()
+    assert run(ratio=0.25)["counts"][table] == 3
+    folder.rename(tmp_path / "renamed")
+    with pytest.raises(SourceError, match=rf"3 rows of digits\.{table}"):
+        run(ratio=1)
+    assert embedded.read(table).num_rows == 3
+    assert run(allowed="true")["counts"][table] == 0
+    assert ti.pushed == {}
 
 
 def test_a_promotion_makes_a_release_and_remembers_who_made_it(landing: Path, context: dict[str, Any], embedded: Dataset) -> None:

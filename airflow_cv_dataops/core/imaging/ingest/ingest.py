@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import Any
 
+from airflow_cv_dataops.core.arguments import check_flag
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.imaging.ingest.commit import commit_partition
 from airflow_cv_dataops.core.imaging.ingest.kept_listings import kept_listings
 from airflow_cv_dataops.core.imaging.ingest.listing import list_files
+from airflow_cv_dataops.core.imaging.ingest.nothing_found import check_listing
 from airflow_cv_dataops.core.imaging.ingest.pipeline import take_files
 from airflow_cv_dataops.core.imaging.ingest.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
@@ -34,6 +36,7 @@ def ingest_images(
     *,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     max_reject_ratio: float = 0.1,
+    allow_empty: bool = False,
     workers: int | None = None,
     recorded_at: datetime | None = None,
 ) -> StepResult:
@@ -43,24 +46,29 @@ def ingest_images(
     aside. Copies are written before the rows that name them, so that the step may be killed at any line and run again. A
     file that has not changed since the partition was last written (URI, size, ETag, time, parameters) is not read again.
 
-    :param source: URI or local path of a prefix, a list file or an archive; an empty or absent prefix is a result (0 images).
+    :param source: URI or local path of a prefix, a list file or an archive.
     :param settings: which files are taken, and how.
     :param source_options: obstore configuration of the source.
     :param max_reject_ratio: share of rejects, 0 to 1, above which the result carries a ``failure``; 1: never.
+    :param allow_empty: whether a source that is absent or empty, or of which no file is wanted, may empty a partition that holds images
+        or rejects; where it holds none, such a source is a result (0 images) either way.
     :param workers: processes that read, decode and write; default: one for each core.
     :param recorded_at: when the run started, for the rows; default: now.
     :raises ConfigurationError: an argument cannot be used.
-    :raises SourceError: the source cannot be listed, or more files than ``max_reject_ratio`` allows could not be read for reasons
-        that may pass; nothing was committed.
+    :raises SourceError: the source cannot be listed, there is nothing at it (``allow_empty``), or more files than ``max_reject_ratio``
+        allows could not be read for reasons that may pass; nothing was committed.
     :raises OSError: a copy could not be written, or the source's store does not answer (``StoreError``); nothing was committed.
     """
     started = time.monotonic()
     check_partition_key(partition_key)
     check_numbers(max_reject_ratio, workers)
+    check_flag("allow_empty", allow_empty)
     parameters = settings.parameters
     recorded_at = recorded_at or datetime.now(UTC)
     with settings.open(source, source_options) as opened:
         listing = list_files(opened, settings.pattern, settings.exclude, kept_listings(dataset))
+        if not allow_empty:
+            check_listing(dataset, partition_key, opened, listing, settings)
         log.info("Ingesting %s files of %s listed at %s", f"{listing.files.num_rows:,}", f"{listing.listed:,}", opened.uri)
         previous = None if settings.force else PreviousRows.now(dataset, partition_key, parameters)
         taken = take_files(

@@ -86,6 +86,9 @@ class ArchiveSource(ImageSource):
                 modified_at=member.modified_at,
             )
 
+    def why_nothing(self) -> str:
+        return "the archive is there, and no file is in it"
+
     def fetch(self, info: ObjectInfo) -> bytes:
         check_not_refused(info)
         if info.version is None:

@@ -54,6 +54,10 @@ class ImageSource:
         """
         raise NotImplementedError
 
+    def why_nothing(self) -> str:
+        """Say, of a source that listed nothing, what is there: the end of a sentence."""
+        raise NotImplementedError
+
     def fetch(self, info: ObjectInfo) -> bytes:
         """Return the bytes of an entry that was listed, here or by an equal source elsewhere.
 

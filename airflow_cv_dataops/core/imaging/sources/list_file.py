@@ -56,6 +56,9 @@ class ListSource(ImageSource):
                 seen.add(entry.uri)
                 yield entry
 
+    def why_nothing(self) -> str:
+        return "the list is there, and has no row"
+
     def fetch(self, info: ObjectInfo) -> bytes:
         return self.begin(info)[1]()
 

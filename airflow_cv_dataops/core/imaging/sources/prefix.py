@@ -33,6 +33,9 @@ class PrefixSource(ImageSource):
             return self._store.list()
         return (replace(found, uri=self.uri + found.uri[len(root) :]) for found in self._store.list())
 
+    def why_nothing(self) -> str:
+        return self._store.why_nothing()
+
     def fetch(self, info: ObjectInfo) -> bytes:
         if info.size is not None and info.size > self._max_bytes:
             raise too_large(info.size, self._max_bytes)

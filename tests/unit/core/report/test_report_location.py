@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from unit.core.report.conftest import KEY
 
-from airflow_cv_dataops.core.errors import DatasetNotFoundError
+from airflow_cv_dataops.core.errors import DatasetNotFoundError, StoreError
 from airflow_cv_dataops.core.report.location import read_report, report_path
+from airflow_cv_dataops.core.store.local import LocalStore
 
 
 @pytest.mark.parametrize(
@@ -58,4 +59,16 @@ def test_a_report_that_was_changed_is_not_shown(make_dataset, report_of):
     report = report_of(dataset, {"error:check": [{}]})
     dataset.objects().write(report.uri.removeprefix(f"{dataset.root_uri}/"), report.page.replace(b"Label audit", b"Another one"))
     with pytest.raises(DatasetNotFoundError, match="does not match its name"):
+        read_report(dataset, report.uri)
+
+
+def test_a_report_whose_store_does_not_answer_is_not_said_to_be_gone(make_dataset, report_of, monkeypatch):
+    dataset = make_dataset("cells")
+    report = report_of(dataset, {"error:check": [{}]})
+
+    def outage(self, path):
+        raise StoreError(f"Cannot read {path}: 503")
+
+    monkeypatch.setattr(LocalStore, "read", outage)
+    with pytest.raises(StoreError, match="503"):
         read_report(dataset, report.uri)

@@ -20,11 +20,13 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
+from airflow_cv_dataops.core.arguments import check_flag
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.ingest.commit import commit_partition
 from airflow_cv_dataops.core.imaging.ingest.ingest import check_numbers
 from airflow_cv_dataops.core.imaging.ingest.kept_listings import kept_listings
 from airflow_cv_dataops.core.imaging.ingest.listing import list_files
+from airflow_cv_dataops.core.imaging.ingest.nothing_found import check_listing, check_plan_of_nothing
 from airflow_cv_dataops.core.imaging.ingest.outcome import Tally, Whole
 from airflow_cv_dataops.core.imaging.ingest.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.ingest.pipeline import Taken, take_files
@@ -61,6 +63,7 @@ def plan_shards(
     max_files_per_shard: int = 5_000,
     max_bytes_per_shard: int = _GIBIBYTE,
     max_shards: int = MOST_SHARDS,
+    allow_empty: bool = False,
     recorded_at: datetime | None = None,
 ) -> IngestPlan:
     """List the source, cut the listing into shards, and write it below the dataset's ``shards/`` as one Parquet file.
@@ -71,15 +74,19 @@ def plan_shards(
     :param max_files_per_shard: a shard with so many files is full.
     :param max_bytes_per_shard: a shard with so many bytes is full.
     :param max_shards: where the two above made more, shards are larger; at most 1,024, Airflow's limit for mapped tasks.
+    :param allow_empty: as in :func:`ingest_images`.
     :param recorded_at: when the run started, for the rows; default: now.
     :return: the plan; ``shards`` says how many there are, 0 for a source without files.
     :raises ConfigurationError: an argument cannot be used.
-    :raises SourceError: the source cannot be listed.
+    :raises SourceError: the source cannot be listed, or there is nothing at it (``allow_empty``).
     """
     check_partition_key(partition_key)
+    check_flag("allow_empty", allow_empty)
     _check_sizes(max_files_per_shard, max_bytes_per_shard, max_shards)
     with settings.open(source, source_options) as opened:
         listing = list_files(opened, settings.pattern, settings.exclude, kept_listings(dataset))
+        if not allow_empty:
+            check_listing(dataset, partition_key, opened, listing, settings)
     starts = cut(listing.files["bytes"], max_files_per_shard, max_bytes_per_shard, max_shards)
     log.info(
         "Cut %s files of %s listed at %s into %d shards", f"{listing.files.num_rows:,}", f"{listing.listed:,}", opened.uri, len(starts)
@@ -160,6 +167,7 @@ def commit_shards(
     results: Sequence[ShardResult],
     *,
     max_reject_ratio: float = 0.1,
+    allow_empty: bool = False,
 ) -> StepResult:
     """Make the data files of all shards the partition, in one snapshot a table.
 
@@ -169,13 +177,17 @@ def commit_shards(
     :param plan: of :func:`plan_shards`.
     :param results: of :func:`ingest_shard`, one for each shard of the plan, in any order.
     :param max_reject_ratio: share of rejects, 0 to 1, above which the result carries a ``failure``; 1: never.
+    :param allow_empty: whether a plan without files may empty a partition that holds images or rejects, perhaps only since the plan.
     :raises ConfigurationError: the plan is one of another dataset or partition, or ``max_reject_ratio`` is out of range.
-    :raises SourceError: a shard is missing, one is of another plan, or too many files could not be read for reasons that may pass;
-        nothing was committed.
+    :raises SourceError: a shard is missing, one is of another plan, the plan found no file (``allow_empty``), or too many files could
+        not be read for reasons that may pass; nothing was committed.
     """
     started = time.monotonic()
     check_numbers(max_reject_ratio, None)
+    check_flag("allow_empty", allow_empty)
     check_plan(plan, dataset.name, partition_key)
+    if not plan["shards"] and not allow_empty:
+        check_plan_of_nothing(dataset, partition_key, plan["source_uri"], plan["listed"])
     results = _complete(plan, results)
     tally, whole = Tally(), Whole()
     images = [DataFile(**file) for result in results for file in result["images"]]

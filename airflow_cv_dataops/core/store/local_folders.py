@@ -1,0 +1,67 @@
+"""The folders below a local one: links to folders are followed, each folder once, and never above where the listing began."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+
+log = logging.getLogger(__name__)
+
+
+def folders_below(root: bytes, refuse: Callable[[OSError], None]) -> Iterator[tuple[bytes, list[bytes]]]:
+    """Yield each folder below the root, the root first, with the sorted names of the files in it.
+
+    Folders that lie there themselves come first, under the paths that they have; then those that only links lead to, under the path of
+    the first link. So a loop ends, and no link lists a file a second time. A link to a folder that the root lies in is not followed
+    either: it would bring in what lies beside the root, such as the other days of a landing zone. A link that leads nowhere is a file,
+    which cannot be read.
+
+    :param root: an absolute path, which may be a link to a folder itself.
+    :param refuse: called with the error of a folder that cannot be listed.
+    """
+    real_root = os.path.realpath(root)
+    seen: set[bytes] = set()
+    to_walk, known, above = deque([root]), [], []
+    while to_walk:
+        start = to_walk.popleft()
+        real = os.path.realpath(start)
+        if real in seen:
+            known.append(start)
+        elif start is not root and _holds(real, real_root):
+            above.append(start)
+        else:
+            yield from _walk(start, real, seen, to_walk, refuse)
+    _tell(root, known, above)
+
+
+def _walk(
+    start: bytes, real: bytes, seen: set[bytes], links: deque[bytes], refuse: Callable[[OSError], None]
+) -> Iterator[tuple[bytes, list[bytes]]]:
+    """Yield the folders of one tree, without those that were listed before; links to further ones are left for later."""
+    for folder, folders, names in os.walk(start, onerror=refuse):
+        place = os.path.join(real, folder[len(start) :].lstrip(b"/")) if folder != start else real
+        seen.add(place)
+        folders.sort()
+        links.extend(full for name in folders if os.path.islink(full := os.path.join(folder, name)))
+        folders[:] = [name for name in folders if os.path.join(place, name) not in seen]
+        yield folder, sorted(names)
+
+
+def _holds(folder: bytes, path: bytes) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, b""))
+
+
+def _tell(root: bytes, known: list[bytes], above: list[bytes]) -> None:
+    """Say which links were not followed: nothing is lost by the former, what is behind the latter is not listed."""
+    shown = os.fsdecode(root)
+    if known:
+        log.info("%d links below %s lead to folders that are listed already; the first: %s", len(known), shown, os.fsdecode(known[0]))
+    if above:
+        log.warning(
+            "%d links below %s lead to folders that it lies in, and are not followed; the first: %s",
+            len(above),
+            shown,
+            os.fsdecode(above[0]),
+        )
