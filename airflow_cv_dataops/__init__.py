@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.sampling.sample import sample_hard_examples as sample_hard_examples
     from airflow_cv_dataops.core.store.base import Place as Place
     from airflow_cv_dataops.core.store.catalog import CatalogConfig as CatalogConfig
+    from airflow_cv_dataops.core.store.former_names import rename_catalog as rename_catalog
     from airflow_cv_dataops.core.store.schema import TABLES as TABLES
     from airflow_cv_dataops.core.summary import StepResult as StepResult
     from airflow_cv_dataops.core.summary import Summary as Summary
@@ -106,6 +107,7 @@ _MODULES = {
     "plan_shards": "core.imaging.ingest.shards.steps",
     "promote_dataset": "core.release.promote",
     "read_report": "core.report.location",
+    "rename_catalog": "core.store.former_names",
     "sample_hard_examples": "core.sampling.sample",
     "to_coco": "core.labels.formats.coco_writer",
     "to_voc": "core.labels.formats.voc_writer",

@@ -15,6 +15,8 @@ from unit.core.release.release_rows import write_annotations, write_images
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.release import promote, refs
 
+Place = str | dict[str, str]
+
 
 def at_once(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
     """Call ``function`` with each of the arguments, each in a process of its own, all at once; return the results in order."""
@@ -87,3 +89,43 @@ def promote_and_die(home: str, moment: str) -> None:
         raise ValueError(moment)
     promote_once(home, "production")
     sys.exit("the promotion was not killed")
+
+
+def churn(place: Place, number: int, rounds: int, die_at: int | None = None) -> list[str]:
+    """Write a partition of one's own again and again, widening whatever is not as wide as the data model, and promote each time.
+
+    :param place: a home, or a catalog's properties. :param die_at: be killed at this commit, in the midst of it.
+    :returns: names of the images that the partition has in the end.
+    """
+    if die_at is not None:
+        _die_at_commit(die_at)
+    names: list[str] = []
+    for turn in range(rounds):
+        dataset = open_place(place)
+        names = [f"{number}-{turn}-{image}" for image in range(3)]
+        write_images(dataset, f"p{number}", names)
+        write_annotations(dataset, f"p{number}", [(name, "cat") for name in names])
+        promote.promote_dataset(dataset, stage=f"stage_{number}")
+    return names
+
+
+def open_place(place: Place) -> Dataset:
+    return open_dataset("digits", home=place) if isinstance(place, str) else open_dataset("digits", place)
+
+
+def _die_at_commit(number: int) -> None:
+    """Die at a commit: at an even one before the catalog has it, at an odd one after."""
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    whole, left = SqlCatalog.commit_table, [number]
+
+    def commit_table(*arguments: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0 and number % 2 == 0:
+            die()
+        result = whole(*arguments)
+        if left[0] < 0:
+            die()
+        return result
+
+    SqlCatalog.commit_table = commit_table  # type: ignore[method-assign]

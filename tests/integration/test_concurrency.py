@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.churning import check_churn
 from integration.race_workers import at_once, fill, promote_and_die, promote_once
 from processes import PATIENCE_SECONDS, forkserver
 from unit.core.release.release_rows import image_id, write_images
@@ -109,6 +110,17 @@ def test_promotions_of_stages_at_once_make_releases_without_gap_or_repetition(ho
     assert dataset.read("release_items").num_rows == 3 * processes
     promote_dataset(dataset, stage=stages[0])
     assert set(refs(dataset)) == {*stages, *(f"release-v{n}" for n in numbers)}
+
+
+@pytest.mark.parametrize(
+    ("processes", "rounds", "deaths"),
+    [(2, 1, (3, 6)), pytest.param(5, 4, (0, 1, 2, 3, 5, 8, 13, 20), marks=pytest.mark.races)],
+    ids=["few", "many"],
+)
+def test_widening_commits_and_promotions_at_once_with_kills_lose_nothing_and_leave_nothing_half(
+    home: str, processes: int, rounds: int, deaths: tuple[int, ...]
+) -> None:
+    check_churn(home, processes=processes, rounds=rounds, deaths=deaths)
 
 
 def kill_at(home: str, moment: str) -> None:

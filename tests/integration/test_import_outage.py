@@ -84,7 +84,7 @@ def bucket() -> Iterator[FakeS3]:
 def test_files_that_cannot_be_read_just_now_shrink_no_partition(
     make_dataset: MakeDataset, folder: Callable[[Import], Path], run: Import, on_findings: str
 ) -> None:
-    dataset, source = make_dataset(), folder(run)
+    dataset, source = make_dataset(made=True), folder(run)
     assert run(dataset, source).failure is None
     before = dataset.snapshots(WRITTEN)
     for number in range(1, FILES):
@@ -108,7 +108,7 @@ def test_files_that_cannot_be_read_just_now_shrink_no_partition(
 def test_files_that_stay_unreadable_become_findings_where_one_says_so(
     make_dataset: MakeDataset, folder: Callable[[Import], Path], run: Import, ratio: float, is_enough: bool
 ) -> None:
-    dataset, source = make_dataset(), folder(run)
+    dataset, source = make_dataset(made=True), folder(run)
     for number in (3, 4):
         (source.parent / "mount" / content(run, number)[0]).unlink()
     if not is_enough:
@@ -125,7 +125,7 @@ def test_files_that_stay_unreadable_become_findings_where_one_says_so(
 def test_a_file_that_was_read_and_cannot_be_parsed_is_a_finding(
     make_dataset: MakeDataset, folder: Callable[[Import], Path], run: Import
 ) -> None:
-    dataset, source = make_dataset(), folder(run)
+    dataset, source = make_dataset(made=True), folder(run)
     for number, data in ((3, b"{"), (4, b"")):
         (source.parent / "mount" / content(run, number)[0]).write_bytes(data)
     assert run(dataset, source).summary.counts["problems"] == {PROBLEM[run]: 2}
@@ -136,7 +136,7 @@ def test_a_file_that_was_read_and_cannot_be_parsed_is_a_finding(
 def test_a_named_pipe_is_a_finding_as_no_retry_would_read_it(
     make_dataset: MakeDataset, folder: Callable[[Import], Path], run: Import
 ) -> None:
-    dataset, source = make_dataset(), folder(run)
+    dataset, source = make_dataset(made=True), folder(run)
     name = content(run, FILES)[0]
     os.mkfifo(source / name)
     assert run(dataset, source).summary.counts["problems"] == {PROBLEM[run]: 1}
@@ -148,7 +148,7 @@ def test_a_named_pipe_is_a_finding_as_no_retry_would_read_it(
 def test_a_store_that_refuses_in_the_middle_fails_the_import_whatever_may_be_unreadable(
     make_dataset: MakeDataset, bucket: FakeS3, run: Import, ratio: float
 ) -> None:
-    dataset = make_dataset()
+    dataset = make_dataset(made=True)
     bucket.objects = {f"in/{name}": data for name, data in (content(run, number) for number in range(FILES))}
     run(dataset, "s3://bay/in", source_options=bucket.options)
     before = dataset.snapshots(WRITTEN)
@@ -168,7 +168,7 @@ def test_a_store_that_refuses_in_the_middle_fails_the_import_whatever_may_be_unr
 def test_an_object_that_lies_in_an_archive_counts_and_one_without_bytes_does_not(
     make_dataset: MakeDataset, bucket: FakeS3, run: Import
 ) -> None:
-    dataset = make_dataset()
+    dataset = make_dataset(made=True)
     bucket.objects = {f"in/{name}": data for name, data in (content(run, number) for number in range(FILES))}
     archived, empty = (f"in/{content(run, number)[0]}" for number in (3, 4))
     bucket.objects[empty] = b""
@@ -184,7 +184,7 @@ def test_an_object_that_lies_in_an_archive_counts_and_one_without_bytes_does_not
 
 
 def test_class_names_that_cannot_be_read_fail_the_import(make_dataset: MakeDataset, bucket: FakeS3) -> None:
-    dataset = make_dataset()
+    dataset = make_dataset(made=True)
     bucket.objects = {"in/a.txt": b"0 0.5 0.5 0.2 0.2\n", "in/classes.txt": b"cat\n", "names.txt": b"dog\n"}
     arguments: dict[str, Any] = {"format": "yolo", "source_options": bucket.options, "max_unreadable_ratio": 1.0}
     import_labels(dataset, KEY, "s3://bay/in", **arguments)
@@ -197,7 +197,7 @@ def test_class_names_that_cannot_be_read_fail_the_import(make_dataset: MakeDatas
 
 
 def test_a_store_that_does_not_say_whether_there_is_a_file_empties_nothing(make_dataset: MakeDataset, bucket: FakeS3) -> None:
-    dataset = make_dataset()
+    dataset = make_dataset(made=True)
     bucket.objects = {"in/labels.json": content(labels, 0)[1]}
     labels(dataset, "s3://bay/in/labels.json", source_options=bucket.options)
     bucket.refuse = lambda key: (403, "ExpiredToken")
@@ -211,4 +211,4 @@ def test_a_ratio_is_a_number_from_0_to_1(make_dataset: MakeDataset, folder: Call
     source = folder(labels)
     for run in IMPORTS:
         with pytest.raises(ConfigurationError, match=r"max_unreadable_ratio=.* cannot be used: expected a number from 0 to 1"):
-            run(make_dataset(), source, max_unreadable_ratio=ratio)
+            run(make_dataset(made=True), source, max_unreadable_ratio=ratio)

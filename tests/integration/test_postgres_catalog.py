@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg2
 import pytest
+from integration.churning import check_churn
 from services import Service
 
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, load
@@ -29,6 +31,14 @@ def test_a_first_user_who_finds_another_making_the_tables_of_the_catalog_goes_on
     late.join(timeout=60)
     other.close()
     assert namespaces == [[]]
+
+
+def test_widening_commits_and_promotions_at_once_with_kills_lose_nothing_and_leave_nothing_half(
+    service: Callable[[str], Service], tmp_path: Path
+) -> None:
+    uri = service("postgres").create_database("iceberg").replace("postgresql://", "postgresql+psycopg2://")
+    place = {"type": "sql", "uri": uri, "warehouse": str(tmp_path / "warehouse")}
+    check_churn(place, processes=6, rounds=5, deaths=(0, 1, 2, 3, 5, 8, 13, 20))
 
 
 def _config(database: str) -> CatalogConfig:

@@ -13,6 +13,7 @@ from stored_datasets import VERSIONS, unpack
 
 from airflow_cv_dataops import audit_labels, import_labels, import_predictions, ingest_images, promote_dataset, sample_hard_examples
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.labels import records
 from airflow_cv_dataops.core.store import schema
 from airflow_cv_dataops.core.store.schema import TABLES, Column
 
@@ -32,7 +33,10 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
 def a_later_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Return what gives every table of the data model one more column, as a later version would."""
 
+    of_a_label_file = records.label_schema()
+
     def come() -> None:
+        monkeypatch.setattr(records, "label_schema", lambda: of_a_label_file)  # what is read from label files stays as it is
         for name, model in list(TABLES.items()):
             monkeypatch.setitem(TABLES, name, dataclasses.replace(model, columns=(*model.columns, LATER)))  # type: ignore[arg-type]
         schema.iceberg_schema.cache_clear()

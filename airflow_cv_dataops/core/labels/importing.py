@@ -102,12 +102,12 @@ def import_labels(
             raise
         log.warning("%s", error)
         labels = no_labels(format, label_set)
-    if not labels.rows.num_rows and not labels.problems and not allow_empty:
-        found = f"There is no label in the {labels.files:,} label files at {without_credentials(normalize_uri(source))}"
-        check_may_empty(dataset, partition_key, ("annotations",), found, owner=label_set)
     if labels.problems and not labels.rows.num_rows and {problem.check for problem in labels.problems} == {UNPARSABLE_LABEL}:
         # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
         raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].message}")
+    if not labels.rows.num_rows and not allow_empty:
+        found = f"There is no label in the {labels.files:,} label files at {without_credentials(normalize_uri(source))}"
+        check_may_empty(dataset, partition_key, ("annotations",), found, owner=label_set)
     joined = join_labels(labels.rows, images)
     rows = joined.rows if task is None else _with_task(joined.rows, task)
     problems = (*labels.problems, *joined.ambiguous)

@@ -111,7 +111,7 @@ def import_predictions(
             raise
         log.warning("%s", error)
         found = no_predictions(format)
-    if not found.rows.num_rows and not found.problems and not allow_empty:
+    if not found.rows.num_rows and not allow_empty:
         said = f"There is no prediction in the {found.files:,} prediction files at {without_credentials(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("predictions",), said, owner=model)
     rows, ambiguous = _joined(found.rows, images, model_version)

@@ -6,6 +6,7 @@ import logging
 import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from airflow_cv_dataops.core.errors import StoreError
@@ -24,18 +25,18 @@ def hold_snapshots(dataset: Dataset, name: str, snapshots: Mapping[str, str]) ->
     The tag ``candidate-<name>-…`` is this promotion's own. It goes when the release of that number has its tags, whoever made it.
     """
     tag = f"candidate-{name}-{uuid.uuid4().hex[:12]}"
-    return all([write_refs(dataset, table, lambda at, s=snapshot: Refs(tags={tag: int(s)})) for table, snapshot in snapshots.items()])  # type: ignore[misc]
+    return all(write_refs(dataset, table, partial(_one_tag, tag, int(snapshot))) for table, snapshot in snapshots.items())
 
 
 def write_release_refs(dataset: Dataset) -> None:
     """Give every release its tag ``release-<name>`` and every stage its branch, on each table; what a crash lost is repaired.
 
-    The tag keeps a release's snapshots from expiry; the branch lets SQL engines say ``VERSION AS OF 'production'``. Where other tasks commit
-    all the time, so that a table cannot be had, the snapshots stay held, and whoever promotes next makes up for it.
+    The tag keeps a release's snapshots from expiry; the branch lets SQL engines say ``VERSION AS OF 'production'``. Where other tasks
+    commit all the time, so that a table cannot be had, the snapshots stay held, and whoever promotes next makes up for it.
     """
     for table in sorted({table for row in _rows(dataset) for table in row["snapshots"]}):
         try:
-            if not write_refs(dataset, table, lambda at, table=table: _refs_of(table, _rows(dataset), at)):  # type: ignore[misc]
+            if not write_refs(dataset, table, partial(_refs_now, dataset, table)):
                 log.warning("Some snapshots of %s that releases hold are gone: they were expired by force.", dataset.identifier(table))
         except StoreError as error:
             log.warning("Tags and branches of %s could not be written now; the next promotion makes up for it: %s", table, error)
@@ -43,6 +44,14 @@ def write_release_refs(dataset: Dataset) -> None:
 
 def _rows(dataset: Dataset) -> list[dict[str, Any]]:
     return releases_at(dataset, dataset.snapshot_id("releases"))
+
+
+def _one_tag(tag: str, snapshot_id: int, at: Collection[str]) -> Refs:
+    return Refs(tags={tag: snapshot_id})
+
+
+def _refs_now(dataset: Dataset, table: str, at: Collection[str]) -> Refs:
+    return _refs_of(table, _rows(dataset), at)
 
 
 def _refs_of(table: str, rows: Sequence[Mapping[str, Any]], at: Collection[str]) -> Refs:

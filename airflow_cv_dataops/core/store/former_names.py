@@ -38,8 +38,8 @@ def check_former_names(catalog: Catalog, config: CatalogConfig, namespace: str) 
     if names:
         listed = ", ".join(repr(name) for name in names)
         raise ConfigurationError(
-            f"Dataset {namespace!r} at {place} belongs to the catalog name {listed}, and this is catalog {config.name!r} of the same database, "
-            f"which does not see its tables. Bring them under this name, once and with no task running: "
+            f"Dataset {namespace!r} at {place} belongs to the catalog name {listed}, and this is catalog {config.name!r} of the same "
+            f"database, which does not see its tables. Bring them under this name, once and with no task running: "
             f"airflow_cv_dataops.rename_catalog({names[0]!r}, …) (docs/connection.md shows it). Or keep the name: "
             f'{{"name": "{names[0]}"}} among the properties of the connection.'
         )
@@ -58,7 +58,7 @@ def rename_catalog(former: str, catalog: CatalogConfig | Mapping[str, str]) -> t
     :raises ConfigurationError: the catalog is no SQL catalog, or has a table of the same name under both.
     :raises DatasetNotFoundError: there is no such catalog.
     """
-    from pyiceberg.catalog.sql import IcebergNamespaceProperties as properties
+    from pyiceberg.catalog.sql import IcebergNamespaceProperties as Namespaces
     from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
     from sqlalchemy import delete, select, update
     from sqlalchemy.orm import Session
@@ -76,10 +76,11 @@ def rename_catalog(former: str, catalog: CatalogConfig | Mapping[str, str]) -> t
         ]
         if both := sorted(tables[0] & tables[1]):
             raise ConfigurationError(
-                f"Tables {', '.join(both)} are there under both names, {former!r} and {config.name!r}: drop those that are not wanted first."
+                f"Tables {', '.join(both)} are there under both names, {former!r} and {config.name!r}: "
+                "drop those that are not wanted first."
             )
         session.execute(update(IcebergTables).filter_by(catalog_name=former).values(catalog_name=config.name))
-        there = session.scalars(select(properties.namespace).filter_by(catalog_name=config.name)).all()
-        session.execute(delete(properties).where(properties.catalog_name == former, properties.namespace.in_(there)))
-        session.execute(update(properties).filter_by(catalog_name=former).values(catalog_name=config.name))
+        there = session.scalars(select(Namespaces.namespace).filter_by(catalog_name=config.name)).all()
+        session.execute(delete(Namespaces).where(Namespaces.catalog_name == former, Namespaces.namespace.in_(there)))
+        session.execute(update(Namespaces).filter_by(catalog_name=former).values(catalog_name=config.name))
     return tuple(sorted(tables[0]))

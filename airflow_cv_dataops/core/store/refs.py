@@ -29,8 +29,8 @@ class Refs:
 def write_refs(dataset: Dataset, table: str, wanted: Callable[[Collection[str]], Refs]) -> bool:
     """Give snapshots of a table their tags and branches, in one commit; return whether each of the snapshots is still there.
 
-    :param wanted: says what the refs are to be, given those that there are. It is asked anew at each attempt, *after* the table was read: where
-        another writer, who knows more, comes between, the commit is refused, and who knew less does not have the last word.
+    :param wanted: says what the refs are to be, given those that there are. It is asked anew at each attempt, *after* the table was
+        read: where another writer, who knows more, comes between, the commit is refused, and who knew less has not the last word.
     :raises StoreError: others came first for too long.
     """
     are_there = True
