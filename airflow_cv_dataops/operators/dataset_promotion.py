@@ -24,13 +24,17 @@ class DatasetPromotionOperator(DatasetOperator):
     the stage points to makes no new release, so retries and backfills are harmless.
 
     :param stage: the stage to move, e.g. ``staging`` or ``production``. (templated)
+    :param release: a release that there is, by its name (``v3``) or by a stage that points to it (``staging``): the stage moves to it as it
+        is; default: a new release of what the tables hold now. (templated)
     :param gates: conditions such as ``"label_error_rate <= 0.05"``, mappings with ``metric``, ``op`` and ``value``, or ``Gate``
         values. (templated)
     :param splits: share by split; the split of an image follows from its id alone. (templated)
     :param split_salt: change it to draw other splits. (templated)
     :param partition_keys: release these partitions only; default, also of a param that is null: the whole dataset. A template that
         renders to an empty text or list is refused. (templated)
-    :param leave_out_unaudited: release only the partitions that an audit has looked at, so that runs of a backfill that work side by side
+    :param accept_outdated_audits: whether an audit counts although images, labels or predictions that it looked at were written since;
+        without it such an audit counts as not done. (templated)
+    :param leave_out_unaudited: release only the partitions that an audit has looked at as they are, so that runs of a backfill that work side by side
         do not refuse each other's unfinished partitions. (templated)
     :param metrics: further metrics for the gates by name, e.g. a model's score from XCom. (templated)
     :param notes: for people; kept with the release. (templated)
@@ -39,11 +43,13 @@ class DatasetPromotionOperator(DatasetOperator):
     template_fields: Sequence[str] = (
         *DatasetOperator.template_fields,
         "stage",
+        "release",
         "gates",
         "splits",
         "split_salt",
         "partition_keys",
         "leave_out_unaudited",
+        "accept_outdated_audits",
         "metrics",
         "notes",
     )
@@ -53,22 +59,26 @@ class DatasetPromotionOperator(DatasetOperator):
         self,
         *,
         stage: str = "production",
+        release: str | None = None,
         gates: Sequence[Gate | str | Mapping[str, Any]] | str = (),
         splits: Mapping[str, float] | str | None = None,
         split_salt: str = "",
         partition_keys: Sequence[str] | str | None = None,
         leave_out_unaudited: bool | str = False,
+        accept_outdated_audits: bool | str = False,
         metrics: Mapping[str, Any] | str | None = None,
         notes: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.stage = stage
+        self.release = release
         self.gates = gates
         self.splits = splits
         self.split_salt = split_salt
         self.partition_keys = partition_keys
         self.leave_out_unaudited = leave_out_unaudited
+        self.accept_outdated_audits = accept_outdated_audits
         self.metrics = metrics
         self.notes = notes
 
@@ -81,11 +91,13 @@ class DatasetPromotionOperator(DatasetOperator):
         return promote_dataset(
             dataset,
             stage=self.stage,
+            release=self.release,
             gates=as_entries("gates", self.gates),
             splits=splits or DEFAULT_SPLITS,
             split_salt=self.split_salt,
             partition_keys=as_list_or_absent("partition_keys", self.partition_keys, "the whole dataset"),
             leave_out_unaudited=as_flag("leave_out_unaudited", self.leave_out_unaudited),
+            accept_outdated_audits=as_flag("accept_outdated_audits", self.accept_outdated_audits),
             metrics={name: value for name, value in metrics.items() if value is not None},
             notes=self.notes,
             dag_id=context["ti"].dag_id,
@@ -94,7 +106,7 @@ class DatasetPromotionOperator(DatasetOperator):
         )
 
     def planned_lineage(self) -> StepLineage:
-        from airflow_cv_dataops.core.release.promote import promotion_inputs
+        from airflow_cv_dataops.core.release.decision import promotion_inputs
 
         dataset = self.hook.dataset(self.dataset)
         return StepLineage("promotion", inputs=promotion_inputs(dataset, {}), outputs=(dataset.table_use("releases"),))

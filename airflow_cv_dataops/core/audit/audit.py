@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.audit.audit_input import BASE_COLUMNS, STREAMED_COLUMNS, AuditInput, PredictionReader
 from airflow_cv_dataops.core.audit.check import Check, EnabledCheck, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
+from airflow_cv_dataops.core.audit.inputs import input_metrics
 from airflow_cv_dataops.core.audit.lineage import audit_lineage
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
 from airflow_cv_dataops.core.audit.report import ReportLimits, write_audit_report
@@ -86,6 +87,7 @@ def audit_labels(
     dataset.check_there()
     snapshots = dataset.snapshots(("images", "annotations", "predictions"))
     checks_run = [enabled.check for enabled in to_run]
+    owners = _owners_by_table(checks_run, label_sets, models)
     data = _read(dataset, partition_key, snapshots, checks_run, label_sets, models, categories)
     _check_presence(dataset, partition_key, snapshots, data, label_sets=label_sets, models=models)
     to_run = [enabled for enabled in to_run if data.can_judge(enabled.check.reads)]
@@ -96,7 +98,8 @@ def audit_labels(
     rows = findings_table(audit, found)
     report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), statistics, checks_run, report)
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=audit)
-    write_metrics(dataset, partition_key, f"audit:{audit}", audit_metrics(statistics), recorded_at or datetime.now(UTC))
+    metrics = [*audit_metrics(statistics), *input_metrics(dataset, partition_key, snapshots, owners)]
+    write_metrics(dataset, partition_key, f"audit:{audit}", metrics, recorded_at or datetime.now(UTC))
     summary = Summary(
         dataset=dataset.name,
         partition_key=partition_key,
@@ -116,6 +119,16 @@ def audit_labels(
     if on_findings == "warn":
         failure = None
     return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip")
+
+
+def _owners_by_table(
+    checks: Sequence[Check], label_sets: Sequence[str] | None, models: Sequence[str] | None
+) -> dict[str, Sequence[str] | None]:
+    """Return the tables whose change makes the audit outdated, and whose rows of them; predictions only where a check goes by them."""
+    owners: dict[str, Sequence[str] | None] = {"images": None, "annotations": label_sets}
+    if any(name.startswith("predictions.") for check in checks for name in check.reads):
+        owners["predictions"] = models
+    return owners
 
 
 def _check_presence(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.release.candidate_metrics import Recorded, candidate_metrics, count_findings
+from airflow_cv_dataops.core.release.candidate_metrics import Metrics, candidate_metrics, count_findings
 from airflow_cv_dataops.core.release.digest import digest_rows
-from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, read_held_labels
+from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, HeldLabels, read_held_labels
+from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.release.splits import assign_splits
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -27,18 +28,23 @@ class Candidate:
 
     :param items: image_id, partition_key, source_uri, split; one row an image, ordered by image id.
     :param snapshots: the snapshot of every table that the candidate was read at.
-    :param left_out: partitions with images that are not in it because no audit has looked at them.
+    :param partition_keys: the partitions that it was narrowed down to; ``None``: all.
+    :param left_out: partitions with images that are not in it because no audit has looked at them as they are.
+    :param outdated: partitions in it whose audits are older than what they looked at.
     :param metrics: values by name for the gates; a list where a metric has one value a partition.
     """
 
     items: pa.Table
     annotations: int
     partitions: int
+    partition_keys: Sequence[str] | None
     left_out: Sequence[str]
+    outdated: Sequence[str]
     snapshots: Mapping[str, str]
-    metrics: Mapping[str, float | Sequence[float]]
+    metrics: Metrics
     content_id: str
     items_id: str
+    labels_by: str | None
 
     @property
     def splits(self) -> dict[str, int]:
@@ -53,39 +59,65 @@ def build_candidate(
     salt: str = "",
     partition_keys: Sequence[str] | None = None,
     leave_out_unaudited: bool = False,
+    accept_outdated_audits: bool = False,
 ) -> Candidate:
     """Read the dataset at its current snapshots and work out what a release of it holds.
 
-    An exact duplicate occurs once: the row with the smallest (partition_key, source_uri) stands for the image, with its annotations.
+    An exact duplicate occurs once: the row with the smallest (partition_key, source_uri) stands for the image, with the annotations of all
+    its copies (:mod:`~airflow_cv_dataops.core.release.copies`).
     Memory is held for three columns of ``images`` and 8 bytes a label; labels are read a few at a time.
 
     :param partition_keys: only these partitions; default: all.
-    :param leave_out_unaudited: not those of them that no audit has looked at.
+    :param leave_out_unaudited: not those of them that no audit has looked at as they are.
+    :param accept_outdated_audits: whether an audit counts although its partition was written to since.
     """
     reader = SnapshotReader(dataset, dataset.snapshots(HELD_TABLES), partition_keys)
-    recorded = Recorded.read(reader)
+    recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
     left_out: list[str] = []
     if leave_out_unaudited and (left_out := sorted((partitions := reader.partitions()) - recorded.audited)):
         reader = SnapshotReader(dataset, reader.snapshots, sorted(partitions & recorded.audited))
-        recorded = Recorded.read(reader)
+        recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
     images = reader.rows("images", ("partition_key", "source_uri", "image_id"))
-    partitions, rows = set(images["partition_key"].unique().to_pylist()), images.num_rows
+    partitions = set(images["partition_key"].unique().to_pylist())
     items = stand_ins(images)
     del images
     items = items.append_column("split", _splits_of(items["image_id"], splits, salt))
-    findings = count_findings(reader, partitions, recorded)
-    labels = read_held_labels(reader.batches("annotations", LABEL_COLUMNS), items, findings.at_fault)
-    contents = digest_rows(items, ("image_id", "split")) + labels.digest
+    measured = measure(reader, recorded, items, reader.batches("annotations", LABEL_COLUMNS))
+    contents = digest_rows(items, ("image_id", "split")) + measured.labels.digest
     return Candidate(
         items=items,
-        annotations=labels.count,
+        annotations=measured.labels.count,
         partitions=len(items["partition_key"].unique()),
+        partition_keys=reader.partition_keys,
         left_out=left_out,
+        outdated=sorted(partitions & recorded.outdated),
         snapshots=reader.snapshots,
-        metrics=candidate_metrics(reader, rows, items.num_rows, labels, findings, recorded.of_all(partitions)),
+        metrics=measured.metrics,
         content_id=hashlib.sha256(contents.encode()).hexdigest()[:32],
         items_id=digest_rows(items, ("image_id", "partition_key", "source_uri", "split"))[:16],
+        labels_by="image_id",
     )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Numbers of what a release holds."""
+
+    labels: HeldLabels
+    metrics: Metrics
+
+
+def measure(reader: SnapshotReader, recorded: Recorded, items: pa.Table, labels: Iterable[pa.Table]) -> Measured:
+    """Work out what gates can ask.
+
+    :param items: image_id of each image, sorted.
+    :param labels: ``LABEL_COLUMNS`` of the annotations that may be theirs, a few at a time.
+    """
+    keys = reader.rows("images", ("partition_key",))["partition_key"]
+    partitions = set(keys.unique().to_pylist())
+    findings = count_findings(reader, partitions, recorded)
+    held = read_held_labels(labels, items, findings.at_fault)
+    return Measured(held, candidate_metrics(reader, len(keys), items.num_rows, held, findings, recorded.of_all(partitions)))
 
 
 def stand_ins(images: pa.Table) -> pa.Table:

@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.checks import SUSPECTING
 from airflow_cv_dataops.core.release.held_labels import HeldLabels
+from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Metrics = dict[str, float | Sequence[float]]
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """The table ``metrics``, in short.
-
-    :param audited: partitions that an audit has looked at.
-    :param looked_for: by check the partitions in which it ran.
-    :param values: ``<step>/<metric>`` to value by partition, of numbers without dimensions.
-    """
-
-    audited: set[str]
-    looked_for: Mapping[str, set[str]]
-    values: Mapping[str, Mapping[str, float]]
-
-    @classmethod
-    def read(cls, reader: SnapshotReader) -> Self:
-        audited: set[str] = set()
-        looked_for: dict[str, set[str]] = {}
-        values: dict[str, dict[str, float]] = {}
-        columns = ("partition_key", "step", "metric", "value", "dimensions")
-        for batch in reader.batches("metrics", columns):
-            for key, step, metric, value, dimensions in zip(*(batch[name].to_pylist() for name in columns), strict=True):
-                if dimensions is None:
-                    values.setdefault(f"{step}/{metric}", {})[key] = value
-                if step.startswith("audit:"):
-                    audited.add(key)
-                    if metric == "findings" and (check := json.loads(dimensions or "{}").get("check")):
-                        looked_for.setdefault(check, set()).add(key)
-        return cls(audited, looked_for, values)
-
-    def of_all(self, partitions: set[str]) -> Metrics:
-        """Return the numbers that each of the partitions has, one value a partition."""
-        return {name: list(values.values()) for name, values in self.values.items() if partitions <= values.keys()}
+Metrics = Mapping[str, float | Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -63,20 +29,24 @@ class CountedFindings:
 
 
 def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recorded) -> CountedFindings:
-    """Count findings by severity and by check, as far as every partition was looked at.
+    """Count findings by severity and by check, as far as every partition was looked at as it is.
 
-    Where a partition was never audited, nobody knows what is wrong there: the numbers are absent then, so that a gate on them fails.
-    The same holds for a check that did not run everywhere; one that ran and found nothing counts 0.
+    Where a partition was never audited, or has changed since, nobody knows what is wrong there: the numbers are absent then, so that a gate
+    on them fails. The same holds for a check that did not run everywhere; one that ran and found nothing counts 0.
     """
     import pyarrow as pa
 
-    unaudited = {"unaudited_partitions": len(partitions - recorded.audited)}
+    unaudited = {
+        "unaudited_partitions": len(partitions - recorded.audited),
+        "outdated_audits": len(partitions & {key for key, _ in recorded.outdated_audits}),
+    }
     if partitions - recorded.audited:
         return CountedFindings(unaudited, {}, are_known=False)
     severities: Counter[str] = Counter(dict.fromkeys(SEVERITIES, 0))
     checks: Counter[str] = Counter({check: 0 for check, where in recorded.looked_for.items() if partitions <= where})
     at_fault: dict[str, list[pa.Array]] = {}
-    for batch in reader.batches("findings", ("partition_key", "severity", "check", "annotation_id")):
+    for batch in reader.batches("findings", ("partition_key", "audit", "severity", "check", "annotation_id")):
+        batch = _without(batch, recorded.outdated_audits)
         severities.update(_counted(batch["severity"]))
         # The findings of an import have no list of what was looked for.
         found = {check: n for check, n in _counted(batch["check"]).items() if check in checks or check not in recorded.looked_for}
@@ -97,12 +67,14 @@ def candidate_metrics(
     """
     rejects = reader.rows("rejects", ("partition_key",)).num_rows
     looked_at = image_rows + rejects
-    metrics: Metrics = {
+    metrics: dict[str, float | Sequence[float]] = {
         "images": images,
         "duplicates": image_rows - images,
         "rejects": rejects,
         "reject_ratio": rejects / looked_at if looked_at else 0.0,
         "annotations": labels.count,
+        "annotations_of_other_images": labels.of_other_images,
+        "conflicting_copies": labels.conflicting_copies,
         "labelled_images": labels.images,
         "labelled_ratio": labels.images / images if images else 0.0,
         "categories": len(labels.by_category),
@@ -111,6 +83,17 @@ def candidate_metrics(
     if findings.are_known and labels.count:
         metrics["label_error_rate"] = labels.wrong / labels.count
     return {**metrics, **findings.metrics, **recorded}
+
+
+def _without(findings: pa.Table, audits: set[tuple[str, str]]) -> pa.Table:
+    """Return the findings but those of some audits, (partition, audit), which are of what is no more."""
+    import pyarrow as pa
+
+    pairs = [findings.select(["partition_key", "audit"]).group_by(["partition_key", "audit"]).aggregate([]).to_pylist()] if audits else []
+    if not any((row["partition_key"], row["audit"]) in audits for rows in pairs for row in rows):
+        return findings
+    keys, names = findings["partition_key"].to_pylist(), findings["audit"].to_pylist()
+    return findings.filter(pa.array([(key, name) not in audits for key, name in zip(keys, names, strict=True)]))
 
 
 def _counted(column: pa.ChunkedArray) -> dict[str, int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import bisect
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.release.copies import CopyMerge
 from airflow_cv_dataops.core.release.digest import digest_of, row_hashes
+from airflow_cv_dataops.core.release.image_index import ImageIndex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,76 +33,105 @@ LABEL_COLUMNS = (
 
 @dataclass(frozen=True)
 class HeldLabels:
-    """:param images: how many images have a label. :param wrong: how many labels are at fault. :param digest: of what the labels say."""
+    """What there is to say of them.
+
+    :param count: labels; what byte-identical copies of an image say alike counts once.
+    :param images: how many images have a label.
+    :param wrong: how many labels are at fault.
+    :param conflicting_copies: of how many images byte-identical copies are labelled differently, in each label set.
+    :param of_other_images: labels that are not held, as the image that they were joined to is not: its file has gone or changed since.
+    :param digest: of what the labels say.
+    """
 
     count: int
     images: int
     by_category: Mapping[str, int]
     wrong: int
+    conflicting_copies: int
+    of_other_images: int
     digest: str
 
 
 def read_held_labels(batches: Iterable[pa.Table], items: pa.Table, at_fault: Mapping[str, pa.Array]) -> HeldLabels:
-    """Read the labels that lie on items.
+    """Read the labels of a release's images, wherever copies of these lie.
 
     :param batches: ``LABEL_COLUMNS`` of ``annotations``.
-    :param items: partition_key and source_uri of the rows that stand for an image.
+    :param items: image_id of each image, sorted.
     :param at_fault: annotation ids by partition. They repeat across partitions whose label files are named alike.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    import numpy as np
 
-    places = _Places(items)
-    count = wrong = 0
-    by_category: Counter[str] = Counter()
-    hashes: list[np.ndarray] = []
+    index, merge, counts = ImageIndex(items["image_id"]), CopyMerge(), _Counts()
+    has_label = np.zeros(items.num_rows, bool)
+    of_other_images = 0
     for key, rows in _by_partition(batches):
-        held = rows.filter(places.hold(key, rows["source_uri"]))
-        count += held.num_rows
-        by_category.update({entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(held["category"].drop_null())})
-        wrong += pc.sum(pc.is_in(held["annotation_id"], value_set=at_fault.get(key, pa.array([], pa.string())))).as_py() or 0
-        hashes.append(row_hashes(_what_they_say(held)))
-    return HeldLabels(count, places.labelled_images, by_category, wrong, digest_of(hashes))
+        held, at = held_rows(rows, index)
+        of_other_images += len(rows) - rows["image_id"].null_count - held.num_rows
+        has_label[at] = True
+        statements = row_hashes(what_they_say(held))
+        merge.add(held, statements)
+        counts.add(held, statements, at_fault.get(key))
+    kept, conflicts = merge.kept()
+    return HeldLabels(
+        count=int(kept.sum()),
+        images=int(has_label.sum()),
+        by_category=counts.by_category(kept),
+        wrong=counts.wrong(kept),
+        conflicting_copies=conflicts,
+        of_other_images=of_other_images,
+        digest=digest_of([counts.statements(kept)]),
+    )
 
 
-class _Places:
-    """The items by partition and source, and which of them have been found to have a label."""
+def held_rows(labels: pa.Table, index: ImageIndex) -> tuple[pa.Table, np.ndarray]:
+    """Return the labels whose image is among those of the index, and where it stands there."""
+    import pyarrow as pa
 
-    def __init__(self, items: pa.Table) -> None:
+    at = index.of(labels["image_id"])
+    return labels.filter(pa.array(at >= 0)), at[at >= 0]
+
+
+class _Counts:
+    """Statement, category and fault of each label: 13 bytes."""
+
+    def __init__(self) -> None:
+        self._statements: list[np.ndarray] = []
+        self._categories: list[np.ndarray] = []
+        self._faults: list[np.ndarray] = []
+        self._names: dict[str, int] = {}
+
+    def add(self, labels: pa.Table, statements: np.ndarray, at_fault: pa.Array | None) -> None:
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        ordered = items.select(["partition_key", "source_uri"]).sort_by([("partition_key", "ascending"), ("source_uri", "ascending")])
-        self._sources = ordered["source_uri"].cast(pa.large_string()).combine_chunks()
-        self._ranges: dict[str, range] = {}
-        start = 0
-        for entry in pc.value_counts(ordered["partition_key"]):  # in the order of their first rows
-            self._ranges[entry["values"].as_py()] = range(start, start := start + entry["counts"].as_py())
-        self._has_label = np.zeros(items.num_rows, bool)
+        encoded = labels["category"].combine_chunks().dictionary_encode()
+        codes = np.array([self._names.setdefault(name, len(self._names)) for name in encoded.dictionary.to_pylist()], np.int32)
+        at = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        self._categories.append(np.where(at < 0, -1, codes[at] if len(codes) else -1).astype(np.int32))
+        ids = pa.array([], pa.string()) if at_fault is None else at_fault
+        self._faults.append(pc.is_in(labels["annotation_id"], value_set=ids).to_numpy())
+        self._statements.append(statements)
 
-    @property
-    def labelled_images(self) -> int:
-        return int(self._has_label.sum())
+    def statements(self, kept: np.ndarray) -> np.ndarray:
+        return self._of(self._statements, kept)
 
-    def hold(self, key: str, sources: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Say of each source of a partition's labels whether it is an item's; those that are count as labelled."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
+    def wrong(self, kept: np.ndarray) -> int:
+        return int(self._of(self._faults, kept).sum())
 
-        # Labels come more or less in the order of their images: only items between their first and last can be meant.
-        ends = pc.min_max(sources).as_py()
-        within = self._ranges.get(key, range(0)) if ends["min"] is not None else range(0)
-        first = bisect.bisect_left(within, ends["min"], key=self._source)
-        last = bisect.bisect_right(within, ends["max"], key=self._source)
-        within = within[first:last]
-        found = pc.index_in(sources.cast(pa.large_string()), value_set=self._sources.slice(within.start, len(within)))
-        self._has_label[within.start + found.drop_null().to_numpy()] = True
-        return pc.is_valid(found)
+    def by_category(self, kept: np.ndarray) -> dict[str, int]:
+        import numpy as np
 
-    def _source(self, at: int) -> str:
-        source: str = self._sources[at].as_py()
-        return source
+        codes = self._of(self._categories, kept)
+        counted = np.bincount(codes[codes >= 0].astype(np.int64), minlength=len(self._names))
+        return {name: int(counted[code]) for name, code in self._names.items() if counted[code]}
+
+    @staticmethod
+    def _of(parts: list[np.ndarray], kept: np.ndarray) -> np.ndarray:
+        import numpy as np
+
+        whole: np.ndarray = np.concatenate(parts)[kept] if parts else np.empty(0, np.uint64)
+        return whole
 
 
 def _by_partition(batches: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
@@ -115,8 +144,8 @@ def _by_partition(batches: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]
             yield key, batch if len(keys) == 1 else batch.filter(pc.equal(batch["partition_key"], key))
 
 
-def _what_they_say(labels: pa.Table) -> pa.Table:
-    """Return what labels say, without where it was read from, in columns whose hash does not depend on their neighbours."""
+def what_they_say(labels: pa.Table) -> pa.Table:
+    """Return what labels say of their images, without where it was read from, in columns whose hash does not depend on their neighbours."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.errors import DatasetNotFoundError
+from airflow_cv_dataops.core.errors import DatasetNotFoundError, StoreError
+from airflow_cv_dataops.core.release.held_annotations import read_annotations
+from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
 class Release:
     """An immutable, gated set of images, annotations and splits.
 
-    :param stage: the stage that was moved to it when it was made.
+    :param stage: the stage that was moved to it: when it was made, or later, for a release that was asked for by its stage.
+    :param parent: the release that this stage was at before.
     :param snapshots: table to snapshot id.
+    :param labels_by: ``image_id``: it holds the labels of all byte-identical copies of its images; ``None``: those of the rows that stand
+        for them, as releases were made at first.
+    :param partition_keys: the partitions that it was narrowed down to; ``None``: all.
     """
 
     name: str
@@ -34,6 +40,8 @@ class Release:
     gates: tuple[Mapping[str, Any], ...]
     images_count: int
     annotations_count: int
+    labels_by: str | None
+    partition_keys: tuple[str, ...] | None
     notes: str | None
     created_at: datetime
     dataset: Dataset = field(repr=False, compare=False)
@@ -53,21 +61,33 @@ class Release:
         """Return the release's rows of ``images``, each image once, with its ``split``.
 
         :param columns: these columns and ``split`` alone; default: all.
+        :raises StoreError: the tables do not hold what was released; none of it is handed out.
         """
-        return self._held("images", columns)
+        rows = self._by_place("images", columns)
+        self._check("images", rows.num_rows, self.images_count)
+        return rows
 
     def annotations(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the release's annotations with the ``split`` of their image.
 
+        Labels of byte-identical copies of an image are labels of the image; what copies say alike is there once.
+
         :param columns: these columns and ``split`` alone, e.g. ``["image_id", "category", "bbox"]``; default: all, polygons and masks
             included, which are most of what a large release takes in memory.
+        :raises StoreError: the tables do not hold what was released; none of it is handed out.
         """
-        return self._held("annotations", columns)
+        if self.labels_by is None or "annotations" not in self.snapshots:
+            rows = self._by_place("annotations", columns)
+        else:
+            reader = SnapshotReader(self.dataset, self.snapshots, self.partition_keys)
+            rows = read_annotations(reader, self.items(), _without_split("annotations", columns))
+        self._check("annotations", rows.num_rows, self.annotations_count)
+        return rows
 
-    def _held(self, table: str, columns: Sequence[str] | None) -> pa.Table:
+    def _by_place(self, table: str, columns: Sequence[str] | None) -> pa.Table:
         import pyarrow.compute as pc
 
-        wanted = [name for name in (arrow_schema(table).names if columns is None else columns) if name != "split"]
+        wanted = _without_split(table, columns)
         read = list(dict.fromkeys([*wanted, "partition_key", "source_uri"]))
         items = self.items()
         if table not in self.snapshots:
@@ -79,6 +99,13 @@ class Release:
             rows, where = rows.filter(pc.is_valid(where)), where.drop_null()
         return rows.append_column("split", items["split"].take(where))
 
+    def _check(self, table: str, rows: int, released: int) -> None:
+        if rows != released:
+            raise StoreError(
+                f"Release {self.name} of {self.dataset.name!r} has {released:,} {table}, and its tables hold {rows:,} of them: "
+                "something else than this package has written to them."
+            )
+
 
 def read_release(dataset: Dataset, name: str) -> Release:
     """Return the release with this name, or the one that the stage of this name points to.
@@ -88,19 +115,27 @@ def read_release(dataset: Dataset, name: str) -> Release:
     head = dataset.snapshot_id("releases")
     found = release_at(dataset, name, head)
     if found is None:
-        dataset.check_there()
-        rows = releases_at(dataset, head)
-        known = sorted({row["release"] for row in rows} | {row["stage"] for row in rows})
-        raise DatasetNotFoundError(f"Dataset {dataset.name!r} has no release or stage {name!r}; it has {', '.join(known) or 'none'}.")
+        raise missing_release(dataset, name, head)
     return found
 
 
+def missing_release(dataset: Dataset, name: str, head: str | None) -> DatasetNotFoundError:
+    """Return the error that says which releases and stages there are. :raises DatasetNotFoundError: there is no such dataset."""
+    dataset.check_there()
+    rows = releases_at(dataset, head)
+    known = sorted({row["release"] for row in rows} | {row["stage"] for row in rows})
+    return DatasetNotFoundError(f"Dataset {dataset.name!r} has no release or stage {name!r}; it has {', '.join(known) or 'none'}.")
+
+
 def release_at(dataset: Dataset, name: str, snapshot_id: str | None) -> Release | None:
-    """Return the release or the stage's release as of a snapshot of ``releases``; ``None`` where there is none."""
-    matching = [row for row in releases_at(dataset, snapshot_id) if name in (row["release"], row["stage"])]
-    if not matching:
+    """Return the release or the stage's release as of a snapshot of ``releases``; ``None`` where there is none.
+
+    A release is as it was when it was made, however often a stage was moved to it since; a stage is where it was moved to last.
+    """
+    rows = releases_at(dataset, snapshot_id)
+    row = next((row for row in rows if row["release"] == name), None) or next((row for row in reversed(rows) if row["stage"] == name), None)
+    if row is None:
         return None
-    row = matching[-1]
     return Release(
         name=row["release"],
         stage=row["stage"],
@@ -111,6 +146,8 @@ def release_at(dataset: Dataset, name: str, snapshot_id: str | None) -> Release 
         gates=tuple(row["gates"]),
         images_count=row["images"],
         annotations_count=row["annotations"],
+        labels_by=row["labels_by"],
+        partition_keys=None if row["partition_keys"] is None else tuple(json.loads(row["partition_keys"])),
         notes=row["notes"],
         created_at=row["created_at"],
         dataset=dataset,
@@ -126,6 +163,10 @@ def releases_at(dataset: Dataset, snapshot_id: str | None) -> list[dict[str, Any
         row["snapshots"] = json.loads(row["snapshots"])
         row["gates"] = json.loads(row["gates"])
     return rows
+
+
+def _without_split(table: str, columns: Sequence[str] | None) -> list[str]:
+    return [name for name in (arrow_schema(table).names if columns is None else columns) if name != "split"]
 
 
 def _place(rows: pa.Table) -> pa.ChunkedArray:

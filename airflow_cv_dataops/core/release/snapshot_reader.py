@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ class SnapshotReader:
 
     dataset: Dataset
     snapshots: Mapping[str, str]
-    partition_keys: Collection[str] | None = None
+    partition_keys: Sequence[str] | None = None
 
     def rows(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Return columns of the table."""

@@ -339,6 +339,17 @@ RELEASES = TableModel(
         Column("metrics", "string", "JSON object of the metrics that the gates were asked about.", required=True),
         Column("images", "long", "Images in the release; an exact duplicate counts once.", required=True),
         Column("annotations", "long", "Annotations in the release.", required=True),
+        Column(
+            "labels_by",
+            "string",
+            "How labels belong to the release's images: `image_id`, those of all byte-identical copies, each statement once; null: by "
+            "partition key and source, those of the row that stands for the image, as releases were made at first.",
+        ),
+        Column(
+            "partition_keys",
+            "string",
+            "JSON array of the partitions that the release was narrowed down to; null: the whole dataset.",
+        ),
         Column("notes", "string", "For people."),
         Column("dag_id", "string", "The DAG that promoted."),
         Column("run_id", "string", "The run that promoted."),

@@ -1,0 +1,56 @@
+"""What an audit has looked at, recorded beside its numbers: so that who goes by its findings can tell whether they are of what is there now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from airflow_cv_dataops.core.metrics import Metric
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.partition_files import PartitionFile, partition_files, version_of
+
+METRIC = "input_rows"
+
+
+@dataclass(frozen=True)
+class AuditInputVersion:
+    """One table's part of a partition, as an audit saw it.
+
+    :param owners: the label sets or models that it was restricted to; ``None``: all.
+    :param version: :func:`~airflow_cv_dataops.core.store.partition_files.version_of` the files.
+    """
+
+    table: str
+    owners: tuple[str, ...] | None
+    version: str
+
+    def is_current(self, files: Collection[PartitionFile]) -> bool:
+        """Say whether the partition's files are the ones that the audit saw."""
+        return version_of(files, self.owners) == self.version
+
+    @classmethod
+    def of(cls, dimensions: Mapping[str, str]) -> Self:
+        """Return what the dimensions of a metric say."""
+        owners = dimensions.get("owners")
+        return cls(dimensions["table"], None if owners is None else tuple(json.loads(owners)), dimensions["version"])
+
+
+def input_metrics(
+    dataset: Dataset, partition_key: str, snapshots: Mapping[str, str], owners: Mapping[str, Sequence[str] | None]
+) -> list[Metric]:
+    """Return a metric for each table that an audit looked at: how many rows, and in which files.
+
+    :param snapshots: at which the audit read; a table without one was empty.
+    :param owners: by table, the label sets or models that were looked at; ``None``: all.
+    """
+    metrics = []
+    for table, wanted in owners.items():
+        files = partition_files(dataset, table, snapshots.get(table), partition_key).get(partition_key, [])
+        dimensions = {"table": table, "version": version_of(files, wanted)}
+        if wanted is not None:
+            dimensions["owners"] = json.dumps(sorted(wanted), ensure_ascii=False)
+        rows = sum(file.rows for file in files if wanted is None or file.owner in wanted)
+        metrics.append(Metric(METRIC, rows, dimensions))
+    return metrics

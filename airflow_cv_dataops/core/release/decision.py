@@ -1,0 +1,184 @@
+"""A promotion as it was decided: its inputs, and the result that each outcome has."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from airflow_cv_dataops.core.release.candidate import Candidate
+from airflow_cv_dataops.core.release.gates import GateOutcome
+from airflow_cv_dataops.core.release.reader import Release
+from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.summary import StepResult, Summary
+
+log = logging.getLogger(__name__)
+
+LINEAGE_INPUTS = ("images", "annotations", "findings", "metrics")
+
+
+class Decision:
+    """One promotion.
+
+    :param parent: the release that the stage is at.
+    :param known: the metrics that gates were asked about, by name.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        stage: str,
+        parent: Release | None,
+        candidate: Candidate,
+        outcomes: tuple[GateOutcome, ...],
+        known: Mapping[str, Any],
+        partition_key: str | None,
+    ) -> None:
+        self._dataset = dataset
+        self._stage = stage
+        self._parent = parent
+        self._candidate = candidate
+        self._outcomes = outcomes
+        self._known = known
+        self._partition_key = partition_key
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate holds."""
+        return all(outcome.passed for outcome in self._outcomes)
+
+    def row(
+        self, name: str, sequence: int, notes: str | None, dag_id: str | None, run_id: str | None, now: datetime
+    ) -> dict[str, Any]:
+        """Return the row of ``releases``, but for its snapshots."""
+        keys = self._candidate.partition_keys
+        return {
+            "sequence": sequence,
+            "release": name,
+            "stage": self._stage,
+            "parent": self._parent.name if self._parent else None,
+            "content_id": self._candidate.content_id,
+            "items_id": self._candidate.items_id,
+            "gates": json.dumps([outcome.to_dict() for outcome in self._outcomes]),
+            "metrics": json.dumps({outcome.gate.metric: self._known.get(outcome.gate.metric) for outcome in self._outcomes}),
+            "images": self._candidate.items.num_rows,
+            "annotations": self._candidate.annotations,
+            "labels_by": self._candidate.labels_by,
+            "partition_keys": None if keys is None else json.dumps(list(keys), ensure_ascii=False),
+            "notes": notes,
+            "dag_id": dag_id,
+            "run_id": run_id,
+            "created_at": now,
+        }
+
+    def promoted(self, release: Release, seconds: float) -> StepResult:
+        log.info(
+            "%s of %s is now at %s (was at %s): %d images",
+            *(self._stage, self._dataset.name, release.name, release.parent or "no release", release.images_count),
+        )
+        return self._result(release, seconds, unchanged=False)
+
+    def unchanged(self, seconds: float) -> StepResult:
+        return self._result(self._parent, seconds, unchanged=True)
+
+    def refused(self, seconds: float) -> StepResult:
+        failed = [str(outcome) for outcome in self._outcomes if not outcome.passed]
+        where = f"stage {self._stage!r} stays at {self._parent.name if self._parent else 'no release'}"
+        failure = f"{len(failed)} of {len(self._outcomes)} gates failed, {where}: {'; '.join(failed)}"
+        if any(outcome.found is None for outcome in self._outcomes):
+            failure += self._why_unknown()
+        return self._result(None, seconds, failure=failure)
+
+    def _why_unknown(self) -> str:
+        """Say why what audits find may be unknown."""
+        unaudited, outdated = int(self._known.get("unaudited_partitions", 0)), self._candidate.outdated
+        if not unaudited:
+            return ""
+        why = []
+        if never := unaudited - len(outdated):
+            why.append(f"{never} of {self._candidate.partitions} partitions were never audited")
+        if outdated:
+            why.append(
+                f"the audits of {in_short(outdated)} are older than the images, labels or predictions that they looked at: audit again, or "
+                "accept_outdated_audits"
+            )
+        return f" (what audits find is unknown: {'; '.join(why)})"
+
+    def empty(self, seconds: float) -> StepResult:
+        where = f"dataset {self._dataset.name!r}, or none in the chosen partitions"
+        failure = f"There is no image to release in {where}: run an ingest first."
+        if left_out := self._candidate.left_out:
+            failure = (
+                f"There is no image to release: no audit has looked at {in_short(left_out)} as they are now, and leave_out_unaudited is set."
+            )
+        return self._result(None, seconds, failure=failure)
+
+    def _result(self, release: Release | None, seconds: float, *, unchanged: bool = False, failure: str | None = None) -> StepResult:
+        candidate, snapshots = self._candidate, self._candidate.snapshots
+        releases_snapshot = self._dataset.snapshot_id("releases")
+        facts: dict[str, Any] = {
+            "release": release.name if release else None,
+            "stage": self._stage,
+            "parent": (release.parent if release else None) if not failure else (self._parent.name if self._parent else None),
+            "contentId": candidate.content_id,
+            "images": candidate.items.num_rows,
+            "annotations": candidate.annotations,
+            "unchanged": unchanged,
+            "splits": candidate.splits,
+            "snapshots": dict(snapshots),
+        }
+        summary = Summary(
+            dataset=self._dataset.name,
+            partition_key=self._partition_key,
+            snapshot_id=releases_snapshot,
+            counts={
+                "images": candidate.items.num_rows,
+                "annotations": candidate.annotations,
+                "partitions": candidate.partitions,
+                "partitions_left_out": len(candidate.left_out),
+                "partitions_outdated": len(candidate.outdated),
+                "splits": candidate.splits,
+            },
+            metrics={name: value for name, value in candidate.metrics.items() if isinstance(value, (int, float))},
+            duration_seconds=seconds,
+            details={
+                "release": facts["release"],
+                "stage": self._stage,
+                "parent": facts["parent"],
+                "unchanged": unchanged,
+                "promoted": release is not None and not unchanged,
+                "content_id": candidate.content_id,
+                "gates": [outcome.to_dict() for outcome in self._outcomes],
+            },
+        )
+        return StepResult(summary, self._lineage(facts, release, releases_snapshot), failure=failure)
+
+    def _lineage(self, facts: Mapping[str, Any], release: Release | None, releases_snapshot: str | None) -> StepLineage:
+        uses = promotion_inputs(self._dataset, self._candidate.snapshots)
+        # A promotion that found the content unchanged wrote no row; without an output Marquez would hide the job's edges.
+        rows = 0 if facts["unchanged"] else 1
+        outputs = (self._dataset.table_use("releases", snapshot_id=releases_snapshot, rows=rows),) if release else ()
+        gates = tuple(
+            {
+                "name": str(outcome.gate),
+                "status": "pass" if outcome.passed else "fail",
+                "expected": f"{outcome.gate.op} {outcome.gate.value:g}",
+                "actual": "" if outcome.found is None else f"{outcome.found:g}",
+            }
+            for outcome in self._outcomes
+        )
+        return StepLineage(step="promotion", inputs=uses, outputs=outputs, facts=facts, gates=gates)
+
+
+def in_short(keys: Sequence[str], longest: int = 5) -> str:
+    """Return a few partition keys in words."""
+    more = f" and {len(keys) - longest} more" if len(keys) > longest else ""
+    return ", ".join(keys[:longest]) + more
+
+
+def promotion_inputs(dataset: Dataset, snapshots: Mapping[str, str]) -> tuple[DatasetUse, ...]:
+    """Describe what a promotion reads."""
+    return tuple(dataset.table_use(table, snapshot_id=snapshots.get(table)) for table in LINEAGE_INPUTS)

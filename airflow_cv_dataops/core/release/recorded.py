@@ -1,0 +1,100 @@
+"""The table ``metrics`` as a release sees it: numbers by partition, and which audits are of what is released."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from airflow_cv_dataops.core.audit.inputs import METRIC, AuditInputVersion
+from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+from airflow_cv_dataops.core.store.partition_files import PartitionFile, partition_files, written_at
+
+_AUDIT = "audit:"
+_COLUMNS = ("partition_key", "step", "metric", "value", "dimensions", "recorded_at")
+_LOOKED_AT = ("images", "annotations", "predictions")
+
+
+@dataclass
+class _Audit:
+    """One audit of one partition."""
+
+    recorded_at: datetime
+    inputs: list[AuditInputVersion] = field(default_factory=list)
+    values: dict[str, float] = field(default_factory=dict)
+    checks: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What steps have measured.
+
+    :param audited: partitions that an audit has looked at as they are.
+    :param outdated: partitions of which an audit has looked at other images, labels or predictions than there are now, and none at these.
+    :param outdated_audits: (partition, audit) of each such audit, also where another one is up to date.
+    :param looked_for: by check the partitions in which it ran.
+    :param values: ``<step>/<metric>`` to value by partition, of numbers without dimensions.
+    """
+
+    audited: set[str]
+    outdated: set[str]
+    outdated_audits: set[tuple[str, str]]
+    looked_for: Mapping[str, set[str]]
+    values: Mapping[str, Mapping[str, float]]
+
+    @classmethod
+    def read(cls, reader: SnapshotReader, *, accept_outdated_audits: bool = False) -> Self:
+        """:param accept_outdated_audits: whether an audit counts whatever was written since."""
+        values: dict[str, dict[str, float]] = {}
+        audits: dict[tuple[str, str], _Audit] = {}
+        for batch in reader.batches("metrics", _COLUMNS):
+            for key, step, metric, value, text, recorded_at in zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True):
+                if not step.startswith(_AUDIT):
+                    if text is None:
+                        values.setdefault(f"{step}/{metric}", {})[key] = value
+                    continue
+                audit = audits.setdefault((key, step.removeprefix(_AUDIT)), _Audit(recorded_at))
+                if text is None:
+                    audit.values[metric] = value
+                elif metric == METRIC:
+                    audit.inputs.append(AuditInputVersion.of(json.loads(text)))
+                elif metric == "findings" and (check := json.loads(text).get("check")):
+                    audit.checks.add(check)
+        outdated = set() if accept_outdated_audits else _outdated(reader, audits)
+        looked_for: dict[str, set[str]] = {}
+        for (key, name), audit in audits.items():
+            if (key, name) in outdated:
+                continue
+            for metric, value in audit.values.items():
+                values.setdefault(f"{_AUDIT}{name}/{metric}", {})[key] = value
+            for check in audit.checks:
+                looked_for.setdefault(check, set()).add(key)
+        audited = {key for key, name in audits if (key, name) not in outdated}
+        return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, values)
+
+    def of_all(self, partitions: set[str]) -> dict[str, list[float]]:
+        """Return the numbers that each of the partitions has, one value a partition."""
+        return {name: list(values.values()) for name, values in self.values.items() if partitions <= values.keys()}
+
+
+def _outdated(reader: SnapshotReader, audits: Mapping[tuple[str, str], _Audit]) -> set[tuple[str, str]]:
+    """Return the audits that looked at other rows than the reader's snapshots hold."""
+    if not audits:
+        return set()
+    files = {table: partition_files(reader.dataset, table, reader.snapshots.get(table)) for table in _LOOKED_AT}
+    known = {place: audit for place, audit in audits.items() if audit.inputs}
+    outdated = {place for place, audit in known.items() if not _is_current(audit, {table: files[table].get(place[0], []) for table in files})}
+    former = {place: audit for place, audit in audits.items() if not audit.inputs}
+    return outdated | (_outdated_by_time(reader, former) if former else set())
+
+
+def _is_current(audit: _Audit, files: Mapping[str, list[PartitionFile]]) -> bool:
+    return all(seen.is_current(files[seen.table]) for seen in audit.inputs)
+
+
+def _outdated_by_time(reader: SnapshotReader, audits: Mapping[tuple[str, str], _Audit]) -> set[tuple[str, str]]:
+    """Of audits that former versions made, which did not record what they looked at, return those before the last change of their partition."""
+    written = [written_at(reader.dataset, table, reader.snapshots[table]) for table in _LOOKED_AT if table in reader.snapshots]
+    return {(key, name) for (key, name), audit in audits.items() if any(key in at and at[key] > audit.recorded_at for at in written)}

@@ -1,0 +1,68 @@
+"""Which data files a partition has at a snapshot: what tells a partition that was written again from one that was not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES
+
+
+@dataclass(frozen=True)
+class PartitionFile:
+    """One data file.
+
+    :param owner: whose rows it has, in a table with owners.
+    """
+
+    owner: str | None
+    path: str
+    rows: int
+
+
+def partition_files(
+    dataset: Dataset, table: str, snapshot_id: str | None, partition_key: str | None = None
+) -> Mapping[str, list[PartitionFile]]:
+    """Return the data files of each partition, or of one; the table's manifests are read, no data file is.
+
+    :param snapshot_id: ``None``: of a table without a snapshot, which has no files.
+    """
+    from pyiceberg.expressions import AlwaysTrue, EqualTo
+
+    found = dataset.load_table(table) if snapshot_id is not None else None
+    if found is None or snapshot_id is None:
+        return {}
+    where = AlwaysTrue() if partition_key is None else EqualTo(PARTITION_KEY, partition_key)
+    files: dict[str, list[PartitionFile]] = {}
+    for task in found.scan(row_filter=where, snapshot_id=int(snapshot_id)).plan_files():
+        key, *owner = (task.file.partition[place] for place in range(len(TABLES[table].partitioned_by)))
+        files.setdefault(key, []).append(PartitionFile(owner[0] if owner else None, task.file.file_path, task.file.record_count))
+    return files
+
+
+def version_of(files: Iterable[PartitionFile], owners: Collection[str] | None = None) -> str:
+    """Return 16 hex digits that are others when the partition, or the part of it that some owners have, was written again.
+
+    Data files are never overwritten, so that equal names are equal rows.
+    """
+    paths = sorted(file.path for file in files if owners is None or file.owner in owners)
+    return hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
+
+
+def written_at(dataset: Dataset, table: str, snapshot_id: str) -> dict[str, datetime]:
+    """Return when each partition was last written to, as far as the snapshots that did so are still there."""
+    found = dataset.load_table(table)
+    snapshot = found.snapshot_by_id(int(snapshot_id)) if found is not None else None
+    if found is None or snapshot is None:
+        return {}
+    times = {one.snapshot_id: datetime.fromtimestamp(one.timestamp_ms / 1000, UTC) for one in found.snapshots()}
+    written: dict[str, datetime] = {}
+    for manifest in snapshot.manifests(found.io):
+        for entry in manifest.fetch_manifest_entry(found.io, discard_deleted=True):
+            if (time := times.get(entry.snapshot_id or 0)) is not None:
+                key = entry.data_file.partition[0]
+                written[key] = max(written.get(key, time), time)
+    return written
