@@ -182,6 +182,7 @@ def test_a_source_that_is_gone_fails_the_task_so_that_it_is_retried_unless_a_tem
 def test_imports_are_retried_where_files_cannot_be_read_or_are_gone_and_templates_say_what_may_be(
     tmp_path: Path, context: dict[str, Any], ti: TaskInstance, embedded: Dataset, operator: Any, arguments: Any, table: str, header: str
 ) -> None:
+    embedded.ensure_table("images")
     folder = tmp_path / "files"
     folder.mkdir()
     for number in range(4):

@@ -63,7 +63,7 @@ def test_a_report_that_was_changed_is_not_shown(make_dataset, report_of):
 
 
 def test_a_report_whose_store_does_not_answer_is_not_said_to_be_gone(make_dataset, report_of, monkeypatch):
-    dataset = make_dataset("cells")
+    dataset = make_dataset("cells", made=True)
     report = report_of(dataset, {"error:check": [{}]})
 
     def outage(self, path):
