@@ -18,13 +18,14 @@ def forget_absent(operator: Any, template_fields: Iterable[str]) -> None:
     ``partition_key="{{ params.key }}"`` with a param that is null would otherwise name a partition ``None``, and a ``fail_on`` that
     renders empty would let everything pass.
 
-    Of the fields in the operator's ``never_empty`` an empty text stays, so that ``execute`` refuses it (:func:`as_list_or_absent`).
+    Of the fields in the operator's ``never_empty`` an empty text stays, so that ``execute`` refuses it (:func:`as_list_or_absent`); of
+    those in ``never_absent`` any text does.
     """
     defaults = _defaults(type(operator))
-    never_empty = getattr(operator, "never_empty", ())
+    never_empty, never_absent = getattr(operator, "never_empty", ()), getattr(operator, "never_absent", ())
     for name in template_fields:
         value = getattr(operator, name, None)
-        nothing = ("None",) if name in never_empty else ("", "None")
+        nothing = () if name in never_absent else ("None",) if name in never_empty else ("", "None")
         is_absent = value is None or (isinstance(value, str) and value.strip() in nothing)
         if is_absent and defaults.get(name, inspect.Parameter.empty) is not inspect.Parameter.empty:
             setattr(operator, name, defaults[name])

@@ -34,8 +34,8 @@ class DatasetPromotionOperator(DatasetOperator):
         renders to an empty text or list is refused. (templated)
     :param accept_outdated_audits: whether an audit counts although images, labels or predictions that it looked at were written since;
         without it such an audit counts as not done. (templated)
-    :param leave_out_unaudited: release only the partitions that an audit has looked at as they are, so that runs of a backfill that work side by side
-        do not refuse each other's unfinished partitions. (templated)
+    :param leave_out_unaudited: release only the partitions that an audit has looked at as they are, so that runs of a backfill that work
+        side by side do not refuse each other's unfinished partitions. (templated)
     :param metrics: further metrics for the gates by name, e.g. a model's score from XCom. (templated)
     :param notes: for people; kept with the release. (templated)
     """
@@ -54,6 +54,8 @@ class DatasetPromotionOperator(DatasetOperator):
         "notes",
     )
     never_empty = ("partition_keys",)
+    # A template that names no release must not make a new one in the place of the one that was approved.
+    never_absent = ("release",)
 
     def __init__(
         self,

@@ -137,7 +137,7 @@ def test_a_dataset_without_any_audit_has_nothing_to_release_where_that_is_left_o
     dataset = make_dataset()
     write_images(dataset, "2026-11-07", ["ingested, but not audited"])
     result = promote_dataset(dataset, leave_out_unaudited=True)
-    assert result.failure == "There is no image to release: no audit has looked at 2026-11-07, and leave_out_unaudited is set."
+    assert "no audit has looked at 2026-11-07 as they are now, and leave_out_unaudited is set" in str(result.failure)
     assert promote_dataset(dataset).failure is None
 
 
@@ -254,14 +254,16 @@ def test_a_release_hands_out_the_columns_that_are_asked_for(labelled: Dataset) -
         release.annotations(["colour"])
 
 
-def test_a_duplicate_is_in_the_release_once_with_the_annotations_of_the_row_that_stands_for_it(make_dataset: MakeDataset) -> None:
+def test_a_duplicate_is_in_the_release_once_with_the_annotations_of_all_its_copies(make_dataset: MakeDataset) -> None:
     dataset, contents = make_dataset(), {"twin": "a"}
     write_images(dataset, "p", ["a", "twin"], contents=contents)
-    write_annotations(dataset, "p", [("a", "cat"), ("twin", "dog")], contents=contents)
+    write_annotations(dataset, "p", [("a", "cat"), ("twin", "cat"), ("twin", "dog")], contents=contents)
     promote_dataset(dataset)
     release = dataset.release()
     assert release.images()["file_name"].to_pylist() == ["a.png"]
-    assert release.annotations()["category"].to_pylist() == ["cat"]
+    assert sorted(release.annotations()["category"].to_pylist()) == ["cat", "dog"]
+    assert release.annotations(["category", "source_uri"]).column_names == ["category", "source_uri", "split"]
+    assert release.annotations(["category"]).num_rows == 2
 
 
 def test_a_dataset_without_annotations_can_be_released_and_read(make_dataset: MakeDataset) -> None:

@@ -14,6 +14,7 @@ from airflow_cv_dataops.core.audit.boxes.pairs import conflicting_bbox, duplicat
 from airflow_cv_dataops.core.audit.boxes.sizes import full_image_bbox, outlying_bbox_shape, outlying_bbox_size, tiny_bbox
 from airflow_cv_dataops.core.audit.categories import category_imbalance, rare_category, single_category, unused_category
 from airflow_cv_dataops.core.audit.check import Check
+from airflow_cv_dataops.core.audit.copies import conflicting_copies
 from airflow_cv_dataops.core.audit.detection.checks import badly_located_bbox, overlooked_bbox, spurious_bbox, swapped_category
 from airflow_cv_dataops.core.audit.keypoints import invalid_keypoints, keypoint_outside_image, no_labelled_keypoint
 from airflow_cv_dataops.core.audit.label_errors.checks import conflicting_labels, disputed_label, suspect_label
@@ -27,6 +28,7 @@ BUILT_IN_CHECKS: tuple[Check, ...] = (
     image_without_label,
     unknown_category,
     duplicate_id,
+    conflicting_copies,
     size_mismatch,
     # categories: the partition's as a whole
     unused_category,

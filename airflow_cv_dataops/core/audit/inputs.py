@@ -1,4 +1,4 @@
-"""What an audit has looked at, recorded beside its numbers: so that who goes by its findings can tell whether they are of what is there now."""
+"""What an audit has looked at, recorded beside its numbers: so that one can tell whether its findings are of what is there now."""
 
 from __future__ import annotations
 

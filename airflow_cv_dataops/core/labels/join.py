@@ -24,7 +24,7 @@ class Joined:
     """Labels with their images.
 
     :param rows: the columns of ``annotations`` but the keys; ``image_id`` and ``source_uri`` null where no image was joined.
-    :param images: how many image rows have a label.
+    :param images: how many image rows have a label, their own or that of a byte-identical copy.
     :param ambiguous: one problem for each file name that fits several images.
     """
 
@@ -54,7 +54,15 @@ def join_labels(labels: pa.Table, images: pa.Table) -> Joined:
     for name in ("image_id", "source_uri"):
         rows = rows.append_column(name, images.column(name).take(position))
     problems = ambiguities(labels, ambiguous)
-    return Joined(rows.drop_columns(["alternative_name", "polygon"]), pc.count_distinct(position, mode="only_valid").as_py(), problems)
+    return Joined(rows.drop_columns(["alternative_name", "polygon"]), rows_with(rows["image_id"], images), problems)
+
+
+def rows_with(image_ids: pa.ChunkedArray, images: pa.Table) -> int:
+    """Return how many rows of ``images`` have one of the ids: what is said of an image is said of all its copies."""
+    import pyarrow.compute as pc
+
+    found = pc.is_in(images["image_id"], value_set=image_ids.drop_null().unique().cast(images["image_id"].type))
+    return pc.sum(found).as_py() or 0
 
 
 def match_images(

@@ -15,7 +15,7 @@ from airflow_cv_dataops.core.arguments import check_flag
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
 from airflow_cv_dataops.core.findings import check_policy, failure_by_policy
 from airflow_cv_dataops.core.labels.importing import log_import, problems_at, severities, source_use, write_problems
-from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, ambiguities, match_images
+from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, ambiguities, match_images, rows_with
 from airflow_cv_dataops.core.labels.reading import Classes
 from airflow_cv_dataops.core.labels.records import Problem
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
@@ -116,7 +116,7 @@ def import_predictions(
         check_may_empty(dataset, partition_key, ("predictions",), said, owner=model)
     rows, ambiguous = _joined(found.rows, images, model_version)
     problems = (*found.problems, *ambiguous)
-    counts = _counts(found, rows, problems, images.num_rows)
+    counts = _counts(found, rows, problems, images)
 
     step = f"prediction_import:{model}"
     write_problems(dataset, partition_key, step, problems)
@@ -177,18 +177,18 @@ def _joined(rows: pa.Table, images: pa.Table, model_version: str | None) -> tupl
     return rows.drop_columns(["alternative_name"]).append_column("model_version", versions), problems
 
 
-def _counts(found: Predictions, rows: pa.Table, problems: Sequence[Problem], images: int) -> dict[str, Any]:
+def _counts(found: Predictions, rows: pa.Table, problems: Sequence[Problem], images: pa.Table) -> dict[str, Any]:
     import pyarrow.compute as pc
 
     unmatched = rows.column("image_id").null_count
-    predicted = pc.count_distinct(rows.column("source_uri"), mode="only_valid").as_py()
+    predicted = rows_with(rows["image_id"], images)
     return {
         "files": found.files,
         "predictions": rows.num_rows,
         "matched": rows.num_rows - unmatched,
         "unmatched": unmatched,
         "images_predicted": predicted,
-        "images_without_prediction": images - predicted,
+        "images_without_prediction": images.num_rows - predicted,
         "categories": pc.count_distinct(rows.column("category"), mode="only_valid").as_py(),
         "problems": dict(Counter(problem.check for problem in problems)),
     }

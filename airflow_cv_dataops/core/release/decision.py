@@ -50,9 +50,7 @@ class Decision:
         """Whether every gate holds."""
         return all(outcome.passed for outcome in self._outcomes)
 
-    def row(
-        self, name: str, sequence: int, notes: str | None, dag_id: str | None, run_id: str | None, now: datetime
-    ) -> dict[str, Any]:
+    def row(self, name: str, sequence: int, notes: str | None, dag_id: str | None, run_id: str | None, now: datetime) -> dict[str, Any]:
         """Return the row of ``releases``, but for its snapshots."""
         keys = self._candidate.partition_keys
         return {
@@ -102,8 +100,8 @@ class Decision:
             why.append(f"{never} of {self._candidate.partitions} partitions were never audited")
         if outdated:
             why.append(
-                f"the audits of {in_short(outdated)} are older than the images, labels or predictions that they looked at: audit again, or "
-                "accept_outdated_audits"
+                f"the audits of {in_short(outdated)} are older than the images, labels or predictions that they looked at: audit again, "
+                "or accept_outdated_audits"
             )
         return f" (what audits find is unknown: {'; '.join(why)})"
 
@@ -111,9 +109,8 @@ class Decision:
         where = f"dataset {self._dataset.name!r}, or none in the chosen partitions"
         failure = f"There is no image to release in {where}: run an ingest first."
         if left_out := self._candidate.left_out:
-            failure = (
-                f"There is no image to release: no audit has looked at {in_short(left_out)} as they are now, and leave_out_unaudited is set."
-            )
+            which = in_short(left_out)
+            failure = f"There is no image to release: no audit has looked at {which} as they are now, and leave_out_unaudited is set."
         return self._result(None, seconds, failure=failure)
 
     def _result(self, release: Release | None, seconds: float, *, unchanged: bool = False, failure: str | None = None) -> StepResult:

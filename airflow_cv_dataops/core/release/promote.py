@@ -59,8 +59,8 @@ def promote_dataset(
     :param splits: share by split; the split of an image follows from its id alone.
     :param split_salt: change it to draw other splits.
     :param partition_keys: release only these partitions; default: the whole dataset.
-    :param leave_out_unaudited: release only partitions that an audit has looked at as they are. Without it a partition that another run has
-        ingested but not yet audited fails every gate on what audits find.
+    :param leave_out_unaudited: release only partitions that an audit has looked at as they are. Without it a partition that another run
+        has ingested but not yet audited fails every gate on what audits find.
     :param accept_outdated_audits: whether an audit counts although images, labels or predictions that it looked at were written since.
         Without it such an audit counts as not done.
     :param metrics: further metrics for the gates, e.g. a model's score; they win over the candidate's own.
@@ -78,6 +78,8 @@ def promote_dataset(
     check_stage(stage)
     check_splits(splits)
     check_list("partition_keys", partition_keys)
+    if release is not None and (not isinstance(release, str) or not release.strip() or release == "None"):
+        raise ConfigurationError(f"release={release!r} names none: expected e.g. 'staging' or 'v3'; leave it out for a new release.")
     if release is not None and (splits != DEFAULT_SPLITS or split_salt or partition_keys is not None or leave_out_unaudited):
         raise ConfigurationError(
             f"release={release!r} is moved to as it is: splits, split_salt, partition_keys and leave_out_unaudited are for new releases."
@@ -140,7 +142,7 @@ def _tell(dataset: Dataset, candidate: Candidate) -> None:
     if candidate.outdated:
         log.warning("The audits of %s are older than the images, labels or predictions there", in_short(candidate.outdated))
     if others := candidate.metrics.get("annotations_of_other_images"):
-        log.warning("%d annotations are not in the release: the files of their images have gone, or changed, since they were joined", others)
+        log.warning("%d annotations are not in the release: the files of their images have gone, or changed since", others)
     if conflicts := candidate.metrics.get("conflicting_copies"):
         log.warning("Byte-identical copies of %d images in %s are labelled differently", conflicts, dataset.name)
 

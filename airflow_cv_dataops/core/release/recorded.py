@@ -85,16 +85,16 @@ def _outdated(reader: SnapshotReader, audits: Mapping[tuple[str, str], _Audit]) 
         return set()
     files = {table: partition_files(reader.dataset, table, reader.snapshots.get(table)) for table in _LOOKED_AT}
     known = {place: audit for place, audit in audits.items() if audit.inputs}
-    outdated = {place for place, audit in known.items() if not _is_current(audit, {table: files[table].get(place[0], []) for table in files})}
+    outdated = {(key, name) for (key, name), audit in known.items() if not _is_current(audit, key, files)}
     former = {place: audit for place, audit in audits.items() if not audit.inputs}
     return outdated | (_outdated_by_time(reader, former) if former else set())
 
 
-def _is_current(audit: _Audit, files: Mapping[str, list[PartitionFile]]) -> bool:
-    return all(seen.is_current(files[seen.table]) for seen in audit.inputs)
+def _is_current(audit: _Audit, key: str, files: Mapping[str, Mapping[str, list[PartitionFile]]]) -> bool:
+    return all(seen.is_current(files[seen.table].get(key, [])) for seen in audit.inputs)
 
 
 def _outdated_by_time(reader: SnapshotReader, audits: Mapping[tuple[str, str], _Audit]) -> set[tuple[str, str]]:
-    """Of audits that former versions made, which did not record what they looked at, return those before the last change of their partition."""
+    """Return those that were made before their partition changed: former versions did not record what their audits looked at."""
     written = [written_at(reader.dataset, table, reader.snapshots[table]) for table in _LOOKED_AT if table in reader.snapshots]
     return {(key, name) for (key, name), audit in audits.items() if any(key in at and at[key] > audit.recorded_at for at in written)}

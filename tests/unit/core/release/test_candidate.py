@@ -34,7 +34,7 @@ def test_an_empty_dataset_is_an_empty_candidate(make_dataset: MakeDataset) -> No
     assert "label_error_rate" not in found.metrics, "of no label nobody knows a rate"
 
 
-def test_a_duplicate_occurs_once_as_the_smallest_partition_and_source_with_its_annotations(make_dataset: MakeDataset) -> None:
+def test_a_duplicate_occurs_once_as_the_smallest_partition_and_source_with_the_annotations_of_all_copies(make_dataset: MakeDataset) -> None:
     dataset, contents = make_dataset(), {"copy": "a", "z": "a"}
     write_images(dataset, "2026-11-06", ["copy", "b"], contents=contents)
     write_annotations(dataset, "2026-11-06", [("copy", "wrong"), ("b", "cat")], contents=contents)
@@ -46,8 +46,9 @@ def test_a_duplicate_occurs_once_as_the_smallest_partition_and_source_with_its_a
         image_id("a"): ("2026-11-05", source("2026-11-05", "a")),
         image_id("b"): ("2026-11-06", source("2026-11-06", "b")),
     }
-    assert found.annotations == 2
-    assert (found.metrics["images"], found.metrics["duplicates"], found.metrics["categories"]) == (2, 2, 2)
+    assert found.annotations == 4
+    assert (found.metrics["images"], found.metrics["duplicates"], found.metrics["categories"]) == (2, 2, 4)
+    assert found.metrics["conflicting_copies"] == 1
 
 
 def test_metrics_can_be_counted_by_hand(make_dataset: MakeDataset) -> None:

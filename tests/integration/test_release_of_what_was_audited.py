@@ -1,0 +1,283 @@
+"""A release holds the labels of its own pixels, by audits of what is released, and production is what staging approved."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from unit.core.release.release_rows import NOW, image_id, write_annotations, write_audit, write_images
+
+from airflow_cv_dataops import audit_labels, import_labels, ingest_images, promote_dataset
+from airflow_cv_dataops.core.dataset import Dataset
+from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError, StoreError
+from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.release import promote
+from airflow_cv_dataops.core.store.schema import TABLES
+
+pytestmark = pytest.mark.integration
+
+MakeDataset = Callable[..., Dataset]
+KEY = "2026-11-05"
+GATES = ("findings.error == 0",)
+
+
+def picture(folder: Path, name: str, colour: int) -> None:
+    folder.mkdir(exist_ok=True)
+    Image.new("RGB", (40, 30), (colour, 9, 9)).save(folder / name)
+
+
+def details(result: Any) -> dict[str, Any]:
+    return dict(result.summary.to_dict())
+
+
+@pytest.fixture
+def audited(make_dataset: MakeDataset, tmp_path: Path) -> Dataset:
+    """Four images with a label each, audited."""
+    dataset = make_dataset()
+    for number in range(4):
+        picture(tmp_path / "photos", f"{number}.png", 50 * number)
+    (tmp_path / "labels.csv").write_text("file,label\n" + "".join(f"{number}.png,cat\n" for number in range(4)))
+    ingest_images(dataset, KEY, tmp_path / "photos", workers=1)
+    import_labels(dataset, KEY, tmp_path / "labels.csv", format="csv")
+    audit_labels(dataset, KEY, report=None)
+    return dataset
+
+
+def change_the_images(dataset: Dataset, tmp_path: Path) -> None:
+    """Other pixels under the same names, ingested."""
+    for number in range(4):
+        picture(tmp_path / "photos", f"{number}.png", 50 * number + 7)
+    ingest_images(dataset, KEY, tmp_path / "photos", workers=1)
+
+
+def test_labels_of_other_pixels_are_not_released_and_their_audit_counts_as_not_done(
+    audited: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert details(promote_dataset(audited, stage="before", gates=GATES))["counts"]["annotations"] == 4
+    change_the_images(audited, tmp_path)
+    refused = promote_dataset(audited, gates=GATES)
+    assert refused.failure == (
+        "1 of 1 gates failed, stage 'production' stays at no release: findings.error: wanted == 0, found no such metric (what audits find "
+        "is unknown: the audits of 2026-11-05 are older than the images, labels or predictions that they looked at: audit again, or "
+        "accept_outdated_audits)"
+    )
+    metrics = details(refused)["metrics"]
+    assert (metrics["annotations"], metrics["annotations_of_other_images"]) == (0, 4)
+    assert (metrics["unaudited_partitions"], metrics["outdated_audits"]) == (1, 1)
+    assert details(refused)["counts"]["partitions_outdated"] == 1
+    assert promote_dataset(audited, leave_out_unaudited=True).failure is not None
+
+    with caplog.at_level(logging.WARNING):
+        assert promote_dataset(audited, gates=GATES, accept_outdated_audits=True).failure is None
+    assert "4 annotations are not in the release: the files of their images have gone, or changed since" in caplog.text
+    release = audited.release()
+    assert (release.images().num_rows, release.annotations().num_rows) == (4, 0), "no label of pixels that nobody labelled"
+    assert audited.release("before").annotations().num_rows == 4
+
+
+def test_a_new_audit_finds_what_the_change_left_and_is_up_to_date(audited: Dataset, tmp_path: Path) -> None:
+    change_the_images(audited, tmp_path)
+    audit_labels(audited, KEY, report=None, on_findings="warn")
+    assert audited.read("findings", where="check = 'missing_image'").num_rows == 4
+    refused = promote_dataset(audited, gates=GATES)
+    assert "findings.error: wanted == 0, found 4" in str(refused.failure)
+    import_labels(audited, KEY, tmp_path / "labels.csv", format="csv")
+    audit_labels(audited, KEY, report=None)
+    assert details(promote_dataset(audited, gates=GATES))["metrics"]["annotations"] == 4
+
+
+@pytest.mark.parametrize("written", ["labels", "another label set", "predictions"])
+def test_whatever_an_audit_looked_at_makes_it_outdated_when_it_is_written(audited: Dataset, tmp_path: Path, written: str) -> None:
+    from airflow_cv_dataops import import_predictions
+
+    if written == "labels":
+        (tmp_path / "labels.csv").write_text("file,label\n0.png,dog\n")
+    if written == "predictions":
+        (tmp_path / "model.csv").write_text("file,cat,dog\n0.png,0.1,0.9\n")
+        import_predictions(audited, KEY, tmp_path / "model.csv", model="m", format="probabilities")
+    else:
+        label_set = "default" if written == "labels" else "round_2"
+        import_labels(audited, KEY, tmp_path / "labels.csv", format="csv", label_set=label_set)
+    assert "the audits of 2026-11-05 are older" in str(promote_dataset(audited, gates=GATES).failure)
+
+
+def test_an_audit_of_one_label_set_does_not_mind_another_and_no_partition_minds_others(audited: Dataset, tmp_path: Path) -> None:
+    audit_labels(audited, KEY, label_sets=["default"], report=None)
+    import_labels(audited, KEY, tmp_path / "labels.csv", format="csv", label_set="round_2")
+    ingest_images(audited, "2026-11-06", tmp_path / "photos", workers=1)
+    audit_labels(audited, "2026-11-06", report=None)
+    assert promote_dataset(audited, gates=GATES).failure is None
+
+
+def test_of_two_audits_only_the_outdated_one_counts_as_not_done(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "p", ["a"])
+    write_audit(dataset, "p", "missing_image", audit="first")
+    write_annotations(dataset, "p", [("a", "cat")])
+    write_audit(dataset, "p", "zero_area_bbox", audit="second")
+    assert promote_dataset(dataset, gates=["findings.zero_area_bbox == 0", "audit:second/annotations == 1"]).failure is None
+    refused = promote_dataset(dataset, gates=["findings.missing_image == 0", "audit:first/annotations == 1"])
+    assert "2 of 2 gates failed" in str(refused.failure)
+    assert details(refused)["metrics"]["outdated_audits"] == 1
+
+
+@pytest.mark.parametrize(("recorded_at", "is_done"), [(NOW, False), (datetime.now(UTC) + timedelta(days=365), True)])
+def test_an_audit_of_a_version_that_did_not_record_what_it_saw_is_judged_by_its_time(
+    make_dataset: MakeDataset, recorded_at: datetime, is_done: bool
+) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "p", ["a"])
+    counts = [Metric("annotations", 1), Metric("findings", 0, {"check": "zero_area_bbox", "severity": "error"})]
+    write_metrics(dataset, "p", "audit:label_audit", counts, recorded_at)
+    assert (promote_dataset(dataset, gates=["findings.zero_area_bbox == 0"]).failure is None) is is_done
+
+
+def test_labels_on_a_twin_are_seen_alike_by_import_audit_and_release(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset()
+    for name in ("a.png", "z_twin.png"):
+        picture(tmp_path / "photos", name, 100)
+    (tmp_path / "labels.csv").write_text("file,label\nz_twin.png,cat\n")
+    ingest_images(dataset, KEY, tmp_path / "photos", workers=1)
+    counts = details(import_labels(dataset, KEY, tmp_path / "labels.csv", format="csv"))["counts"]
+    assert (counts["matched"], counts["images_labelled"], counts["images_without_label"]) == (1, 2, 0)
+    assert details(audit_labels(dataset, KEY, report=None))["counts"]["labelled_images"] == 1
+    assert dataset.read("findings", where="check = 'image_without_label'").num_rows == 0
+    promoted = details(promote_dataset(dataset, gates=["labelled_ratio == 1", "annotations == 1"]))
+    assert promoted["counts"]["annotations"] == 1
+    release = dataset.release()
+    assert release.images()["file_name"].to_pylist() == ["a.png"]
+    assert release.annotations()["image_id"].to_pylist() == release.images()["image_id"].to_pylist()
+
+
+def test_a_release_that_was_narrowed_down_holds_no_labels_of_other_partitions(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    for key, category in (("p", "cat"), ("q", "dog")):
+        write_images(dataset, key, ["a"])
+        write_annotations(dataset, key, [("a", category)])
+    promote_dataset(dataset, partition_keys=["q"])
+    assert dataset.release().partition_keys == ("q",)
+    assert dataset.release().annotations()["category"].to_pylist() == ["dog"]
+    promote_dataset(dataset)
+    assert sorted(dataset.release().annotations()["category"].to_pylist()) == ["cat", "dog"]
+    assert dataset.release("v1").annotations()["category"].to_pylist() == ["dog"]
+
+
+@pytest.fixture
+def staged(make_dataset: MakeDataset) -> Dataset:
+    """``v1`` at staging; the tables have gone on since."""
+    dataset = make_dataset()
+    write_images(dataset, "p", ["a", "b"])
+    write_annotations(dataset, "p", [("a", "cat")])
+    write_audit(dataset, "p", "zero_area_bbox")
+    promote_dataset(dataset, stage="staging", gates=["images == 2"], notes="approved")
+    write_images(dataset, "p", ["other"])
+    write_images(dataset, "q", ["c", "d", "e"])
+    return dataset
+
+
+@pytest.mark.parametrize("name", ["staging", "v1"])
+def test_production_is_what_staging_approved(staged: Dataset, name: str) -> None:
+    result = promote_dataset(staged, stage="production", release=name)
+    said = details(result)
+    assert (said["release"], said["stage"], said["parent"], said["promoted"], said["unchanged"]) == ("v1", "production", None, True, False)
+    assert said["counts"]["images"] == 2
+    production = staged.release("production")
+    assert production.name == "v1"
+    assert sorted(production.images()["file_name"].to_pylist()) == ["a.png", "b.png"]
+    assert production.annotations().num_rows == 1
+    assert [(row["sequence"], row["release"], row["stage"]) for row in staged.read("releases").sort_by("sequence").to_pylist()] == [
+        (1, "v1", "staging"),
+        (2, "v1", "production"),
+    ]
+    table = staged.load_table("images")
+    assert table is not None
+    refs = {name: str(ref.snapshot_id) for name, ref in table.metadata.refs.items() if name != "main"}
+    assert refs == dict.fromkeys(("release-v1", "staging", "production"), production.snapshots["images"])
+    again = details(promote_dataset(staged, stage="production", release=name))
+    assert (again["unchanged"], again["promoted"], again["release"]) == (True, False, "v1")
+
+
+def test_the_release_itself_stays_as_it_was_made_and_the_next_new_one_has_the_next_number(staged: Dataset) -> None:
+    promote_dataset(staged, release="staging", notes="go")
+    assert (staged.release("v1").stage, staged.release("v1").notes) == ("staging", "approved")
+    assert (staged.release("production").stage, staged.release("production").notes) == ("production", "go")
+    assert details(promote_dataset(staged))["release"] == "v2"
+    assert staged.release("v2").parent == "v1"
+
+
+def test_a_stage_moves_back(staged: Dataset) -> None:
+    promote_dataset(staged)
+    assert staged.release().name == "v2"
+    assert details(promote_dataset(staged, release="v1"))["parent"] == "v2"
+    assert staged.release().name == "v1"
+    assert promote_dataset(staged, release="v1").summary.details["unchanged"] is True
+
+
+def test_gates_are_asked_of_the_release_and_not_of_the_tables(staged: Dataset) -> None:
+    gates = ["images == 2", "annotations == 1", "findings.zero_area_bbox == 0", "unaudited_partitions == 0"]
+    assert promote_dataset(staged, release="staging", gates=gates).failure is None
+    refused = promote_dataset(staged, stage="other", release="staging", gates=["images == 4", "map50 >= 0.5"], metrics={"map50": 0.6})
+    assert refused.failure == "1 of 2 gates failed, stage 'other' stays at no release: images: wanted == 4, found 2"
+
+
+def test_a_release_whose_snapshots_are_gone_is_not_promoted(staged: Dataset) -> None:
+    table = staged.load_table("images")
+    assert table is not None
+    with table.manage_snapshots() as changes:
+        changes.remove_tag("release-v1")
+        changes.remove_branch("staging")
+    for name in TABLES:
+        if found := staged.load_table(name):
+            found.maintenance.expire_snapshots().older_than(datetime.now(UTC) + timedelta(days=1)).commit()
+    with pytest.raises(DatasetNotFoundError, match=r"Release v1 cannot be promoted: snapshot \d+ of digits\.images is gone"):
+        promote_dataset(staged, release="v1")
+    assert staged.read("releases").num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"release": "v9"}, "no release or stage 'v9'; it has staging, v1"),
+        ({"release": ""}, "names none"),
+        ({"release": "None"}, "names none"),
+        ({"release": "v1", "split_salt": "x"}, "are for new releases"),
+        ({"release": "v1", "partition_keys": ["p"]}, "are for new releases"),
+        ({"release": "v1", "leave_out_unaudited": True}, "are for new releases"),
+    ],
+)
+def test_a_release_that_cannot_be_meant_is_refused(staged: Dataset, arguments: Any, message: str) -> None:
+    with pytest.raises((ConfigurationError, DatasetNotFoundError), match=message):
+        promote_dataset(staged, **arguments)
+    assert staged.read("releases").num_rows == 1
+
+
+def test_a_move_that_loses_the_race_is_decided_again(staged: Dataset, make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    really, others = promote.check_is_there, [lambda: promote_dataset(make_dataset(), stage="staging")]
+
+    def overtaken(release: Any) -> None:
+        really(release)
+        if others:
+            others.pop()()
+
+    monkeypatch.setattr(promote, "check_is_there", overtaken)
+    assert details(promote_dataset(staged, release="staging"))["release"] == "v2", "staging has moved on meanwhile"
+    assert [row["sequence"] for row in staged.read("releases").sort_by("sequence").to_pylist()] == [1, 2, 3]
+
+
+def test_a_release_that_something_else_has_changed_is_not_handed_out(staged: Dataset) -> None:
+
+    rows = staged.read("releases").to_pylist()
+    rows[0] |= {"sequence": 2, "release": "v2", "stage": "s", "images": 3}
+    import pyarrow as pa
+
+    from airflow_cv_dataops.core.store.schema import arrow_schema
+
+    staged.append_if_unchanged("releases", pa.Table.from_pylist(rows[:1], schema=arrow_schema("releases")), staged.snapshot_id("releases"))
+    with pytest.raises(StoreError, match="Release v2 of 'digits' has 3 images, and its tables hold 0 of them"):
+        staged.release("v2").images()
+    assert image_id("a") in staged.release("v1").images()["image_id"].to_pylist()
