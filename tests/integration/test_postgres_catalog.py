@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from integration.churning import check_churn
+from integration.race_workers import at_once, churn, open_place
 from services import Service
 
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, load
@@ -39,6 +40,14 @@ def test_widening_commits_and_promotions_at_once_with_kills_lose_nothing_and_lea
     uri = service("postgres").create_database("iceberg").replace("postgresql://", "postgresql+psycopg2://")
     place = {"type": "sql", "uri": uri, "warehouse": str(tmp_path / "warehouse")}
     check_churn(place, processes=6, rounds=5, deaths=(0, 1, 2, 3, 5, 8, 13, 20))
+
+
+def test_the_first_tasks_of_a_new_catalog_all_leave_their_rows(service: Callable[[str], Service], tmp_path: Path) -> None:
+    uri = service("postgres").create_database("iceberg").replace("postgresql://", "postgresql+psycopg2://")
+    place = {"type": "sql", "uri": uri, "warehouse": str(tmp_path / "warehouse")}
+    left = at_once(churn, [(place, number, 1) for number in range(6)])
+    images = open_place(place).images(["file_name"])["file_name"].to_pylist()
+    assert sorted(images) == sorted(f"{name}.png" for names in left for name in names)
 
 
 def _config(database: str) -> CatalogConfig:

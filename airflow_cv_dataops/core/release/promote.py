@@ -53,8 +53,8 @@ def promote_dataset(
     backfill of an unchanged dataset is harmless. Of several promotions at once each is decided on what the one before left.
 
     :param stage: the stage to move, e.g. ``staging`` or ``production``.
-    :param release: a release that there is, by its name (``v3``) or by a stage that points to it (``staging``): the stage moves to it, as it
-        is, and nothing is read anew but what gates ask. Default: a new release of what the tables hold now.
+    :param release: a release that there is, by its name (``v3``) or by a stage that points to it (``staging``): the stage moves to it, as
+        it is, and nothing is read anew but what gates ask. Default: a new release of what the tables hold now.
     :param gates: conditions such as ``"label_error_rate <= 0.05"``, mappings with ``metric``, ``op`` and ``value``, or ``Gate`` values.
     :param splits: share by split; the split of an image follows from its id alone.
     :param split_salt: change it to draw other splits.

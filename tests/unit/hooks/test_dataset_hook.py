@@ -313,6 +313,39 @@ def test_a_connection_in_an_environment_variable_works_end_to_end(tmp_path: Path
     assert (tmp_path / "w" / "digits" / "metrics" / "metadata").is_dir()
 
 
+IN_A_SCRIPT = """
+import os, sys
+os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+from airflow.models.connection import Connection
+from airflow.utils.db import initdb
+from airflow.utils.session import create_session
+
+initdb()
+uri, warehouse = sys.argv[1:]
+with create_session() as session:
+    extra = {"type": "sql", "warehouse": warehouse}
+    session.add(Connection(conn_id="cv_catalog_default", conn_type="cv_catalog", host=uri, extra=extra))
+del os.environ["_AIRFLOW_PROCESS_CONTEXT"]
+
+from airflow_cv_dataops.hooks.dataset import DatasetHook
+
+print("RESULT", DatasetHook().catalog_config().properties["uri"], DatasetHook().dataset("digits").images().num_rows)
+"""
+
+
+@pytest.mark.integration
+def test_a_script_finds_the_default_connection_of_airflows_database(tmp_path: Path) -> None:
+    from airflow_cv_dataops.core.dataset import open_dataset
+
+    uri, warehouse = f"sqlite:///{tmp_path}/catalog.db", str(tmp_path / "warehouse")
+    open_dataset("digits", {"type": "sql", "uri": uri, "warehouse": warehouse}).ensure_table("images")
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    (tmp_path / "airflow").mkdir()
+    done = subprocess.run([sys.executable, "-c", IN_A_SCRIPT, uri, warehouse], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rpartition("RESULT ")[2].split() == [uri, "0"]
+
+
 def test_two_connections_and_a_notebook_see_the_same_tables_of_a_sql_catalog(add_connection: AddConnection, tmp_path: Path) -> None:
     from airflow_cv_dataops.core.dataset import open_dataset
 
