@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from unit.core.release.release_rows import NOW, image_id, write_annotations, write_audit, write_images
 
-from airflow_cv_dataops import audit_labels, import_labels, ingest_images, promote_dataset
+from airflow_cv_dataops import audit_labels, import_labels, ingest_images, promote_dataset, to_coco, to_voc, to_yolo
 from airflow_cv_dataops.core.dataset import Dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError, StoreError
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
@@ -281,3 +281,19 @@ def test_a_release_that_something_else_has_changed_is_not_handed_out(staged: Dat
     with pytest.raises(StoreError, match="Release v2 of 'digits' has 3 images, and its tables hold 0 of them"):
         staged.release("v2").images()
     assert image_id("a") in staged.release("v1").images()["image_id"].to_pylist()
+
+
+def test_writers_give_a_releases_labels_to_the_image_that_stands_for_the_copies(make_dataset: MakeDataset) -> None:
+    dataset, contents = make_dataset(), {"z_twin": "a"}
+    write_images(dataset, "p", ["a", "b", "z_twin"], contents=contents)
+    write_annotations(dataset, "p", [("z_twin", "cat"), ("b", "dog")], contents=contents)
+    promote_dataset(dataset)
+    images, annotations = dataset.release().images(), dataset.release().annotations()
+    coco = to_coco(images, annotations)
+    names = {image["id"]: image["file_name"] for image in coco["images"]}
+    assert sorted(names[label["image_id"]] for label in coco["annotations"]) == ["a.png", "b.png"]
+    assert [text.count("<object>") for text in to_voc(images, annotations).values()] == [1, 1]
+    assert [len(text.splitlines()) for text in to_yolo(images, annotations, ["cat", "dog"]).values()] == [1, 1]
+    every = to_coco(dataset.images(), dataset.annotations())
+    names = {image["id"]: image["file_name"] for image in every["images"]}
+    assert sorted(names[label["image_id"]] for label in every["annotations"]) == ["b.png", "z_twin.png"], "of all files each has its own"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.labels.formats.image_entries import image_entries
+from airflow_cv_dataops.core.labels.formats.image_entries import image_entries, labels_with_images
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,18 +22,16 @@ def to_coco(images: pa.Table, annotations: pa.Table) -> dict[str, Any]:
     :param annotations: rows of ``annotations``.
     """
     entries = image_entries(images)
-    numbers = {entry["source_uri"]: number for number, entry in enumerate(entries, 1)}
-    labels = [label for label in annotations.to_pylist() if label["source_uri"] in numbers]
-    names = sorted({label["category"] for label in labels if label["category"] is not None})
+    labels = list(labels_with_images(entries, annotations))
+    names = sorted({label["category"] for _, label in labels if label["category"] is not None})
     category_ids = {name: number for number, name in enumerate(names, 1)}
     return {
         "images": [
-            {"id": numbers[entry["source_uri"]], **{name: entry[name] for name in ("file_name", "width", "height")}} for entry in entries
+            {"id": number, **{name: entry[name] for name in ("file_name", "width", "height")}} for number, entry in enumerate(entries, 1)
         ],
         "categories": [{"id": number, "name": name} for name, number in category_ids.items()],
         "annotations": [
-            {"id": number, "image_id": numbers[label["source_uri"]], **_coco_label(label, category_ids)}
-            for number, label in enumerate(labels, 1)
+            {"id": number, "image_id": image + 1, **_coco_label(label, category_ids)} for number, (image, label) in enumerate(labels, 1)
         ],
     }
 

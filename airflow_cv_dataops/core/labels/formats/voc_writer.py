@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.labels.file_names import strip_extension
-from airflow_cv_dataops.core.labels.formats.image_entries import image_entries
+from airflow_cv_dataops.core.labels.formats.image_entries import image_entries, labels_with_images
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -27,10 +27,11 @@ def to_voc(images: pa.Table, annotations: pa.Table) -> dict[str, str]:
     :param images: rows of ``images``.
     :param annotations: rows of ``annotations``.
     """
-    labels: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for label in annotations.to_pylist():
-        labels[label["source_uri"]].append(label)
-    return {strip_extension(entry["file_name"]) + ".xml": _voc_file(entry, labels[entry["source_uri"]]) for entry in image_entries(images)}
+    entries = image_entries(images)
+    labels: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for number, label in labels_with_images(entries, annotations):
+        labels[number].append(label)
+    return {strip_extension(entry["file_name"]) + ".xml": _voc_file(entry, labels[number]) for number, entry in enumerate(entries)}
 
 
 def _voc_file(image: Mapping[str, Any], labels: Sequence[Mapping[str, Any]]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.labels.file_names import strip_extension
-from airflow_cv_dataops.core.labels.formats.image_entries import image_entries
+from airflow_cv_dataops.core.labels.formats.image_entries import image_entries, labels_with_images
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,15 +25,14 @@ def to_yolo(images: pa.Table, annotations: pa.Table, classes: Sequence[str]) -> 
     :param classes: names of the classes, in the order of their numbers.
     """
     index = {name: number for number, name in enumerate(classes)}
-    lines: dict[str, list[str]] = defaultdict(list)
-    sizes = {entry["source_uri"]: (entry["width"], entry["height"]) for entry in image_entries(images)}
-    for label in annotations.to_pylist():
-        size = sizes.get(label["source_uri"])
-        if size is not None and label["category"] in index and (numbers := _yolo_numbers(label, *size)):
-            lines[label["source_uri"]].append(" ".join([str(index[label["category"]]), *map(repr, numbers)]))
+    entries = image_entries(images)
+    lines: dict[int, list[str]] = defaultdict(list)
+    for image, label in labels_with_images(entries, annotations):
+        entry = entries[image]
+        if label["category"] in index and (numbers := _yolo_numbers(label, entry["width"], entry["height"])):
+            lines[image].append(" ".join([str(index[label["category"]]), *map(repr, numbers)]))
     return {
-        strip_extension(entry["file_name"]) + ".txt": "".join(f"{line}\n" for line in lines[entry["source_uri"]])
-        for entry in image_entries(images)
+        strip_extension(entry["file_name"]) + ".txt": "".join(f"{line}\n" for line in lines[number]) for number, entry in enumerate(entries)
     }
 
 
