@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os import PathLike
 
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.reader import Release, read_release
 from airflow_cv_dataops.core.store import dataset as tables
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, embedded_catalog
@@ -34,6 +35,8 @@ def open_dataset(
         is not the default ``cv_dataops``; default: the embedded one. Images on S3 are opened with the properties' ``s3.*`` too.
     :param home: where the embedded catalog lives; default: environment ``CV_DATAOPS_HOME``, else ``cv_dataops`` below
         AIRFLOW_HOME (``~/airflow``), where Airflow has it too.
-    :raises ConfigurationError: the name cannot be used.
+    :raises ConfigurationError: an argument cannot be used.
     """
+    if catalog is not None and home is not None:
+        raise ConfigurationError(f"catalog and home={home!r} are both given: home is where the embedded catalog lives.")
     return Dataset(name, embedded_catalog(home) if catalog is None else CatalogConfig.of(catalog))

@@ -13,11 +13,16 @@ from airflow_cv_dataops.core.store.dataset import Dataset
 
 @dataclass(frozen=True)
 class Metric:
-    """One number; ``dimensions`` tells several values of a metric apart (``{"category": "RBC"}``)."""
+    """One number.
+
+    :param dimensions: tells several values of a metric apart (``{"category": "RBC"}``).
+    :param input_version: which data files it is of, where that is recorded.
+    """
 
     name: str
     value: float
     dimensions: Mapping[str, str] = field(default_factory=dict)
+    input_version: str | None = None
 
 
 def write_metrics(dataset: Dataset, partition_key: str, step: str, metrics: Iterable[Metric], recorded_at: datetime) -> str:
@@ -31,6 +36,7 @@ def write_metrics(dataset: Dataset, partition_key: str, step: str, metrics: Iter
             "value": pa.array([float(metric.value) for metric in kept], pa.float64()),
             "dimensions": pa.array([_dimensions(metric) for metric in kept], pa.string()),
             "recorded_at": pa.array([recorded_at] * len(kept), pa.timestamp("us", tz="UTC")),
+            "input_version": pa.array([metric.input_version for metric in kept], pa.string()),
         }
     )
     return dataset.replace_partition("metrics", partition_key, rows, owner=step)

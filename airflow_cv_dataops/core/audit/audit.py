@@ -23,6 +23,7 @@ from airflow_cv_dataops.core.predictions.array_files import MAX_FILE_BYTES
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import read_uri
+from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
 from airflow_cv_dataops.core.summary import StepResult, Summary
@@ -75,7 +76,7 @@ def audit_labels(
     :param report: how large the report may get; ``None``: no report.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
     :raises ConfigurationError: an argument cannot be used, or a check returned something else than findings rows.
-    :raises DatasetNotFoundError: there is no such dataset.
+    :raises DatasetNotFoundError: there is no such dataset, or no step has written to this partition of it.
     """
     started = time.monotonic()
     check_partition_key(partition_key)
@@ -84,7 +85,7 @@ def audit_labels(
     given = BUILT_IN_CHECKS if checks is None else checks
     to_run = enabled_checks(given, disabled=disabled, severities=severities, thresholds=thresholds)
     allowed = as_limits(limits, [check.id for check in given])
-    dataset.check_there()
+    check_written(dataset, partition_key)
     snapshots = dataset.snapshots(("images", "annotations", "predictions"))
     checks_run = [enabled.check for enabled in to_run]
     owners = _owners_by_table(checks_run, label_sets, models)

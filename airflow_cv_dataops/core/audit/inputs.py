@@ -31,10 +31,10 @@ class AuditInputVersion:
         return version_of(files, self.owners) == self.version
 
     @classmethod
-    def of(cls, dimensions: Mapping[str, str]) -> Self:
-        """Return what the dimensions of a metric say."""
+    def of(cls, dimensions: Mapping[str, str], version: str) -> Self:
+        """Return what the row of a metric says."""
         owners = dimensions.get("owners")
-        return cls(dimensions["table"], None if owners is None else tuple(json.loads(owners)), dimensions["version"])
+        return cls(dimensions["table"], None if owners is None else tuple(json.loads(owners)), version)
 
 
 def input_metrics(
@@ -48,9 +48,9 @@ def input_metrics(
     metrics = []
     for table, wanted in owners.items():
         files = partition_files(dataset, table, snapshots.get(table), partition_key).get(partition_key, [])
-        dimensions = {"table": table, "version": version_of(files, wanted)}
+        dimensions = {"table": table}
         if wanted is not None:
             dimensions["owners"] = json.dumps(sorted(wanted), ensure_ascii=False)
         rows = sum(file.rows for file in files if wanted is None or file.owner in wanted)
-        metrics.append(Metric(METRIC, rows, dimensions))
+        metrics.append(Metric(METRIC, rows, dimensions, input_version=version_of(files, wanted)))
     return metrics

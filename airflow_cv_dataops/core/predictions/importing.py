@@ -83,6 +83,7 @@ def import_predictions(
         partition does (``allow_empty``); or more files than ``max_unreadable_ratio`` allows could not be read. Nothing was committed.
     :raises StoreError: the source's store does not answer, or refuses; nothing was committed.
     :raises ConfigurationError: an argument cannot be used.
+    :raises DatasetNotFoundError: there is no such dataset: an ingest makes it.
     """
     started = time.monotonic()
     source = os.fspath(source)

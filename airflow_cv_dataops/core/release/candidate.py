@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics, candidate_metrics, count_findings
 from airflow_cv_dataops.core.release.digest import digest_rows
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, HeldLabels, read_held_labels
@@ -30,7 +31,7 @@ class Candidate:
     :param snapshots: the snapshot of every table that the candidate was read at.
     :param partition_keys: the partitions that it was narrowed down to; ``None``: all.
     :param left_out: partitions with images that are not in it because no audit has looked at them as they are.
-    :param outdated: partitions in it whose audits are older than what they looked at.
+    :param outdated: partitions in it whose audits are older than what they looked at; ``None``: nobody has asked.
     :param metrics: values by name for the gates; a list where a metric has one value a partition.
     """
 
@@ -39,7 +40,7 @@ class Candidate:
     partitions: int
     partition_keys: Sequence[str] | None
     left_out: Sequence[str]
-    outdated: Sequence[str]
+    outdated: Sequence[str] | None
     snapshots: Mapping[str, str]
     metrics: Metrics
     content_id: str
@@ -70,9 +71,14 @@ def build_candidate(
     :param partition_keys: only these partitions; default: all.
     :param leave_out_unaudited: not those of them that no audit has looked at as they are.
     :param accept_outdated_audits: whether an audit counts although its partition was written to since.
+    :raises ConfigurationError: one of ``partition_keys`` is no partition.
     """
     reader = SnapshotReader(dataset, dataset.snapshots(HELD_TABLES), partition_keys)
     recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
+    if unknown := sorted(set(partition_keys or ()) - recorded.partitions - reader.partitions()):
+        raise ConfigurationError(
+            f"No step has written to partition {', '.join(unknown)} of {dataset.name!r}: check the spelling of partition_keys."
+        )
     left_out: list[str] = []
     if leave_out_unaudited and (left_out := sorted((partitions := reader.partitions()) - recorded.audited)):
         reader = SnapshotReader(dataset, reader.snapshots, sorted(partitions & recorded.audited))

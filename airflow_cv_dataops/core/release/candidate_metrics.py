@@ -74,7 +74,7 @@ def candidate_metrics(
         "reject_ratio": rejects / looked_at if looked_at else 0.0,
         "annotations": labels.count,
         "annotations_of_other_images": labels.of_other_images,
-        "conflicting_copies": labels.conflicting_copies,
+        "disagreeing_copies": labels.conflicting_copies,
         "labelled_images": labels.images,
         "labelled_ratio": labels.images / images if images else 0.0,
         "categories": len(labels.by_category),

@@ -86,13 +86,13 @@ class Decision:
         failed = [str(outcome) for outcome in self._outcomes if not outcome.passed]
         where = f"stage {self._stage!r} stays at {self._parent.name if self._parent else 'no release'}"
         failure = f"{len(failed)} of {len(self._outcomes)} gates failed, {where}: {'; '.join(failed)}"
-        if any(outcome.found is None for outcome in self._outcomes):
+        if any(outcome.found is None and _goes_by_audits(outcome.gate.metric) for outcome in self._outcomes):
             failure += self._why_unknown()
         return self._result(None, seconds, failure=failure)
 
     def _why_unknown(self) -> str:
         """Say why what audits find may be unknown."""
-        unaudited, outdated = int(self._known.get("unaudited_partitions", 0)), self._candidate.outdated
+        unaudited, outdated = int(self._known.get("unaudited_partitions", 0)), self._candidate.outdated or ()
         if not unaudited:
             return ""
         why = []
@@ -136,7 +136,7 @@ class Decision:
                 "annotations": candidate.annotations,
                 "partitions": candidate.partitions,
                 "partitions_left_out": len(candidate.left_out),
-                "partitions_outdated": len(candidate.outdated),
+                "partitions_outdated": None if candidate.outdated is None else len(candidate.outdated),
                 "splits": candidate.splits,
             },
             metrics={name: value for name, value in candidate.metrics.items() if isinstance(value, (int, float))},
@@ -168,6 +168,10 @@ class Decision:
             for outcome in self._outcomes
         )
         return StepLineage(step="promotion", inputs=uses, outputs=outputs, facts=facts, gates=gates)
+
+
+def _goes_by_audits(metric: str) -> bool:
+    return metric == "label_error_rate" or metric.startswith(("findings", "audit:"))
 
 
 def in_short(keys: Sequence[str], longest: int = 5) -> str:

@@ -34,7 +34,7 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
         keys = tuple(sorted(items["partition_key"].unique().to_pylist()))
     reader = SnapshotReader(release.dataset, release.snapshots, keys)
     metrics: Metrics = {}
-    outdated: list[str] = []
+    outdated: list[str] | None = None
     if is_measured:
         labels = reader.batches("annotations", LABEL_COLUMNS) if release.labels_by else [release.annotations(LABEL_COLUMNS)]
         recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)

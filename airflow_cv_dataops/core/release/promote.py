@@ -78,6 +78,8 @@ def promote_dataset(
     check_stage(stage)
     check_splits(splits)
     check_list("partition_keys", partition_keys)
+    if partition_keys is not None and not partition_keys:
+        raise ConfigurationError("partition_keys is empty: name at least one, or leave it out for the whole dataset.")
     if release is not None and (not isinstance(release, str) or not release.strip() or release == "None"):
         raise ConfigurationError(f"release={release!r} names none: expected e.g. 'staging' or 'v3'; leave it out for a new release.")
     if release is not None and (splits != DEFAULT_SPLITS or split_salt or partition_keys is not None or leave_out_unaudited):
@@ -142,8 +144,10 @@ def _tell(dataset: Dataset, candidate: Candidate) -> None:
     if candidate.outdated:
         log.warning("The audits of %s are older than the images, labels or predictions there", in_short(candidate.outdated))
     if others := candidate.metrics.get("annotations_of_other_images"):
-        log.warning("%d annotations are not in the release: the files of their images have gone, or changed since", others)
-    if conflicts := candidate.metrics.get("conflicting_copies"):
+        log.warning(
+            "%d annotations are not in the release: the files of their images have gone, or changed since. Import the labels again.", others
+        )
+    if conflicts := candidate.metrics.get("disagreeing_copies"):
         log.warning("Byte-identical copies of %d images in %s are labelled differently", conflicts, dataset.name)
 
 

@@ -13,7 +13,7 @@ from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.partition_files import PartitionFile, partition_files, written_at
 
 _AUDIT = "audit:"
-_COLUMNS = ("partition_key", "step", "metric", "value", "dimensions", "recorded_at")
+_COLUMNS = ("partition_key", "step", "metric", "value", "dimensions", "recorded_at", "input_version")
 _LOOKED_AT = ("images", "annotations", "predictions")
 
 
@@ -36,6 +36,7 @@ class Recorded:
     :param outdated_audits: (partition, audit) of each such audit, also where another one is up to date.
     :param looked_for: by check the partitions in which it ran.
     :param values: ``<step>/<metric>`` to value by partition, of numbers without dimensions.
+    :param partitions: those that any step has measured.
     """
 
     audited: set[str]
@@ -43,14 +44,17 @@ class Recorded:
     outdated_audits: set[tuple[str, str]]
     looked_for: Mapping[str, set[str]]
     values: Mapping[str, Mapping[str, float]]
+    partitions: set[str]
 
     @classmethod
     def read(cls, reader: SnapshotReader, *, accept_outdated_audits: bool = False) -> Self:
         """:param accept_outdated_audits: whether an audit counts whatever was written since."""
         values: dict[str, dict[str, float]] = {}
         audits: dict[tuple[str, str], _Audit] = {}
+        partitions: set[str] = set()
         for batch in reader.batches("metrics", _COLUMNS):
-            for key, step, metric, value, text, recorded_at in zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True):
+            partitions.update(batch["partition_key"].unique().to_pylist())
+            for key, step, metric, value, text, recorded_at, version in zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True):
                 if not step.startswith(_AUDIT):
                     if text is None:
                         values.setdefault(f"{step}/{metric}", {})[key] = value
@@ -59,7 +63,7 @@ class Recorded:
                 if text is None:
                     audit.values[metric] = value
                 elif metric == METRIC:
-                    audit.inputs.append(AuditInputVersion.of(json.loads(text)))
+                    audit.inputs.append(AuditInputVersion.of(json.loads(text), version))
                 elif metric == "findings" and (check := json.loads(text).get("check")):
                     audit.checks.add(check)
         outdated = set() if accept_outdated_audits else _outdated(reader, audits)
@@ -72,7 +76,7 @@ class Recorded:
             for check in audit.checks:
                 looked_for.setdefault(check, set()).add(key)
         audited = {key for key, name in audits if (key, name) not in outdated}
-        return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, values)
+        return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, values, partitions)
 
     def of_all(self, partitions: set[str]) -> dict[str, list[float]]:
         """Return the numbers that each of the partitions has, one value a partition."""

@@ -21,6 +21,7 @@ from airflow_cv_dataops.core.sampling.select import check_limits, select
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import without_credentials
+from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
@@ -65,7 +66,7 @@ def sample_hard_examples(
         ``dataset``: also labels that a byte-identical image has in another partition, as far as they are there by then.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
     :raises ConfigurationError: an argument cannot be used, or the model is not to be told (none named and several there, or not there).
-    :raises DatasetNotFoundError: there is no such dataset.
+    :raises DatasetNotFoundError: there is no such dataset, or no step has written to this partition of it.
     """
     started = time.monotonic()
     check_partition_key(partition_key)
@@ -78,7 +79,7 @@ def sample_hard_examples(
     if labelled_in not in LABELLED_IN:
         raise ConfigurationError(f"labelled_in={labelled_in!r} is unknown: expected one of {', '.join(LABELLED_IN)}.")
     seed = _seed(dataset.name, partition_key, strategy, seed)
-    dataset.check_there()
+    check_written(dataset, partition_key)
     sources = read_sources(dataset, partition_key, model, labelled_in)
     candidates = score_candidates(
         sources.unlabelled, sources.predictions, strategy=strategy, aggregate=aggregate, empty_score=empty_score if sources.model else None

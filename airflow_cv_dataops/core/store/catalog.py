@@ -48,9 +48,17 @@ class CatalogConfig:
 
     @classmethod
     def of(cls, given: CatalogConfig | Mapping[str, str]) -> CatalogConfig:
-        """Return a configuration as it is, and that of a catalog of which the properties and perhaps a ``name`` are given."""
+        """Return a configuration as it is, and that of a catalog of which the properties and perhaps a ``name`` are given.
+
+        :raises ConfigurationError: it is neither.
+        """
         if isinstance(given, CatalogConfig):
             return given
+        if not isinstance(given, Mapping):
+            raise ConfigurationError(
+                "A catalog is described by its properties, such as {'type': 'sql', 'uri': …, 'warehouse': …}, "
+                f"not by a {type(given).__name__}."
+            )
         properties = {key: value for key, value in given.items() if key != "name"}
         return cls(given.get("name", CATALOG_NAME), properties, s3_options(properties))
 

@@ -49,14 +49,14 @@ def rename_catalog(former: str, catalog: CatalogConfig | Mapping[str, str]) -> t
     """Bring the tables that a SQL catalog keeps under a former catalog name under today's, all or none, and return which those are.
 
     No file is touched and nothing is copied: two columns of the catalog's database change. Let no task run meanwhile. A second call finds
-    nothing to do.
+    nothing to do, and returns no name.
 
     :param former: the name that the tables are under, such as the id of the connection that wrote them.
     :param catalog: the catalog's configuration, or the properties that ``pyiceberg.catalog.load_catalog`` takes, with its ``name`` where
         that is not to be ``cv_dataops``.
     :returns: names such as ``digits.images``.
     :raises ConfigurationError: the catalog is no SQL catalog, or has a table of the same name under both.
-    :raises DatasetNotFoundError: there is no such catalog.
+    :raises DatasetNotFoundError: there is no such catalog, or no table under either name.
     """
     from pyiceberg.catalog.sql import IcebergNamespaceProperties as Namespaces
     from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
@@ -64,6 +64,8 @@ def rename_catalog(former: str, catalog: CatalogConfig | Mapping[str, str]) -> t
     from sqlalchemy.orm import Session
 
     config = CatalogConfig.of(catalog)
+    if former == config.name:
+        raise ConfigurationError(f"{former!r} is the catalog's name already: give the name that the tables are under, to bring them here.")
     opened = open_existing(config)
     if opened is None:
         raise DatasetNotFoundError(f"There is no catalog {config.name!r} to rename anything in ({config.for_lineage()}).")
@@ -74,6 +76,9 @@ def rename_catalog(former: str, catalog: CatalogConfig | Mapping[str, str]) -> t
             {f"{row.table_namespace}.{row.table_name}" for row in session.scalars(select(IcebergTables).filter_by(catalog_name=name))}
             for name in (former, config.name)
         ]
+        if not any(tables):
+            names = ", ".join(sorted(set(session.scalars(select(IcebergTables.catalog_name))))) or "none"
+            raise DatasetNotFoundError(f"No table is under the catalog name {former!r}, nor under {config.name!r}; there are: {names}.")
         if both := sorted(tables[0] & tables[1]):
             raise ConfigurationError(
                 f"Tables {', '.join(both)} are there under both names, {former!r} and {config.name!r}: "

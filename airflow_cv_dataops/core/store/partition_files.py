@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES
 
@@ -41,6 +42,17 @@ def partition_files(
         key, *owner = (task.file.partition[place] for place in range(len(TABLES[table].partitioned_by)))
         files.setdefault(key, []).append(PartitionFile(owner[0] if owner else None, task.file.file_path, task.file.record_count))
     return files
+
+
+def check_written(dataset: Dataset, partition_key: str) -> None:
+    """:raises DatasetNotFoundError: there is no such dataset, or no step has written to this partition of it: a slip of the pen."""
+    dataset.check_there()
+    for table in ("metrics", "images", "annotations", "predictions"):
+        if partition_files(dataset, table, dataset.snapshot_id(table), partition_key):
+            return
+    raise DatasetNotFoundError(
+        f"No step has written to partition {partition_key!r} of {dataset.name!r}: check the spelling, or run an ingest first."
+    )
 
 
 def version_of(files: Iterable[PartitionFile], owners: Collection[str] | None = None) -> str:

@@ -308,10 +308,15 @@ METRICS = TableModel(
         Column("value", "double", "The number; never NaN or infinite.", required=True),
         Column("dimensions", "string", 'JSON object that tells several values of a metric apart, e.g. `{"category": "RBC"}`.'),
         Column("recorded_at", "timestamptz", "When the run that wrote this row started.", required=True),
+        Column(
+            "input_version",
+            "string",
+            "Of `input_rows` of an audit: which data files it looked at, 16 hex digits; others once the partition is written again.",
+        ),
     ),
     partitioned_by=(PARTITION_KEY, "step"),
     sort_by=("metric", "dimensions"),
-    run_columns=("recorded_at",),
+    run_columns=("recorded_at", "input_version"),
 )
 
 RELEASES = TableModel(

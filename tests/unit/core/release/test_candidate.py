@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from unit.core.release.release_rows import (
     NOW,
     annotation_id,
@@ -15,6 +16,7 @@ from unit.core.release.release_rows import (
     write_images,
 )
 
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.release.candidate import Candidate, build_candidate
 from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS
@@ -48,7 +50,7 @@ def test_a_duplicate_occurs_once_as_the_smallest_partition_and_source_with_the_a
     }
     assert found.annotations == 4
     assert (found.metrics["images"], found.metrics["duplicates"], found.metrics["categories"]) == (2, 2, 4)
-    assert found.metrics["conflicting_copies"] == 1
+    assert found.metrics["disagreeing_copies"] == 1
 
 
 def test_metrics_can_be_counted_by_hand(make_dataset: MakeDataset) -> None:
@@ -109,7 +111,8 @@ def test_only_the_wanted_partitions_are_held(make_dataset: MakeDataset) -> None:
     found = candidate(dataset, partition_keys=["p", "r"])
     assert sorted(set(found.items["partition_key"].to_pylist())) == ["p", "r"]
     assert (found.items.num_rows, found.annotations, found.partitions) == (4, 2, 2)
-    assert candidate(dataset, partition_keys=["no such"]).items.num_rows == 0
+    with pytest.raises(ConfigurationError, match="No step has written to partition no such of 'digits'"):
+        candidate(dataset, partition_keys=["p", "no such"])
 
 
 def test_the_content_id_does_not_depend_on_the_order_of_rows_or_partitions_or_on_reruns(make_dataset: MakeDataset) -> None:
