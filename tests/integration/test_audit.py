@@ -17,6 +17,7 @@ from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.release.candidate import build_candidate
 from airflow_cv_dataops.core.report.location import read_report
 from airflow_cv_dataops.core.store.schema import arrow_schema
@@ -232,7 +233,9 @@ def test_only_the_label_sets_and_models_asked_for_are_read(cells):
 
 
 def test_a_partition_without_anything_has_no_findings_and_no_rate(make_dataset):
-    result = audit_labels(make_dataset("empty", made=True), KEY, max_error_rate=0.0)
+    dataset = make_dataset("empty", made=True)
+    write_metrics(dataset, KEY, "ingest", [Metric("images", 0)], NOW)
+    result = audit_labels(dataset, KEY, max_error_rate=0.0)
     summary = result.summary.to_dict()
     assert (summary["counts"]["findings"], summary["metrics"]["label_error_rate"], result.failure) == (0, None, None)
     assert result.lineage.facts["labelErrorRate"] is None

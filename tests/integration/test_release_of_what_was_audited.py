@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from unit.core.release.release_rows import NOW, image_id, write_annotations, write_audit, write_images
+from unit.core.release.release_rows import NOW, annotation_id, image_id, write_annotations, write_audit, write_findings, write_images
 
 from airflow_cv_dataops import audit_labels, import_labels, ingest_images, promote_dataset, to_coco, to_voc, to_yolo
 from airflow_cv_dataops.core.dataset import Dataset
@@ -111,6 +111,8 @@ def test_an_audit_of_one_label_set_does_not_mind_another_and_no_partition_minds_
     import_labels(audited, KEY, tmp_path / "labels.csv", format="csv", label_set="round_2")
     ingest_images(audited, "2026-11-06", tmp_path / "photos", workers=1)
     audit_labels(audited, "2026-11-06", report=None)
+    assert "partitions never audited, or not in every label set: 1" in str(promote_dataset(audited, gates=GATES).failure)
+    audit_labels(audited, KEY, audit="of_round_2", label_sets=["round_2"], report=None)
     assert promote_dataset(audited, gates=GATES).failure is None
 
 
@@ -297,3 +299,123 @@ def test_writers_give_a_releases_labels_to_the_image_that_stands_for_the_copies(
     every = to_coco(dataset.images(), dataset.annotations())
     names = {image["id"]: image["file_name"] for image in every["images"]}
     assert sorted(names[label["image_id"]] for label in every["annotations"]) == ["b.png", "z_twin.png"], "of all files each has its own"
+
+
+def test_a_label_set_that_no_audit_has_looked_at_makes_what_audits_find_unknown(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "p", ["a"])
+    for label_set in ("good", "bad"):
+        write_annotations(dataset, "p", [("a", "cat")], label_set=label_set)
+        audit_labels(dataset, "p", audit=label_set, label_sets=[label_set], report=None)
+    gates = ["label_error_rate <= 0", "findings.zero_area_bbox == 0"]
+    assert promote_dataset(dataset, gates=gates).failure is None
+    write_annotations(dataset, "p", [("a", "cow")], label_set="bad")
+    refused = promote_dataset(dataset, gates=[*gates, "unaudited_partitions == 0"])
+    assert "3 of 3 gates failed" in str(refused.failure)
+    assert "the audits of p are older" in str(refused.failure)
+    assert promote_dataset(dataset, leave_out_unaudited=True).failure is not None
+
+
+def test_labels_of_a_partition_whose_images_have_moved_have_to_be_audited_too(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "b", ["a"])
+    write_annotations(dataset, "b", [("a", "cat")])
+    write_audit(dataset, "b", "zero_area_bbox")
+    write_images(dataset, "b", [])
+    write_images(dataset, "a", ["a"])
+    write_audit(dataset, "a", "zero_area_bbox")
+    refused = promote_dataset(dataset, gates=GATES)
+    assert "the audits of b are older" in str(refused.failure)
+    assert details(refused)["counts"]["annotations"] == 1
+    write_audit(dataset, "b", "zero_area_bbox")
+    assert promote_dataset(dataset, gates=GATES).failure is None
+    write_images(dataset, "c", ["c"])
+    assert details(promote_dataset(dataset, gates=GATES, leave_out_unaudited=True))["counts"]["annotations"] == 1
+    assert dataset.release().annotations().num_rows == 1
+
+
+@pytest.mark.parametrize("other", ["x0", "x1", "x2", "x3", "x4", "x5"])
+def test_a_fault_found_at_any_copy_counts(make_dataset: MakeDataset, other: str) -> None:
+    """Of two equal labels one is kept, whichever it is by hash."""
+    dataset, contents = make_dataset(), {other: "a"}
+    write_images(dataset, "p", ["a"])
+    write_annotations(dataset, "p", [("a", "zebra")])
+    write_findings(dataset, "p", ("unknown_category", "error", annotation_id("p", 0)))
+    write_images(dataset, "q", [other], contents=contents)
+    write_annotations(dataset, "q", [(other, "zebra")], contents=contents)
+    for key in ("p", "q"):
+        write_audit(dataset, key, "unknown_category")
+    refused = promote_dataset(dataset, gates=["label_error_rate <= 0"])
+    assert "label_error_rate: wanted <= 0, found 1" in str(refused.failure)
+
+
+def test_findings_that_another_run_has_written_over_are_not_those_of_the_numbers(audited: Dataset) -> None:
+    write_findings(audited, KEY)  # an older run of the same audit comes in late, and dies before its numbers
+    assert "the audits of 2026-11-05 are older" in str(promote_dataset(audited, gates=GATES).failure)
+
+
+def test_expiry_does_not_make_an_audit_of_a_former_version_younger(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "p", ["a"])
+    write_annotations(dataset, "p", [("a", "cat")])
+    counts = [Metric("annotations", 1), Metric("findings", 0, {"check": "zero_area_bbox", "severity": "error"})]
+    write_metrics(dataset, "p", "audit:label_audit", counts, NOW)
+    write_annotations(dataset, "q", [("a", "cat")])
+    for name in TABLES:
+        if found := dataset.load_table(name):
+            found.maintenance.expire_snapshots().older_than(datetime.now(UTC) + timedelta(days=1)).commit()
+    assert "the audits of p are older" in str(promote_dataset(dataset, gates=GATES).failure)
+
+
+def test_numbers_of_partitions_that_are_not_in_the_release_are_not_asked(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    for key, images in (("p", 1), ("emptied", 0)):
+        write_images(dataset, key, ["a"][:images])
+        write_metrics(dataset, key, "ingest", [Metric("images", images)], NOW)
+    assert promote_dataset(dataset, gates=["ingest/images >= 1"]).failure is None
+
+
+def test_a_tag_that_somebody_has_put_elsewhere_comes_where_it_belongs(staged: Dataset) -> None:
+    table = staged.load_table("images")
+    assert table is not None
+    with table.manage_snapshots() as changes:
+        changes.create_tag(table.metadata.snapshots[0].snapshot_id, "release-v2")
+    promote_dataset(staged)
+    table = staged.load_table("images")
+    assert table is not None
+    assert str(table.metadata.refs["release-v2"].snapshot_id) == staged.release("v2").snapshots["images"]
+
+
+@pytest.mark.parametrize("value", ["0.7", True, None])
+def test_what_is_handed_in_for_the_gates_is_a_number(staged: Dataset, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="is not a number"):
+        promote_dataset(staged, gates=["map50 >= 0.5"], metrics={"map50": value})
+    import numpy as np
+
+    assert promote_dataset(staged, gates=["map50 >= 0.5"], metrics={"map50": np.float32(0.7)}).failure is None
+
+
+def test_many_chosen_partitions_are_read_as_few_are(make_dataset: MakeDataset) -> None:
+    dataset, keys = make_dataset(), [f"p{number:03}" for number in range(60)]
+    names = {key: [f"{key}-image"] for key in keys}
+    for key in keys:
+        write_images(dataset, key, names[key])
+    write_annotations(dataset, "p000", [("p000-image", "cat")])
+    write_annotations(dataset, "p059", [("p059-image", "dog")])
+    promote_dataset(dataset, partition_keys=keys[:55])
+    release = dataset.release()
+    assert (release.images().num_rows, release.annotations()["category"].to_pylist()) == (55, ["cat"])
+
+
+def test_files_of_one_name_are_exported_together_or_not_at_all(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    for key in ("p", "q"):
+        write_images(dataset, key, ["a"])
+    write_annotations(dataset, "p", [("a", "cat")])
+    images, annotations = dataset.images(), dataset.annotations()
+    assert [text.count("<object>") for text in to_voc(images, annotations).values()] == [1]
+    assert [len(text.splitlines()) for text in to_yolo(images, annotations, ["cat"]).values()] == [1]
+    write_images(dataset, "q", ["a"], contents={"a": "other bytes"})
+    for write in (to_voc, lambda *rows: to_yolo(*rows, ["cat"])):
+        with pytest.raises(ConfigurationError, match="would be the same file, a"):
+            write(dataset.images(), annotations)

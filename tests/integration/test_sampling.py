@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
 from airflow_cv_dataops.core.store.objects import read_uri
 from airflow_cv_dataops.core.store.schema import arrow_schema
@@ -168,6 +169,7 @@ def test_several_models_must_be_told_apart(photos):
 @pytest.mark.parametrize("model", [None, "m"])
 def test_without_predictions_nothing_is_sampled_and_the_log_says_why(make_dataset, caplog, model):
     dataset = make_dataset("photos", made=True)
+    write_metrics(dataset, KEY, "ingest", [Metric("images", 0)], NOW)
     with caplog.at_level(logging.WARNING):
         result = sample_hard_examples(dataset, KEY, model=model)
     assert result.summary.to_dict()["counts"]["sampled"] == 0

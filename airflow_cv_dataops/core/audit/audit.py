@@ -99,7 +99,9 @@ def audit_labels(
     rows = findings_table(audit, found)
     report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), statistics, checks_run, report)
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=audit)
-    metrics = [*audit_metrics(statistics), *input_metrics(dataset, partition_key, snapshots, owners)]
+    # Of its own findings too: of two runs at once, one may have written these, and the other its numbers.
+    looked_at, owners = {**snapshots, "findings": findings_snapshot}, {**owners, "findings": [audit]}
+    metrics = [*audit_metrics(statistics), *input_metrics(dataset, partition_key, looked_at, owners)]
     write_metrics(dataset, partition_key, f"audit:{audit}", metrics, recorded_at or datetime.now(UTC))
     summary = Summary(
         dataset=dataset.name,

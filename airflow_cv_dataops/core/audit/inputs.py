@@ -16,7 +16,7 @@ METRIC = "input_rows"
 
 @dataclass(frozen=True)
 class AuditInputVersion:
-    """One table's part of a partition, as an audit saw it.
+    """One table's part of a partition, as an audit saw it, or left it.
 
     :param owners: the label sets or models that it was restricted to; ``None``: all.
     :param version: :func:`~airflow_cv_dataops.core.store.partition_files.version_of` the files.
@@ -40,10 +40,10 @@ class AuditInputVersion:
 def input_metrics(
     dataset: Dataset, partition_key: str, snapshots: Mapping[str, str], owners: Mapping[str, Sequence[str] | None]
 ) -> list[Metric]:
-    """Return a metric for each table that an audit looked at: how many rows, and in which files.
+    """Return a metric for each table that an audit looked at, or wrote its findings to: how many rows, and in which files.
 
     :param snapshots: at which the audit read; a table without one was empty.
-    :param owners: by table, the label sets or models that were looked at; ``None``: all.
+    :param owners: by table, the label sets or models that were looked at, and the audit itself; ``None``: all.
     """
     metrics = []
     for table, wanted in owners.items():

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics, candidate_metrics, count_findings
 from airflow_cv_dataops.core.release.digest import digest_rows
-from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, HeldLabels, read_held_labels
+from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, HeldLabels, held_rows, read_held_labels
+from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.release.splits import assign_splits
@@ -80,13 +81,12 @@ def build_candidate(
             f"No step has written to partition {', '.join(unknown)} of {dataset.name!r}: check the spelling of partition_keys."
         )
     left_out: list[str] = []
-    if leave_out_unaudited and (left_out := sorted((partitions := reader.partitions()) - recorded.audited)):
-        reader = SnapshotReader(dataset, reader.snapshots, sorted(partitions & recorded.audited))
-        recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
-    images = reader.rows("images", ("partition_key", "source_uri", "image_id"))
-    partitions = set(images["partition_key"].unique().to_pylist())
-    items = stand_ins(images)
-    del images
+    if leave_out_unaudited:
+        known = reader.partitions() | reader.files("annotations").keys()
+        if left_out := sorted(known - recorded.audited):
+            reader = SnapshotReader(dataset, reader.snapshots, sorted(known & recorded.audited))
+            recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
+    items = stand_ins(reader.rows("images", ("partition_key", "source_uri", "image_id")))
     items = items.append_column("split", _splits_of(items["image_id"], splits, salt))
     measured = measure(reader, recorded, items, reader.batches("annotations", LABEL_COLUMNS))
     contents = digest_rows(items, ("image_id", "split")) + measured.labels.digest
@@ -96,7 +96,7 @@ def build_candidate(
         partitions=len(items["partition_key"].unique()),
         partition_keys=reader.partition_keys,
         left_out=left_out,
-        outdated=sorted(partitions & recorded.outdated),
+        outdated=sorted(measured.partitions & recorded.outdated),
         snapshots=reader.snapshots,
         metrics=measured.metrics,
         content_id=hashlib.sha256(contents.encode()).hexdigest()[:32],
@@ -107,8 +107,12 @@ def build_candidate(
 
 @dataclass(frozen=True)
 class Measured:
-    """Numbers of what a release holds."""
+    """Numbers of what a release holds.
 
+    :param partitions: those that have images in it, or labels of such images.
+    """
+
+    partitions: set[str]
     labels: HeldLabels
     metrics: Metrics
 
@@ -120,10 +124,23 @@ def measure(reader: SnapshotReader, recorded: Recorded, items: pa.Table, labels:
     :param labels: ``LABEL_COLUMNS`` of the annotations that may be theirs, a few at a time.
     """
     keys = reader.rows("images", ("partition_key",))["partition_key"]
-    partitions = set(keys.unique().to_pylist())
+    of_images = set(keys.unique().to_pylist())
+    partitions = of_images | _of_labels_alone(reader, items, of_images)
     findings = count_findings(reader, partitions, recorded)
     held = read_held_labels(labels, items, findings.at_fault)
-    return Measured(held, candidate_metrics(reader, len(keys), items.num_rows, held, findings, recorded.of_all(partitions)))
+    metrics = candidate_metrics(reader, len(keys), items.num_rows, held, findings, recorded.of_all(of_images))
+    return Measured(partitions, held, metrics)
+
+
+def _of_labels_alone(reader: SnapshotReader, items: pa.Table, partitions: set[str]) -> set[str]:
+    """Return the partitions without images that have labels of the items: of images that lie in another partition by now."""
+    others = sorted(reader.files("annotations").keys() - partitions)
+    if not others:
+        return set()
+    index, found = ImageIndex(items["image_id"]), set()
+    for batch in SnapshotReader(reader.dataset, reader.snapshots, others).batches("annotations", ("partition_key", "image_id")):
+        found.update(held_rows(batch, index)[0]["partition_key"].unique().to_pylist())
+    return found
 
 
 def stand_ins(images: pa.Table) -> pa.Table:

@@ -92,12 +92,12 @@ class Decision:
 
     def _why_unknown(self) -> str:
         """Say why what audits find may be unknown."""
-        unaudited, outdated = int(self._known.get("unaudited_partitions", 0)), self._candidate.outdated or ()
-        if not unaudited:
+        unaudited, outdated = self._candidate.metrics.get("unaudited_partitions"), self._candidate.outdated or ()
+        if not isinstance(unaudited, int) or not unaudited:
             return ""
         why = []
         if never := unaudited - len(outdated):
-            why.append(f"{never} of {self._candidate.partitions} partitions were never audited")
+            why.append(f"partitions never audited, or not in every label set: {never}")
         if outdated:
             why.append(
                 f"the audits of {in_short(outdated)} are older than the images, labels or predictions that they looked at: audit again, "

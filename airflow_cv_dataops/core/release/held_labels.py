@@ -117,7 +117,13 @@ class _Counts:
         return self._of(self._statements, kept)
 
     def wrong(self, kept: np.ndarray) -> int:
-        return int(self._of(self._faults, kept).sum())
+        """Return how many of them are at fault, themselves or in what a copy that is not kept says alike."""
+        import numpy as np
+
+        faults, statements = self._of(self._faults, kept), self._of(self._statements, kept)
+        if not kept.all():
+            faults |= np.isin(statements, self._of(self._statements, ~kept)[self._of(self._faults, ~kept)])
+        return int(faults.sum())
 
     def by_category(self, kept: np.ndarray) -> dict[str, int]:
         import numpy as np
@@ -131,7 +137,7 @@ class _Counts:
         import numpy as np
 
         whole: np.ndarray = np.concatenate(parts)[kept] if parts else np.empty(0, np.uint64)
-        return whole
+        return whole  # a copy: a mask was applied
 
 
 def _by_partition(batches: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:

@@ -38,8 +38,8 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
     if is_measured:
         labels = reader.batches("annotations", LABEL_COLUMNS) if release.labels_by else [release.annotations(LABEL_COLUMNS)]
         recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
-        metrics = measure(reader, recorded, items, labels).metrics
-        outdated = sorted(reader.partitions() & recorded.outdated)
+        measured = measure(reader, recorded, items, labels)
+        metrics, outdated = measured.metrics, sorted(measured.partitions & recorded.outdated)
     return Candidate(
         items=items,
         annotations=release.annotations_count,

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from numbers import Real
 from typing import Any
 
 from airflow_cv_dataops.core.arguments import check_list
@@ -21,6 +22,7 @@ from airflow_cv_dataops.core.release.reader import Release, release_at, releases
 from airflow_cv_dataops.core.release.refs import hold_snapshots, write_release_refs
 from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS, check_splits
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
 
 log = logging.getLogger(__name__)
@@ -80,12 +82,15 @@ def promote_dataset(
     check_list("partition_keys", partition_keys)
     if partition_keys is not None and not partition_keys:
         raise ConfigurationError("partition_keys is empty: name at least one, or leave it out for the whole dataset.")
+    for key in partition_keys or ():
+        check_partition_key(key)
     if release is not None and (not isinstance(release, str) or not release.strip() or release == "None"):
         raise ConfigurationError(f"release={release!r} names none: expected e.g. 'staging' or 'v3'; leave it out for a new release.")
     if release is not None and (splits != DEFAULT_SPLITS or split_salt or partition_keys is not None or leave_out_unaudited):
         raise ConfigurationError(
             f"release={release!r} is moved to as it is: splits, split_salt, partition_keys and leave_out_unaudited are for new releases."
         )
+    handed_in = {name: _number(name, value) for name, value in (metrics or {}).items()}
     dataset.check_there()
     for attempt in range(_ATTEMPTS):
         head = dataset.snapshot_id("releases")
@@ -104,7 +109,7 @@ def promote_dataset(
             else candidate_of(named, is_measured=bool(wanted), accept_outdated_audits=accept_outdated_audits)
         )
         _tell(dataset, candidate)
-        known = {**candidate.metrics, **(metrics or {})}
+        known = {**candidate.metrics, **handed_in}
         outcomes = tuple(gate.check(known) for gate in wanted)
         decided = Decision(dataset, stage, parent, candidate, outcomes, known, partition_key)
         if not decided.passed:
@@ -141,14 +146,21 @@ def _tell(dataset: Dataset, candidate: Candidate) -> None:
     """Log what is not in the candidate, or in it without anybody having looked."""
     if candidate.left_out:
         log.info("Left out, as no audit has looked at them as they are: %s", in_short(candidate.left_out))
-    if candidate.outdated:
-        log.warning("The audits of %s are older than the images, labels or predictions there", in_short(candidate.outdated))
+    if outdated := candidate.metrics.get("outdated_audits"):
+        log.warning("%d partitions have an audit that is older than the images, labels or predictions there: audit again", outdated)
     if others := candidate.metrics.get("annotations_of_other_images"):
         log.warning(
             "%d annotations are not in the release: the files of their images have gone, or changed since. Import the labels again.", others
         )
     if conflicts := candidate.metrics.get("disagreeing_copies"):
         log.warning("Byte-identical copies of %d images in %s are labelled differently", conflicts, dataset.name)
+
+
+def _number(name: str, value: Any) -> float:
+    """Return a number that was handed in for the gates; one that is not finite fails its gate."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ConfigurationError(f"metrics[{name!r}]={value!r} is not a number.")
+    return value if isinstance(value, int) else float(value)
 
 
 def _next_name(dataset: Dataset, head: str | None) -> tuple[str, int]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
 from airflow_cv_dataops.core.audit.inputs import METRIC, AuditInputVersion
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
-from airflow_cv_dataops.core.store.partition_files import PartitionFile, partition_files, written_at
+from airflow_cv_dataops.core.store.partition_files import written_by
 
 _AUDIT = "audit:"
 _COLUMNS = ("partition_key", "step", "metric", "value", "dimensions", "recorded_at", "input_version")
@@ -26,15 +26,20 @@ class _Audit:
     values: dict[str, float] = field(default_factory=dict)
     checks: set[str] = field(default_factory=set)
 
+    @property
+    def label_sets(self) -> tuple[str, ...] | None:
+        """The label sets that it was restricted to; ``None``: all."""
+        return next((seen.owners for seen in self.inputs if seen.table == "annotations"), None)
+
 
 @dataclass(frozen=True)
 class Recorded:
     """What steps have measured.
 
-    :param audited: partitions that an audit has looked at as they are.
-    :param outdated: partitions of which an audit has looked at other images, labels or predictions than there are now, and none at these.
+    :param audited: partitions that an audit has looked at as they are: at every label set that they have.
+    :param outdated: partitions that are not, and of which an audit has looked at other images, labels or predictions than there are now.
     :param outdated_audits: (partition, audit) of each such audit, also where another one is up to date.
-    :param looked_for: by check the partitions in which it ran.
+    :param looked_for: by check the partitions in which it ran, on every label set.
     :param values: ``<step>/<metric>`` to value by partition, of numbers without dimensions.
     :param partitions: those that any step has measured.
     """
@@ -67,38 +72,50 @@ class Recorded:
                 elif metric == "findings" and (check := json.loads(text).get("check")):
                     audit.checks.add(check)
         outdated = set() if accept_outdated_audits else _outdated(reader, audits)
-        looked_for: dict[str, set[str]] = {}
-        for (key, name), audit in audits.items():
-            if (key, name) in outdated:
-                continue
+        current = {place: audit for place, audit in audits.items() if place not in outdated}
+        for (key, name), audit in current.items():
             for metric, value in audit.values.items():
                 values.setdefault(f"{_AUDIT}{name}/{metric}", {})[key] = value
+        by_check: dict[str, dict[str, list[_Audit]]] = {}
+        by_key: dict[str, list[_Audit]] = {}
+        for (key, _), audit in current.items():
+            by_key.setdefault(key, []).append(audit)
             for check in audit.checks:
-                looked_for.setdefault(check, set()).add(key)
-        audited = {key for key, name in audits if (key, name) not in outdated}
+                by_check.setdefault(check, {}).setdefault(key, []).append(audit)
+        looked_for = {check: _covered(reader, found) for check, found in by_check.items()}
+        audited = _covered(reader, by_key)
         return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, values, partitions)
 
     def of_all(self, partitions: set[str]) -> dict[str, list[float]]:
         """Return the numbers that each of the partitions has, one value a partition."""
-        return {name: list(values.values()) for name, values in self.values.items() if partitions <= values.keys()}
+        keys = sorted(partitions)
+        return {name: [values[key] for key in keys] for name, values in self.values.items() if partitions <= values.keys()}
+
+
+def _covered(reader: SnapshotReader, audits: Mapping[str, Sequence[_Audit]]) -> set[str]:
+    """Return the partitions of which the audits, by partition, have looked at every label set that there is."""
+    covered = set()
+    for key, found in audits.items():
+        label_sets = {file.owner for file in reader.files("annotations").get(key, [])}
+        looked_at = [audit.label_sets for audit in found]
+        if None in looked_at or label_sets <= {name for names in looked_at for name in names or ()}:
+            covered.add(key)
+    return covered
 
 
 def _outdated(reader: SnapshotReader, audits: Mapping[tuple[str, str], _Audit]) -> set[tuple[str, str]]:
-    """Return the audits that looked at other rows than the reader's snapshots hold."""
-    if not audits:
-        return set()
-    files = {table: partition_files(reader.dataset, table, reader.snapshots.get(table)) for table in _LOOKED_AT}
+    """Return the audits that looked at other rows than the reader's snapshots hold, or whose findings others have written over."""
     known = {place: audit for place, audit in audits.items() if audit.inputs}
-    outdated = {(key, name) for (key, name), audit in known.items() if not _is_current(audit, key, files)}
     former = {place: audit for place, audit in audits.items() if not audit.inputs}
+    outdated = {(key, name) for (key, name), audit in known.items() if not _is_current(reader, audit, key)}
     return outdated | (_outdated_by_time(reader, former) if former else set())
 
 
-def _is_current(audit: _Audit, key: str, files: Mapping[str, Mapping[str, list[PartitionFile]]]) -> bool:
-    return all(seen.is_current(files[seen.table].get(key, [])) for seen in audit.inputs)
+def _is_current(reader: SnapshotReader, audit: _Audit, key: str) -> bool:
+    return all(seen.is_current(reader.files(seen.table).get(key, [])) for seen in audit.inputs)
 
 
 def _outdated_by_time(reader: SnapshotReader, audits: Mapping[tuple[str, str], _Audit]) -> set[tuple[str, str]]:
     """Return those that were made before their partition changed: former versions did not record what their audits looked at."""
-    written = [written_at(reader.dataset, table, reader.snapshots[table]) for table in _LOOKED_AT if table in reader.snapshots]
+    written = [written_by(reader.dataset, table, reader.snapshots[table]) for table in _LOOKED_AT if table in reader.snapshots]
     return {(key, name) for (key, name), audit in audits.items() if any(key in at and at[key] > audit.recorded_at for at in written)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -64,17 +65,23 @@ def version_of(files: Iterable[PartitionFile], owners: Collection[str] | None = 
     return hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
 
 
-def written_at(dataset: Dataset, table: str, snapshot_id: str) -> dict[str, datetime]:
-    """Return when each partition was last written to, as far as the snapshots that did so are still there."""
+def written_by(dataset: Dataset, table: str, snapshot_id: str) -> dict[str, datetime]:
+    """Return a time by which each partition had last been written to.
+
+    That is when, as long as the snapshot that did it is still there. Of one that was expired, the next younger one says until when it must
+    have been.
+    """
     found = dataset.load_table(table)
     snapshot = found.snapshot_by_id(int(snapshot_id)) if found is not None else None
     if found is None or snapshot is None:
         return {}
-    times = {one.snapshot_id: datetime.fromtimestamp(one.timestamp_ms / 1000, UTC) for one in found.snapshots()}
+    kept = sorted((one.sequence_number or 0, one.timestamp_ms) for one in found.snapshots())
+    sequences = [sequence for sequence, _ in kept]
     written: dict[str, datetime] = {}
     for manifest in snapshot.manifests(found.io):
         for entry in manifest.fetch_manifest_entry(found.io, discard_deleted=True):
-            if (time := times.get(entry.snapshot_id or 0)) is not None:
-                key = entry.data_file.partition[0]
-                written[key] = max(written.get(key, time), time)
+            at = min(bisect.bisect_left(sequences, entry.sequence_number or 0), len(kept) - 1)
+            time = datetime.fromtimestamp(kept[at][1] / 1000, UTC)
+            key = entry.data_file.partition[0]
+            written[key] = max(written.get(key, time), time)
     return written

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Refs:
     """What the tags and branches of a table are to be.
 
-    :param tags: snapshot id by tag; one that is there already stays where it is.
+    :param tags: snapshot id by tag; one that somebody else has put elsewhere moves here.
     :param branches: snapshot id by branch; one that is elsewhere moves.
     :param gone: tags that are to go.
     """
@@ -41,7 +41,7 @@ def write_refs(dataset: Dataset, table: str, wanted: Callable[[Collection[str]],
         kept = {snapshot.snapshot_id for snapshot in found.metadata.snapshots}
         refs = wanted(at)
         are_there = {*refs.tags.values(), *refs.branches.values()} <= kept
-        tags = {name: snapshot_id for name, snapshot_id in refs.tags.items() if name not in at and snapshot_id in kept}
+        tags = {name: snapshot_id for name, snapshot_id in refs.tags.items() if at.get(name) != snapshot_id and snapshot_id in kept}
         branches = {name: snapshot_id for name, snapshot_id in refs.branches.items() if at.get(name) != snapshot_id and snapshot_id in kept}
         gone = [name for name in refs.gone if name in at]
         if not tags and not branches and not gone:

@@ -18,6 +18,7 @@ from unit.hooks.fake_connections import AddConnection, add_connection
 
 from airflow_cv_dataops.common.places import stable_source
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES, StepResult, Summary
@@ -512,7 +513,7 @@ def test_the_report_link_names_the_task_instance_below_the_servers_own_path(
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", base)
     link = AuditReportLink()
     key = TaskInstanceKey(dag_id="signs", run_id="scheduled__2026-11-05T00:00:00+00:00", task_id="group.audit", map_index=-1)
-    embedded.ensure_table("images")
+    write_metrics(embedded, "2026-11-05", "ingest", [Metric("images", 0)], datetime(2026, 11, 5, tzinfo=UTC))
     operator = LabelAuditOperator(task_id="audit", dataset="digits")
     assert link.get_link(operator, ti_key=key) == ""
     summary = operator.execute(context)
@@ -524,7 +525,7 @@ def test_the_report_link_names_the_task_instance_below_the_servers_own_path(
 def test_an_audit_without_report_has_no_link(context: dict[str, Any], embedded: Dataset) -> None:
     from airflow_cv_dataops.links.audit_report import AuditReportLink
 
-    embedded.ensure_table("images")
+    write_metrics(embedded, "2026-11-05", "ingest", [Metric("images", 0)], datetime(2026, 11, 5, tzinfo=UTC))
     operator = LabelAuditOperator(task_id="audit", dataset="digits", report="false")
     assert operator.execute(context)["report_uri"] is None
     assert AuditReportLink().get_link(operator, ti_key=None) == ""

@@ -9,8 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.labels.file_names import strip_extension
-from airflow_cv_dataops.core.labels.formats.image_entries import image_entries, labels_with_images
+from airflow_cv_dataops.core.labels.formats.image_entries import by_file, image_entries, labels_with_images
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -26,12 +25,14 @@ def to_voc(images: pa.Table, annotations: pa.Table) -> dict[str, str]:
 
     :param images: rows of ``images``.
     :param annotations: rows of ``annotations``.
+    :raises ConfigurationError: two different images would have the same label file.
     """
     entries = image_entries(images)
     labels: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for number, label in labels_with_images(entries, annotations):
         labels[number].append(label)
-    return {strip_extension(entry["file_name"]) + ".xml": _voc_file(entry, labels[number]) for number, entry in enumerate(entries)}
+    files = by_file(entries, ".xml")
+    return {name: _voc_file(entries[numbers[0]], [label for at in numbers for label in labels[at]]) for name, numbers in files.items()}
 
 
 def _voc_file(image: Mapping[str, Any], labels: Sequence[Mapping[str, Any]]) -> str:

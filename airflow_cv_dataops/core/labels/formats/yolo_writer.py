@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.labels.file_names import strip_extension
-from airflow_cv_dataops.core.labels.formats.image_entries import image_entries, labels_with_images
+from airflow_cv_dataops.core.labels.formats.image_entries import by_file, image_entries, labels_with_images
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +22,7 @@ def to_yolo(images: pa.Table, annotations: pa.Table, classes: Sequence[str]) -> 
     :param images: rows of ``images``.
     :param annotations: rows of ``annotations``.
     :param classes: names of the classes, in the order of their numbers.
+    :raises ConfigurationError: two different images would have the same label file.
     """
     index = {name: number for number, name in enumerate(classes)}
     entries = image_entries(images)
@@ -31,9 +31,8 @@ def to_yolo(images: pa.Table, annotations: pa.Table, classes: Sequence[str]) -> 
         entry = entries[image]
         if label["category"] in index and (numbers := _yolo_numbers(label, entry["width"], entry["height"])):
             lines[image].append(" ".join([str(index[label["category"]]), *map(repr, numbers)]))
-    return {
-        strip_extension(entry["file_name"]) + ".txt": "".join(f"{line}\n" for line in lines[number]) for number, entry in enumerate(entries)
-    }
+    files = by_file(entries, ".txt")
+    return {name: "".join(f"{line}\n" for number in numbers for line in lines[number]) for name, numbers in files.items()}
 
 
 def _yolo_numbers(label: Mapping[str, Any], width: int, height: int) -> list[float]:

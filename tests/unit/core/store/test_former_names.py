@@ -68,6 +68,11 @@ def test_what_cannot_be_renamed_says_so(properties: dict[str, str], tmp_path: Pa
     with pytest.raises(DatasetNotFoundError, match="no catalog 'cv_dataops' to rename anything in"):
         rename_catalog("former", properties)
     assert not (tmp_path / "catalog.db").exists()
+    open_dataset("digits", {**properties, "name": "former"}).ensure_table("images")
+    with pytest.raises(DatasetNotFoundError, match="under the catalog name 'formr', nor under 'cv_dataops'; there are: former"):
+        rename_catalog("formr", properties)
+    with pytest.raises(ConfigurationError, match="is the catalog's name already"):
+        rename_catalog("cv_dataops", properties)
 
 
 def test_pyicebergs_properties_say_how_images_on_s3_are_reached_too() -> None:

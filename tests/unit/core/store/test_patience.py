@@ -84,12 +84,23 @@ def test_all_commits_of_a_task_share_one_bound_and_the_log_says_how_much_of_it_i
     for attempt, table in enumerate(["images", "images", "metrics", "metrics"], start=1):
         since, now[0] = now[0], now[0] + 22
         task.wait(table, attempt, since, CommitFailedException("late"))
-    assert [record.getMessage() for record in caplog.records][-1] == (
-        "metrics: others came first 4 times so far; trying again for at most 12 s more"
-    )
+    assert "metrics: others came first 4 times so far; trying again for at most 12 s more" in caplog.text
     since, now[0] = now[0], now[0] + 22
     with pytest.raises(StoreError, match="others came first 5 times, and a task waits for them for at most 100 s in all"):
         task.wait("metrics", 1, since, CommitFailedException("late"))
+
+
+def test_who_tries_again_and_what_was_lost_long_ago_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(patience.time, "sleep", lambda _: None)
+    task, late = Patience(seconds=100), CommitFailedException("late")
+    for _ in range(3):
+        now[0] += 4000
+        task.wait("images", 1, now[0] - 90, late)
+    with pytest.raises(StoreError):
+        task.wait("images", 2, now[0] - 90, late)
+    task.wait("images", 1, now[0] - 90, late)
 
 
 def test_a_task_that_finds_its_table_widened_by_another_meanwhile_goes_on(

@@ -12,6 +12,7 @@ from airflow_cv_dataops import audit_labels, import_labels, import_predictions, 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.store.catalog import check_can_be_made, embedded_catalog, load, open_existing
+from airflow_cv_dataops.core.store.schema import TABLES
 
 READS: dict[str, Callable[[Dataset], Any]] = {
     "images": lambda dataset: dataset.images(),
@@ -41,6 +42,21 @@ def test_a_home_that_there_is_not_stays_so(tmp_path: Path, read: Any) -> None:
     with pytest.raises(DatasetNotFoundError, match=f"no dataset 'digits' .*{home}.*: there is no catalog there yet"):
         read(open_dataset("digits", home=home))
     assert not home.exists()
+
+
+@pytest.mark.parametrize("step", ["audit", "sampling"])
+def test_a_partition_that_nobody_has_written_to_is_told(make_dataset: Callable[..., Dataset], step: str) -> None:
+    dataset = make_dataset("digits", made=True)
+    with pytest.raises(DatasetNotFoundError, match="No step has written to partition '2026-11-05' of 'digits': check the spelling"):
+        READS[step](dataset)
+    assert [name for name in TABLES if dataset.load_table(name)] == ["images"]
+
+
+def test_how_a_dataset_is_opened_is_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="are both given"):
+        open_dataset("digits", {"type": "sql"}, home=tmp_path)
+    with pytest.raises(ConfigurationError, match="not by a str"):
+        open_dataset("digits", "sqlite:///catalog.db")  # type: ignore[arg-type]
 
 
 def test_a_database_without_a_catalog_in_it_stays_so(tmp_path: Path) -> None:
