@@ -41,8 +41,9 @@ class ImageIngestOperator(SourceOperator):
         it is a reject, ``timeout``. (templated)
     :param worker_memory_bytes: most memory of a worker process, where the platform can limit it; default: 4 GiB. (templated)
     :param force: read every file, changed or not. (templated)
-    :param allow_empty: let a source that is absent or empty, or of which no file is wanted, empty a partition that holds images or rejects;
-        default: the task fails and may be retried. (templated)
+    :param allow_empty: let a source that is absent or empty, or of which no file is wanted or none is an image, empty a partition that
+        holds images or rejects, and a link behind which nothing is take out what was found there; default: the task fails and may be
+        retried. (templated)
     :param workers: processes that read, decode and write; default: one for each core.
     """
 

@@ -36,8 +36,8 @@ class PredictionImportOperator(SourceOperator):
     :param fail_on: severities that count. (templated)
     :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
         with nothing committed, and may be retried; ``1``: any number of them. (templated)
-    :param allow_empty: let a source that is absent or without predictions empty a partition that holds predictions of this model;
-        default: the task fails and may be retried. (templated)
+    :param allow_empty: let a source that is absent or without predictions empty a partition that holds predictions of this model, and a
+        link behind which nothing is take out what was found there; default: the task fails and may be retried. (templated)
     """
 
     template_fields: Sequence[str] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -30,14 +31,18 @@ DEFAULT = IngestSettings()
 WRITTEN = ("images", "rejects", "annotations", "predictions", "findings", "metrics")
 
 
-def whole(dataset: Dataset, source: Path, settings: IngestSettings = DEFAULT, **arguments: Any) -> StepResult:
-    return ingest_images(dataset, KEY, source, settings, max_reject_ratio=0.5, **arguments)
+def whole(
+    dataset: Dataset, source: Path, settings: IngestSettings = DEFAULT, *, max_reject_ratio: float = 0.5, **arguments: Any
+) -> StepResult:
+    return ingest_images(dataset, KEY, source, settings, max_reject_ratio=max_reject_ratio, **arguments)
 
 
-def sharded(dataset: Dataset, source: Path, settings: IngestSettings = DEFAULT, **arguments: Any) -> StepResult:
+def sharded(
+    dataset: Dataset, source: Path, settings: IngestSettings = DEFAULT, *, max_reject_ratio: float = 0.5, **arguments: Any
+) -> StepResult:
     plan = plan_shards(dataset, KEY, source, settings, max_files_per_shard=2, **arguments)
     results = [ingest_shard(dataset, KEY, source, plan, index) for index in range(plan["shards"])]
-    return commit_shards(dataset, KEY, plan, results, max_reject_ratio=0.5, **arguments)
+    return commit_shards(dataset, KEY, plan, results, max_reject_ratio=max_reject_ratio, **arguments)
 
 
 @pytest.fixture
@@ -66,6 +71,15 @@ def linked_to_nowhere(source: Path) -> str:
     gone(source)
     source.symlink_to(source.parent / "disk")
     return "it is a link to '.*/disk', where nothing is"
+
+
+def moved_away(disk: Path) -> None:
+    disk.rename(disk.parent / "elsewhere")
+
+
+def unmounted_behind_a_link(disk: Path) -> None:
+    moved_away(disk)
+    disk.mkdir()
 
 
 @pytest.mark.parametrize("run", [whole, sharded])
@@ -120,6 +134,67 @@ def test_a_source_that_moved_behind_a_link_is_taken_whole(make_dataset: MakeData
     (source / "sub").symlink_to(source.parent / "disk")
     assert whole(dataset, source).summary.counts["images"] == 3
     assert set(dataset.images()["source_uri"].to_pylist()) == before
+
+
+@pytest.mark.parametrize("pattern", [None, "*.png"])
+@pytest.mark.parametrize("run", [whole, sharded])
+@pytest.mark.parametrize("lose", [moved_away, unmounted_behind_a_link])
+def test_images_behind_a_link_whose_disk_is_gone_stay(
+    make_dataset: MakeDataset, source: Path, run: Callable[..., StepResult], lose: Callable[[Path], None], pattern: str | None
+) -> None:
+    """Of several such links, those that nothing was ever found behind are nobody's loss."""
+    dataset, settings = make_dataset(), IngestSettings(pattern=pattern)
+    disk = source.parent / "disk"
+    disk.mkdir()
+    for number in (0, 1):
+        (source / f"{number}.png").rename(disk / f"{number}.png")
+    (source / "broken.png").rename(disk / "broken.png")
+    (source / "cam 1").symlink_to(disk)
+    (source / "cam 12").symlink_to(source.parent / "never")
+    run(dataset, source, settings, allow_empty=True)
+    before = dataset.snapshots(WRITTEN)
+    rows = dataset.images(partition_key=KEY).num_rows
+    lose(disk)
+    lost = r"2 rows of digits\.images and 1 row of digits\.rejects \(partition 2026-11-05\) that were found behind it.*allow_empty=True"
+    link = rf"{re.escape(source.as_uri())}/cam%201 is a link behind which nothing is\. That would take out {lost}"
+    with pytest.raises(EmptySourceError, match=link):
+        run(dataset, source, settings)
+    assert dataset.snapshots(WRITTEN) == before
+    result = run(dataset, source, settings, max_reject_ratio=1.0, allow_empty=True)
+    assert (rows, result.summary.counts["images"]) == (3, 1)
+    assert run(dataset, source, settings, max_reject_ratio=1.0).summary.counts["images"] == 1  # by now nothing is lost
+
+
+def only_a_stray_file(source: Path) -> str:
+    for file in source.iterdir():
+        file.unlink()
+    (source / "Thumbs.db").write_bytes(b"no image")
+    return r"None of the 1 files taken at file://.*/in is an image \(1 .*\)"
+
+
+def only_broken_files(source: Path) -> str:
+    for file in source.iterdir():
+        file.write_bytes(b"\x89PNG no")
+    return r"None of the 4 files taken at file://.*/in is an image \(4 .*\)"
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0])
+@pytest.mark.parametrize("run", [whole, sharded])
+@pytest.mark.parametrize("lose", [only_a_stray_file, only_broken_files])
+def test_files_of_which_none_is_an_image_leave_the_partition(
+    make_dataset: MakeDataset, source: Path, run: Callable[..., StepResult], lose: Callable[[Path], str], ratio: float
+) -> None:
+    dataset = make_dataset()
+    run(dataset, source)
+    before = dataset.snapshots(WRITTEN)
+    said = lose(source)
+    with pytest.raises(EmptySourceError, match=rf"{said}\. That would take out 3 rows of digits\.images \(partition 2026-11-05\), so"):
+        run(dataset, source, max_reject_ratio=ratio)
+    assert dataset.snapshots(WRITTEN) == before
+    result = run(dataset, source, max_reject_ratio=ratio, allow_empty=True)
+    assert (result.failure is None, result.summary.counts["images"]) == (ratio == 1.0, 0)
+    again = run(dataset, source, max_reject_ratio=ratio)  # where the partition holds no image, rejects alone are a result
+    assert again.summary.counts["rejects"] == result.summary.counts["rejects"]
 
 
 def test_a_plan_of_nothing_does_not_empty_what_was_filled_since(make_dataset: MakeDataset, source: Path) -> None:
@@ -221,6 +296,80 @@ def test_files_that_are_gone_leave_labels_and_predictions(
     result = run(dataset, files, allow_empty=True)
     assert (result.failure, result.summary.counts[table]) == (None, 0)
     assert dataset.read(table)[owner].to_pylist() == ["other"]
+
+
+@pytest.mark.parametrize("run", [labels, predictions])
+@pytest.mark.parametrize("lose", [moved_away, unmounted_behind_a_link])
+def test_files_behind_a_link_whose_disk_is_gone_stay(
+    make_dataset: MakeDataset, files: Path, run: Callable[..., StepResult], lose: Callable[[Path], None]
+) -> None:
+    dataset = make_dataset()
+    disk = files.parent / "disk"
+    disk.mkdir()
+    (disk / "b.json").write_text(json.dumps(FILLED[run]))
+    run_once = dataset_with_a_link(run, dataset, files, disk)
+    before = dataset.snapshots(WRITTEN)
+    lose(disk)
+    table, owner = TABLE[run], OWNER[run]
+    lost = rf"1 row of digits\.{table} \(partition 2026-11-05, {owner} vendor\) that were found behind it"
+    with pytest.raises(EmptySourceError, match=rf"{files.as_uri()}/cam1 is a link behind which nothing is\. That would take out {lost}"):
+        run_once()
+    assert dataset.snapshots(WRITTEN) == before
+    assert run_once(allow_empty=True).summary.counts[table] == 1
+    assert sorted(dataset.read(table)[owner].to_pylist()) == ["other", "vendor"]
+    assert run_once().summary.counts[table] == 1
+
+
+def dataset_with_a_link(run: Callable[..., StepResult], dataset: Dataset, files: Path, disk: Path) -> Callable[..., StepResult]:
+    fill(run, dataset, files)
+    (files / "cam1").symlink_to(disk)
+    assert run(dataset, files).summary.counts[TABLE[run]] == 2
+    return lambda **arguments: run(dataset, files, **arguments)
+
+
+@pytest.mark.parametrize("run", [labels, predictions])
+def test_a_link_to_a_file_of_the_source_doubles_nothing(
+    make_dataset: MakeDataset, files: Path, run: Callable[..., StepResult], caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = make_dataset()
+    put_image(dataset)
+    (files / "v2.json").write_text(json.dumps(FILLED[run]))
+    (files / "latest.json").symlink_to("v2.json")
+    with caplog.at_level(logging.INFO):
+        assert run(dataset, files).summary.counts[TABLE[run]] == 1
+    assert dataset.read(TABLE[run])["source"].to_pylist() == [(files / "v2.json").as_uri()]
+    assert "1 links lead to files of the source that are read anyway, and are left out; the first: " in caplog.text
+    (files / "v2.json").rename(files.parent / "v2.json")
+    (files / "latest.json").unlink()
+    (files / "latest.json").symlink_to("../v2.json")
+    assert run(dataset, files).summary.counts[TABLE[run]] == 1
+    assert dataset.read(TABLE[run])["source"].to_pylist() == [(files / "latest.json").as_uri()]
+
+
+def test_a_link_of_another_name_is_another_images_label_where_the_name_says_the_image(make_dataset: MakeDataset, files: Path) -> None:
+    dataset = make_dataset()
+    put_image(dataset)
+    (files / "classes.txt").write_text("cat\n")
+    (files / "sub").mkdir()
+    (files / "a.txt").write_text("0 0.5 0.5 0.25 0.25\n")
+    (files / "b.txt").symlink_to("a.txt")
+    (files / "sub" / "a.txt").symlink_to("../a.txt")
+    import_labels(dataset, KEY, files, format="yolo")
+    assert sorted(dataset.read("annotations")["source"].to_pylist()) == [(files / name).as_uri() for name in ("a.txt", "b.txt")]
+
+
+@pytest.mark.parametrize("run", [labels, predictions])
+def test_files_of_which_none_can_be_read_leave_the_partition(
+    make_dataset: MakeDataset, files: Path, run: Callable[..., StepResult]
+) -> None:
+    dataset = make_dataset()
+    fill(run, dataset, files)
+    before = dataset.snapshots(WRITTEN)
+    (files / "a.json").unlink()
+    (files / "a.json").symlink_to(files.parent / "nowhere")
+    with pytest.raises(SourceError, match="can be used"):
+        run(dataset, files, max_unreadable_ratio=1.0, on_findings="warn")
+    assert dataset.snapshots(WRITTEN) == before
 
 
 @pytest.mark.parametrize("run", [labels, predictions])

@@ -12,7 +12,7 @@ import pytest
 from integration.fake_s3 import FakeS3, fake_s3
 from PIL import Image
 
-from airflow_cv_dataops.core.errors import SourceError, StoreError
+from airflow_cv_dataops.core.errors import EmptySourceError, SourceError, StoreError
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.imaging.ingest.shards.steps import commit_shards, ingest_shard, plan_shards
@@ -114,7 +114,9 @@ def test_files_that_cannot_be_read_just_now_empty_no_partition(
     (folder.parent / "elsewhere").rename(mount)
     assert run(dataset, folder)["images"] == FILES
     shutil.rmtree(mount)
-    assert run(dataset, folder, max_reject_ratio=1.0)["rejects_by_reason"] == {"unreadable": FILES}
+    with pytest.raises(EmptySourceError, match=rf"None of the {FILES} files taken at .* is an image \({FILES} unreadable\)\. That would"):
+        run(dataset, folder, max_reject_ratio=1.0)
+    assert run(dataset, folder, max_reject_ratio=1.0, allow_empty=True)["rejects_by_reason"] == {"unreadable": FILES}
 
 
 @pytest.mark.parametrize("run", [whole, sharded])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from urllib.parse import unquote
 
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError, StoreError
 from airflow_cv_dataops.core.store.objects import ObjectStore, Place, normalize_uri, open_store, read_uri, without_credentials
+
+log = logging.getLogger(__name__)
 
 _READERS = 16
 _FILES_PER_BATCH = 512
@@ -39,9 +42,26 @@ class Source:
     def file(self, path: str) -> SourceFile:
         return SourceFile(path, without_credentials(self._store.uri_of(path)))
 
-    def select(self, extensions: Sequence[str]) -> list[SourceFile]:
-        """Return the files with one of the extensions, by path; a single file whatever its extension."""
-        return [self.file(path) for path in self.paths if self.is_file or path.lower().endswith(tuple(extensions))]
+    @property
+    def dead_links(self) -> Sequence[str]:
+        """URIs of the links behind which nothing is, of a source that was listed."""
+        return self._store.dead_links
+
+    def select(self, extensions: Sequence[str], *, named_by_image: bool = False) -> list[SourceFile]:
+        """Return the files with one of the extensions, by path, each once; a single file whatever its extension.
+
+        A link to one of the others (``latest.json``) is left out: its labels would be there twice.
+
+        :param named_by_image: a file's name may say which image it is of, so that a link of another name is another image's file.
+        """
+        if self.is_file:
+            return [self.file(path) for path in self.paths]
+        paths = [path for path in self.paths if path.lower().endswith(tuple(extensions))]
+        repeated = self._store.repeated_links(paths, by_name=named_by_image)
+        if repeated:
+            shown = self.file(min(repeated)).uri
+            log.info("%d links lead to files of the source that are read anyway, and are left out; the first: %s", len(repeated), shown)
+        return [self.file(path) for path in paths if path not in repeated]
 
     def start(self, file: SourceFile, length: int) -> bytes:
         """Return the first bytes of a file. :raises OSError: it cannot be read."""

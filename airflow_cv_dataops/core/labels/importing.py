@@ -23,7 +23,7 @@ from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
-from airflow_cv_dataops.core.store.partition_rows import check_may_empty
+from airflow_cv_dataops.core.store.partition_rows import check_dead_links, check_may_empty
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
 if TYPE_CHECKING:
@@ -67,11 +67,13 @@ def import_labels(
     :param fail_on: the severities that count.
     :param max_unreadable_ratio: share of the label files, 0 to 1, that may be listed and not be read: they become findings
         (``unparsable_label``). Above it nothing is committed; 1: any number of them.
-    :param allow_empty: whether a source that is absent or without labels may empty a partition that holds labels of this label set;
-        it then also is a result (0 labels), where an absent source or one without label files else is an error.
+    :param allow_empty: whether a source that is absent or without labels may empty a partition that holds labels of this label set,
+        and a link behind which nothing is take out what was found behind it; such a source then also is a result (0 labels),
+        where an absent source or one without label files else is an error.
     :param recorded_at: when the run started; default: now.
-    :raises SourceError: there is no such source, no label file in it, or none that can be used; it holds no label, and the partition does
-        (``allow_empty``); or more files than ``max_unreadable_ratio`` allows could not be read. Nothing was committed.
+    :raises SourceError: there is no such source, no label file in it, or none that can be used; it holds no label, or nothing behind a
+        link, and the partition does (``allow_empty``); or more files than ``max_unreadable_ratio`` allows could not be read. Nothing
+        was committed.
     :raises StoreError: the source's store does not answer, or refuses; nothing was committed.
     :raises ConfigurationError: an argument cannot be used.
     :raises DatasetNotFoundError: there is no such dataset: an ingest makes it.
@@ -103,6 +105,8 @@ def import_labels(
             raise
         log.warning("%s", error)
         labels = no_labels(format, label_set)
+    if not allow_empty:
+        check_dead_links(dataset, partition_key, ("annotations",), labels.dead_links, column="source", owner=label_set)
     if labels.problems and not labels.rows.num_rows and {problem.check for problem in labels.problems} == {UNPARSABLE_LABEL}:
         # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
         raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].message}")

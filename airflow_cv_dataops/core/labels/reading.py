@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow_cv_dataops.core.arguments import check_ratio
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 FORMATS = ("coco", "voc", "yolo", "csv")
 
 _EXTENSIONS = {"coco": (".json",), "voc": (".xml",), "yolo": (".txt",), "csv": (".csv", ".tsv")}
+_NAMED_BY_IMAGE = frozenset(("voc", "yolo"))
 _NO_OPTIONS: Mapping[str, Any] = {}
 _CLASS_FILES = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _NOT_LABELS = frozenset(("classes.txt", "readme.txt", "license.txt", "readme.dataset.txt", "readme.roboflow.txt"))
@@ -86,7 +88,7 @@ def read_labels(
     unread.check()
     if len(refused) == len(files):
         raise ConfigurationError(f"{without_credentials(source)}: {refused[0]}")
-    return records.finish()
+    return replace(records.finish(), dead_links=opened.dead_links)
 
 
 def no_labels(format: str, label_set: str) -> Labels:  # noqa: A002
@@ -95,7 +97,7 @@ def no_labels(format: str, label_set: str) -> Labels:  # noqa: A002
 
 
 def _label_files(source: Source, format: str) -> list[SourceFile]:  # noqa: A002
-    files = source.select(_EXTENSIONS[format])
+    files = source.select(_EXTENSIONS[format], named_by_image=format in _NAMED_BY_IMAGE)
     return [file for file in files if format != "yolo" or file.path.rpartition("/")[2].lower() not in _NOT_LABELS]
 
 

@@ -85,6 +85,7 @@ class Labels:
     :param rows: the schema of :func:`label_schema`.
     :param files: label files read, unparsable ones included.
     :param records: labels found in the files, malformed ones included.
+    :param dead_links: URIs of the links in the source behind which nothing is.
     """
 
     rows: pa.Table
@@ -92,6 +93,7 @@ class Labels:
     files: int
     bytes: int
     records: int
+    dead_links: Sequence[str] = ()
 
 
 class RecordBuilder:

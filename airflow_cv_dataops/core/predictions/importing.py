@@ -24,7 +24,7 @@ from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import Place, normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
-from airflow_cv_dataops.core.store.partition_rows import check_may_empty
+from airflow_cv_dataops.core.store.partition_rows import check_dead_links, check_may_empty
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
 if TYPE_CHECKING:
@@ -77,10 +77,12 @@ def import_predictions(
     :param max_unreadable_ratio: share of the prediction files, 0 to 1, that may be listed and not be read: they become findings
         (``unparsable_prediction``). Above it nothing is committed; 1: any number of them.
     :param allow_empty: whether a source that is absent or without predictions may empty a partition that holds predictions of this
-        model; it then also is a result (0 predictions), where an absent source or one without prediction files else is an error.
+        model, and a link behind which nothing is take out what was found behind it; such a source then also is a result (0
+        predictions), where an absent source or one without prediction files else is an error.
     :param recorded_at: when the run started; default: now.
-    :raises SourceError: there is no such source, no prediction file in it, or none that can be used; it holds no prediction, and the
-        partition does (``allow_empty``); or more files than ``max_unreadable_ratio`` allows could not be read. Nothing was committed.
+    :raises SourceError: there is no such source, no prediction file in it, or none that can be used; it holds no prediction, or nothing
+        behind a link, and the partition does (``allow_empty``); or more files than ``max_unreadable_ratio`` allows could not be read.
+        Nothing was committed.
     :raises StoreError: the source's store does not answer, or refuses; nothing was committed.
     :raises ConfigurationError: an argument cannot be used.
     :raises DatasetNotFoundError: there is no such dataset: an ingest makes it.
@@ -112,6 +114,8 @@ def import_predictions(
             raise
         log.warning("%s", error)
         found = no_predictions(format)
+    if not allow_empty:
+        check_dead_links(dataset, partition_key, ("predictions",), found.dead_links, column="source", owner=model)
     if not found.rows.num_rows and not allow_empty:
         said = f"There is no prediction in the {found.files:,} prediction files at {without_credentials(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("predictions",), said, owner=model)

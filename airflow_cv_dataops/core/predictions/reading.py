@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import check_ratio
@@ -42,6 +42,7 @@ class Predictions:
     :param files: prediction files read, unparsable ones included.
     :param records: predictions found in the files, malformed ones included.
     :param format: ``coco``, ``probabilities`` or ``pixel_probabilities``.
+    :param dead_links: URIs of the links in the source behind which nothing is.
     """
 
     rows: pa.Table
@@ -50,6 +51,7 @@ class Predictions:
     bytes: int
     records: int
     format: str
+    dead_links: Sequence[str] = ()
 
 
 def read_predictions(
@@ -85,7 +87,7 @@ def read_predictions(
     reference = None if coco_reference is None else Place.of(coco_reference, source_options)
     ids = Place.of(ids, source_options) if isinstance(ids, str) else ids
     beside = {without_credentials(normalize_uri(place.uri)) for place in (reference, ids) if isinstance(place, Place)}
-    files = [file for file in opened.select(_EXTENSIONS[wanted]) if file.uri not in beside]
+    files = [file for file in opened.select(_EXTENSIONS[wanted], named_by_image=wanted == "pixel_probabilities") if file.uri not in beside]
     if not files:
         expected = ", ".join(_EXTENSIONS[wanted])
         raise EmptySourceError(f"No prediction file in {without_credentials(source)}: expected {expected} for {wanted}.")
@@ -105,7 +107,7 @@ def read_predictions(
         else:
             reader.leave_out(file, found)
     unread.check()
-    return reader.finish(source)
+    return replace(reader.finish(source), dead_links=opened.dead_links)
 
 
 def no_predictions(format: str) -> Predictions:  # noqa: A002

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -52,6 +52,9 @@ class ObjectStore:
 
     uri: str
 
+    dead_links: Sequence[str] = ()
+    """URIs of the links, met by the last listing, behind which nothing is: what once lay there was listed below them. Local ones only."""
+
     def list(self) -> Iterator[ObjectInfo]:
         """Yield every file below the prefix, in no particular order.
 
@@ -90,6 +93,13 @@ class ObjectStore:
     def is_never_readable(self, path: str) -> bool:
         """Say whether a listed file is such that no try will ever read it: a key that nobody can ask for, a named pipe."""
         raise NotImplementedError
+
+    def repeated_links(self, paths: Sequence[str], *, by_name: bool) -> Set[str]:
+        """Return those of some listed paths that are links to a file that another of them is already; object stores have none.
+
+        :param by_name: only where both have the same file name, as the name says something of its own.
+        """
+        return frozenset()
 
     def why_nothing(self) -> str:
         """Say, of a prefix at which nothing was listed, what is there: the end of a sentence."""

@@ -7,13 +7,13 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
-from airflow_cv_dataops.core.store.local_folders import folders_below
+from airflow_cv_dataops.core.store.local_folders import folders_below, is_link_to_empty_folder, repeated_links
 from airflow_cv_dataops.core.store.uris import file_uri, local_path
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ class LocalStore(ObjectStore):
         self._root = os.fsencode(local_path(uri))
         self._above = len(os.path.join(self._root, b""))
         self._names: dict[str, bytes] = {}
+        self.dead_links: builtins.list[str] = []
 
     def list(self) -> Iterator[ObjectInfo]:
         def refuse(error: OSError) -> None:
@@ -37,11 +38,17 @@ class LocalStore(ObjectStore):
         if os.path.isfile(self._root):
             raise SourceError(f"{self.uri} is a file; expected a folder with files below it.")
         gone: builtins.list[ObjectInfo] = []
+        dead = self.dead_links = []
         for folder, names in folders_below(self._root, refuse):
+            if not names and folder != self._root and is_link_to_empty_folder(folder):
+                dead.append(file_uri(folder))
             for name in names:
-                found = self._info(os.path.join(folder, name))
+                full = os.path.join(folder, name)
+                found = self._info(full)
                 if found.size is None:
                     gone.append(found)
+                    if os.path.islink(full):
+                        dead.append(found.uri)
                 yield found
         if gone:  # one may have been a link to a folder, with all that was in it
             log.warning(
@@ -110,6 +117,11 @@ class LocalStore(ObjectStore):
             return not stat.S_ISREG(os.stat(self._full(path)).st_mode)
         except OSError:
             return False  # it is not there just now, or this process may not look: either may pass
+
+    def repeated_links(self, paths: Sequence[str], *, by_name: bool) -> builtins.set[str]:
+        full = [self._full(path) for path in paths]
+        repeated = repeated_links(full, by_name=by_name)
+        return {path for path, place in zip(paths, full, strict=True) if place in repeated}
 
     def why_nothing(self) -> str:
         if os.path.isdir(self._root):

@@ -1,11 +1,14 @@
-"""The folders below a local one: links to folders are followed, each folder once, and never above where the listing began."""
+"""The folders below a local one: links to folders are followed, each folder once, and never above where the listing began.
+
+Also what else is to be known of links: behind which nothing is, and which lead to a file that is there anyway.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,40 @@ def folders_below(root: bytes, refuse: Callable[[OSError], None]) -> Iterator[tu
         else:
             yield from _walk(start, real, seen, to_walk, refuse)
     _tell(root, known, above)
+
+
+def is_link_to_empty_folder(path: bytes) -> bool:
+    """Say whether a path is such a link: where a disk is not mounted, the folder that it is mounted on is left, and is empty."""
+    try:
+        return os.path.islink(path) and not os.listdir(path)
+    except OSError:
+        return False  # whoever lists the folder meets the error too
+
+
+def repeated_links(files: Sequence[bytes], *, by_name: bool) -> set[bytes]:
+    """Return those of the files that are links to a file that is among them already: itself, or by an earlier link.
+
+    :param files: absolute paths. :param by_name: only where both have the same file name.
+    """
+    links = [file for file in files if os.path.islink(file)]
+    if not links:
+        return set()
+
+    def key(real: bytes, file: bytes) -> tuple[bytes, bytes]:
+        return real, os.path.basename(file) if by_name else b""
+
+    are_links = set(links)
+    real_folders = {folder: os.path.realpath(folder) for folder in {os.path.dirname(file) for file in files}}
+    known = {
+        key(os.path.join(real_folders[os.path.dirname(file)], os.path.basename(file)), file) for file in files if file not in are_links
+    }
+    repeated = set()
+    for link in links:
+        file = key(os.path.realpath(link), link)
+        if file in known:
+            repeated.add(link)
+        known.add(file)
+    return repeated
 
 
 def _walk(

@@ -6,6 +6,7 @@ import logging
 import time
 from datetime import datetime
 
+from airflow_cv_dataops.core.imaging.ingest.nothing_found import check_images
 from airflow_cv_dataops.core.imaging.ingest.odd_rows import mark_odd_sizes
 from airflow_cv_dataops.core.imaging.ingest.outcome import Outcome
 from airflow_cv_dataops.core.imaging.ingest.pipeline import Taken
@@ -34,6 +35,7 @@ def commit_partition(
     elapsed_seconds: float,
     recorded_at: datetime,
     max_reject_ratio: float,
+    allow_empty: bool,
     started: float,
 ) -> StepResult:
     """Commit rejects, then images, then metrics, each in one snapshot, and return what the step did.
@@ -43,11 +45,15 @@ def commit_partition(
 
     :param taken: the whole partition's. :param source_uri: without credentials.
     :param elapsed_seconds: since the run began, for its speed. :param started: ``time.monotonic()`` when the step began.
-    :raises SourceError: too many files could not be read, for now; nothing was committed.
+    :param allow_empty: whether images may be replaced by none.
+    :raises SourceError: too many files could not be read, for now, or there is no image where the partition holds some; nothing was
+        committed.
     """
     odd = taken.whole.odd_sizes(thresholds)
     outcome = Outcome.of(taken.tally, taken.whole, int(odd.sum()), listed=listed, skipped=skipped, elapsed_seconds=elapsed_seconds)
     outcome.check_was_read(max_reject_ratio)
+    if not allow_empty:
+        check_images(dataset, partition_key, source_uri, outcome.counts)
     images = mark_odd_sizes(dataset, partition_key, taken.images, odd)
     with Progress("tables committed", 3, log) as progress:
         rejects_snapshot_id = dataset.replace_partition_by_files("rejects", partition_key, taken.rejects)

@@ -50,13 +50,14 @@ def ingest_images(
     :param settings: which files are taken, and how.
     :param source_options: obstore configuration of the source.
     :param max_reject_ratio: share of rejects, 0 to 1, above which the result carries a ``failure``; 1: never.
-    :param allow_empty: whether a source that is absent or empty, or of which no file is wanted, may empty a partition that holds images
-        or rejects; where it holds none, such a source is a result (0 images) either way.
+    :param allow_empty: whether a source that is absent or empty, or of which no file is wanted or none is an image, may empty a partition
+        that holds images or rejects, and a link behind which nothing is take out what was found behind it; where there is nothing to
+        lose, such a source is a result either way.
     :param workers: processes that read, decode and write; default: one for each core.
     :param recorded_at: when the run started, for the rows; default: now.
     :raises ConfigurationError: an argument cannot be used.
-    :raises SourceError: the source cannot be listed, there is nothing at it (``allow_empty``), or more files than ``max_reject_ratio``
-        allows could not be read for reasons that may pass; nothing was committed.
+    :raises SourceError: the source cannot be listed, there is nothing or no image at it or nothing behind a link (``allow_empty``), or more
+        files than ``max_reject_ratio`` allows could not be read for reasons that may pass; nothing was committed.
     :raises OSError: a copy could not be written, or the source's store does not answer (``StoreError``); nothing was committed.
     """
     started = time.monotonic()
@@ -86,6 +87,7 @@ def ingest_images(
         source_bytes=listing.bytes,
         recorded_at=recorded_at,
         max_reject_ratio=max_reject_ratio,
+        allow_empty=allow_empty,
         started=started,
     )
 

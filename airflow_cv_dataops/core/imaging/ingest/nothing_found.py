@@ -1,19 +1,23 @@
-"""A source at which an ingest finds nothing to take: a result where the partition is empty, an error where it is not."""
+"""A source at which an ingest finds nothing to take, or no image: a result where the partition is empty, an error where it is not."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from airflow_cv_dataops.core.imaging.ingest.listing import Listing
 from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.partition_rows import check_may_empty
+from airflow_cv_dataops.core.store.partition_rows import check_dead_links, check_may_empty
 
 _TABLES = ("images", "rejects")
 
 
 def check_listing(dataset: Dataset, partition_key: str, source: ImageSource, listing: Listing, settings: IngestSettings) -> None:
-    """:raises EmptySourceError: there is nothing to take at the source, and the partition holds images or rejects."""
+    """:raises EmptySourceError: the partition holds rows, and there is nothing to take at the source, or behind a link that gave some."""
     if listing.files.num_rows:
+        check_dead_links(dataset, partition_key, _TABLES, source.dead_links, column="source_uri")
         return
     if listing.listed:
         choice = f"pattern={settings.pattern!r}, exclude={list(settings.exclude)!r}"
@@ -27,3 +31,12 @@ def check_plan_of_nothing(dataset: Dataset, partition_key: str, source_uri: str,
     """The same, long after the listing. :raises EmptySourceError: the partition holds images or rejects, perhaps only since then."""
     found = f"The plan found nothing to take at {source_uri} ({listed:,} files listed, none of them wanted)"
     check_may_empty(dataset, partition_key, _TABLES, found)
+
+
+def check_images(dataset: Dataset, partition_key: str, source_uri: str, counts: Mapping[str, Any]) -> None:
+    """:raises EmptySourceError: no file became an image, and the partition holds images; so it is with a disk that has gone meanwhile."""
+    if counts["images"]:
+        return
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts["rejects_by_reason"].items())
+    found = f"None of the {counts['rejects']:,} files taken at {source_uri} is an image" + (f" ({reasons})" if reasons else "")
+    check_may_empty(dataset, partition_key, ("images",), found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,11 @@ class ImageSource:
 
     is_local: bool = False
     """Whether ``fetch`` reads from this machine's disk, where more threads than cores only cost time."""
+
+    @property
+    def dead_links(self) -> Sequence[str]:
+        """URIs of the links that the listing met and behind which nothing is; what once lay there was listed below them."""
+        return ()
 
     @property
     def spec(self) -> dict[str, Any]:

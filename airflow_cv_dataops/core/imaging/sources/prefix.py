@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,10 @@ class PrefixSource(ImageSource):
     @property
     def spec(self) -> dict[str, Any]:
         return {"kind": "prefix", "uri": self._store.uri, "options": self._options, "max_bytes": self._max_bytes}
+
+    @property
+    def dead_links(self) -> Sequence[str]:
+        return self._store.dead_links
 
     def list(self) -> Iterator[ObjectInfo]:
         root = self._store.uri

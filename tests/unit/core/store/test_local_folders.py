@@ -84,3 +84,42 @@ def test_a_store_says_what_is_there_where_nothing_is_listed(tmp_path: Path) -> N
     assert LocalStore((tmp_path / "empty").as_uri()).why_nothing() == "the folder is there, and no file is in it or below it"
     assert LocalStore((tmp_path / "link").as_uri()).why_nothing() == f"it is a link to '{tmp_path}/unmounted', where nothing is"
     assert LocalStore((tmp_path / "absent").as_uri()).why_nothing() == "there is no file or folder of that name"
+
+
+def test_a_store_remembers_the_links_behind_which_nothing_is(tmp_path: Path) -> None:
+    """Not a folder of its own that is empty, nor a link to what is listed under another name."""
+    filled(tmp_path / "in" / "sub", "a.png")
+    filled(tmp_path / "disk", "b.png")
+    for folder in ("in/own", "unmounted", "deep"):
+        (tmp_path / folder).mkdir()
+    for name, target in (("gone", "gone"), ("cam 1", "unmounted"), ("disk", "disk"), ("again", "disk"), ("deep", "deep")):
+        (tmp_path / "in" / name).symlink_to(tmp_path / target)
+    (tmp_path / "deep" / "cam2").symlink_to(tmp_path / "gone")
+    store = LocalStore((tmp_path / "in").as_uri())
+    for _ in range(2):
+        assert {found.path for found in store.list()} == {"sub/a.png", "again/b.png", "gone", "deep/cam2"}
+        assert sorted(store.dead_links) == [(tmp_path / "in" / name).as_uri() for name in ("cam 1", "deep/cam2", "gone")]
+
+
+def test_a_root_that_links_to_an_empty_folder_is_just_empty(tmp_path: Path) -> None:
+    (tmp_path / "unmounted").mkdir()
+    (tmp_path / "in").symlink_to(tmp_path / "unmounted")
+    store = LocalStore((tmp_path / "in").as_uri())
+    assert (list(store.list()), store.dead_links) == ([], [])
+
+
+def test_of_a_file_and_links_to_it_the_links_are_repeated(tmp_path: Path) -> None:
+    filled(tmp_path / "in" / "sub", "v2.json")
+    filled(tmp_path / "disk", "out.json", "other.json")
+    (tmp_path / "in" / "disk").symlink_to(tmp_path / "disk")
+    places = {"a.json": "in/sub/v2.json", "v2.json": "in/sub/v2.json", "out.json": "disk/out.json", "z.json": "elsewhere/z.json"}
+    filled(tmp_path / "elsewhere", "z.json")
+    for name, target in places.items():
+        (tmp_path / "in" / name).symlink_to(tmp_path / target)
+    (tmp_path / "in" / "zz.json").symlink_to("z.json")
+    store = LocalStore((tmp_path / "in").as_uri())
+    paths = sorted(found.path for found in store.list())
+    assert paths == ["a.json", "disk/other.json", "disk/out.json", "out.json", "sub/v2.json", "v2.json", "z.json", "zz.json"]
+    assert store.repeated_links(paths, by_name=False) == {"a.json", "v2.json", "out.json", "zz.json"}
+    assert store.repeated_links(paths, by_name=True) == {"v2.json", "out.json"}
+    assert store.repeated_links(["disk/other.json"], by_name=False) == set()

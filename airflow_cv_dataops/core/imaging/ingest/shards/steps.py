@@ -78,7 +78,7 @@ def plan_shards(
     :param recorded_at: when the run started, for the rows; default: now.
     :return: the plan; ``shards`` says how many there are, 0 for a source without files.
     :raises ConfigurationError: an argument cannot be used.
-    :raises SourceError: the source cannot be listed, or there is nothing at it (``allow_empty``).
+    :raises SourceError: the source cannot be listed, or there is nothing at it or behind a link (``allow_empty``).
     """
     check_partition_key(partition_key)
     check_flag("allow_empty", allow_empty)
@@ -177,10 +177,11 @@ def commit_shards(
     :param plan: of :func:`plan_shards`.
     :param results: of :func:`ingest_shard`, one for each shard of the plan, in any order.
     :param max_reject_ratio: share of rejects, 0 to 1, above which the result carries a ``failure``; 1: never.
-    :param allow_empty: whether a plan without files may empty a partition that holds images or rejects, perhaps only since the plan.
+    :param allow_empty: whether a plan without files, or of which no file is an image, may empty a partition that holds images or rejects,
+        perhaps only since the plan.
     :raises ConfigurationError: the plan is one of another dataset or partition, or ``max_reject_ratio`` is out of range.
-    :raises SourceError: a shard is missing, one is of another plan, the plan found no file (``allow_empty``), or too many files could
-        not be read for reasons that may pass; nothing was committed.
+    :raises SourceError: a shard is missing, one is of another plan, the plan found no file or the shards no image (``allow_empty``), or
+        too many files could not be read for reasons that may pass; nothing was committed.
     """
     started = time.monotonic()
     check_numbers(max_reject_ratio, None)
@@ -210,6 +211,7 @@ def commit_shards(
         source_bytes=plan["source_bytes"],
         recorded_at=recorded_at,
         max_reject_ratio=max_reject_ratio,
+        allow_empty=allow_empty,
         started=started,
     )
 
