@@ -16,7 +16,7 @@ from airflow_cv_dataops import audit_labels, import_labels, ingest_images, promo
 from airflow_cv_dataops.core.dataset import Dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError, StoreError
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.core.release import promote
+from airflow_cv_dataops.core.release import promote, snapshot_reader
 from airflow_cv_dataops.core.store.schema import TABLES
 
 pytestmark = pytest.mark.integration
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.integration
 MakeDataset = Callable[..., Dataset]
 KEY = "2026-11-05"
 GATES = ("findings.error == 0",)
+NAMES = ("0", "1", "2", "3")
 
 
 def picture(folder: Path, name: str, colour: int) -> None:
@@ -39,27 +40,23 @@ def details(result: Any) -> dict[str, Any]:
 def audited(make_dataset: MakeDataset, tmp_path: Path) -> Dataset:
     """Four images with a label each, audited."""
     dataset = make_dataset()
-    for number in range(4):
-        picture(tmp_path / "photos", f"{number}.png", 50 * number)
-    (tmp_path / "labels.csv").write_text("file,label\n" + "".join(f"{number}.png,cat\n" for number in range(4)))
-    ingest_images(dataset, KEY, tmp_path / "photos", workers=1)
+    write_images(dataset, KEY, NAMES)
+    (tmp_path / "labels.csv").write_text("file,label\n" + "".join(f"{name}.png,cat\n" for name in NAMES))
     import_labels(dataset, KEY, tmp_path / "labels.csv", format="csv")
     audit_labels(dataset, KEY, report=None)
     return dataset
 
 
-def change_the_images(dataset: Dataset, tmp_path: Path) -> None:
-    """Other pixels under the same names, ingested."""
-    for number in range(4):
-        picture(tmp_path / "photos", f"{number}.png", 50 * number + 7)
-    ingest_images(dataset, KEY, tmp_path / "photos", workers=1)
+def change_the_images(dataset: Dataset) -> None:
+    """Other pixels under the same names."""
+    write_images(dataset, KEY, NAMES, contents={name: f"other {name}" for name in NAMES})
 
 
 def test_labels_of_other_pixels_are_not_released_and_their_audit_counts_as_not_done(
-    audited: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    audited: Dataset, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert details(promote_dataset(audited, stage="before", gates=GATES))["counts"]["annotations"] == 4
-    change_the_images(audited, tmp_path)
+    change_the_images(audited)
     refused = promote_dataset(audited, gates=GATES)
     assert refused.failure == (
         "1 of 1 gates failed, stage 'production' stays at no release: findings.error: wanted == 0, found no such metric (what audits find "
@@ -81,7 +78,7 @@ def test_labels_of_other_pixels_are_not_released_and_their_audit_counts_as_not_d
 
 
 def test_a_new_audit_finds_what_the_change_left_and_is_up_to_date(audited: Dataset, tmp_path: Path) -> None:
-    change_the_images(audited, tmp_path)
+    change_the_images(audited)
     audit_labels(audited, KEY, report=None, on_findings="warn")
     assert audited.read("findings", where="check = 'missing_image'").num_rows == 4
     refused = promote_dataset(audited, gates=GATES)
@@ -109,7 +106,7 @@ def test_whatever_an_audit_looked_at_makes_it_outdated_when_it_is_written(audite
 def test_an_audit_of_one_label_set_does_not_mind_another_and_no_partition_minds_others(audited: Dataset, tmp_path: Path) -> None:
     audit_labels(audited, KEY, label_sets=["default"], report=None)
     import_labels(audited, KEY, tmp_path / "labels.csv", format="csv", label_set="round_2")
-    ingest_images(audited, "2026-11-06", tmp_path / "photos", workers=1)
+    write_images(audited, "2026-11-06", NAMES)
     audit_labels(audited, "2026-11-06", report=None)
     assert "partitions never audited, or not in every label set: 1" in str(promote_dataset(audited, gates=GATES).failure)
     audit_labels(audited, KEY, audit="of_round_2", label_sets=["round_2"], report=None)
@@ -241,20 +238,18 @@ def test_a_release_whose_snapshots_are_gone_is_not_promoted(staged: Dataset) -> 
     assert staged.read("releases").num_rows == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_a_release_that_cannot_be_meant_is_refused(staged: Dataset) -> None:
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"release": "v9"}, "no release or stage 'v9'; it has staging, v1"),
         ({"release": ""}, "names none"),
         ({"release": "None"}, "names none"),
         ({"release": "v1", "split_salt": "x"}, "are for new releases"),
         ({"release": "v1", "partition_keys": ["p"]}, "are for new releases"),
         ({"release": "v1", "leave_out_unaudited": True}, "are for new releases"),
-    ],
-)
-def test_a_release_that_cannot_be_meant_is_refused(staged: Dataset, arguments: Any, message: str) -> None:
-    with pytest.raises((ConfigurationError, DatasetNotFoundError), match=message):
-        promote_dataset(staged, **arguments)
+    ]
+    for arguments, message in wrong:
+        with pytest.raises((ConfigurationError, DatasetNotFoundError), match=message):
+            promote_dataset(staged, **arguments)
     assert staged.read("releases").num_rows == 1
 
 
@@ -334,7 +329,7 @@ def test_labels_of_a_partition_whose_images_have_moved_have_to_be_audited_too(ma
     assert dataset.release().annotations().num_rows == 1
 
 
-@pytest.mark.parametrize("other", ["x0", "x1", "x2", "x3", "x4", "x5"])
+@pytest.mark.parametrize("other", ["x1", "x3"])
 def test_a_fault_found_at_any_copy_counts(make_dataset: MakeDataset, other: str) -> None:
     """Of two equal labels one is kept, whichever it is by hash."""
     dataset, contents = make_dataset(), {other: "a"}
@@ -386,25 +381,28 @@ def test_a_tag_that_somebody_has_put_elsewhere_comes_where_it_belongs(staged: Da
     assert str(table.metadata.refs["release-v2"].snapshot_id) == staged.release("v2").snapshots["images"]
 
 
-@pytest.mark.parametrize("value", ["0.7", True, None])
-def test_what_is_handed_in_for_the_gates_is_a_number(staged: Dataset, value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="is not a number"):
-        promote_dataset(staged, gates=["map50 >= 0.5"], metrics={"map50": value})
+def test_what_is_handed_in_for_the_gates_is_a_number(staged: Dataset) -> None:
+    for value in ("0.7", True, None):
+        with pytest.raises(ConfigurationError, match="is not a number"):
+            promote_dataset(staged, gates=["map50 >= 0.5"], metrics={"map50": value})  # type: ignore[dict-item]
     import numpy as np
 
     assert promote_dataset(staged, gates=["map50 >= 0.5"], metrics={"map50": np.float32(0.7)}).failure is None
 
 
-def test_many_chosen_partitions_are_read_as_few_are(make_dataset: MakeDataset) -> None:
-    dataset, keys = make_dataset(), [f"p{number:03}" for number in range(60)]
-    names = {key: [f"{key}-image"] for key in keys}
+def test_many_chosen_partitions_are_read_as_few_are(make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, keys = make_dataset(), ["p0", "p1", "p2", "p3"]
     for key in keys:
-        write_images(dataset, key, names[key])
-    write_annotations(dataset, "p000", [("p000-image", "cat")])
-    write_annotations(dataset, "p059", [("p059-image", "dog")])
-    promote_dataset(dataset, partition_keys=keys[:55])
-    release = dataset.release()
-    assert (release.images().num_rows, release.annotations()["category"].to_pylist()) == (55, ["cat"])
+        write_images(dataset, key, [f"{key}-image"])
+    for key, category in (("p0", "cat"), ("p3", "dog")):
+        write_annotations(dataset, key, [(f"{key}-image", category)])
+    content_ids = set()
+    for most in (1, 50):
+        monkeypatch.setattr(snapshot_reader, "_KEYS_TO_PLAN_BY", most)
+        content_ids.add(details(promote_dataset(dataset, stage=f"stage_{most}", partition_keys=keys[:3]))["content_id"])
+        release = dataset.release(f"stage_{most}")
+        assert (release.images().num_rows, release.annotations()["category"].to_pylist()) == (3, ["cat"])
+    assert len(content_ids) == 1
 
 
 def test_files_of_one_name_are_exported_together_or_not_at_all(make_dataset: MakeDataset) -> None:

@@ -34,24 +34,36 @@ def write_release_refs(dataset: Dataset) -> None:
     The tag keeps a release's snapshots from expiry; the branch lets SQL engines say ``VERSION AS OF 'production'``. Where other tasks
     commit all the time, so that a table cannot be had, the snapshots stay held, and whoever promotes next makes up for it.
     """
-    for table in sorted({table for row in _rows(dataset) for table in row["snapshots"]}):
+    releases = _Releases(dataset)
+    for table in sorted({table for row in releases.now() for table in row["snapshots"]}):
         try:
-            if not write_refs(dataset, table, partial(_refs_now, dataset, table)):
+            if not write_refs(dataset, table, partial(_refs_now, releases, table)):
                 log.warning("Some snapshots of %s that releases hold are gone: they were expired by force.", dataset.identifier(table))
         except StoreError as error:
             log.warning("Tags and branches of %s could not be written now; the next promotion makes up for it: %s", table, error)
 
 
-def _rows(dataset: Dataset) -> list[dict[str, Any]]:
-    return releases_at(dataset, dataset.snapshot_id("releases"))
+class _Releases:
+    """The rows of ``releases`` as they are whenever one asks; read again only where there are others."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._head: str | None = None
+        self._rows: list[dict[str, Any]] = []
+
+    def now(self) -> list[dict[str, Any]]:
+        head = self._dataset.snapshot_id("releases")
+        if head != self._head:
+            self._head, self._rows = head, releases_at(self._dataset, head)
+        return self._rows
 
 
 def _one_tag(tag: str, snapshot_id: int, at: Collection[str]) -> Refs:
     return Refs(tags={tag: snapshot_id})
 
 
-def _refs_now(dataset: Dataset, table: str, at: Collection[str]) -> Refs:
-    return _refs_of(table, _rows(dataset), at)
+def _refs_now(releases: _Releases, table: str, at: Collection[str]) -> Refs:
+    return _refs_of(table, releases.now(), at)
 
 
 def _refs_of(table: str, rows: Sequence[Mapping[str, Any]], at: Collection[str]) -> Refs:

@@ -83,27 +83,33 @@ def test_expiry_of_what_a_candidate_was_read_at_makes_the_promotion_decide_again
 def test_a_slower_writer_of_refs_does_not_move_the_stage_back(
     dataset: Dataset, make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really = refs._rows
+    really = refs._refs_of
     others: list[Callable[[], None]] = []
 
     def promote_another() -> None:
         grow(make_dataset())
         promote_dataset(make_dataset())
 
-    def slow(one: Dataset) -> list[dict[str, Any]]:
-        """Read the rows, and be overtaken before anything is made of them."""
-        rows = really(one)
+    def slow(table: str, rows: Any, at: Any) -> refs.Refs:
+        """Know what the refs are to be, and be overtaken before any is written."""
+        found = really(table, rows, at)
         if others:
             others.pop()()
-        return rows
+        return found
 
-    monkeypatch.setattr(refs, "_rows", slow)
+    monkeypatch.setattr(refs, "_refs_of", slow)
     promote_dataset(dataset)
+    assert refs_of(dataset, "images")["production"] == dataset.release("v1").snapshots["images"]
+    table = dataset.load_table("images")
+    assert table is not None
+    with table.manage_snapshots() as changes:
+        changes.remove_branch("production")  # so that there is something to write
     others[:] = [promote_another]
-    refs.write_refs(dataset, "images", lambda at: refs._refs_of("images", slow(dataset), at))
+    refs.write_release_refs(make_dataset())
     release = make_dataset().release()
     assert release.name == "v2"
-    assert refs_of(dataset, "images")["production"] == release.snapshots["images"] == refs_of(dataset, "images")["release-v2"]
+    for name in ("images", "annotations", "release_items"):
+        assert refs_of(dataset, name)["production"] == release.snapshots[name] == refs_of(dataset, name)["release-v2"]
 
 
 def test_a_table_that_cannot_be_had_is_left_to_the_next_promotion(
