@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TASKS = ("classification", "detection", "segmentation", "keypoints")
+# No label, but a statement: whoever labelled looked at the image, and there is nothing in it (an empty file, an entry without labels).
+BACKGROUND = "background"
 
 UNPARSABLE_LABEL = "unparsable_label"
 MALFORMED_RECORD = "malformed_record"

@@ -199,7 +199,12 @@ ANNOTATIONS = TableModel(
         Column("image_id", "string", _IMAGE_ID + " Null where the label joined no image of the partition."),
         Column("source_uri", "string", "The image's source; null where the label joined no image."),
         Column("file_name", "string", "The image's file name as the label file states it.", required=True),
-        Column("task", "string", "`classification`, `detection`, `segmentation` or `keypoints`.", required=True),
+        Column(
+            "task",
+            "string",
+            "`classification`, `detection`, `segmentation` or `keypoints`; `background` states that nothing is there.",
+            required=True,
+        ),
         Column("category", "string", "Name of the category; null where the label file names none that it defines."),
         Column("bbox", BBOX, "Top-left corner, width and height in pixels of the upright image; COCO convention (no +1)."),
         Column(
