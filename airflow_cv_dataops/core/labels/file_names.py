@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from urllib.parse import unquote
 
@@ -10,6 +11,16 @@ _IMAGE_EXTENSIONS = frozenset(
 )
 # Where the files of a layout lie (YOLO and Roboflow, VOC), and where the images of the same layout do.
 _IMAGE_FOLDERS = {"labels": "images", "Annotations": "JPEGImages"}
+# Folders that say what kind of files lies in them, not which: images and labels of one picture differ in them. Splits (`train`) are none.
+_LAYOUT_FOLDERS = frozenset(
+    """
+    anno annos annotation annotations bbox bboxes boxes coco data dataset datasets frames image images img imgs jpeg jpegs jpegimages jpg
+    json jsons label labels labeltxt obj_train_data obj_valid_data obj_test_data photo photos picture pictures png prediction predictions
+    preds txt voc xml xmls yolo
+    """.split()  # noqa: SIM905
+)
+_DRIVE = re.compile("[A-Za-z]:")
+_MOST_FIELDS = 16  # of a query
 
 
 def has_image_extension(name: str) -> bool:
@@ -35,15 +46,36 @@ def image_folder_name(stem: str) -> str:
     return "/".join(parts)
 
 
+def without_layout(path: str) -> str:
+    """Return a path without those of its folders that only tell images from labels: ``train/images/1.jpg`` is ``train/1.jpg``."""
+    folders, slash, name = path.rpartition("/")
+    if not slash:
+        return path
+    return "/".join([*(folder for folder in folders.split("/") if folder.lower() not in _LAYOUT_FOLDERS), name])
+
+
 def spellings(name: str) -> list[str]:
-    """Return the name with ``/`` and without what precedes a relative path, then the same percent-decoded where that differs."""
-    plain = _plain(name)
-    decoded = _plain(unquote(name.split("?", 1)[0] if "://" in name else name)) if "%" in name or "://" in name else plain
-    return [plain] if decoded == plain else [plain, decoded]
+    """Return what paths a name may stand for, the most literal first.
+
+    With ``/`` and Unicode composed, without a drive letter, ``.``, ``..`` and empty parts. Of a URI its path, without host and query; the
+    file that a query names (Label Studio's ``/data/local-files/?d=a/1.jpg``). Each also percent-decoded, where that differs.
+    """
+    _, scheme, rest = name.rpartition("://")
+    path, _, query = name.partition("?")
+    named = [unquote(part[2:]) for part in query.split("&", _MOST_FIELDS) if part.startswith("d=")] if query else []
+    if scheme:
+        named.append(rest.partition("?")[0].partition("/")[2])
+    else:
+        named = [name, *named, *([path] if query and has_image_extension(path) else [])]
+    found = [_plain(text) for text in named]
+    return list(dict.fromkeys([*found, *(_plain(unquote(text)) for text in found if "%" in text)]))
 
 
 def _plain(name: str) -> str:
     name = name.strip().replace("\\", "/")
     if not name.isascii():
         name = unicodedata.normalize("NFC", name)
-    return name.removeprefix("./").lstrip("/")
+    if "/" not in name:
+        return name
+    parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+    return "/".join(parts[1:] if parts and _DRIVE.fullmatch(parts[0]) else parts)

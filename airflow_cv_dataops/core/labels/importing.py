@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.arguments import check_flag
+from airflow_cv_dataops.core.arguments import check_flag, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
-from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
+from airflow_cv_dataops.core.findings import check_policy
 from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns
-from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, Joined, join_labels
+from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, source_use
+from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, join_labels
 from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, no_labels, read_labels
-from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, TASKS, UNPARSABLE_LABEL, Labels, Problem
+from airflow_cv_dataops.core.labels.records import BACKGROUND, TASKS, UNPARSABLE_LABEL, Labels
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
+from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
@@ -48,13 +48,14 @@ def import_labels(
     on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
     max_unreadable_ratio: float = 0.0,
+    min_match_ratio: float = MIN_MATCH_RATIO,
     allow_empty: bool = False,
     recorded_at: datetime | None = None,
 ) -> StepResult:
     """Replace the label set's annotations of a partition by what the label files at ``source`` say.
 
-    Labels that join no image are kept with a null ``image_id`` and counted; findings are written only for what made no row,
-    or a row with less than the file says: unparsable files, malformed records, ambiguous file names.
+    Labels that join no image are kept with a null ``image_id``. Findings are written of names that join none, with the reason, and of what
+    made no row, or a row with less than the file says: unparsable files, malformed records.
 
     :param source: URI of one label file or of a prefix with many.
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``.
@@ -67,6 +68,8 @@ def import_labels(
     :param fail_on: the severities that count.
     :param max_unreadable_ratio: share of the label files, 0 to 1, that may be listed and not be read: they become findings
         (``unparsable_label``). Above it nothing is committed; 1: any number of them.
+    :param min_match_ratio: share of the annotations, 0 to 1, that has to join an image; below it the import fails, with its rows and
+        findings written, whatever ``on_findings`` says. Default: half; 0 for a file that holds annotations of other partitions, too.
     :param allow_empty: whether a source that is absent or without labels may empty a partition that holds labels of this label set,
         and a link behind which nothing is take out what was found behind it; such a source then also is a result (0 labels),
         where an absent source or one without label files else is an error.
@@ -78,11 +81,14 @@ def import_labels(
     :raises ConfigurationError: an argument cannot be used.
     :raises DatasetNotFoundError: there is no such dataset: an ingest makes it.
     """
+    import pyarrow.compute as pc
+
     started = time.monotonic()
     source = os.fspath(source)
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
     check_flag("allow_empty", allow_empty)
+    check_ratio("min_match_ratio", min_match_ratio)
     if format not in FORMATS:
         raise ConfigurationError(f"Label format {format!r} is unknown: expected one of {', '.join(FORMATS)}.")
     if task is not None and task not in TASKS:
@@ -110,28 +116,27 @@ def import_labels(
     if labels.problems and not labels.rows.num_rows and {problem.check for problem in labels.problems} == {UNPARSABLE_LABEL}:
         # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
         raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].message}")
-    if not labels.rows.num_rows and not allow_empty:
+    if pc.all(pc.equal(labels.rows["task"], BACKGROUND)).as_py() and not allow_empty:
         found = f"There is no label in the {labels.files:,} label files at {without_credentials(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("annotations",), found, owner=label_set)
     joined = join_labels(labels.rows, images)
     rows = joined.rows if task is None else _with_task(joined.rows, task)
-    problems = (*labels.problems, *joined.ambiguous)
-    counts = _counts(labels, joined, problems, images.num_rows)
-
     step = f"label_import:{label_set}"
-    write_problems(dataset, partition_key, step, problems)
-    write_metrics(dataset, partition_key, step, [*_metrics(counts), *_by_category(rows)], recorded_at or datetime.now(UTC))
-    snapshot_id = dataset.replace_partition("annotations", partition_key, rows, owner=label_set)
+    matched = rows.num_rows - rows["image_id"].null_count
+    imported = Import("annotations", step, labels.problems, joined.unmatched, rows=rows.num_rows, matched=matched)
+    counts = _counts(labels, rows, imported, count_images(images["image_id"]) - joined.images, joined.images)
 
-    where = problems_at(dataset, partition_key, step, problems)
-    failure, skip = failure_by_policy(severities(problems), on_findings=on_findings, fail_on=fail_on, where=where)
-    log_import(log, step, "labels", rows.num_rows, counts)
+    imported.write_findings(dataset, partition_key)
+    write_metrics(dataset, partition_key, step, [*imported.metrics(counts), *_by_category(rows)], recorded_at or datetime.now(UTC))
+    snapshot_id = dataset.replace_partition("annotations", partition_key, rows, owner=label_set)
+    imported.log(log)
+    failure, skip = imported.outcome(dataset, partition_key, min_match_ratio=min_match_ratio, on_findings=on_findings, fail_on=fail_on)
     summary = Summary(
         dataset=dataset.name,
         partition_key=partition_key,
         snapshot_id=snapshot_id,
         counts=counts,
-        metrics={"match_ratio": _match_ratio(counts)},
+        metrics={"match_ratio": imported.match_ratio},
         duration_seconds=time.monotonic() - started,
         details={"format": format, "label_set": label_set, "source": without_credentials(normalize_uri(source))},
     )
@@ -149,81 +154,33 @@ def import_labels(
             "records": labels.records,
             "matched": counts["matched"],
             "unmatched": counts["unmatched"],
-            "problems": len(problems),
+            "problems": sum(counts["problems"].values()),
         },
     )
     return StepResult(summary, lineage, failure, skip)
 
 
-def source_use(source: str, format: str, *, files: int, size: int) -> DatasetUse:  # noqa: A002
-    """Describe the files of a source for lineage: one dataset, however many files."""
-    return DatasetUse(uri=without_credentials(normalize_uri(source)), rows=files, files=files, bytes=size, storage_format=format)
-
-
-def write_problems(dataset: Dataset, partition_key: str, step: str, problems: Sequence[Problem]) -> str:
-    """Replace the step's findings of the partition by the problems of its files and return the snapshot id."""
-    import pyarrow as pa
-
-    found = []
-    for check in sorted({problem.check for problem in problems}):
-        own = [problem for problem in problems if problem.check == check]
-        rows = pa.table(
-            {
-                "message": pa.array([problem.message for problem in own], pa.string()),
-                "source_uri": pa.array([problem.source for problem in own], pa.string()),
-                "annotation_id": pa.array([problem.annotation_id for problem in own], pa.string()),
-            }
-        )
-        found.append(Findings(check, SEVERITY_OF_PROBLEM[check], rows))
-    return dataset.replace_partition("findings", partition_key, findings_table(step, found), owner=step)
-
-
-def problems_at(dataset: Dataset, partition_key: str, step: str, problems: Sequence[Problem]) -> str:
-    """Say where the problems of an import are, and which is the first."""
-    where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {step}"
-    return f"{where}; the first: {problems[0].message}" if problems else where
-
-
-def log_import(log: logging.Logger, step: str, what: str, rows: int, counts: Mapping[str, Any]) -> None:
-    """Say what was imported; as a warning where nothing joined an image, which is hardly ever meant."""
-    is_lost = rows > 0 and not counts["matched"]
-    hint = ": none names an image of the partition (file names differ, or the ids need a `coco_reference`)" if is_lost else ""
-    numbers = (step, rows, what, counts["unmatched"], counts["problems"] or "none", hint)
-    log.log(logging.WARNING if is_lost else logging.INFO, "%s: %d %s, %d without image, problems: %s%s", *numbers)
-
-
-def severities(problems: Iterable[Problem]) -> dict[str, int]:
-    """Return the number of problems by severity."""
-    return dict(Counter(SEVERITY_OF_PROBLEM[problem.check] for problem in problems))
-
-
 def _with_task(rows: pa.Table, task: str) -> pa.Table:
     import pyarrow as pa
-
-    return rows.set_column(rows.schema.get_field_index("task"), "task", pa.array([task] * rows.num_rows, pa.string()))
-
-
-def _counts(labels: Labels, joined: Joined, problems: Sequence[Problem], images: int) -> dict[str, Any]:
     import pyarrow.compute as pc
 
-    rows = joined.rows
-    unmatched = rows.column("image_id").null_count
+    named = pc.if_else(pc.equal(rows["task"], BACKGROUND), BACKGROUND, pa.scalar(task))
+    return rows.set_column(rows.schema.get_field_index("task"), "task", named)
+
+
+def _counts(labels: Labels, rows: pa.Table, imported: Import, without_label: int, labelled: int) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
+    backgrounds = pc.sum(pc.equal(rows["task"], BACKGROUND)).as_py() or 0
     return {
         "files": labels.files,
-        "annotations": rows.num_rows,
-        "matched": rows.num_rows - unmatched,
-        "unmatched": unmatched,
-        "images_labelled": joined.images,
-        "images_without_label": images - joined.images,
+        "annotations": rows.num_rows - backgrounds,
+        "backgrounds": backgrounds,
+        "images_labelled": labelled,
+        "images_without_label": without_label,
         "categories": pc.count_distinct(rows.column("category"), mode="only_valid").as_py(),
-        "problems": dict(Counter(problem.check for problem in problems)),
+        **imported.counts(),
     }
-
-
-def _metrics(counts: Mapping[str, Any]) -> list[Metric]:
-    whole = [Metric(name, value) for name, value in counts.items() if name != "problems"]
-    problems = [Metric("problems", number, {"check": check}) for check, number in counts["problems"].items()]
-    return [*whole, *problems, Metric("match_ratio", _match_ratio(counts))]
 
 
 def _by_category(rows: pa.Table) -> list[Metric]:
@@ -231,8 +188,3 @@ def _by_category(rows: pa.Table) -> list[Metric]:
 
     counted = pc.value_counts(rows.column("category").drop_null()).to_pylist()
     return [Metric("annotations_of_category", row["counts"], {"category": row["values"]}) for row in counted]
-
-
-def _match_ratio(counts: Mapping[str, Any]) -> float:
-    """Return the share of labels that joined an image; NaN (left out everywhere) where there are no labels."""
-    return counts["matched"] / counts["annotations"] if counts["annotations"] else float("nan")

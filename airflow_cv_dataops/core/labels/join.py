@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension
 from airflow_cv_dataops.core.labels.formats.yolo_reader import to_pixels
-from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, Problem, excerpt
+from airflow_cv_dataops.core.labels.image_names import Answer, Images, Question, find_images
+from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, BACKGROUND, CONTRADICTED_FILE_NAME, excerpt
+from airflow_cv_dataops.core.labels.rival_names import without_rivals
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 IMAGE_COLUMNS = ("source_uri", "image_id", "file_name", "width", "height")
 
-_AMBIGUOUS = -1
-_NONE = -2
-_DEEPEST = 8
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -24,45 +25,59 @@ class Joined:
     """Labels with their images.
 
     :param rows: the columns of ``annotations`` but the keys; ``image_id`` and ``source_uri`` null where no image was joined.
-    :param images: how many image rows have a label, their own or that of a byte-identical copy.
-    :param ambiguous: one problem for each file name that fits several images.
+    :param images: how many images have a label or a statement; byte-identical files are one image.
+    :param unmatched: see :func:`unmatched_names`.
     """
 
     rows: pa.Table
     images: int
-    ambiguous: tuple[Problem, ...]
+    unmatched: pa.Table
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Names with their images.
+
+    :param position: of each name its image's row, int64; null where it joins none.
+    :param answers: of each distinct name. :param asked: of each name its place among the answers, int64.
+    """
+
+    position: pa.Array
+    answers: Sequence[Answer]
+    asked: np.ndarray
 
 
 def join_labels(labels: pa.Table, images: pa.Table) -> Joined:
     """Join label rows (:func:`~airflow_cv_dataops.core.labels.records.label_schema`) to ``images`` rows.
 
-    A name joins the image with the very same path below the source prefix, else the one image that shares the longest end of
-    the path (at least the file's name), else the same without extension: for VOC and YOLO, and for names that have none.
-    Byte-identical images stand in for one another: the first by ``source_uri`` is taken. Boxes are taken as boxes of the
-    upright image, whatever the EXIF orientation.
+    By name, as :func:`~airflow_cv_dataops.core.labels.image_names.find_images` says; of VOC and YOLO whatever the extension.
+    Byte-identical images stand in for one another: the first by ``source_uri`` is taken. Boxes are taken as boxes of the upright image,
+    whatever the EXIF orientation. A file says of itself that it has no label of an image: that is left out where another file has one.
     """
     import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    by_stem = pc.is_in(labels.column("format"), value_set=_strings(["voc", "yolo"]))
-    position, ambiguous = match_images(labels.column("file_name"), images, labels.column("alternative_name"), by_stem=by_stem)
+    by_stem = pc.is_in(labels.column("format"), value_set=pa.array(["voc", "yolo"]))
+    matches = match_images(labels.column("file_name"), images, labels.column("alternative_name"), by_stem=by_stem)
     rows = labels
     is_yolo = pc.equal(labels.column("format"), "yolo")
     if pc.any(is_yolo).as_py():
-        width, height = (np.asarray(images.column(side).cast("double").take(position).fill_null(np.nan)) for side in ("width", "height"))
+        sides = (images.column(side).cast("double").take(matches.position) for side in ("width", "height"))
+        width, height = (np.asarray(side.fill_null(np.nan)) for side in sides)
         rows = to_pixels(labels, width, height)
     for name in ("image_id", "source_uri"):
-        rows = rows.append_column(name, images.column(name).take(position))
-    problems = ambiguities(labels, ambiguous)
-    return Joined(rows.drop_columns(["alternative_name", "polygon"]), rows_with(rows["image_id"], images), problems)
+        rows = rows.append_column(name, images.column(name).take(matches.position))
+    unmatched = unmatched_names(labels, matches, images)
+    rows = _without_refuted_statements(rows.drop_columns(["alternative_name", "polygon"]))
+    return Joined(rows, count_images(rows["image_id"]), unmatched)
 
 
-def rows_with(image_ids: pa.ChunkedArray, images: pa.Table) -> int:
-    """Return how many rows of ``images`` have one of the ids: what is said of an image is said of all its copies."""
+def count_images(image_ids: pa.ChunkedArray) -> int:
+    """Return how many images there are: what is said of one is said of all its byte-identical copies."""
     import pyarrow.compute as pc
 
-    found = pc.is_in(images["image_id"], value_set=image_ids.drop_null().unique().cast(images["image_id"].type))
-    return pc.sum(found).as_py() or 0
+    return pc.count_distinct(image_ids, mode="only_valid").as_py()
 
 
 def match_images(
@@ -71,8 +86,8 @@ def match_images(
     alternatives: pa.ChunkedArray | None = None,
     *,
     by_stem: pa.ChunkedArray | bool = False,
-) -> tuple[pa.Array, pa.Array]:
-    """Return, for each name, the position of its image in ``images`` (null where there is none) and whether several fit.
+) -> Matches:
+    """Return, for each name, its image in ``images``, or why it joins none.
 
     :param alternatives: second names, tried where the first joins no image.
     :param by_stem: names that may differ from the image's in their extension.
@@ -85,102 +100,70 @@ def match_images(
     stem = pc.if_else(by_stem, "y", "n")
     # A label file names an image again for each of its labels: each distinct name is looked up once.
     asked = pc.binary_join_element_wise(stem, second, names, "\0").combine_chunks().dictionary_encode()
-    index = ImageNames(images)
-    answers = np.full(len(asked.dictionary) + 1, _NONE, dtype=np.int64)
-    for number, question in enumerate(asked.dictionary.to_pylist()):
-        by, alternative, name = question.split("\0", 2)
-        found = index.find(name, alternative or None, by_stem=by == "y")
-        answers[number] = _NONE if found is None else found
-    position = answers[np.asarray(asked.indices)]
-    return pa.array(position, mask=position < 0), pa.array(position == _AMBIGUOUS)
+    parts = (text.split("\0", 2) for text in asked.dictionary.to_pylist())
+    questions = [Question(name, alternative, by_stem=by == "y") for by, alternative, name in parts]
+    known = Images(
+        images.column("file_name").to_pylist(),
+        images.column("image_id").to_pylist(),
+        images.column("source_uri").to_pylist(),
+        pc.sort_indices(images.column("source_uri")).to_pylist(),
+    )
+    answers = without_rivals(questions, find_images(questions, known), known)
+    indices = np.asarray(asked.indices, dtype=np.int64)
+    position = np.array([answer.row for answer in answers], dtype=np.int64)[indices]
+    return Matches(pa.array(position, mask=position < 0), answers, indices)
 
 
-def ambiguities(labels: pa.Table, ambiguous: pa.Array) -> tuple[Problem, ...]:
-    """Return one problem for each file and image name in it that fits several images."""
-    found = labels.select(["source", "file_name"]).filter(ambiguous).group_by(["source", "file_name"], use_threads=False)
-    counted = found.aggregate([([], "count_all")])
-    return tuple(
-        Problem(
-            AMBIGUOUS_FILE_NAME,
-            row["source"],
-            f"{excerpt(row['file_name'])} fits several images of the partition; its {row['count_all']:,} records are kept without image.",
-        )
-        for row in counted.to_pylist()
+def unmatched_names(rows: pa.Table, matches: Matches, images: pa.Table) -> pa.Table:
+    """Return what joined no image, a row a name and label file.
+
+    Columns: ``check`` (the reason), ``source_uri`` (of the label file), ``message`` and ``records`` (how many have that name).
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lost = np.flatnonzero(np.asarray(matches.position.is_null()))
+    found = rows.select(["source", "file_name"]).take(pa.array(lost)).append_column("answer", pa.array(matches.asked[lost]))
+    found = found.group_by(["source", "file_name", "answer"], use_threads=False).aggregate([([], "count_all")])
+    answers = [matches.answers[place] for place in found["answer"].to_pylist()]
+    names = found["file_name"].to_pylist()
+    why = [_why(name, answer, images) for name, answer in zip(names, answers, strict=True)]
+    kept = pc.binary_join_element_wise(pa.array(why, pa.string()), found["count_all"].cast("string"), "; records kept without image: ")
+    return pa.table(
+        {
+            "check": pa.array([answer.reason for answer in answers], pa.string()),
+            "source_uri": found["source"],
+            "message": kept,
+            "records": found["count_all"],
+        }
     )
 
 
-class ImageNames:
-    """The file names of a partition's images, to be looked up as label files write them."""
-
-    def __init__(self, images: pa.Table) -> None:
-        import pyarrow.compute as pc
-
-        self._image_ids = images.column("image_id").to_pylist()
-        self._names = images.column("file_name").to_pylist()
-        self._order = pc.sort_indices(images.column("source_uri")).to_pylist()
-        self._exact: dict[str, int] = {}
-        for row in self._order:
-            self._put(self._exact, self._names[row], row)
-        self._ends: dict[str, int] | None = None
-        self._stems: dict[str, int] | None = None
-
-    def find(self, name: str, alternative: str | None = None, *, by_stem: bool = False) -> int | None:
-        """Return the image's position, ``None`` where no image fits, -1 where several do."""
-        found = self._find(name, by_stem)
-        if (found is None or found == _AMBIGUOUS) and alternative is not None:
-            second = self._find(alternative, True)
-            return found if second is None else second
-        return found
-
-    def _find(self, name: str, by_stem: bool) -> int | None:
-        found = self._exact.get(name)
-        if found is not None:
-            return found
-        for spelling in spellings(name):
-            found = self._longest_end(self._by_end(), spelling)
-            if found is None and (by_stem or not has_image_extension(spelling)):
-                stem = strip_extension(spelling) if has_image_extension(spelling) else spelling
-                found = self._longest_end(self._by_stem(), stem)
-            if found is not None:
-                return found
-        return None
-
-    @staticmethod
-    def _longest_end(index: dict[str, int], path: str) -> int | None:
-        parts = path.split("/")
-        for depth in range(min(len(parts), _DEEPEST), 0, -1):
-            found = index.get("/".join(parts[-depth:]))
-            if found is not None:
-                return found
-        return None
-
-    def _by_end(self) -> dict[str, int]:
-        if self._ends is None:
-            self._ends = self._index_of(strip=False)
-        return self._ends
-
-    def _by_stem(self) -> dict[str, int]:
-        if self._stems is None:
-            self._stems = self._index_of(strip=True)
-        return self._stems
-
-    def _index_of(self, *, strip: bool) -> dict[str, int]:
-        """Return every end of every path, up to eight components, with the image it stands for."""
-        index: dict[str, int] = {}
-        for row in self._order:
-            for spelling in spellings(self._names[row]):
-                parts = (strip_extension(spelling) if strip else spelling).split("/")
-                for depth in range(1, min(len(parts), _DEEPEST) + 1):
-                    self._put(index, "/".join(parts[-depth:]), row)
-        return index
-
-    def _put(self, index: dict[str, int], key: str, row: int) -> None:
-        first = index.setdefault(key, row)
-        if first not in (row, _AMBIGUOUS) and self._image_ids[first] != self._image_ids[row]:
-            index[key] = _AMBIGUOUS
+def _why(name: str, answer: Answer, images: pa.Table) -> str:
+    shown = ", ".join(excerpt(images["file_name"][row].as_py()) for row in answer.near[:_SHOWN])
+    more = f" and {len(answer.near) - _SHOWN:,} more" if len(answer.near) > _SHOWN else ""
+    if answer.reason == AMBIGUOUS_FILE_NAME and len(answer.near) == 1:
+        return f"{excerpt(name)} and another name of the label files both fit {shown}, and its address does not tell which is meant"
+    if answer.reason == AMBIGUOUS_FILE_NAME:
+        return f"{excerpt(name)} fits several images of the partition: {shown}{more}"
+    if answer.reason == CONTRADICTED_FILE_NAME:
+        return f"{excerpt(name)} is not in the partition, but the same file name in another folder: {shown}{more}"
+    return f"No image of the partition is named {excerpt(name)}" + (f" (with another extension there is {shown}{more})" if shown else "")
 
 
-def _strings(values: list[str]) -> pa.Array:
+def _without_refuted_statements(rows: pa.Table) -> pa.Table:
+    """Leave out that there is nothing in an image of which there are labels, and such a statement that is made again."""
+    import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    return pa.array(values, pa.string())
+    is_statement = np.asarray(pc.equal(rows["task"], BACKGROUND))
+    if not is_statement.any():
+        return rows
+    images = pc.coalesce(rows["image_id"], rows["file_name"]).combine_chunks().dictionary_encode().indices.to_numpy()
+    labelled = np.zeros(images.max() + 1, dtype=bool)
+    labelled[images[~is_statement]] = True
+    first = np.zeros(len(images), dtype=bool)
+    first[np.unique(np.where(is_statement, images, -1), return_index=True)[1]] = True
+    return rows.filter(pa.array(~is_statement | (first & ~labelled[images])))

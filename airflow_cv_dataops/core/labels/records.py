@@ -21,13 +21,17 @@ BACKGROUND = "background"
 
 UNPARSABLE_LABEL = "unparsable_label"
 MALFORMED_RECORD = "malformed_record"
+ABSENT_IMAGE = "absent_image"
 AMBIGUOUS_FILE_NAME = "ambiguous_file_name"
+CONTRADICTED_FILE_NAME = "contradicted_file_name"
 UNPARSABLE_PREDICTION = "unparsable_prediction"
 SEVERITY_OF_PROBLEM = {
     UNPARSABLE_LABEL: "error",
     UNPARSABLE_PREDICTION: "error",
     MALFORMED_RECORD: "error",
+    ABSENT_IMAGE: "warning",
     AMBIGUOUS_FILE_NAME: "warning",
+    CONTRADICTED_FILE_NAME: "warning",
 }
 
 _ROWS_PER_CHUNK = 50_000

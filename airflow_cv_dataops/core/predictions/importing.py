@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.arguments import check_flag
+from airflow_cv_dataops.core.arguments import check_flag, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
-from airflow_cv_dataops.core.findings import check_policy, failure_by_policy
-from airflow_cv_dataops.core.labels.importing import log_import, problems_at, severities, source_use, write_problems
-from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, ambiguities, match_images, rows_with
+from airflow_cv_dataops.core.findings import check_policy
+from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, source_use
+from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, match_images, unmatched_names
 from airflow_cv_dataops.core.labels.reading import Classes
-from airflow_cv_dataops.core.labels.records import Problem
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.predictions.reading import Predictions, no_predictions, read_predictions
 from airflow_cv_dataops.core.step_lineage import StepLineage
@@ -51,14 +50,15 @@ def import_predictions(
     on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
     max_unreadable_ratio: float = 0.0,
+    min_match_ratio: float = MIN_MATCH_RATIO,
     allow_empty: bool = False,
     recorded_at: datetime | None = None,
 ) -> StepResult:
     """Replace the model's predictions of a partition by what the files at ``source`` say.
 
-    An image is named by its path, file name or stem, or by its image id (sha256). Predictions that join no image are kept with
-    a null ``image_id`` and counted. Rows of probabilities must be finite, within 0 to 1 and sum to 1 (within 0.001); others
-    become findings and no rows.
+    An image is named by its path, file name or stem, its address, or its image id (sha256). Predictions that join no image are kept with
+    a null ``image_id``; of each such name there is a finding with the reason. Rows of probabilities must be finite, within 0 to 1 and sum
+    to 1 (within 0.001); others become findings and no rows.
 
     :param source: URI of one prediction file or of a prefix with many.
     :param model: whose predictions these are; a rerun replaces its own model's rows.
@@ -76,6 +76,8 @@ def import_predictions(
     :param fail_on: the severities that count.
     :param max_unreadable_ratio: share of the prediction files, 0 to 1, that may be listed and not be read: they become findings
         (``unparsable_prediction``). Above it nothing is committed; 1: any number of them.
+    :param min_match_ratio: share of the predictions, 0 to 1, that has to join an image; below it the import fails, with its rows and
+        findings written, whatever ``on_findings`` says. Default: half; 0 for a file that holds predictions of other partitions, too.
     :param allow_empty: whether a source that is absent or without predictions may empty a partition that holds predictions of this
         model, and a link behind which nothing is take out what was found behind it; such a source then also is a result (0
         predictions), where an absent source or one without prediction files else is an error.
@@ -92,6 +94,7 @@ def import_predictions(
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
     check_flag("allow_empty", allow_empty)
+    check_ratio("min_match_ratio", min_match_ratio)
     if not model:
         raise ConfigurationError("Predictions belong to a model: give its name as `model`.")
     images_snapshot = dataset.snapshot_id("images")
@@ -119,24 +122,23 @@ def import_predictions(
     if not found.rows.num_rows and not allow_empty:
         said = f"There is no prediction in the {found.files:,} prediction files at {without_credentials(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("predictions",), said, owner=model)
-    rows, ambiguous = _joined(found.rows, images, model_version)
-    problems = (*found.problems, *ambiguous)
-    counts = _counts(found, rows, problems, images)
-
+    rows, unmatched = _joined(found.rows, images, model_version)
     step = f"prediction_import:{model}"
-    write_problems(dataset, partition_key, step, problems)
-    write_metrics(dataset, partition_key, step, _metrics(counts, rows), recorded_at or datetime.now(UTC))
-    snapshot_id = dataset.replace_partition("predictions", partition_key, rows, owner=model)
+    matched = rows.num_rows - rows["image_id"].null_count
+    imported = Import("predictions", step, found.problems, unmatched, rows=rows.num_rows, matched=matched)
+    counts = _counts(found, rows, imported, images)
 
-    where = problems_at(dataset, partition_key, step, problems)
-    failure, skip = failure_by_policy(severities(problems), on_findings=on_findings, fail_on=fail_on, where=where)
-    log_import(log, step, "predictions", rows.num_rows, counts)
+    imported.write_findings(dataset, partition_key)
+    write_metrics(dataset, partition_key, step, _metrics(imported, counts, rows), recorded_at or datetime.now(UTC))
+    snapshot_id = dataset.replace_partition("predictions", partition_key, rows, owner=model)
+    imported.log(log)
+    failure, skip = imported.outcome(dataset, partition_key, min_match_ratio=min_match_ratio, on_findings=on_findings, fail_on=fail_on)
     summary = Summary(
         dataset=dataset.name,
         partition_key=partition_key,
         snapshot_id=snapshot_id,
         counts=counts,
-        metrics={"mean_score": _mean_score(rows)},
+        metrics={"mean_score": _mean_score(rows), "match_ratio": imported.match_ratio},
         duration_seconds=time.monotonic() - started,
         details={
             "format": found.format,
@@ -160,50 +162,45 @@ def import_predictions(
             "records": found.records,
             "matched": counts["matched"],
             "unmatched": counts["unmatched"],
-            "problems": len(problems),
+            "problems": sum(counts["problems"].values()),
         },
     )
     return StepResult(summary, lineage, failure, skip)
 
 
-def _joined(rows: pa.Table, images: pa.Table, model_version: str | None) -> tuple[pa.Table, tuple[Problem, ...]]:
-    """Return the rows with their images: by image id where a name is one, else by name."""
+def _joined(rows: pa.Table, images: pa.Table, model_version: str | None) -> tuple[pa.Table, pa.Table]:
+    """Return the rows with their images, by image id where a name is one, else by name; and the names that joined none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     names = rows.column("file_name")
-    position, ambiguous = match_images(names, images, rows.column("alternative_name"), by_stem=True)
+    matches = match_images(names, images, rows.column("alternative_name"), by_stem=True)
     by_id = pc.index_in(names, value_set=images.column("image_id").combine_chunks()).combine_chunks().cast(pa.int64())
-    position = pc.coalesce(position, by_id)
-    problems = ambiguities(rows, ambiguous)
+    matches = replace(matches, position=pc.coalesce(matches.position, by_id))
+    unmatched = unmatched_names(rows, matches, images)
     for name in ("image_id", "source_uri"):
-        rows = rows.append_column(name, images.column(name).take(position))
+        rows = rows.append_column(name, images.column(name).take(matches.position))
     versions = pa.array([model_version] * rows.num_rows, pa.string())
-    return rows.drop_columns(["alternative_name"]).append_column("model_version", versions), problems
+    return rows.drop_columns(["alternative_name"]).append_column("model_version", versions), unmatched
 
 
-def _counts(found: Predictions, rows: pa.Table, problems: Sequence[Problem], images: pa.Table) -> dict[str, Any]:
+def _counts(found: Predictions, rows: pa.Table, imported: Import, images: pa.Table) -> dict[str, Any]:
     import pyarrow.compute as pc
 
-    unmatched = rows.column("image_id").null_count
-    predicted = rows_with(rows["image_id"], images)
+    predicted = count_images(rows["image_id"])
     return {
         "files": found.files,
         "predictions": rows.num_rows,
-        "matched": rows.num_rows - unmatched,
-        "unmatched": unmatched,
         "images_predicted": predicted,
-        "images_without_prediction": images.num_rows - predicted,
+        "images_without_prediction": count_images(images["image_id"]) - predicted,
         "categories": pc.count_distinct(rows.column("category"), mode="only_valid").as_py(),
-        "problems": dict(Counter(problem.check for problem in problems)),
+        **imported.counts(),
     }
 
 
-def _metrics(counts: Mapping[str, Any], rows: pa.Table) -> list[Metric]:
-    whole = [Metric(name, value) for name, value in counts.items() if name != "problems"]
-    problems = [Metric("problems", number, {"check": check}) for check, number in counts["problems"].items()]
+def _metrics(imported: Import, counts: Mapping[str, Any], rows: pa.Table) -> list[Metric]:
     score = _mean_score(rows)
-    return [*whole, *problems, *([] if score is None else [Metric("mean_score", score)])]
+    return [*imported.metrics(counts), *([] if score is None else [Metric("mean_score", score)])]
 
 
 def _mean_score(rows: pa.Table) -> float | None:

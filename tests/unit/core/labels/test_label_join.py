@@ -5,56 +5,115 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from airflow_cv_dataops.core.labels.join import join_labels, match_images
+from airflow_cv_dataops.core.labels.join import join_labels, match_images, unmatched_names
 from airflow_cv_dataops.core.labels.records import Record, RecordBuilder
 
+ABSENT, AMBIGUOUS, CONTRADICTED = "absent_image", "ambiguous_file_name", "contradicted_file_name"
 
-def found(images: pa.Table, name: str, *, alternative: str | None = None, by_stem: bool = False) -> str | None:
-    names, alternatives = (pa.chunked_array([pa.array([text], pa.string())]) for text in (name, alternative))
-    position, ambiguous = match_images(names, images, alternatives, by_stem=by_stem)
-    if ambiguous[0].as_py():
-        return "ambiguous"
-    return None if position[0].as_py() is None else images.column("file_name")[position[0].as_py()].as_py()
+
+def found(images: pa.Table, name: str, *, alternative: str | None = None, by_stem: bool = False) -> str:
+    return all_found(images, [name], alternatives=[alternative], by_stem=by_stem)[0]
+
+
+def all_found(images: pa.Table, names: list[str], *, alternatives: list[str | None] | None = None, by_stem: bool = False) -> list[str]:
+    """Return the image that each name joins, or why it joins none."""
+    column, others = (pa.chunked_array([pa.array(texts, pa.string())]) for texts in (names, alternatives or [None] * len(names)))
+    matches = match_images(column, images, others, by_stem=by_stem)
+    places = matches.position.to_pylist()
+    answers = [matches.answers[place] for place in matches.asked.tolist()]
+    return [
+        answer.reason if place is None else images.column("file_name")[place].as_py()
+        for place, answer in zip(places, answers, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "image"),
     [
         ("train/a b.jpg", "train/a b.jpg"),
-        ("a.jpg", None),
+        ("a.jpg", ABSENT),
         ("./train/a b.jpg", "train/a b.jpg"),
+        ("../images/train/a b.jpg", "train/a b.jpg"),
         ("/data/x/train/a b.jpg", "train/a b.jpg"),
         ("train\\a b.jpg", "train/a b.jpg"),
+        ("..\\label\\train\\a b.jpg", "train/a b.jpg"),
         ("C:\\labels\\a b.jpg", "train/a b.jpg"),
+        ("C:\\data\\train\\a b.jpg", "train/a b.jpg"),
         ("train/a%20b.jpg", "train/a b.jpg"),
-        ("https://host/x/a%20b.jpg?width=5", "train/a b.jpg"),
-        ("a b.png", None),
+        ("https://host/train/a%20b.jpg?width=5", "train/a b.jpg"),
+        ("s3://bucket/a b.jpg?X-Amz-Signature=1", "train/a b.jpg"),
+        ("https://host/x/a%20b.jpg", CONTRADICTED),
+        ("/data/local-files/?d=train/a b.jpg", "train/a b.jpg"),
+        ("/data/local-files/?d=images/plus+sign.jpg", "plus+sign.jpg"),
+        ("file:///source/50%.jpg", "50%.jpg"),
+        ("a b.png", ABSENT),
         ("a b", "train/a b.jpg"),
+        ("A B.JPG", "train/a b.jpg"),
+        ("Train/a b.jpg", "train/a b.jpg"),
+        ("test/a b.jpg", CONTRADICTED),
+        ("TEST/A B.jpg", CONTRADICTED),
         ("cafe\u0301.jpg", "caf\u00e9.jpg"),
         ("50%.jpg", "50%.jpg"),
         ("c", "c"),
         ("v1.2", "v1.2.jpg"),
-        ("", None),
-        ("/", None),
-        ("#7", None),
-        ("x\0y", None),
+        ("", ABSENT),
+        ("/", ABSENT),
+        ("..", ABSENT),
+        ("#7", ABSENT),
+        ("x\0y", ABSENT),
+        ("http://[x/y.jpg", ABSENT),
     ],
 )
 def test_a_name_finds_its_image(make_images, name, image):
-    images = make_images(["train/a b.jpg", "café.jpg", "50%.jpg", "c", "v1.2.jpg"])
+    images = make_images(["train/a b.jpg", "café.jpg", "50%.jpg", "c", "v1.2.jpg", "plus+sign.jpg"])
     assert found(images, name) == image
+
+
+def test_folders_that_contradict_keep_a_label_from_an_image_of_the_same_name(make_images):
+    images = make_images(["train/a/1.png"])
+    assert all_found(images, ["test/a/1.png", "test/1.png", "b/1.png", "a/1.png", "1.png"]) == [CONTRADICTED] * 3 + ["train/a/1.png"] * 2
+
+
+def test_folders_of_a_layout_contradict_nothing(make_images):
+    images = make_images(["train/images/1.jpg", "val/images/1.jpg"])
+    assert found(images, "labels/train/1", by_stem=True) == "train/images/1.jpg"
+    assert found(images, "labels/val/1", by_stem=True) == "val/images/1.jpg"
+    assert found(images, "test/labels/1", by_stem=True) == CONTRADICTED
+    assert found(make_images(["JPEGImages/1.jpg"]), "Annotations/1", by_stem=True) == "JPEGImages/1.jpg"
+
+
+def test_where_layout_alone_tells_two_images_apart_the_one_that_agrees_literally_is_meant(make_images):
+    images = make_images(["images/1.jpg", "labels/1.png", "data/1.jpg"])
+    assert found(images, "labels/1", alternative="images/1", by_stem=True) == "images/1.jpg"  # not the mask beside the labels
+    assert found(images, "x/data/1.jpg") == "data/1.jpg"
+    assert found(images, "1.jpg") == AMBIGUOUS
 
 
 def test_an_exact_path_goes_before_an_end_of_another_path(make_images):
     assert found(make_images(["sub/a.jpg", "a.jpg"]), "a.jpg") == "a.jpg"
 
 
+def test_the_longest_agreement_goes_before_shorter_ones(make_images):
+    images = make_images(["a.jpg", "y/a.jpg", "x/y/a.jpg"])
+    assert found(images, "z/x/y/a.jpg") == "x/y/a.jpg"
+    assert found(images, "z/y/a.jpg") == "y/a.jpg"
+    assert found(images, "z/a.jpg") == "a.jpg"
+
+
 def test_a_name_that_fits_two_images_is_ambiguous_and_a_longer_one_is_not(make_images):
     images = make_images(["x/a.jpg", "y/a.jpg"])
-    assert found(images, "a.jpg") == "ambiguous"
+    assert found(images, "a.jpg") == AMBIGUOUS
     assert found(images, "y/a.jpg") == "y/a.jpg"
-    assert found(images, "z/a.jpg") == "ambiguous"
+    assert found(images, "z/a.jpg") == CONTRADICTED
     assert found(images, "a.jpg", alternative="labels/x/a") == "x/a.jpg"
+
+
+def test_case_may_differ_where_that_leaves_one_image(make_images):
+    images = make_images(["IMG_1.JPG", "b/IMG_2.jpg", "b/img_2.jpg"])
+    assert found(images, "img_1.jpg") == "IMG_1.JPG"
+    assert found(images, "b/img_2.jpg") == "b/img_2.jpg"
+    assert found(images, "b/Img_2.jpg") == AMBIGUOUS
+    assert found(images, "img_1", by_stem=True) == "IMG_1.JPG"
 
 
 def test_byte_identical_images_stand_in_for_one_another(make_images):
@@ -65,31 +124,70 @@ def test_byte_identical_images_stand_in_for_one_another(make_images):
 def test_another_extension_is_tolerated_only_where_it_was_asked_for(make_images):
     images = make_images(["a.jpg"])
     assert found(images, "a.png", by_stem=True) == "a.jpg"
-    assert found(images, "a.png") is None
+    assert found(images, "a.png") == ABSENT
 
 
-def test_an_ambiguous_name_keeps_its_labels_and_is_one_problem(make_images):
-    records = RecordBuilder("default", "csv")
-    records.start_file("a.csv", "file:///a.csv", 0)
-    for ordinal in range(3):
-        records.add(Record(ordinal, "a.jpg", "classification", "cat"))
-    joined = join_labels(records.finish().rows, make_images(["x/a.jpg", "y/a.jpg"]))
-    assert joined.rows.column("image_id").to_pylist() == [None] * 3
-    assert [problem.check for problem in joined.ambiguous] == ["ambiguous_file_name"]
-    assert "3 records" in joined.ambiguous[0].message
+def test_the_split_in_the_address_of_the_source_speaks_against_another_in_the_name(make_images):
+    images = make_images(["1.png"]).set_column(0, "source_uri", pa.array(["s3://bucket/cells/train/images/1.png"]))
+    assert all_found(images, ["test/1.png", "test/images/1.png"]) == [CONTRADICTED] * 2
+    for name in ("train/1.png", "images/training/1.png", "1.png", "cells/1.png"):
+        assert found(images, name) == "1.png"
+
+
+def test_of_two_paths_that_claim_one_image_the_one_of_its_address_has_it(make_images):
+    images = make_images(["1.png"]).set_column(0, "source_uri", pa.array(["file:///sets/fold%201/1.png"]))
+    assert all_found(images, ["fold 1/1.png", "fold 2/1.png", "1.png"]) == ["1.png", CONTRADICTED, "1.png"]
+    assert all_found(images, ["fold 2/1.png", "fold 3/1.png", "1.png"]) == [AMBIGUOUS, AMBIGUOUS, "1.png"]
+    assert all_found(images, ["a/fold 2/1.png", "fold 2/1.png", "1.png"]) == ["1.png"] * 3
+
+
+def test_reasons_name_the_images_that_were_nearly_meant(make_images):
+    images = make_images(["x/a.jpg", "y/a.jpg", "z/a.jpg", "w/a.jpg", "train/b.jpg", "c.jpeg"])
+    names = ["a.jpg", "test/b.jpg", "c.jpg", "d.jpg", "a.jpg"]
+    rows = pa.table({"source": ["file:///l.csv"] * 5, "file_name": names})
+    unmatched = unmatched_names(rows, match_images(rows["file_name"], images), images).to_pylist()
+    assert {row["check"]: row["records"] for row in unmatched if row["check"] != ABSENT} == {AMBIGUOUS: 2, CONTRADICTED: 1}
+    assert [row["message"] for row in unmatched] == [
+        "a.jpg fits several images of the partition: w/a.jpg, x/a.jpg, y/a.jpg and 1 more; records kept without image: 2",
+        "test/b.jpg is not in the partition, but the same file name in another folder: train/b.jpg; records kept without image: 1",
+        "No image of the partition is named c.jpg (with another extension there is c.jpeg); records kept without image: 1",
+        "No image of the partition is named d.jpg; records kept without image: 1",
+    ]
+
+
+def labels(*records: tuple[str, str]) -> pa.Table:
+    """Return labels with an image's name and a task each."""
+    made = RecordBuilder("default", "csv")
+    made.start_file("a.csv", "file:///a.csv", 0)
+    for ordinal, (name, task) in enumerate(records):
+        made.add(Record(ordinal, name, task, "cat" if task == "classification" else None))
+    return made.finish().rows
 
 
 def test_rows_keep_their_order_and_count_images_once(make_images):
-    records = RecordBuilder("default", "csv")
-    records.start_file("a.csv", "file:///a.csv", 0)
-    names = ["b.jpg", "a.jpg", "none.jpg", "b.jpg"]
-    for ordinal, name in enumerate(names):
-        records.add(Record(ordinal, name, "classification", "cat"))
-    joined = join_labels(records.finish().rows, make_images(["a.jpg", "b.jpg", "c.jpg"]))
+    names = ["b.jpg", "a.jpg", "none.jpg", "b.jpg", "copy of a.jpg"]
+    images = make_images(["a.jpg", "b.jpg", "c.jpg", "copy of a.jpg"], image_ids=["a", "b", "c", "a"])
+    joined = join_labels(labels(*((name, "classification") for name in names)), images)
     assert joined.rows.column("file_name").to_pylist() == names
-    assert [uri and uri[-5:] for uri in joined.rows.column("source_uri").to_pylist()] == ["b.jpg", "a.jpg", None, "b.jpg"]
+    assert [uri and uri[-5:] for uri in joined.rows.column("source_uri").to_pylist()] == ["b.jpg", "a.jpg", None, "b.jpg", "a.jpg"]
+    assert joined.images == 2
+
+
+def test_that_nothing_is_there_is_left_out_where_a_label_says_otherwise_or_it_was_said_before(make_images):
+    said = labels(
+        ("a.jpg", "background"),
+        ("b.jpg", "background"),
+        ("b.jpg", "background"),
+        ("none.jpg", "background"),
+        ("copy.jpg", "classification"),
+        ("none.jpg", "background"),
+    )
+    joined = join_labels(said, make_images(["a.jpg", "b.jpg", "copy.jpg"], image_ids=["a", "b", "a"]))
+    rows = [(row["file_name"], row["task"]) for row in joined.rows.to_pylist()]
+    assert rows == [("b.jpg", "background"), ("none.jpg", "background"), ("copy.jpg", "classification")]
     assert joined.images == 2
 
 
 def test_nothing_joins_nothing(make_images):
-    assert join_labels(RecordBuilder("default", "yolo").finish().rows, make_images([])).rows.num_rows == 0
+    joined = join_labels(RecordBuilder("default", "yolo").finish().rows, make_images([]))
+    assert (joined.rows.num_rows, joined.unmatched.num_rows, joined.images) == (0, 0, 0)

@@ -1,0 +1,217 @@
+"""Which image of a partition a label file means by a name: the one rule of all formats, for labels and predictions alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension, without_layout
+from airflow_cv_dataops.core.labels.records import ABSENT_IMAGE, AMBIGUOUS_FILE_NAME, CONTRADICTED_FILE_NAME
+
+# Behind a path without extension: no path of a file has it.
+_STEM = "\0"
+# How many images of one name are told apart.
+_KEPT = 64
+
+
+class Images(NamedTuple):
+    """The images of a partition.
+
+    :param names: paths below the source's prefix.
+    :param order: rows, in the order in which images with the same bytes stand for one another.
+    """
+
+    names: Sequence[str]
+    image_ids: Sequence[str]
+    uris: Sequence[str]
+    order: Sequence[int]
+
+
+class Question(NamedTuple):
+    """A name that is looked for.
+
+    :param name: as the label file writes it.
+    :param alternative: a second name, tried where the first joins no image; ``""``: none.
+    :param by_stem: whether the name may differ from the image's in its extension.
+    """
+
+    name: str
+    alternative: str = ""
+    by_stem: bool = False
+
+
+class Answer(NamedTuple):
+    """What was found.
+
+    :param row: the image, -1 where none joins.
+    :param reason: why none does, as the id of a finding.
+    :param near: the images that were nearly meant, each with other bytes (at most 64): all that fit, or those of that name elsewhere.
+    """
+
+    row: int = -1
+    reason: str | None = None
+    near: tuple[int, ...] = ()
+
+
+def find_images(questions: Sequence[Question], images: Images) -> list[Answer]:
+    """Return an answer to each question.
+
+    Two paths agree where one is the end of the other, folders aside that only tell images from labels (``images``, ``labels``, …). Of
+    the images that agree, the one with the very same path or address is taken, else the one that agrees longest. Several that agree as
+    long are one if their bytes are the same. Letters' case may differ where no image agrees otherwise.
+    """
+    found: dict[Question, Answer] = {}
+    for is_folded in (False, True):
+        lost = [question for question in questions if question not in found]
+        if lost:
+            index = _Index(lost, images, is_folded=is_folded)
+            found.update((question, answer) for question in lost if (answer := index.find(question)))
+    lost = [question for question in questions if question not in found]
+    if lost:
+        found.update(zip(lost, _reasons(lost, images), strict=True))
+    return [found[question] for question in questions]
+
+
+class _Index:
+    """Images by their paths, and by the ends of their paths, as far as they are asked for."""
+
+    def __init__(self, questions: Sequence[Question], images: Images, *, is_folded: bool) -> None:
+        self._images = images
+        self._is_folded = is_folded
+        self._exact = _Rows(images.image_ids)
+        self._whole = _Rows(images.image_ids)
+        self._ends = _Rows(images.image_ids)
+        names = {name for question in questions for name in question[:2]}
+        asked = {key for name in names for spelling in spellings(name) for key in self._keys(spelling, by_stem=True)}
+        asked_ends = {end for key in asked for end in _ends(key)}
+        for row in images.order:
+            name = images.names[row]
+            if not is_folded:
+                for own in {name, images.uris[row], images.uris[row].removeprefix("file://")} & names:
+                    self._exact.add(own, row)
+            for spelling in spellings(name):
+                for key in self._keys(spelling, by_stem=has_image_extension(spelling)):
+                    if key in asked_ends:
+                        self._whole.add(key, row)
+                    for end in _ends(key):
+                        if end in asked:
+                            self._ends.add(end, row)
+
+    def find(self, question: Question) -> Answer | None:
+        """Return the image, or that several fit; ``None`` where none does."""
+        first = self._find(question.name, question, by_stem=question.by_stem)
+        if (first is not None and first.reason is None) or not question.alternative:
+            return first
+        second = self._find(question.alternative, question, by_stem=True)
+        return second if first is None or (second is not None and second.reason is None) else first
+
+    def _find(self, name: str, question: Question, *, by_stem: bool) -> Answer | None:
+        if rows := self._exact.of(name):
+            return self._chosen(rows, question)
+        for spelling in spellings(name):
+            for key in self._keys(spelling, by_stem=by_stem or not has_image_extension(spelling)):
+                if rows := self._agreeing(key):
+                    return self._chosen(rows, question)
+        return None
+
+    def _agreeing(self, key: str) -> Sequence[int]:
+        """Return the images that agree longest with a path: it is theirs, or its end is, or theirs is its end."""
+        whole, *shorter = _ends(key)
+        found = self._whole.of(whole) or self._ends.of(whole)
+        return found or next((rows for end in shorter if (rows := self._whole.of(end))), ())
+
+    def _chosen(self, rows: Sequence[int], question: Question) -> Answer:
+        """Return the only image, or the one that agrees longest if layout counts: ``labels/1.txt`` means ``images/1.jpg``, not a mask."""
+        if len(rows) > 1:
+            # The alternative names the folder of the images.
+            path = stem_parts(question.alternative or question.name)
+            agreement = [common_end(path, stem_parts(self._images.names[row])) for row in rows]
+            best = [row for row, length in zip(rows, agreement, strict=True) if length == max(agreement)]
+            if len(best) > 1 or len(rows) == _KEPT:
+                return Answer(reason=AMBIGUOUS_FILE_NAME, near=tuple(rows))
+            rows = best
+        return Answer(rows[0])
+
+    def _keys(self, path: str, *, by_stem: bool) -> Iterator[str]:
+        """Yield what a path is found by: itself, and itself without extension."""
+        key = without_layout(path.casefold() if self._is_folded else path)
+        if not key:
+            return
+        yield key
+        if by_stem:
+            yield (strip_extension(key) if has_image_extension(key) else key) + _STEM
+
+
+class _Rows:
+    """Rows of images by key; of several with the same bytes the first."""
+
+    def __init__(self, image_ids: Sequence[str]) -> None:
+        self._image_ids = image_ids
+        self._rows: dict[str, int | list[int]] = {}  # nearly always one: a list for each would take half a gigabyte for millions
+
+    def add(self, key: str, row: int) -> None:
+        known = self._rows.setdefault(key, row)
+        if known == row:
+            return
+        several = [known] if isinstance(known, int) else known
+        if len(several) < _KEPT and self._image_ids[row] not in (self._image_ids[other] for other in several):
+            self._rows[key] = [*several, row]
+
+    def of(self, key: str) -> Sequence[int]:
+        found = self._rows.get(key, ())
+        return (found,) if isinstance(found, int) else found
+
+
+def _reasons(lost: Sequence[Question], images: Images) -> Iterator[Answer]:
+    """Say of each name that joins no image whether there is one of that name elsewhere."""
+    stems = {stem for question in lost for stem in _last_stems(question)}
+    named = _Rows(images.image_ids)
+    for row in images.order:
+        stem = strip_extension(last_part(images.names[row])).casefold()
+        if stem in stems:
+            named.add(stem, row)
+    for question in lost:
+        near = tuple(row for stem in _last_stems(question) for row in named.of(stem))
+        same = tuple(row for row in near if question.by_stem or _is_same_file(question.name, images.names[row]))
+        yield Answer(reason=CONTRADICTED_FILE_NAME, near=same) if same else Answer(reason=ABSENT_IMAGE, near=near)
+
+
+def _is_same_file(name: str, image: str) -> bool:
+    spelled, own = {last_part(spelling).casefold() for spelling in spellings(name)}, last_part(image).casefold()
+    return own in spelled or any(not has_image_extension(last) and last == strip_extension(own) for last in spelled)
+
+
+def _last_stems(question: Question) -> list[str]:
+    lasts = [last_part(spelling) for name in question[:2] for spelling in spellings(name)]
+    stems = (strip_extension(last) if has_image_extension(last) else last for last in lasts)
+    return list(dict.fromkeys(stem.casefold() for stem in stems if stem))
+
+
+def last_part(path: str) -> str:
+    """Return a path's file name."""
+    return path.rpartition("/")[2]
+
+
+def _ends(path: str) -> list[str]:
+    """Return the path, and what remains of it without its first folders, longest first."""
+    ends = [path]
+    while (cut := path.find("/")) >= 0:
+        path = path[cut + 1 :]
+        ends.append(path)
+    return ends
+
+
+def stem_parts(name: str) -> list[str]:
+    """Return the parts of a path, layout folders among them, without the extension of an image."""
+    plain = (spellings(name) or [""])[0]
+    return (strip_extension(plain) if has_image_extension(plain) else plain).split("/")
+
+
+def common_end(path: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many parts of two paths agree from their ends, whatever their case."""
+    length = 0
+    for own, theirs in zip(reversed(path), reversed(other), strict=False):
+        if own.casefold() != theirs.casefold():
+            break
+        length += 1
+    return length

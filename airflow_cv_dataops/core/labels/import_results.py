@@ -1,0 +1,127 @@
+"""What an import of labels or predictions leaves beside its rows: findings, a line in the log, and whether it failed."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.findings import Findings, failure_by_policy, findings_table
+from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, Problem
+from airflow_cv_dataops.core.metrics import Metric
+from airflow_cv_dataops.core.step_lineage import DatasetUse
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Label files of a whole dataset name many images of other partitions; where most names fit nothing, it is the wrong file or layout.
+MIN_MATCH_RATIO = 0.5
+
+
+@dataclass(frozen=True)
+class Import:
+    """What was imported, and what was wrong with it.
+
+    :param what: ``annotations`` or ``predictions``, for messages. :param step: the owner of its findings and metrics.
+    :param problems: of the files themselves.
+    :param unmatched: names that joined no image, see :func:`~airflow_cv_dataops.core.labels.join.unmatched_names`.
+    :param rows: how many rows were made. :param matched: how many of them joined an image.
+    """
+
+    what: str
+    step: str
+    problems: Sequence[Problem]
+    unmatched: pa.Table
+    rows: int
+    matched: int
+
+    @property
+    def match_ratio(self) -> float:
+        """Share of the rows that joined an image, 0 to 1; NaN (left out everywhere) where there are none."""
+        return self.matched / self.rows if self.rows else float("nan")
+
+    def counts(self) -> dict[str, Any]:
+        """Return the part of a summary's counts that both imports have."""
+        return {
+            "matched": self.matched,
+            "unmatched": self.rows - self.matched,
+            "unmatched_by": self._unmatched_by(),
+            "problems": self._found(),
+        }
+
+    def metrics(self, counts: Mapping[str, Any]) -> list[Metric]:
+        """Return counts as metrics, with the check as dimension where they are by check."""
+        whole = [Metric(name, value) for name, value in counts.items() if not isinstance(value, Mapping)]
+        by_check = [("problems", counts["problems"]), ("unmatched_by", counts["unmatched_by"])]
+        parts = [Metric(name, number, {"check": check}) for name, numbers in by_check for check, number in numbers.items()]
+        return [*whole, *parts, Metric("match_ratio", self.match_ratio)]
+
+    def write_findings(self, dataset: Dataset, partition_key: str) -> None:
+        """Replace the step's findings of the partition."""
+        dataset.replace_partition("findings", partition_key, findings_table(self.step, list(self._findings())), owner=self.step)
+
+    def log(self, log: logging.Logger) -> None:
+        """Say what was imported, and what joined no image and why."""
+        problems = ", ".join(f"{number:,} {check}" for check, number in self._found().items()) or "none"
+        words = (self.step, self.rows, self.what, self._without_image(), problems)
+        is_lost = self.rows > 0 and not self.matched
+        log.log(logging.WARNING if is_lost else logging.INFO, "%s: %d %s, %s; problems: %s", *words)
+
+    def outcome(
+        self, dataset: Dataset, partition_key: str, *, min_match_ratio: float, on_findings: str, fail_on: Sequence[str]
+    ) -> tuple[str | None, bool]:
+        """Return why the import failed, ``None`` where it did not, and whether it is to be skipped instead."""
+        where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {self.step}"
+        if self.rows and self.match_ratio < min_match_ratio:
+            first = self.unmatched["message"][0].as_py()
+            share = f"{self.matched:,} of {self.rows:,} {self.what} joined an image of partition {partition_key} ({self.match_ratio:.1%})"
+            return (
+                f"{share}, fewer than min_match_ratio={min_match_ratio} asks for: {self._without_image()}. The first: {first}. All are in "
+                f"{where}. Is it the right source, and has the partition its images? Of a file that holds {self.what} of other partitions, "
+                "too, ask for a lower ratio."
+            ), False
+        first = f"; the first: {self.problems[0].message}" if self.problems else ""
+        severities: Counter[str] = Counter()
+        for check, number in self._found().items():
+            severities[SEVERITY_OF_PROBLEM[check]] += number
+        return failure_by_policy(severities, on_findings=on_findings, fail_on=fail_on, where=where + first)
+
+    def _found(self) -> dict[str, int]:
+        """Return the number of findings by check."""
+        return dict(Counter(problem.check for problem in self.problems) + Counter(self.unmatched["check"].to_pylist()))
+
+    def _unmatched_by(self) -> dict[str, int]:
+        """Return the number of rows that joined no image, by reason."""
+        counted = self.unmatched.group_by("check").aggregate([("records", "sum")]).sort_by("check")
+        return {row["check"]: row["records_sum"] for row in counted.to_pylist()}
+
+    def _without_image(self) -> str:
+        reasons = ", ".join(f"{number:,} {check}" for check, number in self._unmatched_by().items())
+        return f"{self.rows - self.matched:,} without image" + (f" ({reasons})" if reasons else "")
+
+    def _findings(self) -> Iterator[Findings]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for check in sorted({problem.check for problem in self.problems}):
+            own = [problem for problem in self.problems if problem.check == check]
+            rows = pa.table(
+                {
+                    "message": pa.array([problem.message for problem in own], pa.string()),
+                    "source_uri": pa.array([problem.source for problem in own], pa.string()),
+                    "annotation_id": pa.array([problem.annotation_id for problem in own], pa.string()),
+                }
+            )
+            yield Findings(check, SEVERITY_OF_PROBLEM[check], rows)
+        for check in sorted(self.unmatched["check"].unique().to_pylist()):
+            rows = self.unmatched.filter(pc.equal(self.unmatched["check"], check)).select(["message", "source_uri"])
+            yield Findings(check, SEVERITY_OF_PROBLEM[check], rows)
+
+
+def source_use(source: str, format: str, *, files: int, size: int) -> DatasetUse:  # noqa: A002 (the word of the data model)
+    """Describe the files of a source for lineage: one dataset, however many files."""
+    return DatasetUse(uri=without_credentials(normalize_uri(source)), rows=files, files=files, bytes=size, storage_format=format)
