@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import unquote
 
 _IMAGE_EXTENSIONS = frozenset(
@@ -20,6 +21,8 @@ _LAYOUT_FOLDERS = frozenset(
     """.split()  # noqa: SIM905
 )
 _DRIVE = re.compile("[A-Za-z]:")
+# What a plain relative path has not.
+_UNUSUAL = re.compile(r"[\\:%?]|//|(?:^|/)\.{1,2}(?:/|$)|^[/\s]|[/\s]$|[^\x00-\x7f]")
 _MOST_FIELDS = 16  # of a query
 
 
@@ -49,9 +52,12 @@ def image_folder_name(stem: str) -> str:
 def without_layout(path: str) -> str:
     """Return a path without those of its folders that only tell images from labels: ``train/images/1.jpg`` is ``train/1.jpg``."""
     folders, slash, name = path.rpartition("/")
-    if not slash:
-        return path
-    return "/".join([*(folder for folder in folders.split("/") if folder.lower() not in _LAYOUT_FOLDERS), name])
+    return _content_folders(folders) + name if slash else path
+
+
+@lru_cache(maxsize=1 << 14)  # millions of files lie in few folders
+def _content_folders(folders: str) -> str:
+    return "".join(f"{folder}/" for folder in folders.split("/") if folder.lower() not in _LAYOUT_FOLDERS)
 
 
 def spellings(name: str) -> list[str]:
@@ -60,6 +66,8 @@ def spellings(name: str) -> list[str]:
     With ``/`` and Unicode composed, without a drive letter, ``.``, ``..`` and empty parts. Of a URI its path, without host and query; the
     file that a query names (Label Studio's ``/data/local-files/?d=a/1.jpg``). Each also percent-decoded, where that differs.
     """
+    if not _UNUSUAL.search(name):
+        return [name]
     _, scheme, rest = name.rpartition("://")
     path, _, query = name.partition("?")
     named = [unquote(part[2:]) for part in query.split("&", _MOST_FIELDS) if part.startswith("d=")] if query else []

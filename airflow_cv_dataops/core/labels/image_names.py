@@ -83,19 +83,21 @@ class _Index:
         self._ends = _Rows(images.image_ids)
         names = {name for question in questions for name in question[:2]}
         asked = {key for name in names for spelling in spellings(name) for key in self._keys(spelling, by_stem=True)}
-        asked_ends = {end for key in asked for end in _ends(key)}
+        depths = sorted({key.count("/") for key in asked})
+        lasts = {last_part(key) for key in asked}
         for row in images.order:
-            name = images.names[row]
+            name, uri = images.names[row], images.uris[row]
             if not is_folded:
-                for own in {name, images.uris[row], images.uris[row].removeprefix("file://")} & names:
-                    self._exact.add(own, row)
+                for own in (name, uri, uri.removeprefix("file://")):
+                    if own in names:
+                        self._exact.add(own, row)
             for spelling in spellings(name):
                 for key in self._keys(spelling, by_stem=has_image_extension(spelling)):
-                    if key in asked_ends:
+                    if last_part(key) in lasts:
                         self._whole.add(key, row)
-                    for end in _ends(key):
-                        if end in asked:
-                            self._ends.add(end, row)
+                        for end in _ends_of_depth(key, depths):
+                            if end in asked:
+                                self._ends.add(end, row)
 
     def find(self, question: Question) -> Answer | None:
         """Return the image, or that several fit; ``None`` where none does."""
@@ -199,6 +201,16 @@ def _ends(path: str) -> list[str]:
         path = path[cut + 1 :]
         ends.append(path)
     return ends
+
+
+def _ends_of_depth(path: str, depths: Sequence[int]) -> Iterator[str]:
+    """Yield those ends of a path that have so many folders."""
+    for depth in depths:
+        head, *end = path.rsplit("/", depth + 1)
+        if len(end) > depth:
+            yield path[len(head) + 1 :]
+        elif len(end) == depth:
+            yield path
 
 
 def stem_parts(name: str) -> list[str]:

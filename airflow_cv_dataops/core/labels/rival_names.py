@@ -44,6 +44,9 @@ def without_rivals(questions: Sequence[Question], answers: Sequence[Answer], ima
 
 
 def _is_of_other_split(question: Question, image: str, uri: str) -> bool:
+    depth = without_layout(image).count("/")
+    if all(without_layout(spelling).count("/") <= depth for spelling in spellings(question.name)):
+        return False
     path, own = _meant(question, image), _parts(image)
     if len(path) <= len(own):
         return False

@@ -22,8 +22,7 @@ def all_found(images: pa.Table, names: list[str], *, alternatives: list[str | No
     places = matches.position.to_pylist()
     answers = [matches.answers[place] for place in matches.asked.tolist()]
     return [
-        answer.reason if place is None else images.column("file_name")[place].as_py()
-        for place, answer in zip(places, answers, strict=True)
+        answer.reason if place is None else images.column("file_name")[place].as_py() for place, answer in zip(places, answers, strict=True)
     ]
 
 
