@@ -123,6 +123,11 @@ class RecordBuilder:
         self._files += 1
         self._bytes += size
 
+    @property
+    def source(self) -> str:
+        """URI of the current file."""
+        return self._source
+
     def add(self, record: Record) -> None:
         """Take one label of the current file."""
         self._records += 1
@@ -193,7 +198,7 @@ def bbox_array(boxes: Any, kind: pa.StructType) -> pa.StructArray:
 
 
 def number(value: Any) -> float | None:
-    """Return a JSON number, or the text of a decimal one, as a double (one beyond its range becomes infinite); ``None`` for anything else."""
+    """Return a JSON number, or the text of a decimal one, as a double (infinite beyond its range); ``None`` for anything else."""
     if type(value) is float:
         return value
     if type(value) is int:

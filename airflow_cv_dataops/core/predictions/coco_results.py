@@ -82,7 +82,7 @@ def _problem(result: Any, reference: CocoReference) -> str | None:
         return f"image_id {excerpt(result.get('image_id'))} cannot be used"
     known = _known_name(image_id, reference)
     if stated is not None and known is not None and not _is_one_file(stated, known):
-        return f"file_name {excerpt(stated)} and image_id {excerpt(image_id)}, which is {excerpt(known)} in coco_reference, contradict each other"
+        return f"file_name {excerpt(stated)} contradicts image_id {excerpt(image_id)}, which is {excerpt(known)} in coco_reference"
     if _score(result.get("score")) is None:
         return f"score {excerpt(result.get('score'))} is not a number from 0 to 1"
     if result.get("bbox") and bbox_values(result["bbox"]) is None:

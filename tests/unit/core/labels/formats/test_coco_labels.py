@@ -85,7 +85,9 @@ def test_numbers_that_are_not_finite_stay_in_the_box(read_file):
     assert (box["y"], box["width"], box["height"]) == (math.inf, -math.inf, math.inf)
 
 
-@pytest.mark.parametrize("bbox", [[1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, "4px"], [1, 2, 3, "nan"], [1, 2, 3, None], {"x": 1}, "box", 5, [[1, 2, 3, 4]], True])
+@pytest.mark.parametrize(
+    "bbox", [[1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, "4px"], [1, 2, 3, "nan"], [1, 2, 3, None], {"x": 1}, "box", 5, [[1, 2, 3, 4]], True]
+)
 def test_a_box_of_another_shape_becomes_null_and_a_problem(read_file, bbox):
     labels = read_file(coco({"image_id": 1, "category_id": 7, "bbox": bbox}), "a.json", format="coco")
     assert labels.rows.column("bbox").to_pylist() == [None]
@@ -315,22 +317,13 @@ def test_labels_of_another_file_outweigh_that_nothing_is_there(tmp_path):
     assert labels.records == labels.rows.num_rows
 
 
+KEYS = "id image_id category_id bbox segmentation keypoints area iscrowd file_name name width caption size counts".split()  # noqa: SIM905 (a list to read)
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "1", "a.jpg", "\ud800", "nan"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["id", "image_id", "size", "counts", "x"]), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
     max_leaves=8,
 )
-entries = st.lists(
-    anything
-    | st.dictionaries(
-        st.sampled_from(
-            ["id", "image_id", "category_id", "bbox", "segmentation", "keypoints", "area", "iscrowd", "file_name", "name", "width", "caption"]
-        ),
-        anything,
-        max_size=6,
-    ),
-    max_size=4,
-)
+entries = st.lists(anything | st.dictionaries(st.sampled_from(KEYS), anything, max_size=6), max_size=4)
 
 
 @settings(max_examples=200, deadline=None)
