@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.arguments import check_flag
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
-from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns
+from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, Joined, join_labels
 from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, no_labels, read_labels
 from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, TASKS, UNPARSABLE_LABEL, Labels, Problem
@@ -42,7 +42,7 @@ def import_labels(
     format: str,  # noqa: A002 (the word of the data model)
     label_set: str = "default",
     classes: Classes | None = None,
-    csv_columns: CsvColumns | Mapping[str, str] | None = None,
+    csv_columns: CsvColumns | Mapping[str, Any] | None = None,
     task: str | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     on_findings: str = "fail",
@@ -60,7 +60,7 @@ def import_labels(
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``.
     :param label_set: which labels these are; a rerun replaces its own label set.
     :param classes: YOLO's class names or the URI of a file with them; default: looked for in the source.
-    :param csv_columns: which columns of a CSV say what, see :class:`~airflow_cv_dataops.core.labels.formats.csv_reader.CsvColumns`.
+    :param csv_columns: which columns of a CSV say what, see :class:`~airflow_cv_dataops.core.labels.formats.csv_columns.CsvColumns`.
     :param task: say this task of every label; default: what each label is.
     :param source_options: obstore's configuration for the source, and for ``classes`` given as a bare URI.
     :param on_findings: ``fail``, ``warn`` or ``skip``.

@@ -11,7 +11,8 @@ from airflow_cv_dataops.core.arguments import as_names_or_uri, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
 from airflow_cv_dataops.core.labels.annotation_files import SourceFile, open_source, read_file
 from airflow_cv_dataops.core.labels.formats.coco_reader import parse_coco
-from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns, parse_csv
+from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
+from airflow_cv_dataops.core.labels.formats.csv_reader import parse_csv
 from airflow_cv_dataops.core.labels.formats.voc_reader import parse_voc
 from airflow_cv_dataops.core.labels.formats.yolo_classes import ClassFile, class_names, parse_classes
 from airflow_cv_dataops.core.labels.records import BACKGROUND, UNPARSABLE_LABEL, Labels, RecordBuilder
