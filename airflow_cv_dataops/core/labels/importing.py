@@ -17,7 +17,7 @@ from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, Joined, join_labels
 from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, no_labels, read_labels
-from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, TASKS, UNPARSABLE_LABEL, Labels, Problem
+from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, TASKS, UNPARSABLE_LABEL, UNSUPPORTED_LABEL, Labels, Problem
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -107,7 +107,8 @@ def import_labels(
         labels = no_labels(format, label_set)
     if not allow_empty:
         check_dead_links(dataset, partition_key, ("annotations",), labels.dead_links, column="source", owner=label_set)
-    if labels.problems and not labels.rows.num_rows and {problem.check for problem in labels.problems} == {UNPARSABLE_LABEL}:
+    unusable = {problem.check for problem in labels.problems} <= {UNPARSABLE_LABEL, UNSUPPORTED_LABEL}
+    if labels.problems and not labels.rows.num_rows and unusable:
         # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
         raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].message}")
     if not labels.rows.num_rows and not allow_empty:

@@ -105,7 +105,8 @@ def no_labels(format: str, label_set: str) -> Labels:  # noqa: A002
 
 def _no_label_file(source: str, format: str) -> EmptySourceError:  # noqa: A002
     wanted = " or ".join(_EXTENSIONS[format])
-    return EmptySourceError(f"No label file in {without_credentials(source)}: expected {wanted} for {format}.")
+    others = " that is no list of images or classes and no README" if format == "yolo" else ""
+    return EmptySourceError(f"No label file in {without_credentials(source)}: expected {wanted} for {format}{others}.")
 
 
 def _parser(format: str, csv_columns: CsvColumns | Mapping[str, Any] | None) -> Parser:  # noqa: A002

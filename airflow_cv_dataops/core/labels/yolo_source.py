@@ -57,14 +57,17 @@ class YoloSource:
 
         Beside label files, or where there are none at all, such a text is taken for a damaged label file; else for a note.
         """
+        notes = 0
         for file, start in self._prose:
             records.start_file(file.path, file.uri, len(start))
             shown = excerpt(start.decode("utf-8", "replace").strip())
             if not self._folders or _folder(file) in self._folders:
                 records.lost(f"No line of the file is a label, and it lies where label files do: {shown}")
             else:
-                log.warning("%s is not read as labels: no line of it begins with a number", file.uri)
+                notes += 1
                 records.problem(UNSUPPORTED_LABEL, f"Not read as labels, as no line of it begins with a number: {shown}")
+        if notes:
+            log.warning("%d text files are not read as labels, as no line of theirs begins with a number: see the findings", notes)
         if self._left_out:
             log.info("%d text files are no label files, as names or contents say; the first: %s", len(self._left_out), self._left_out[0])
         return self._unnamed.problems()

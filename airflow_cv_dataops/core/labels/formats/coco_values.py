@@ -8,6 +8,7 @@ from airflow_cv_dataops.core.labels.records import clean_text, json_text, number
 
 _NUMBERS = {int, float}
 _TRIANGLE = 6
+_TRUTH = {"false": 0.0, "true": 1.0}
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -51,7 +52,7 @@ def flag(value: Any) -> bool | None:
     """Return ``iscrowd`` from 0 or 1, however written; ``None`` for anything else."""
     if isinstance(value, bool):
         return value
-    found = number(value)
+    found = _TRUTH.get(value.strip().lower(), number(value)) if isinstance(value, str) else number(value)
     return bool(found) if found in (0, 1) else None
 
 

@@ -116,7 +116,7 @@ def find_columns(first: Sequence[str], columns: CsvColumns) -> Places:
 
 
 def _are_positions(named: Mapping[str, str | int], header: Sequence[str]) -> bool:
-    """Say whether columns are given by position: as whole numbers, or (from a template) as the digits of them, where no header has them all."""
+    """Say whether columns are given by position: as whole numbers, or (from a template) as their digits, where no header has them all."""
     for given in named.values():
         if isinstance(given, bool) or (isinstance(given, int) and given < 0):
             raise ConfigurationError(f"csv_columns has {given!r}, which is neither a column's name nor its position from 0.")

@@ -225,6 +225,7 @@ def test_segmentations_that_say_nothing_flat_polygons_and_mixtures(shared_data):
         ({"iscrowd": "0"}, "iscrowd", False),
         ({"iscrowd": "1"}, "iscrowd", True),
         ({"iscrowd": True}, "iscrowd", True),
+        ({"iscrowd": "false"}, "iscrowd", False),
         ({"area": " 1e2 "}, "area", 100.0),
         ({"keypoints": ["1", 2, "2"]}, "keypoints", [1.0, 2.0, 2.0]),
         ({"segmentation": [["1", 2, 3, 4, 5.5, "6"]]}, "segmentation", "[[1.0, 2, 3, 4, 5.5, 6.0]]"),
