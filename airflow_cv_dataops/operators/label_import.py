@@ -26,7 +26,7 @@ class LabelImportOperator(SourceOperator):
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``. (templated)
     :param label_set: names what this import owns: a rerun replaces its own label set, other label sets stay. (templated)
     :param classes: YOLO's class names in order (a list, or names separated by commas), or the URI of a file with them,
-        in which ``{partition_key}`` and a connection are understood as in ``source``; default: the class files above the labels. (templated)
+        in which ``{partition_key}`` and a connection are understood as in ``source``; default: the class file above each label. (templated)
     :param csv_columns: CSV's column names by meaning (``file``, ``label``, ``xmin``, …), or positions from 0 where the CSV has no header;
         default: detected. (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)

@@ -29,12 +29,17 @@ class CsvColumns:
     :param label: the category; else ``label``, ``category`` or ``class``.
     :param annotator: who labelled; else ``annotator``; may be absent.
     :param labeled_at: when, ISO 8601 (UTC where it has no zone); else ``labeled_at``; may be absent.
-    :param xmin: the box's left side; else ``xmin``, ``x_min`` or ``x1``; likewise ``ymin``, ``xmax`` and ``ymax``.
-    :param x: the box's left side; else ``x`` or ``bbox_x``; likewise ``y``.
-    :param width: the box's; else ``w``, ``bbox_width``, ``bbox_w`` or ``width``; likewise ``height``.
+    :param xmin: the box's left side; else ``xmin``, ``x_min`` or ``x1``.
+    :param ymin: the box's upper side; else ``ymin``, ``y_min`` or ``y1``.
+    :param xmax: the box's right side; else ``xmax``, ``x_max`` or ``x2``.
+    :param ymax: the box's lower side; else ``ymax``, ``y_max`` or ``y2``.
+    :param x: the box's left side; else ``x`` or ``bbox_x``.
+    :param y: the box's upper side; else ``y`` or ``bbox_y``.
+    :param width: the box's; else ``w``, ``bbox_width``, ``bbox_w`` or ``width``.
+    :param height: the box's; else ``h``, ``bbox_height``, ``bbox_h`` or ``height``.
     :param bbox: ``[x, y, width, height]``; else ``bbox``.
-    :param image_width: the image's as stated; else ``image_width``, ``img_width``, or ``width`` where it is not the box's; likewise
-        ``image_height``.
+    :param image_width: the image's as stated; else ``image_width``, ``img_width``, or ``width`` where it is not the box's.
+    :param image_height: the image's as stated; else ``image_height``, ``img_height``, or ``height`` where it is not the box's.
     """
 
     file: str | int | None = None
