@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits as ArchiveLimits
     from airflow_cv_dataops.core.imaging.sources.arrival import observe_arrival as observe_arrival
     from airflow_cv_dataops.core.labels.formats.coco_writer import to_coco as to_coco
-    from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns as CsvColumns
+    from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns as CsvColumns
     from airflow_cv_dataops.core.labels.formats.voc_writer import to_voc as to_voc
     from airflow_cv_dataops.core.labels.formats.yolo_writer import to_yolo as to_yolo
     from airflow_cv_dataops.core.labels.importing import import_labels as import_labels
@@ -71,7 +71,7 @@ _MODULES = {
     "Check": "core.audit.check",
     "ConcurrentPromotionError": "core.errors",
     "ConfigurationError": "core.errors",
-    "CsvColumns": "core.labels.formats.csv_reader",
+    "CsvColumns": "core.labels.formats.csv_columns",
     "CvDataOpsError": "core.errors",
     "Dataset": "core.dataset",
     "DatasetNotFoundError": "core.errors",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from airflow_cv_dataops.core.arguments import as_list as as_list
+from airflow_cv_dataops.core.arguments import as_names_or_uri as as_names_or_uri
+from airflow_cv_dataops.core.arguments import read_array, read_literal
 from airflow_cv_dataops.core.errors import ConfigurationError
 
 
@@ -88,16 +89,6 @@ def as_flag(name: str, value: Any) -> bool:
     raise ConfigurationError(f"{name}={value!r} is neither true nor false.")
 
 
-def as_list(name: str, value: Any) -> list[str] | None:
-    """Return a list of strings from a sequence, a JSON array, or a comma-separated text; ``None`` from nothing."""
-    if value is None or value == "" or value == "None":
-        return None
-    if isinstance(value, str):
-        text = value.strip()
-        value = _array(name, text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
-    return [str(item) for item in value]
-
-
 def as_list_or_absent(name: str, value: Any, without: str) -> list[str] | None:
     """Return a list of at least one text, as of :func:`as_list`; ``None`` from ``None`` or ``"None"`` only.
 
@@ -111,16 +102,6 @@ def as_list_or_absent(name: str, value: Any, without: str) -> list[str] | None:
     if entries := [entry for entry in as_list(name, value) or () if entry.strip()]:
         return entries
     raise ConfigurationError(f"{name} is empty: name at least one, or leave it out for {without}.")
-
-
-def as_names_or_uri(name: str, value: Any) -> list[str] | str | None:
-    """Return a list of names, or the URI (or path) of a file with them: a text with ``/`` and no comma, or with a file's suffix.
-
-    ``None`` from nothing.
-    """
-    if isinstance(value, str) and "," not in value and ("/" in value or value.endswith((".txt", ".names", ".yaml", ".yml"))):
-        return value
-    return as_list(name, value)
 
 
 def numbers(name: str, known: type, given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -141,7 +122,7 @@ def as_entries(name: str, value: Any) -> list[Any]:
     if value is None or value == "" or value == "None":
         return []
     if isinstance(value, str):
-        return _array(name, value.strip()) if value.strip().startswith("[") else [value]
+        return read_array(name, value) if value.strip().startswith("[") else [value]
     return list(value)
 
 
@@ -149,20 +130,4 @@ def as_mapping(name: str, value: Any) -> dict[str, Any]:
     """Return a mapping from a mapping or the text of one; empty from nothing."""
     if value is None or value == "" or value == "None":
         return {}
-    return dict(_read(name, value, dict, "JSON object") if isinstance(value, str) else value)
-
-
-def _array(name: str, text: str) -> list[Any]:
-    return list(_read(name, text, list, "JSON array"))
-
-
-def _read(name: str, text: str, kind: type, wanted: str) -> Any:
-    """Read JSON, or the literal that a template makes of a Python value (``['it', "isn't"]``)."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(text.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(value, kind):
-            return value
-    raise ConfigurationError(f"{name}={text!r} is not a {wanted}.")
+    return dict(read_literal(name, value, dict, "JSON object") if isinstance(value, str) else value)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import re
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+
+# A text without comma that is a path or ends as a file does; with commas a whole path of such a file.
+_NAMES_A_FILE = re.compile(r"^[^,]*/[^,]*$|^[^,]*\.(txt|names|yaml|yml)$|^(/|[A-Za-z][A-Za-z0-9+.-]*://)[^\n]*\.(txt|names|yaml|yml)$")
 
 
 def check_list(name: str, value: Any) -> None:
@@ -23,3 +29,40 @@ def check_flag(name: str, value: Any) -> None:
     """:raises ConfigurationError: it is something else than ``True`` or ``False``: the text ``"false"`` would count as true."""
     if not isinstance(value, bool):
         raise ConfigurationError(f"{name}={value!r} cannot be used: expected True or False.")
+
+
+def as_list(name: str, value: Any) -> list[str] | None:
+    """Return a list of strings from a sequence, a JSON array, or a comma-separated text; ``None`` from nothing."""
+    if value is None or value == "" or value == "None":
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        value = read_array(name, text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
+    return [str(item) for item in value]
+
+
+def as_names_or_uri(name: str, value: Any) -> list[str] | str | None:
+    """Return a list of names, or the URI (or path) of a file with them: a text with ``/`` and no comma, or with a file's suffix.
+
+    ``None`` from nothing.
+    """
+    if isinstance(value, str) and _NAMES_A_FILE.search(value):
+        return value
+    return as_list(name, value)
+
+
+def read_array(name: str, text: str) -> list[Any]:
+    """Return the list that a text writes. :raises ConfigurationError: it writes none."""
+    return list(read_literal(name, text, list, "JSON array"))
+
+
+def read_literal(name: str, text: str, kind: type, wanted: str) -> Any:
+    """Read JSON, or the literal that a template makes of a Python value (``['it', "isn't"]``)."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, kind):
+            return value
+    raise ConfigurationError(f"{name}={text!r} is not a {wanted}.")

@@ -26,8 +26,9 @@ class LabelImportOperator(SourceOperator):
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``. (templated)
     :param label_set: names what this import owns: a rerun replaces its own label set, other label sets stay. (templated)
     :param classes: YOLO's class names in order (a list, or names separated by commas), or the URI of a file with them,
-        in which ``{partition_key}`` and a connection are understood as in ``source``; default: found beside the labels. (templated)
-    :param csv_columns: CSV's column names by meaning (``file``, ``label``, ``annotator``, ``labeled_at``); default: detected. (templated)
+        in which ``{partition_key}`` and a connection are understood as in ``source``; default: the class file above each label. (templated)
+    :param csv_columns: CSV's column names by meaning (``file``, ``label``, ``xmin``, …), or positions from 0 where the CSV has no header;
+        default: detected. (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)
     :param fail_on: severities that count. (templated)
     :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
@@ -54,7 +55,7 @@ class LabelImportOperator(SourceOperator):
         format: str,  # noqa: A002 (what everyone calls it)
         label_set: str = "default",
         classes: Sequence[str] | str | None = None,
-        csv_columns: Mapping[str, str] | str | None = None,
+        csv_columns: Mapping[str, str | int] | str | None = None,
         on_findings: str = "fail",
         fail_on: Sequence[str] = ("error",),
         max_unreadable_ratio: float | str = 0.0,

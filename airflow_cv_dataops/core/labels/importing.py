@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.arguments import check_flag, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.findings import check_policy
-from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns
+from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
 from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, source_use
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, join_labels
 from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, no_labels, read_labels
-from airflow_cv_dataops.core.labels.records import BACKGROUND, TASKS, UNPARSABLE_LABEL, Labels
+from airflow_cv_dataops.core.labels.records import BACKGROUND, TASKS, UNPARSABLE_LABEL, UNSUPPORTED_LABEL, Labels
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -42,7 +42,7 @@ def import_labels(
     format: str,  # noqa: A002 (the word of the data model)
     label_set: str = "default",
     classes: Classes | None = None,
-    csv_columns: CsvColumns | Mapping[str, str] | None = None,
+    csv_columns: CsvColumns | Mapping[str, Any] | None = None,
     task: str | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     on_findings: str = "fail",
@@ -61,7 +61,7 @@ def import_labels(
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``.
     :param label_set: which labels these are; a rerun replaces its own label set.
     :param classes: YOLO's class names or the URI of a file with them; default: looked for in the source.
-    :param csv_columns: which columns of a CSV say what, see :class:`~airflow_cv_dataops.core.labels.formats.csv_reader.CsvColumns`.
+    :param csv_columns: which columns of a CSV say what, see :class:`~airflow_cv_dataops.core.labels.formats.csv_columns.CsvColumns`.
     :param task: say this task of every label; default: what each label is.
     :param source_options: obstore's configuration for the source, and for ``classes`` given as a bare URI.
     :param on_findings: ``fail``, ``warn`` or ``skip``.
@@ -113,7 +113,8 @@ def import_labels(
         labels = no_labels(format, label_set)
     if not allow_empty:
         check_dead_links(dataset, partition_key, ("annotations",), labels.dead_links, column="source", owner=label_set)
-    if labels.problems and not labels.rows.num_rows and {problem.check for problem in labels.problems} == {UNPARSABLE_LABEL}:
+    unusable = {problem.check for problem in labels.problems} <= {UNPARSABLE_LABEL, UNSUPPORTED_LABEL}
+    if labels.problems and not labels.rows.num_rows and unusable:
         # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
         raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].message}")
     if pc.all(pc.equal(labels.rows["task"], BACKGROUND)).as_py() and not allow_empty:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
-from airflow_cv_dataops.core.arguments import check_ratio
-from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
-from airflow_cv_dataops.core.labels.annotation_files import Source, SourceFile, open_source, read_file
+from airflow_cv_dataops.core.arguments import as_names_or_uri, check_ratio
+from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
+from airflow_cv_dataops.core.labels.annotation_files import SourceFile, open_source, read_file
 from airflow_cv_dataops.core.labels.formats.coco_reader import parse_coco
-from airflow_cv_dataops.core.labels.formats.csv_reader import CsvColumns, parse_csv
+from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
+from airflow_cv_dataops.core.labels.formats.csv_reader import parse_csv
 from airflow_cv_dataops.core.labels.formats.voc_reader import parse_voc
-from airflow_cv_dataops.core.labels.formats.yolo_reader import class_names, is_image_list, parse_classes, parse_yolo
+from airflow_cv_dataops.core.labels.formats.yolo_classes import ClassFile, class_names, parse_classes
 from airflow_cv_dataops.core.labels.records import UNPARSABLE_LABEL, Labels, RecordBuilder
 from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
+from airflow_cv_dataops.core.labels.yolo_source import YoloSource
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import Place, without_credentials
 
@@ -26,9 +28,6 @@ FORMATS = ("coco", "voc", "yolo", "csv")
 _EXTENSIONS = {"coco": (".json",), "voc": (".xml",), "yolo": (".txt",), "csv": (".csv", ".tsv")}
 _NAMED_BY_IMAGE = frozenset(("voc", "yolo"))
 _NO_OPTIONS: Mapping[str, Any] = {}
-_CLASS_FILES = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
-_NOT_LABELS = frozenset(("classes.txt", "readme.txt", "license.txt", "readme.dataset.txt", "readme.roboflow.txt"))
-
 Classes = Sequence[str] | Mapping[int, str] | str | Place
 Parser = Callable[[SourceFile, bytes, RecordBuilder], None]
 
@@ -39,7 +38,7 @@ def read_labels(
     format: str,  # noqa: A002 (the word of the data model)
     label_set: str = "default",
     classes: Classes | None = None,
-    csv_columns: CsvColumns | Mapping[str, str] | None = None,
+    csv_columns: CsvColumns | Mapping[str, Any] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     max_unreadable_ratio: float = 0.0,
 ) -> Labels:
@@ -48,32 +47,34 @@ def read_labels(
     A file or record that was read and cannot be used becomes a problem of the result, never an exception.
 
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``.
-    :param classes: YOLO's class names, or the URI of a file with them (a bare URI is opened with ``source_options``); default:
-        ``classes.txt``, ``obj.names``, ``*.names`` or ``data.yaml`` in the source.
-    :param csv_columns: which columns of a CSV say what.
+    :param classes: YOLO's class names (a list, or a text with commas), or the URI of a file with them (a bare URI is opened with
+        ``source_options``); default: the class file nearest above each label file: ``classes.txt``, ``obj.names``, ``*.names``, or a
+        YAML with ``names``.
+    :param csv_columns: which columns of a CSV say what, by name, or by position where the CSV has no header.
     :param source_options: obstore's configuration for the source.
     :param max_unreadable_ratio: share of the label files, 0 to 1, that may be listed and not be read; these become problems, too.
     :raises EmptySourceError: there is no such source, or no label file in it.
     :raises SourceError: it cannot be listed, or more files than ``max_unreadable_ratio`` allows cannot be read.
     :raises StoreError: the store does not answer, or refuses.
-    :raises ConfigurationError: the format is unknown, YOLO's class names are nowhere, or a CSV's columns are not found.
+    :raises ConfigurationError: the format is unknown, YOLO's class names are nowhere or not clear, or a CSV's columns are not found.
     """
     if format not in FORMATS:
         raise ConfigurationError(f"Label format {format!r} is unknown: expected one of {', '.join(FORMATS)}.")
     check_ratio("max_unreadable_ratio", max_unreadable_ratio)
     opened = open_source(source, source_options)
-    files = _label_files(opened, format)
+    files = opened.select(_EXTENSIONS[format], named_by_image=format in _NAMED_BY_IMAGE)
+    yolo = YoloSource(opened, _given_classes(classes, source_options)) if format == "yolo" and files else None
+    files = yolo.label_files(files) if yolo else files
     if not files:
-        wanted = " or ".join(_EXTENSIONS[format])
-        raise EmptySourceError(f"No label file in {without_credentials(source)}: expected {wanted} for {format}.")
+        raise _no_label_file(source, format)
     records = RecordBuilder(label_set, format)
-    parse = _parser(format, opened, classes, csv_columns, source_options)
+    parse = yolo.parse if yolo else _parser(format, csv_columns)
     refused: list[ConfigurationError] = []
     unread = UnreadFiles(opened, len(files), max_unreadable_ratio)
     progress = Progress("label files", len(files), log)
     for file, data in opened.read(files):
         progress.advance()
-        if isinstance(data, bytes) and format == "yolo" and is_image_list(data):
+        if yolo and isinstance(data, bytes) and not yolo.holds_labels(file, data):
             continue
         records.start_file(file.path, file.uri, len(data) if isinstance(data, bytes) else 0)
         if not isinstance(data, bytes):
@@ -83,12 +84,18 @@ def read_labels(
         try:
             parse(file, data, records)
         except ConfigurationError as error:
+            if yolo:
+                raise
             refused.append(error)
             records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: {error}")
     unread.check()
     if len(refused) == len(files):
         raise ConfigurationError(f"{without_credentials(source)}: {refused[0]}")
-    return replace(records.finish(), dead_links=opened.dead_links)
+    problems = yolo.finish(records) if yolo else ()
+    labels = records.finish()
+    if not labels.files:
+        raise _no_label_file(source, format)
+    return replace(labels, problems=(*labels.problems, *problems), dead_links=opened.dead_links)
 
 
 def no_labels(format: str, label_set: str) -> Labels:  # noqa: A002
@@ -96,61 +103,47 @@ def no_labels(format: str, label_set: str) -> Labels:  # noqa: A002
     return RecordBuilder(label_set, format).finish()
 
 
-def _label_files(source: Source, format: str) -> list[SourceFile]:  # noqa: A002
-    files = source.select(_EXTENSIONS[format], named_by_image=format in _NAMED_BY_IMAGE)
-    return [file for file in files if format != "yolo" or file.path.rpartition("/")[2].lower() not in _NOT_LABELS]
+def _no_label_file(source: str, format: str) -> EmptySourceError:  # noqa: A002
+    wanted = " or ".join(_EXTENSIONS[format])
+    others = " that is no list of images or classes and no README" if format == "yolo" else ""
+    return EmptySourceError(f"No label file in {without_credentials(source)}: expected {wanted} for {format}{others}.")
 
 
-def _parser(
-    format: str,  # noqa: A002
-    source: Source,
-    classes: Classes | None,
-    csv_columns: CsvColumns | Mapping[str, str] | None,
-    options: Mapping[str, Any],
-) -> Parser:
+def _parser(format: str, csv_columns: CsvColumns | Mapping[str, Any] | None) -> Parser:  # noqa: A002
     if format == "coco":
         return lambda file, data, records: parse_coco(data, records)
     if format == "voc":
         return lambda file, data, records: parse_voc(data, file.path, records)
-    if format == "yolo":
-        names = resolve_classes(classes, options) if classes is not None else _classes_in(source)
-        return lambda file, data, records: parse_yolo(data, file.path, names, records)
     columns = _csv_columns(csv_columns)
     return lambda file, data, records: parse_csv(data, columns, records)
 
 
 def resolve_classes(classes: Classes, options: Mapping[str, Any] = _NO_OPTIONS) -> dict[int, str]:
-    """Return class names by index from names, or from the file that a URI names.
+    """Return class names by index from names, or from the file that a URI names; a name that is left out is blank.
 
     :raises ConfigurationError: there are no names in it.
     :raises SourceError: the file cannot be read.
     """
-    if not isinstance(classes, (str, Place)):
-        return class_names(classes)
-    place = Place.of(classes, options)
-    return parse_classes(read_file(place), without_credentials(place.uri))
+    return dict(_class_file(classes, options).names)
 
 
-def _classes_in(source: Source) -> dict[int, str]:
-    """Read the class file nearest to the top of the source."""
-    wanted = [path for path in source.paths if not source.is_file and _is_class_file(path.rpartition("/")[2].lower())]
-    if not wanted:
-        raise ConfigurationError(f"YOLO labels need class names: give `classes`, or put one of {', '.join(_CLASS_FILES)} into the source.")
-    nearest = min(wanted, key=lambda path: (path.count("/"), path))
-    ((_, data),) = source.read([source.file(nearest)])
-    if not isinstance(data, bytes):
-        raise SourceError(f"Cannot read class names from {nearest}: {data}")
-    return parse_classes(data, nearest)
+def _given_classes(classes: Classes | None, options: Mapping[str, Any]) -> ClassFile | None:
+    return None if classes is None else _class_file(classes, options)
 
 
-def _is_class_file(name: str) -> bool:
-    return name in _CLASS_FILES or name.endswith(".names")
+def _class_file(classes: Classes, options: Mapping[str, Any]) -> ClassFile:
+    given = as_names_or_uri("classes", classes) if isinstance(classes, str) else classes
+    if isinstance(given, (str, Place)):
+        place = Place.of(given, options)
+        return parse_classes(read_file(place), without_credentials(place.uri))
+    return ClassFile(class_names(given))
 
 
-def _csv_columns(columns: CsvColumns | Mapping[str, str] | None) -> CsvColumns:
+def _csv_columns(columns: CsvColumns | Mapping[str, Any] | None) -> CsvColumns:
     if columns is None or isinstance(columns, CsvColumns):
         return columns or CsvColumns()
     try:
         return CsvColumns(**columns)
     except TypeError as error:
-        raise ConfigurationError(f"csv_columns={columns!r} is not some of file, label, annotator, labeled_at: {error}") from error
+        known = ", ".join(field.name for field in fields(CsvColumns))
+        raise ConfigurationError(f"csv_columns={columns!r} is not some of {known}: {error}") from error

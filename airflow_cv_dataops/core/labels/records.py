@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ BACKGROUND = "background"
 UNPARSABLE_LABEL = "unparsable_label"
 MALFORMED_RECORD = "malformed_record"
 ABSENT_IMAGE = "absent_image"
+UNSUPPORTED_LABEL = "unsupported_label"
 AMBIGUOUS_FILE_NAME = "ambiguous_file_name"
 CONTRADICTED_FILE_NAME = "contradicted_file_name"
 UNPARSABLE_PREDICTION = "unparsable_prediction"
@@ -32,11 +34,13 @@ SEVERITY_OF_PROBLEM = {
     ABSENT_IMAGE: "warning",
     AMBIGUOUS_FILE_NAME: "warning",
     CONTRADICTED_FILE_NAME: "warning",
+    UNSUPPORTED_LABEL: "warning",
 }
 
 _ROWS_PER_CHUNK = 50_000
 _LONGEST_EXCERPT = 120
 _NO_BOX = (math.nan,) * 4
+_DECIMAL = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 
 
 class Record(NamedTuple):
@@ -47,6 +51,7 @@ class Record(NamedTuple):
     :param segmentation: COCO JSON.
     :param attributes: JSON object.
     :param alternative_name: a second name for the image, tried where ``file_name`` joins none.
+    :param keypoints: x, y, visibility, … as in COCO; YOLO until it is joined: normalised.
     :param polygon: YOLO until it is joined: x1, y1, x2, y2, … normalised.
     """
 
@@ -122,6 +127,11 @@ class RecordBuilder:
         self._files += 1
         self._bytes += size
 
+    @property
+    def source(self) -> str:
+        """URI of the current file."""
+        return self._source
+
     def add(self, record: Record) -> None:
         """Take one label of the current file."""
         self._records += 1
@@ -133,6 +143,11 @@ class RecordBuilder:
         """Note a record of the current file that makes no label."""
         self._records += 1
         self.problem(MALFORMED_RECORD, message)
+
+    def unsupported(self, count: int, message: str) -> None:
+        """Note records of the current file that the common model has no place for."""
+        self._records += count
+        self.problem(UNSUPPORTED_LABEL, message)
 
     def problem(self, check: str, message: str, ordinal: int | None = None) -> None:
         """Note a problem of the current file; ``ordinal`` names the record that is kept all the same."""
@@ -187,7 +202,7 @@ def bbox_array(boxes: Any, kind: pa.StructType) -> pa.StructArray:
 
 
 def number(value: Any) -> float | None:
-    """Return a JSON number as a double (one beyond its range becomes infinite); ``None`` where it is no number."""
+    """Return a JSON number, or the text of a decimal one, as a double (infinite beyond its range); ``None`` for anything else."""
     if type(value) is float:
         return value
     if type(value) is int:
@@ -195,14 +210,21 @@ def number(value: Any) -> float | None:
             return float(value)
         except OverflowError:
             return math.inf if value > 0 else -math.inf
-    return None
+    return float(value) if type(value) is str and _DECIMAL.fullmatch(value) else None
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number (``80``, ``80.0``, ``"80"``); ``None`` for anything else."""
+    if type(value) is int:
+        return value
+    found = number(value)
+    return int(found) if found is not None and found.is_integer() else None
 
 
 def pixels(value: Any) -> int | None:
-    """Return a whole number that fits an Arrow int32; ``None`` for anything else."""
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and -(2**31) <= value < 2**31 else None
+    """Return a side in pixels that fits an Arrow int32; ``None`` for anything else, and for 0, by which tools mean "not known"."""
+    side = whole(value)
+    return side if side and -(2**31) <= side < 2**31 else None
 
 
 def clean_text(value: str) -> str:

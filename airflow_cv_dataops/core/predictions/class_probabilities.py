@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,11 @@ _NPZ_IDS = ("ids", "id", "image_ids", "file_names", "filenames", "files", "names
 _NPZ_PROBABILITIES = ("probabilities", "probs", "pred_probs", "predictions", "y_prob", "scores")
 _NPZ_CLASSES = ("classes", "class_names", "categories")
 _EMBEDDINGS = ("embedding", "embeddings")
+# The row number that pandas writes beside its columns: without a name, or with one that pandas gave it.
+_ROW_NUMBER = re.compile(r"\s*|Unnamed: [0-9]+(_level_[0-9]+)?|__index_level_[0-9]+__")
+_ABSENT = frozenset(("", "n/a", "na", "nan", "null", "none", "-", "#n/a"))
+_LABEL_NAMES = frozenset(("label", "category", "class", "class_name", "prediction", "predicted", "pred", "predicted_label"))
+_SCORE_NAMES = frozenset(("score", "confidence", "probability", "prob", "conf", "p"))
 
 
 @dataclass(frozen=True)
@@ -123,8 +129,19 @@ def _csv(data: bytes, id_column: str | None) -> pa.Table:
 
         texts = pc.read_csv(pa.BufferReader(data), convert_options=pc.ConvertOptions(column_types={name: pa.string() for name in header}))
         frame = texts.to_pandas()
-        numbers = {name: pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype="float64") for name in header if name != identity}
-        return pa.table({identity: texts.column(identity), **numbers})
+        columns = {identity: texts.column(identity)}
+        for name in header:
+            if name != identity:
+                numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype="float64")
+                columns[name] = texts.column(name) if _is_text(frame[name], numbers) else numbers
+        return pa.table(columns)
+
+
+def _is_text(column: Any, numbers: np.ndarray) -> bool:
+    """Say whether a column is one of texts: no cell is a number, and one is more than a sign that there is none."""
+    import numpy as np
+
+    return bool(np.isnan(numbers).all()) and any(text.strip().lower() not in _ABSENT for text in column.unique())
 
 
 def _from_table(table: pa.Table, id_column: str | None, names: tuple[str, ...] | None) -> Probabilities:
@@ -141,10 +158,34 @@ def _from_table(table: pa.Table, id_column: str | None, names: tuple[str, ...] |
         return _checked(ids, _matrix_of_lists(table.column(probable[0])), names, embeddings)
     is_number = (kinds.is_floating, kinds.is_integer)
     numeric = [field.name for field in table.schema if field.name != identity and any(check(field.type) for check in is_number)]
-    chosen = list(names) if names is not None else numeric
+    chosen = list(names) if names is not None else [name for name in numeric if not _is_row_number(name, table)]
+    texts = [field.name for field in table.schema if kinds.is_string(field.type) or kinds.is_large_string(field.type)]
+    _check_is_wide(texts, chosen)
     if missing := [name for name in chosen if name not in numeric]:
         raise ValueError(f"no column of numbers for the classes {excerpt(missing)}; found {excerpt(table.column_names)}")
     return _checked(ids, _matrix(table, chosen), tuple(chosen), embeddings)
+
+
+def _is_row_number(name: str, table: pa.Table) -> bool:
+    """Say whether a column is pandas' index. :raises ValueError: it has no name, and is something else."""
+    import numpy as np
+
+    if not _ROW_NUMBER.fullmatch(name):
+        return False
+    if np.array_equal(table.column(name).cast("double").fill_null(np.nan).to_numpy(), np.arange(table.num_rows)):
+        return True
+    raise ValueError(f"the column {name!r} has no name, and does not count the rows: give it the name of its class, or leave it out")
+
+
+def _check_is_wide(texts: Sequence[str], numeric: Sequence[str]) -> None:
+    """:raises ValueError: a line says one label and its score, and not the probability of each class."""
+    label = next((name for name in texts if name.strip().lower() in _LABEL_NAMES), None)
+    score = next((name for name in numeric if name.strip().lower() in _SCORE_NAMES), None)
+    if label is not None and score is not None:
+        raise ValueError(
+            f"a label ({label}) and its score ({score}) are no probabilities: a column of numbers for each class is needed, or give the "
+            "predictions as COCO results"
+        )
 
 
 def _from_npz(data: bytes, id_column: str | None, names: tuple[str, ...] | None) -> Probabilities:
@@ -192,6 +233,8 @@ def _checked(
     classes = names or tuple(str(index) for index in range(count))
     if len(classes) != count or len(set(classes)) != count:
         raise ValueError(f"{len(set(classes)):,} different class names do not fit {count:,} columns")
+    if any(not name.strip() for name in classes):
+        raise ValueError(f"a class has no name: {excerpt(list(classes))}")
     if embeddings is not None and (embeddings.ndim != 2 or len(embeddings) != rows or embeddings.dtype.kind not in "fiu"):
         raise ValueError(f"embeddings of shape {embeddings.shape} do not fit {rows:,} rows")
     return Probabilities(ids, values, tuple(clean_text(name) for name in classes), embeddings)

@@ -9,15 +9,15 @@ from typing import Any
 from airflow_cv_dataops.core.labels.formats.coco_reader import (
     CocoImage,
     NotCocoError,
-    bbox_values,
     coco_categories,
     coco_images,
-    id_text,
     load_json,
-    segmentation_text,
 )
+from airflow_cv_dataops.core.labels.formats.coco_values import bbox_values, id_text, is_outline, segmentation_text
 from airflow_cv_dataops.core.labels.records import RecordBuilder, clean_text, excerpt, number
 
+# Softmax and sigmoid in single precision may end a few ulps outside 0 to 1.
+SCORE_TOLERANCE = 1e-6
 _PADDED_DIGITS = 12
 
 
@@ -52,7 +52,8 @@ def read_reference(data: bytes, name: str) -> CocoReference:
     document = load_json(data)
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
         raise NotCocoError(f"{name} has no list of `images`")
-    return CocoReference(coco_images(document, RecordBuilder("", "coco")), coco_categories(document) or None)
+    noted = RecordBuilder("", "coco")
+    return CocoReference(coco_images(document, noted), coco_categories(document, noted) or None)
 
 
 def parse_results(data: bytes, reference: CocoReference, lost: Callable[[str], None]) -> ResultColumns:
@@ -66,24 +67,27 @@ def parse_results(data: bytes, reference: CocoReference, lost: Callable[[str], N
     found = ResultColumns()
     # Each result is a Python object of its own shape, so it is checked by itself.
     for ordinal, result in enumerate(document):
-        if problem := _problem(result):
+        if problem := _problem(result, reference):
             lost(f"Result {ordinal}: {problem}.")
             continue
         _take(found, ordinal, result, reference)
     return found
 
 
-def _problem(result: Any) -> str | None:
+def _problem(result: Any, reference: CocoReference) -> str | None:
     if not isinstance(result, dict):
         return f"{excerpt(result)} is not an object"
-    if id_text(result.get("image_id")) is None:
+    image_id, stated = id_text(result.get("image_id")), _stated_name(result)
+    if image_id is None and (stated is None or result.get("image_id") is not None):
         return f"image_id {excerpt(result.get('image_id'))} cannot be used"
-    score = number(result.get("score"))
-    if score is None or not 0 <= score <= 1:
+    known = _known_name(image_id, reference)
+    if stated is not None and known is not None and not _is_one_file(stated, known):
+        return f"file_name {excerpt(stated)} contradicts image_id {excerpt(image_id)}, which is {excerpt(known)} in coco_reference"
+    if _score(result.get("score")) is None:
         return f"score {excerpt(result.get('score'))} is not a number from 0 to 1"
     if result.get("bbox") and bbox_values(result["bbox"]) is None:
         return f"bbox {excerpt(result['bbox'])} is not four numbers"
-    if result.get("segmentation") and segmentation_text(result["segmentation"]) is None:
+    if is_outline(result.get("segmentation")) and segmentation_text(result["segmentation"]) is None:
         return f"segmentation {excerpt(result['segmentation'])} is neither polygons nor an RLE"
     if result.get("keypoints") and not result.get("bbox"):
         return "keypoint results are not supported"
@@ -91,8 +95,8 @@ def _problem(result: Any) -> str | None:
 
 
 def _take(found: ResultColumns, ordinal: int, result: dict[str, Any], reference: CocoReference) -> None:
-    file_name, alternative = _names(id_text(result["image_id"]) or "", reference)
-    outline = segmentation_text(result["segmentation"]) if result.get("segmentation") else None
+    file_name, alternative = _names(id_text(result.get("image_id")), _stated_name(result), reference)
+    outline = segmentation_text(result["segmentation"]) if is_outline(result.get("segmentation")) else None
     bbox = bbox_values(result.get("bbox"))
     category = id_text(result.get("category_id"))
     if category is not None and reference.categories is not None:
@@ -102,14 +106,47 @@ def _take(found: ResultColumns, ordinal: int, result: dict[str, Any], reference:
     found.alternative_name.append(alternative)
     found.task.append("segmentation" if outline else "detection" if bbox else "classification")
     found.category.append(category)
-    found.score.append(number(result["score"]) or 0.0)
+    found.score.append(_score(result["score"]) or 0.0)
     found.bbox.append(bbox)
     found.segmentation.append(outline)
 
 
-def _names(image_id: str, reference: CocoReference) -> tuple[str, str | None]:
+def _score(value: Any) -> float | None:
+    """Return a score within 0 to 1, where single precision may have left it a few ulps outside; ``None`` for anything else."""
+    score = number(value)
+    if score is None or not -SCORE_TOLERANCE <= score <= 1 + SCORE_TOLERANCE:
+        return None
+    return min(max(score, 0.0), 1.0)
+
+
+def _names(image_id: str | None, stated: str | None, reference: CocoReference) -> tuple[str, str | None]:
     """Return the image's name and a second one to try: tools write the number 42 for ``000000000042.jpg``."""
+    known = _known_name(image_id, reference)
+    if stated is not None:
+        # Of two spellings of one file the one with more folders says more.
+        return (stated if known is None or len(_parts(stated)) >= len(_parts(known)) else known), None
     if reference.images is not None:
-        image = reference.images.get(image_id)
-        return (image.file_name if image and image.file_name else f"#{image_id}"), None
-    return clean_text(image_id), image_id.zfill(_PADDED_DIGITS) if image_id.isdecimal() else None
+        return known or f"#{image_id}", None
+    name = image_id or ""
+    return clean_text(name), name.zfill(_PADDED_DIGITS) if name.isdecimal() else None
+
+
+def _stated_name(result: dict[str, Any]) -> str | None:
+    name = result.get("file_name")
+    return clean_text(name) if isinstance(name, str) and name.strip() else None
+
+
+def _known_name(image_id: str | None, reference: CocoReference) -> str | None:
+    image = (reference.images or {}).get(image_id or "")
+    return image.file_name if image else None
+
+
+def _is_one_file(name: str, other: str) -> bool:
+    """Say whether one path is the end of the other."""
+    parts, others = _parts(name), _parts(other)
+    shared = min(len(parts), len(others))
+    return parts[-shared:] == others[-shared:]
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.strip().replace("\\", "/").split("/") if part not in ("", ".")] or [path]

@@ -244,7 +244,7 @@ def _format_of(paths: Sequence[str]) -> str:
 
 
 def _reference(place: Place | None, classes: Mapping[int, str] | None) -> CocoReference:
-    named = None if classes is None else {str(index): name for index, name in classes.items()}
+    named = None if classes is None else {str(index): name for index, name in classes.items() if name}
     if place is None:
         return CocoReference(categories=named)
     uri = without_credentials(place.uri)

@@ -198,7 +198,12 @@ ANNOTATIONS = TableModel(
         Column("annotation_id", "string", "Stable id: 32 hex digits from label set, label file and position in it.", required=True),
         Column("image_id", "string", _IMAGE_ID + " Null where the label joined no image of the partition."),
         Column("source_uri", "string", "The image's source; null where the label joined no image."),
-        Column("file_name", "string", "The image's file name as the label file states it.", required=True),
+        Column(
+            "file_name",
+            "string",
+            "The image's file name as the label file states it; of VOC with the folder of the XML where it states none.",
+            required=True,
+        ),
         Column(
             "task",
             "string",

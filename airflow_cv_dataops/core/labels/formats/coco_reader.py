@@ -6,7 +6,16 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from airflow_cv_dataops.core.labels.formats.coco_values import (
+    bbox_values,
+    flag,
+    id_text,
+    is_outline,
+    keypoint_values,
+    segmentation_text,
+)
 from airflow_cv_dataops.core.labels.records import (
+    BACKGROUND,
     MALFORMED_RECORD,
     UNPARSABLE_LABEL,
     Record,
@@ -14,15 +23,14 @@ from airflow_cv_dataops.core.labels.records import (
     attributes_text,
     clean_text,
     excerpt,
-    json_text,
     number,
     pixels,
 )
 
-_NUMBERS = {int, float}
 _MODELLED = frozenset(
     ("id", "image_id", "category_id", "bbox", "segmentation", "area", "iscrowd", "keypoints", "num_keypoints", "annotator", "attributes")
 )
+_LABELS = frozenset(("category_id", "bbox", "segmentation", "keypoints"))
 
 
 class NotCocoError(ValueError):
@@ -41,7 +49,9 @@ def parse_coco(data: bytes, records: RecordBuilder) -> None:
     """Add the annotations of one COCO file to ``records``.
 
     An annotation of an image that the file does not define is kept with the file name ``#<image_id>``; one of a category
-    that it does not define is kept without category. Segmentations are stored as JSON with the very numbers of the file.
+    that it does not define is kept without category. Segmentations are stored as JSON with the very numbers of the file. An image
+    of ``images`` without annotation in ``annotations`` is stated to show nothing. Captions and panoptic segments are left out
+    and counted; a file with any of them states nothing of its other images.
     """
     try:
         document = load_json(data)
@@ -51,20 +61,33 @@ def parse_coco(data: bytes, records: RecordBuilder) -> None:
         records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: {error}")
         return
     images = coco_images(document, records)
-    categories = coco_categories(document)
-    annotations = document.get("annotations", [])
+    categories = coco_categories(document, records)
+    annotations = document.get("annotations")
+    if annotations is None and "annotations" not in document:
+        return
     if not isinstance(annotations, list):
         records.problem(UNPARSABLE_LABEL, f"`annotations` is {_shape(annotations)}, not a list; nothing of it was taken.")
         return
+    unsupported = dict.fromkeys(("caption", "segments_info"), 0)
+    labelled: set[str | None] = set()
     # Each annotation is a Python object of its own shape, so it is checked by itself.
     for ordinal, annotation in enumerate(annotations):
         annotations[ordinal] = None  # its memory is needed for what is made of it
         if not isinstance(annotation, dict):
             records.lost(f"annotations[{ordinal}] is {_shape(annotation)}, not an object.")
-        elif "segments_info" in annotation:
-            records.lost(f"annotations[{ordinal}] is a panoptic one, which is not supported; give instances instead.")
+            labelled.add(None)
+        elif kind := _unsupported(annotation):
+            unsupported[kind] += 1
         else:
-            records.add(_record(ordinal, annotation, images, categories, records))
+            image_key = id_text(annotation.get("image_id"))
+            labelled.add(image_key if image_key in images else None)
+            records.add(_record(ordinal, annotation, image_key, images, categories, records))
+    for kind, count in unsupported.items():
+        if count:
+            records.unsupported(count, f"{count:,} annotations with `{kind}` were left out: labels of this kind are not supported.")
+    # Where it cannot be told which image an annotation is of, any image may be the one.
+    if None not in labelled and not any(unsupported.values()):
+        _add_background(document, len(annotations), images, labelled, records)
 
 
 def load_json(data: bytes) -> Any:
@@ -103,43 +126,21 @@ def coco_images(document: dict[str, Any], records: RecordBuilder) -> dict[str, C
     return images
 
 
-def coco_categories(document: dict[str, Any]) -> dict[str, str]:
-    """Return names of the file's ``categories`` by id as text; the first of two with one id."""
-    categories: dict[str, str] = {}
-    for _, category, key in _entries(document, "categories"):
-        if key is not None and isinstance(category.get("name"), str):
-            categories.setdefault(key, clean_text(category["name"]))
-    return categories
-
-
-def id_text(value: Any) -> str | None:
-    """Return an id as text, so that ``1``, ``1.0`` and ``"1"`` are one id; ``None`` for what cannot be an id."""
-    if type(value) is int:
-        return str(value) if abs(value) < 10**40 else None
-    if type(value) is float and value.is_integer():
-        return str(int(value)) if abs(value) < 1e40 else None
-    return clean_text(value) if isinstance(value, str) and value else None
-
-
-def segmentation_text(value: Any) -> str | None:
-    """Return COCO JSON of polygons or an RLE; ``None`` where it is neither, or not finite."""
-    if isinstance(value, list):
-        fits = all(isinstance(polygon, list) and set(map(type, polygon)) <= _NUMBERS for polygon in value)
-    elif isinstance(value, dict):
-        size, counts = value.get("size"), value.get("counts")
-        fits = isinstance(size, list) and len(size) == 2 and {type(side) for side in size} == {int}
-        fits = fits and (isinstance(counts, str) or (isinstance(counts, list) and set(map(type, counts)) <= {int}))
-    else:
-        fits = False
-    return json_text(value) if fits else None
-
-
-def bbox_values(value: Any) -> tuple[float, float, float, float] | None:
-    """Return four numbers as doubles, finite or not; ``None`` for anything else."""
-    if not isinstance(value, list) or len(value) != 4:
-        return None
-    x, y, width, height = (number(side) for side in value)
-    return None if x is None or y is None or width is None or height is None else (x, y, width, height)
+def coco_categories(document: dict[str, Any], records: RecordBuilder) -> dict[str, str]:
+    """Return names of the file's ``categories`` by id as text; an id with two names, or a blank one, has none."""
+    named: dict[str, str] = {}
+    refused: set[str] = set()
+    for position, category, key in _entries(document, "categories"):
+        name = category.get("name")
+        if key is None or not isinstance(name, str) or not name.strip():
+            records.problem(MALFORMED_RECORD, f"categories[{position}] has no id or no name that can be used: {excerpt(category)}")
+            continue
+        first = named.setdefault(key, clean_text(name))
+        if first != clean_text(name):
+            both = f"{excerpt(first)} and {excerpt(name)}"
+            records.problem(MALFORMED_RECORD, f"Category id {excerpt(key)} stands for {both}; its annotations are kept without category.")
+            refused.add(key)
+    return {key: name for key, name in named.items() if key not in refused}
 
 
 def _entries(document: dict[str, Any], part: str) -> Iterator[tuple[int, dict[str, Any], str | None]]:
@@ -149,8 +150,20 @@ def _entries(document: dict[str, Any], part: str) -> Iterator[tuple[int, dict[st
         yield position, shaped, id_text(shaped.get("id"))
 
 
+def _unsupported(annotation: dict[str, Any]) -> str | None:
+    """Return the key of what the common model has no place for: a panoptic annotation, or a caption that is nothing else."""
+    if "segments_info" in annotation:
+        return "segments_info"
+    return "caption" if "caption" in annotation and not annotation.keys() & _LABELS else None
+
+
 def _record(
-    ordinal: int, annotation: dict[str, Any], images: dict[str, CocoImage], categories: dict[str, str], records: RecordBuilder
+    ordinal: int,
+    annotation: dict[str, Any],
+    image_key: str | None,
+    images: dict[str, CocoImage],
+    categories: dict[str, str],
+    records: RecordBuilder,
 ) -> Record:
     def taken(name: str, value: Any, given: Any) -> Any:
         """Note a field that is there but cannot be used."""
@@ -159,22 +172,37 @@ def _record(
         return value
 
     bbox, area, segmentation, keypoints = (annotation.get(name) for name in ("bbox", "area", "segmentation", "keypoints"))
+    is_outlined = is_outline(segmentation)
     boxed = taken("bbox", bbox_values(bbox), bbox)
-    outlined = taken("segmentation", segmentation_text(segmentation), segmentation) if segmentation else None
-    pointed = taken("keypoints", _keypoints(keypoints), keypoints) if keypoints else None
-    image_key, category_key = id_text(annotation.get("image_id")), id_text(annotation.get("category_id"))
+    outlined = taken("segmentation", segmentation_text(segmentation), segmentation) if is_outlined else None
+    pointed = taken("keypoints", keypoint_values(keypoints), keypoints) if keypoints else None
+    category_key = id_text(annotation.get("category_id"))
     image = images.get(image_key or "") or CocoImage(None)
     category = categories.get(category_key or "")
     annotator = annotation.get("annotator")
+    # What is stated and cannot be used is no classification either.
+    task = (
+        "keypoints"
+        if pointed
+        else "segmentation"
+        if outlined
+        else "detection"
+        if bbox
+        else "segmentation"
+        if is_outlined
+        else "keypoints"
+        if keypoints
+        else "classification"
+    )
     return Record(
         ordinal,
         image.file_name or "#" + (image_key or clean_text(excerpt(annotation.get("image_id")))),
-        "keypoints" if pointed else "segmentation" if outlined else "detection" if bbox else "classification",
+        task,
         category,
         boxed,
         outlined,
         taken("area", number(area), area),
-        _flag(annotation.get("iscrowd")),
+        taken("iscrowd", flag(annotation.get("iscrowd")), annotation.get("iscrowd")),
         pointed,
         image.width,
         image.height,
@@ -183,6 +211,20 @@ def _record(
         id_text(annotation.get("id")),
         _attributes(annotation, category),
     )
+
+
+def _add_background(
+    document: dict[str, Any], annotations: int, images: dict[str, CocoImage], labelled: set[str | None], records: RecordBuilder
+) -> None:
+    """State of each file without annotation, under whatever id, that nothing is in it; ordinals follow those of the annotations."""
+    entries = [(position, entry.get("file_name"), key) for position, entry, key in _entries(document, "images")]
+    stated = {name for _, name, key in entries if key in labelled and isinstance(name, str)}
+    for position, name, key in entries:
+        if key is not None and isinstance(name, str) and name and name not in stated:
+            stated.add(name)
+            image = images[key]
+            ordinal = annotations + position
+            records.add(Record(ordinal, clean_text(name), BACKGROUND, stated_width=image.width, stated_height=image.height))
 
 
 def _attributes(annotation: dict[str, Any], category: str | None) -> str | None:
@@ -195,16 +237,6 @@ def _attributes(annotation: dict[str, Any], category: str | None) -> str | None:
     if category is None and annotation.get("category_id") is not None:
         left["category_id"] = annotation["category_id"]
     return attributes_text(left)
-
-
-def _keypoints(value: Any) -> list[float] | None:
-    if not isinstance(value, list) or len(value) % 3 or not set(map(type, value)) <= _NUMBERS:
-        return None
-    return [number(item) or 0.0 for item in value]
-
-
-def _flag(value: Any) -> bool | None:
-    return bool(value) if isinstance(value, (bool, int)) and value in (0, 1) else None
 
 
 def _shape(value: Any) -> str:

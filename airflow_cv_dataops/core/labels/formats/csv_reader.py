@@ -1,15 +1,18 @@
-"""Labels in a CSV: one image and its label a line."""
+"""Labels in a CSV: one image and its label a line, and its box where the CSV has boxes."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
 
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.labels.formats.csv_columns import CORNERS, LISTED, CsvColumns, Places, find_columns
 from airflow_cv_dataops.core.labels.records import (
+    BACKGROUND,
     MALFORMED_RECORD,
     UNPARSABLE_LABEL,
     Record,
@@ -17,40 +20,21 @@ from airflow_cv_dataops.core.labels.records import (
     attributes_text,
     clean_text,
     excerpt,
+    pixels,
 )
 
 _DELIMITERS = (",", ";", "\t", "|")
 
-
-@dataclass(frozen=True)
-class CsvColumns:
-    """Which column says what; ``None``: found by its usual names, whatever their case.
-
-    :param file: the image; else ``image``, ``file``, ``filename``, ``file_name`` or ``path``.
-    :param label: the category; else ``label``, ``category`` or ``class``.
-    :param annotator: who labelled; else ``annotator``; may be absent.
-    :param labeled_at: when, ISO 8601 (UTC where it has no zone); else ``labeled_at``; may be absent.
-    """
-
-    file: str | None = None
-    label: str | None = None
-    annotator: str | None = None
-    labeled_at: str | None = None
-
-
-_USUAL_NAMES = {
-    "file": ("image", "file", "filename", "file_name", "path"),
-    "label": ("label", "category", "class"),
-    "annotator": ("annotator",),
-    "labeled_at": ("labeled_at",),
-}
-_REQUIRED = ("file", "label")
+Box = tuple[float, float, float, float]
 
 
 def parse_csv(data: bytes, columns: CsvColumns, records: RecordBuilder) -> None:
     """Add the lines of one CSV to ``records``; other columns than those of ``columns`` go to ``attributes``.
 
-    :raises ConfigurationError: the header does not say which column is the image or the label.
+    Where there are boxes, a line with an image and neither box nor label states that nothing is there (as RetinaNet's CSVs do); one whose
+    box cannot be used, or that has no label, is kept without it. Without boxes a line needs image and label.
+
+    :raises ConfigurationError: the header does not say which column is the image or the label, or has a part of a box.
     """
     try:
         text = _decoded(data)
@@ -58,35 +42,67 @@ def parse_csv(data: bytes, columns: CsvColumns, records: RecordBuilder) -> None:
         records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: not UTF-8 or UTF-16 text: {error}")
         return
     lines = _lines(text, records)
-    header = [name.strip() for name in next(lines, (0, []))[1]]
-    places = _places(header, columns)
-    taken = set(places.values())
-    others = [(place, clean_text(name)) for place, name in enumerate(header) if place not in taken]
-    for ordinal, (line, cells) in enumerate(lines):
-        if not any(cells):
-            continue
-        found = {role: cells[place].strip() if place < len(cells) else "" for role, place in places.items()}
-        if missing := [header[places[role]] for role in _REQUIRED if not found[role]]:
-            records.lost(f"Line {line} has no {' and no '.join(missing)}: {excerpt(', '.join(cells))}")
-            continue
-        attributes: dict[str, object] = {name: cells[place] for place, name in others if place < len(cells) and cells[place]}
-        labeled_at = _instant(found.get("labeled_at", ""))
-        if len(cells) > len(header):
-            records.problem(MALFORMED_RECORD, f"Line {line} has {len(cells)} cells under {len(header)} columns.", ordinal)
-        if found.get("labeled_at") and labeled_at is None:
-            records.problem(MALFORMED_RECORD, f"Line {line}: {excerpt(found['labeled_at'])} is no ISO 8601 time.", ordinal)
-            attributes["labeled_at"] = found["labeled_at"]
-        records.add(
-            Record(
-                ordinal,
-                clean_text(found["file"]),
-                "classification",
-                clean_text(found["label"]),
-                annotator=clean_text(found.get("annotator", "")) or None,
-                labeled_at=labeled_at,
-                attributes=attributes_text(attributes),
-            )
+    first = next(lines, (0, []))
+    places = find_columns(first[1], columns)
+    for ordinal, (line, cells) in enumerate(lines if places.has_header else chain([first], lines)):
+        if any(cells):
+            _add(ordinal, line, cells, places, records)
+
+
+def _add(ordinal: int, line: int, cells: Sequence[str], places: Places, records: RecordBuilder) -> None:
+    found = {role: cells[place].strip() if place < len(cells) else "" for role, place in places.of.items()}
+    boxed = [found[role] for role in places.box]
+    says_nothing = bool(boxed) and not any(boxed) and not found["label"]
+    needed = ("file",) if places.box and (any(boxed) or says_nothing) else ("file", "label")
+    if missing := [places.names[places.of[role]] for role in needed if not found[role]]:
+        records.lost(f"Line {line} has no {' and no '.join(missing)}: {excerpt(', '.join(cells))}")
+        return
+
+    def malformed(message: str) -> None:
+        records.problem(MALFORMED_RECORD, f"Line {line}{message}", ordinal)
+
+    attributes: dict[str, Any] = {name: cells[place] for place, name in places.others if place < len(cells) and cells[place]}
+    labeled_at = _instant(found.get("labeled_at", ""))
+    if len(cells) > len(places.names):
+        malformed(f" has {len(cells)} cells under {len(places.names)} columns.")
+    if found.get("labeled_at") and labeled_at is None:
+        malformed(f": {excerpt(found['labeled_at'])} is no ISO 8601 time.")
+        attributes["labeled_at"] = found["labeled_at"]
+    bbox = None if says_nothing else _bbox(places.box, found)
+    if places.box and bbox is None and not says_nothing:
+        stated = {role: text for role in places.box if (text := found[role])}
+        malformed(f" has no box that can be used: {excerpt(', '.join(f'{role}={text}' for role, text in stated.items()) or 'no numbers')}")
+        attributes.update(stated)
+    if bbox is not None and not found["label"]:
+        malformed(f" has a box, and no {places.names[places.of['label']]}.")
+    records.add(
+        Record(
+            ordinal,
+            clean_text(found["file"]),
+            BACKGROUND if says_nothing else "detection" if places.box else "classification",
+            clean_text(found["label"]) or None,
+            bbox,
+            stated_width=pixels(found.get("image_width")),
+            stated_height=pixels(found.get("image_height")),
+            annotator=clean_text(found.get("annotator", "")) or None,
+            labeled_at=labeled_at,
+            attributes=attributes_text(attributes),
         )
+    )
+
+
+def _bbox(box: tuple[str, ...], found: Mapping[str, str]) -> Box | None:
+    """Return x, y, width and height; ``None`` where there is no box, or one that cannot be used."""
+    if not box:
+        return None
+    try:
+        stated = json.loads(found[LISTED[0]]) if box == LISTED else [found[role] for role in box]
+        if isinstance(stated, list) and len(stated) == 4 and not any(isinstance(side, bool) or "_" in str(side) for side in stated):
+            x, y, width, height = map(float, stated)
+            return (x, y, width - x, height - y) if box == CORNERS else (x, y, width, height)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        pass
+    return None
 
 
 def _decoded(data: bytes) -> str:
@@ -108,28 +124,6 @@ def _lines(text: str, records: RecordBuilder) -> Iterator[tuple[int, list[str]]]
             records.lost(f"Line {reader.line_num}: {error}.")
             continue
         yield reader.line_num, cells
-
-
-def _places(header: list[str], columns: CsvColumns) -> dict[str, int]:
-    """Return the position of each column that is there. :raises ConfigurationError: a required or named one is not."""
-    lowered = [name.lower() for name in header]
-    places = {}
-    for role in (field.name for field in fields(columns)):
-        named = getattr(columns, role)
-        candidates = (named,) if named else _USUAL_NAMES[role]
-        place = next((position for name in candidates for position in _positions(name, header, lowered)), None)
-        if place is not None:
-            places[role] = place
-        elif named or role in _REQUIRED:
-            raise ConfigurationError(
-                f"No column for the {role}: looked for {', '.join(map(repr, candidates))}, found {excerpt(header)}; name it in csv_columns."
-            )
-    return places
-
-
-def _positions(name: str, header: list[str], lowered: list[str]) -> list[int]:
-    exact = [position for position, found in enumerate(header) if found == name]
-    return exact or [position for position, found in enumerate(lowered) if found == name.lower()]
 
 
 def _instant(text: str) -> datetime | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.labels.file_names import strip_extension
+from airflow_cv_dataops.core.labels.records import BACKGROUND
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +25,8 @@ def labels_with_images(entries: list[dict[str, Any]], annotations: pa.Table) -> 
     """Yield each label that has an image, with the place of its image among the entries.
 
     Labels of an image are labels of all its copies: one that was drawn on a file that is not among the entries (a release holds each image
-    once) belongs to the first entry with the same bytes. One whose file has other bytes by now is of no image.
+    once) belongs to the first entry with the same bytes. One whose file has other bytes by now is of no image. That nothing is in an
+    image is no label: an entry without any says it.
     """
     copies: dict[str, dict[tuple[str | None, str], int]] = {}
     for number, entry in enumerate(entries):
@@ -32,6 +34,8 @@ def labels_with_images(entries: list[dict[str, Any]], annotations: pa.Table) -> 
         for key in (entry.get("partition_key"), None):  # a label may not tell its partition
             places.setdefault((key, entry["source_uri"]), number)
     for label in annotations.to_pylist():
+        if label["task"] == BACKGROUND:
+            continue
         if places := copies.get(label["image_id"], {}):
             known = [places.get((key, label["source_uri"])) for key in (label.get("partition_key"), None)]
             yield next((number for number in known if number is not None), next(iter(places.values()))), label

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.labels.file_names import image_folder_name, strip_extension
+from airflow_cv_dataops.core.labels.formats.voc_shapes import SIDES, corners, shape_of
+from airflow_cv_dataops.core.labels.formats.voc_xml import parse_xml, text_of, value_of
 from airflow_cv_dataops.core.labels.records import (
+    BACKGROUND,
     MALFORMED_RECORD,
     UNPARSABLE_LABEL,
     Record,
@@ -19,99 +22,120 @@ from airflow_cv_dataops.core.labels.records import (
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_SIDES = ("xmin", "ymin", "xmax", "ymax")
-_MODELLED = ("name", "bndbox")
+_MODELLED = frozenset(("name", "bndbox", "part", "polygon"))
 
 
 def parse_voc(data: bytes, path: str, records: RecordBuilder) -> None:
-    """Add the objects of one XML to ``records``.
+    """Add the objects of one XML to ``records``; one without objects states that nothing is there.
 
     ``bbox`` is ``(xmin, ymin, xmax - xmin, ymax - ymin)`` exactly as stated. The VOC development kit counts pixels from 1 and
     includes the last one, nearly every other tool does not, and no file says which: nothing is added or taken away, so that
-    an export gives the numbers that came in. The image is the one that ``<filename>`` names, else the one named as the XML.
+    an export gives the numbers that came in. The image is the one that ``<filename>`` names, in the folder of the XML where it names none,
+    else the one named as the XML.
 
     :param path: the XML below the source prefix.
     """
     try:
-        root = _parsed(data)
+        root = parse_xml(data)
     except ValueError as error:
         records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: not XML that can be used: {error}")
         return
     if root.tag != "annotation":
         records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: expected <annotation>, found <{excerpt(root.tag)}>.")
         return
-    stem = strip_extension(path)
-    file_name = _text(root, "filename") or stem.rpartition("/")[2]
+    alternative = image_folder_name(strip_extension(path))
+    file_name = _image_name(text_of(root, "filename"), alternative)
     size = root.find("size")
-    width, height = (None, None) if size is None else (_pixels(size, "width"), _pixels(size, "height"))
-    for ordinal, item in enumerate(root.findall("object")):
-        name = _text(item, "name")
-        bbox, stated = _bbox(item)
-        if name is None and stated is None:
+    width, height = (None, None) if size is None else (pixels(size.findtext("width")), pixels(size.findtext("height")))
+    objects = root.findall("object")
+    if not objects:
+        records.add(Record(0, file_name, BACKGROUND, stated_width=width, stated_height=height, alternative_name=alternative))
+    for ordinal, item in enumerate(objects):
+        name = text_of(item, "name")
+        shape = shape_of(item)
+        if name is None and shape.stated is None:
             records.lost(f"Object {ordinal} has neither a name nor a box.")
             continue
-        if bbox is None and stated is not None:
-            records.problem(MALFORMED_RECORD, f"The box of object {ordinal} cannot be used: {excerpt(stated)}", ordinal)
+        if not shape.is_whole:
+            records.problem(MALFORMED_RECORD, f"Where object {ordinal} is cannot be used: {excerpt(shape.stated)}", ordinal)
         records.add(
             Record(
                 ordinal,
                 file_name,
-                "classification" if stated is None else "detection",
+                "segmentation" if shape.segmentation else "classification" if shape.stated is None else "detection",
                 name,
-                bbox,
+                shape.bbox,
+                shape.segmentation,
                 stated_width=width,
                 stated_height=height,
-                attributes=attributes_text(_attributes(item)),
-                alternative_name=image_folder_name(stem),
+                attributes=attributes_text(_attributes(ordinal, item, records)),
+                alternative_name=alternative,
             )
         )
 
 
-def _parsed(data: bytes) -> Element:
-    """Parse without entities. :raises ValueError: it is not XML, or XML that attacks its reader."""
-    from xml.etree.ElementTree import ParseError
-
-    from defusedxml.ElementTree import fromstring
-
-    try:
-        return fromstring(data)
-    except (ParseError, LookupError) as error:
-        raise ValueError(str(error)) from error
+def _image_name(stated: str | None, alternative: str) -> str:
+    """Return the stated name, in the folder of the XML where it has none itself; else the XML's own."""
+    if stated is None:
+        return alternative
+    folder = "" if "/" in stated or "\\" in stated else alternative.rpartition("/")[0]
+    return f"{folder}/{stated}" if folder else stated
 
 
-def _text(element: Element, tag: str) -> str | None:
-    found = element.findtext(tag)
-    return clean_text(found.strip()) or None if found else None
+def _attributes(ordinal: int, item: Element, records: RecordBuilder) -> dict[str, Any]:
+    """Return ``difficult``, ``truncated``, ``pose``, ``occluded`` and whatever else the object carries; 0 and 1 as numbers.
+
+    CVAT's ``<attributes>`` are taken one by one; ``parts`` are a list of ``{"name", "xmin", "ymin", "xmax", "ymax"}``.
+    """
+    found: dict[str, Any] = {}
+    for child in item:
+        if child.tag == "attributes" and len(child):
+            for name, value in _named_values(child):
+                _put(found, name, value)
+        elif child.tag not in _MODELLED:
+            _put(found, clean_text(child.tag), _nested(child))
+    if parts := [_part(ordinal, part, records) for part in item.findall("part")]:
+        _put(found, "parts", parts)
+    return found
 
 
-def _pixels(size: Element, tag: str) -> int | None:
-    try:
-        return pixels(float(size.findtext(tag) or ""))
-    except ValueError:
-        return None
+def _put(found: dict[str, Any], name: str, value: Any) -> None:
+    """Add a value; of several by one name a list."""
+    if name not in found:
+        found[name] = value
+        return
+    first = found[name]
+    found[name] = [*(first if isinstance(first, list) else [first]), *(value if isinstance(value, list) else [value])]
 
 
-def _bbox(item: Element) -> tuple[tuple[float, float, float, float] | None, str | None]:
-    """Return the box, where it can be used, and what the file states, where it states a box."""
-    box = item.find("bndbox")
-    if box is None:
-        return None, None
-    stated = [(box.findtext(side) or "").strip() for side in _SIDES]
-    try:
-        xmin, ymin, xmax, ymax = map(float, stated)
-    except ValueError:
-        return None, ", ".join(f"{side}={value or 'absent'}" for side, value in zip(_SIDES, stated, strict=True))
-    return (xmin, ymin, xmax - xmin, ymax - ymin), ", ".join(stated)
+def _named_values(attributes: Element) -> list[tuple[str, Any]]:
+    """Return CVAT's ``<attribute><name/><value/></attribute>`` one by one, and any other child by its tag."""
+    return [
+        (text_of(child, "name") or "attribute", clean_text((child.findtext("value") or "").strip()))
+        if child.tag == "attribute"
+        else (clean_text(child.tag), _nested(child))
+        for child in attributes
+    ]
 
 
-def _attributes(item: Element) -> dict[str, object]:
-    """Return ``difficult``, ``truncated``, ``pose``, ``occluded`` and whatever else the object carries; 0 and 1 as numbers."""
-    return {child.tag: _nested(child) for child in item if child.tag not in _MODELLED}
+def _part(ordinal: int, part: Element, records: RecordBuilder) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": text_of(part, "name")}
+    box = part.find("bndbox")
+    if box is not None:
+        bbox, stated = corners(box)
+        found.update({side: value_of(box.findtext(side) or "") for side in SIDES})
+        if bbox is None:
+            records.problem(MALFORMED_RECORD, f"The box of a part of object {ordinal} cannot be used: {excerpt(stated)}", ordinal)
+    found.update({clean_text(child.tag): _nested(child) for child in part if child.tag not in _MODELLED})
+    return found
 
 
 def _nested(element: Element) -> object:
-    """Return an element's text, or its children's texts by tag (a ``part`` of VOC's layout task, CVAT's ``attributes``)."""
+    """Return an element's text, or its children's texts by tag."""
     if len(element):
-        return {f"{child.tag}_{position}": " ".join("".join(child.itertext()).split()) for position, child in enumerate(element)}
+        found: dict[str, Any] = {}
+        for child in element:
+            _put(found, clean_text(child.tag), value_of(" ".join(" ".join(child.itertext()).split())))
+        return found
     text = (element.text or "").strip()
     return int(text) if text in ("0", "1") else text

@@ -1,14 +1,13 @@
-"""YOLO annotation files: one text file per image, normalised boxes and polygons (https://docs.ultralytics.com/datasets/)."""
+"""YOLO annotation files: one text file per image, normalised boxes, polygons and keypoints (https://docs.ultralytics.com/datasets/)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.labels.file_names import has_image_extension, image_folder_name, strip_extension
-from airflow_cv_dataops.core.labels.records import UNPARSABLE_LABEL, Record, RecordBuilder, attributes_text, clean_text, excerpt
+from airflow_cv_dataops.core.labels.file_names import image_folder_name, strip_extension
+from airflow_cv_dataops.core.labels.formats.yolo_classes import ClassFile, UnnamedClasses
+from airflow_cv_dataops.core.labels.records import BACKGROUND, UNPARSABLE_LABEL, Record, RecordBuilder, attributes_text, excerpt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,11 +16,12 @@ if TYPE_CHECKING:
 _BOX, _SCORED_BOX, _TRIANGLE = 5, 6, 7
 
 
-def parse_yolo(data: bytes, path: str, classes: Mapping[int, str], records: RecordBuilder) -> None:
+def parse_yolo(data: bytes, path: str, classes: ClassFile, records: RecordBuilder, unnamed: UnnamedClasses | None = None) -> None:
     """Add the lines of one file to ``records``: ``class cx cy w h``, the same with a confidence, or ``class x1 y1 x2 y2 …``.
 
-    Numbers stay normalised; :func:`to_pixels` turns them into pixels once the images' sizes are known. A class that
-    ``classes`` does not name is kept without category. A list of image files (``train.txt``) holds no labels.
+    Where ``classes`` has a ``kpt_shape`` each line is ``class cx cy w h`` and the keypoints, and nothing else. Numbers stay normalised;
+    :func:`to_pixels` turns them into pixels once the images' sizes are known. A class that ``classes`` does not name is kept
+    without category, and counted in ``unnamed``. A file without any line states that nothing is there.
 
     :param path: the file below the source prefix; without its extension it names the image.
     """
@@ -32,25 +32,33 @@ def parse_yolo(data: bytes, path: str, classes: Mapping[int, str], records: Reco
         return
     stem = strip_extension(path)
     alternative = image_folder_name(stem)
+    if not any(line.strip() for line in lines):
+        records.add(Record(0, stem, BACKGROUND, alternative_name=alternative))
+        return
     for ordinal, line in enumerate(lines):
         if not line.strip():
             continue
-        numbers = _numbers(line)
+        numbers = label_numbers(line, classes.keypoints)
         if numbers is None:
-            records.lost(f"Line {ordinal + 1} is neither `class cx cy w h` nor `class x1 y1 x2 y2 x3 y3 …`: {excerpt(line)}")
+            records.lost(f"Line {ordinal + 1} is {_other_than(classes.keypoints)}: {excerpt(line)}")
             continue
         index, values = int(numbers[0]), numbers[1:]
-        attributes: dict[str, Any] = {} if index in classes else {"class_index": index}
-        is_box = len(numbers) <= _SCORED_BOX
-        if len(numbers) == _SCORED_BOX:
+        category = classes.names.get(index) or None
+        attributes: dict[str, Any] = {} if category else {"class_index": index}
+        if category is None and unnamed is not None:
+            unnamed.add(classes, index, records.source, ordinal + 1)
+        points = None if classes.keypoints is None else _triplets(values[4:], classes.keypoints)
+        is_box = points is not None or len(numbers) <= _SCORED_BOX
+        if points is None and len(numbers) == _SCORED_BOX:
             attributes["score"] = values[4]
         records.add(
             Record(
                 ordinal,
                 stem,
-                "detection" if is_box else "segmentation",
-                classes.get(index),
+                "keypoints" if points else "detection" if is_box else "segmentation",
+                category,
                 (values[0], values[1], values[2], values[3]) if is_box else None,
+                keypoints=points,
                 attributes=attributes_text(attributes),
                 alternative_name=alternative,
                 polygon=None if is_box else values,
@@ -58,46 +66,25 @@ def parse_yolo(data: bytes, path: str, classes: Mapping[int, str], records: Reco
         )
 
 
-def is_image_list(data: bytes) -> bool:
-    """Say whether a text file lists image files, as ``train.txt`` does."""
-    first = data.decode("utf-8-sig", "replace").strip().split("\n", 1)[0].strip()
-    return has_image_extension(first)
-
-
-def parse_classes(data: bytes, name: str) -> dict[int, str]:
-    """Return class names by index from ``data.yaml`` (``names`` as list or mapping) or a text file with one name a line.
-
-    :raises ConfigurationError: the file holds no names.
-    """
-    import yaml
-
+def label_numbers(line: str, keypoints: tuple[int, int] | None = None) -> list[float] | None:
+    """Return the numbers of a line that is a label; ``None`` where it is none. :param keypoints: how many, and numbers for each."""
+    if "_" in line:  # Python takes 1_000 for a number
+        return None
     try:
-        text = data.decode("utf-8-sig")
-        if not name.lower().endswith((".yaml", ".yml")):
-            return class_names([line.strip() for line in text.rstrip().splitlines()])
-        document = yaml.safe_load(text)
-        return class_names(document.get("names") if isinstance(document, dict) else None)
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError, ConfigurationError) as error:
-        raise ConfigurationError(f"Cannot read class names from {name}: {error}") from error
-
-
-def class_names(names: Any) -> dict[int, str]:
-    """Return class names by index from a list, or a mapping of index to name.
-
-    :raises ConfigurationError: it is neither, or empty.
-    """
-    if isinstance(names, Sequence) and not isinstance(names, (str, bytes)) and names:
-        return {index: clean_text(str(name)) for index, name in enumerate(names)}
-    try:
-        if isinstance(names, Mapping) and names:
-            return {int(index): clean_text(str(name)) for index, name in names.items()}
-    except (TypeError, ValueError):
-        pass
-    raise ConfigurationError(f"Expected class names as a list or as a mapping of index to name, found {excerpt(names)}")
+        numbers = [float(token) for token in line.split()]
+    except ValueError:
+        return None
+    count = len(numbers)
+    if keypoints is None:
+        fits = count in (_BOX, _SCORED_BOX) or (count >= _TRIANGLE and count % 2 == 1)
+    else:
+        fits = count == _BOX + keypoints[0] * keypoints[1]
+    # A NaN as class compares unequal to anything; 1e18 is beyond any list of classes.
+    return numbers if fits and 0 <= numbers[0] < 1e18 and numbers[0].is_integer() else None
 
 
 def to_pixels(rows: pa.Table, width: np.ndarray, height: np.ndarray) -> pa.Table:
-    """Return the rows with ``bbox`` and ``segmentation`` in pixels; where there is no size, the normalised numbers go to ``attributes``.
+    """Return the rows with boxes, polygons and keypoints in pixels; where there is no size, the normalised numbers go to ``attributes``.
 
     :param width: pixels, one a row, NaN where the label joined no image; likewise ``height``.
     """
@@ -119,18 +106,24 @@ def to_pixels(rows: pa.Table, width: np.ndarray, height: np.ndarray) -> pa.Table
     )
     rows = rows.set_column(rows.schema.get_field_index("bbox"), column, bbox)
     rows = rows.set_column(rows.schema.get_field_index("segmentation"), "segmentation", segmentation)
-    return _keep_normalised(rows, np.flatnonzero(unknown), boxes, outlined)
+    pointed = rows.column("keypoints").combine_chunks()
+    rows = rows.set_column(rows.schema.get_field_index("keypoints"), "keypoints", _keypoint_pixels(pointed, width, height))
+    return _keep_normalised(rows, np.flatnonzero(unknown & (is_box | is_polygon)), boxes, outlined, pointed)
 
 
-def _numbers(line: str) -> list[float] | None:
-    try:
-        numbers = [float(token) for token in line.split()]
-    except ValueError:
-        return None
-    count = len(numbers)
-    fits = count in (_BOX, _SCORED_BOX) or (count >= _TRIANGLE and count % 2 == 1)
-    # A NaN as class compares unequal to anything; 1e18 is beyond any list of classes.
-    return numbers if fits and 0 <= numbers[0] < 1e18 and numbers[0].is_integer() else None
+def _other_than(keypoints: tuple[int, int] | None) -> str:
+    if keypoints is None:
+        return "neither `class cx cy w h` nor `class x1 y1 x2 y2 x3 y3 …`"
+    points, values = keypoints
+    return f"not the {_BOX + points * values} numbers of `class cx cy w h` and kpt_shape [{points}, {values}]"
+
+
+def _triplets(values: list[float], keypoints: tuple[int, int]) -> list[float]:
+    """Return keypoints as x, y and visibility; without one a point is visible (2), unless it lies where Ultralytics has absent ones."""
+    if keypoints[1] == 3:
+        return values
+    points = zip(values[::2], values[1::2], strict=True)
+    return [number for x, y in points for number in (x, y, 0.0 if (x == 0 and y == 0) or x < 0 or y < 0 else 2.0)]
 
 
 def _box_values(rows: pa.Table) -> tuple[list[np.ndarray], np.ndarray]:
@@ -166,7 +159,25 @@ def _polygon_pixels(outlined: pa.ListArray, width: np.ndarray, height: np.ndarra
     return boxes, is_polygon, pa.array(segmentation, pa.string())
 
 
-def _keep_normalised(rows: pa.Table, unknown: np.ndarray, boxes: list[np.ndarray], outlined: pa.ListArray) -> pa.Table:
+def _keypoint_pixels(pointed: pa.ListArray, width: np.ndarray, height: np.ndarray) -> pa.ListArray:
+    """Return the triplets with x and y in pixels; null where there is no size."""
+    import numpy as np
+    import pyarrow as pa
+
+    lengths = np.asarray(pointed.value_lengths().fill_null(0)) // 3
+    if not lengths.any():
+        return pointed
+    scale = np.stack([width, height, np.ones(len(width))], axis=1)
+    points = np.asarray(pointed.flatten()).reshape(-1, 3) * np.repeat(scale, lengths, axis=0)
+    absent = np.isnan(width) | np.isnan(height) | ~np.asarray(pointed.is_valid())
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths * 3)]).astype(np.int32))
+    scaled = pa.ListArray.from_arrays(offsets, pa.array(points.ravel()), mask=pa.array(absent))
+    return scaled.cast(pointed.type)
+
+
+def _keep_normalised(
+    rows: pa.Table, unknown: np.ndarray, boxes: list[np.ndarray], outlined: pa.ListArray, pointed: pa.ListArray
+) -> pa.Table:
     import pyarrow as pa
 
     if not len(unknown):
@@ -174,7 +185,9 @@ def _keep_normalised(rows: pa.Table, unknown: np.ndarray, boxes: list[np.ndarray
     attributes = rows.column("attributes").to_pylist()
     # Only labels that joined no image come here.
     for row in unknown.tolist():
-        polygon = outlined[row].as_py()
-        values = [float(side[row]) for side in boxes] if polygon is None else polygon
-        attributes[row] = attributes_text({**json.loads(attributes[row] or "{}"), "normalised": values})
+        polygon, points = outlined[row].as_py(), pointed[row].as_py()
+        kept = {"normalised": [float(side[row]) for side in boxes] if polygon is None else polygon}
+        if points is not None:
+            kept["normalised_keypoints"] = points
+        attributes[row] = attributes_text({**json.loads(attributes[row] or "{}"), **kept})
     return rows.set_column(rows.schema.get_field_index("attributes"), "attributes", pa.array(attributes, pa.string()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import pickle
@@ -11,8 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.labels.formats.coco_reader import CocoImage
+from airflow_cv_dataops.core.predictions.class_probabilities import read_probabilities
+from airflow_cv_dataops.core.predictions.coco_results import CocoReference, parse_results
 from airflow_cv_dataops.core.predictions.reading import read_predictions
 
 IDS = ["a.jpg", "b.jpg", "c.jpg"]
@@ -229,6 +235,13 @@ def test_results_without_reference_keep_their_ids_as_names(read):
         result(score=True),
         result(bbox=[1]),
         result(image_id=[]),
+        result(image_id=[], file_name="a.jpg"),
+        {"category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5},
+        {"category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5, "file_name": " "},
+        result(score=1.0001),
+        result(score=-0.0001),
+        result(score="half"),
+        result(segmentation=[[1, 2, 3, 4, 5, 6], {"size": [1, 1], "counts": [1]}]),
         result(segmentation="x"),
     ],
 )
@@ -236,6 +249,130 @@ def test_a_result_that_cannot_be_used_is_left_out_and_noted(read, odd):
     found = read(json.dumps([odd, result()]), "r.json")
     assert (found.rows.num_rows, found.records) == (1, 2)
     assert [problem.check for problem in found.problems] == ["malformed_record"]
+
+
+def test_the_file_name_of_a_result_counts_and_a_score_may_end_an_ulp_above_1(shared_data):
+    found = read_predictions(str(shared_data("field_cases") / "pred_ids_scores" / "predictions.json"), model="m")
+    assert found.rows.select(["file_name", "alternative_name", "score"]).to_pylist() == [
+        {"file_name": "0001.jpg", "alternative_name": None, "score": 0.9},
+        {"file_name": "0002.jpg", "alternative_name": None, "score": 1.0},
+        {"file_name": "42", "alternative_name": "000000000042", "score": 0.5},
+        {"file_name": "frame_7", "alternative_name": None, "score": 0.4},
+    ]
+    assert not found.problems
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"image_id": 1}, "cam1/a.jpg"),
+        ({"image_id": 1, "file_name": "a.jpg"}, "cam1/a.jpg"),
+        ({"image_id": 1, "file_name": "day\\cam1\\a.jpg"}, "day\\cam1\\a.jpg"),
+        ({"image_id": 9, "file_name": "b.jpg"}, "b.jpg"),
+        ({"file_name": "b.jpg"}, "b.jpg"),
+        ({"image_id": 9}, "#9"),
+    ],
+)
+def test_a_file_name_and_the_reference_together_name_the_image(read, tmp_path, fields, name):
+    (tmp_path / "reference.json").write_text(json.dumps({"images": [{"id": 1, "file_name": "cam1/a.jpg"}]}))
+    results = [{"category_id": 7, "score": 0.5, **fields}]
+    found = read(json.dumps(results), "r.json", coco_reference=str(tmp_path / "reference.json"))
+    assert (found.rows.column("file_name").to_pylist(), found.problems) == ([name], ())
+
+
+@pytest.mark.parametrize("name", ["b.jpg", "cam2/a.jpg", "a.png"])
+def test_a_file_name_that_contradicts_the_reference_is_noted_with_both(read, tmp_path, name):
+    (tmp_path / "reference.json").write_text(json.dumps({"images": [{"id": 1, "file_name": "cam1/a.jpg"}]}))
+    found = read(json.dumps([result(file_name=name), result()]), "r.json", coco_reference=str(tmp_path / "reference.json"))
+    assert (found.rows.num_rows, found.records) == (1, 2)
+    assert name in found.problems[0].message
+    assert "cam1/a.jpg" in found.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("fields", "score"),
+    [({"score": "0.5"}, 0.5), ({"score": 1.0000001}, 1.0), ({"score": -1e-9}, 0.0), ({"bbox": ["1", 2, 3, "4.0"]}, 0.5)],
+)
+def test_numbers_of_results_are_numbers_however_they_are_written(read, fields, score):
+    found = read(json.dumps([result(**fields)]), "r.json")
+    assert found.rows.column("score").to_pylist() == [score]
+    assert found.rows.column("bbox").to_pylist() == [{"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}]
+
+
+@pytest.mark.parametrize("segmentation", [[], [[]], None])
+def test_a_segmentation_that_says_nothing_leaves_a_box(read, segmentation):
+    found = read(json.dumps([result(segmentation=segmentation)]), "r.json")
+    assert (found.rows.column("task").to_pylist(), found.problems) == (["detection"], ())
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "1", "a.jpg", "\ud800", "nan"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["size", "counts", "x"]), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ["image_id", "file_name", "category_id", "score", "bbox", "segmentation", "keypoints"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(anything | st.dictionaries(st.sampled_from(FIELDS), anything, max_size=6), max_size=5), st.booleans())
+def test_whatever_the_results_hold_each_is_taken_or_lost(results, has_reference):
+    lost: list[str] = []
+    reference = CocoReference({"1": CocoImage("a.jpg"), "2": CocoImage(None)}, {"1": "cat"}) if has_reference else CocoReference()
+    found = parse_results(json.dumps(results).encode(), reference, lost.append)
+    assert len(found.ordinal) + len(lost) == len(results)
+    assert {len(values) for values in vars(found).values()} == {len(found.ordinal)}
+    assert all(0 <= score <= 1 for score in found.score)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(["csv", "parquet", "npz", "npy"]),
+    st.binary(max_size=80),
+    st.sampled_from([b"", b"image,cat\n", b"PK\x03\x04", b"\x93NUMPY"]),
+)
+def test_whatever_the_bytes_probabilities_are_read_or_refused(extension, data, start):
+    with contextlib.suppress(ValueError):
+        read_probabilities(start + data, f"p.{extension}", ids=["a"])
+
+
+def test_the_row_numbers_that_pandas_writes_are_no_class(read, shared_data):
+    found = read_predictions(str(shared_data("field_cases") / "prob_tables" / "pandas_index.csv"), model="m")
+    assert set(found.rows.column("classes").to_pylist()) == {'["cat", "dog"]'}
+    assert found.rows.select(["file_name", "category", "score"]).to_pylist() == [
+        {"file_name": "a.jpg", "category": "cat", "score": 0.9},
+        {"file_name": "b.jpg", "category": "dog", "score": 0.8},
+    ]
+    table = wide().append_column("__index_level_0__", pa.array([0, 1, 2]))
+    assert set(read(parquet(table), "p.parquet").rows.column("classes").to_pylist()) == {'["cat", "dog", "猫"]'}
+    unnamed = b"Unnamed: 0,image,cat,dog\n0,a,0.5,0.5\n1,b,1,0\n"
+    assert set(read(unnamed, "u.csv").rows.column("classes").to_pylist()) == {'["cat", "dog"]'}
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (",image,cat\n5,a.jpg,1\n9,b.jpg,1\n", "has no name"),
+        ("Unnamed: 0,image,cat\n0.5,a.jpg,0.5\n", "has no name"),
+        ("image,cat, \na.jpg,0.5,0.5\n", "has no name"),
+        ("image,label,score\na.jpg,cat,0.9\nb.jpg,dog,1.0\n", r"a label \(label\) and its score \(score\) are no probabilities"),
+        ("image,Class,Confidence\na.jpg,cat,1\n", "are no probabilities"),
+    ],
+)
+def test_a_table_that_is_none_of_probabilities_by_class_is_refused(read, data, says):
+    with pytest.raises(SourceError, match=says):
+        read(data, "p.csv")
+
+
+def test_a_column_of_texts_is_no_class(read):
+    found = read("image,note,cat,dog\na.jpg,blurred,0.5,0.5\nb.jpg,,1,0\n", "p.csv")
+    assert (found.rows.num_rows, found.problems) == (2, ())
+    assert set(found.rows.column("classes").to_pylist()) == {'["cat", "dog"]'}
+
+
+@pytest.mark.parametrize("classes", [["cat", ""], {0: "cat", 1: " "}])
+def test_a_class_without_a_name_is_refused(read, classes):
+    with pytest.raises(SourceError, match="has no name"):
+        read(npz(ids=np.array(IDS), probs=np.full((3, 2), 0.5)), "p.npz", classes=classes)
 
 
 def test_pixel_probabilities_become_one_row_an_image_that_names_its_file(tmp_path):

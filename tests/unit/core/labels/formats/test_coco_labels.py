@@ -6,6 +6,12 @@ import json
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_cv_dataops.core.labels.formats.coco_reader import parse_coco
+from airflow_cv_dataops.core.labels.reading import read_labels
+from airflow_cv_dataops.core.labels.records import RecordBuilder
 
 IMAGES = [{"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}]
 CATEGORIES = [{"id": 7, "name": "cat"}]
@@ -79,7 +85,9 @@ def test_numbers_that_are_not_finite_stay_in_the_box(read_file):
     assert (box["y"], box["width"], box["height"]) == (math.inf, -math.inf, math.inf)
 
 
-@pytest.mark.parametrize("bbox", [[1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, "4"], [1, 2, 3, None], {"x": 1}, "box", 5, [[1, 2, 3, 4]], True])
+@pytest.mark.parametrize(
+    "bbox", [[1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, "4px"], [1, 2, 3, "nan"], [1, 2, 3, None], {"x": 1}, "box", 5, [[1, 2, 3, 4]], True]
+)
 def test_a_box_of_another_shape_becomes_null_and_a_problem(read_file, bbox):
     labels = read_file(coco({"image_id": 1, "category_id": 7, "bbox": bbox}), "a.json", format="coco")
     assert labels.rows.column("bbox").to_pylist() == [None]
@@ -98,7 +106,7 @@ def test_a_segmentation_of_another_shape_becomes_null_and_a_problem(read_file, s
     assert checks(labels) == ["malformed_record"]
 
 
-@pytest.mark.parametrize("annotation", [None, 5, "x", [], [1, 2], {"segments_info": [], "image_id": 1}])
+@pytest.mark.parametrize("annotation", [None, 5, "x", [], [1, 2]])
 def test_an_annotation_that_is_no_object_is_counted_and_left_out(read_file, annotation):
     labels = read_file(coco(annotation, {"image_id": 1, "category_id": 7}), "a.json", format="coco")
     assert (labels.rows.num_rows, labels.records, checks(labels)) == (1, 2, ["malformed_record"])
@@ -175,3 +183,161 @@ def test_any_unicode_encoding_is_read(read_file, encoding):
         coco({"image_id": 1, "category_id": 7}, categories=[{"id": 7, "name": "Kätzchen 猫"}]).encode(encoding), "a.json", format="coco"
     )
     assert labels.rows.column("category").to_pylist() == ["Kätzchen 猫"]
+
+
+def cases(shared_data, name: str):
+    """Return what is read from a folder of field cases, as COCO."""
+    return read_labels(str(shared_data("field_cases") / name), format="coco")
+
+
+def test_a_category_id_with_two_names_names_none(shared_data):
+    labels = cases(shared_data, "coco_duplicate_category_id")
+    assert labels.rows.column("category").to_pylist() == [None, None]
+    assert [json.loads(text) for text in labels.rows.column("attributes").to_pylist()] == [{"category_id": 1}] * 2
+    assert checks(labels) == ["malformed_record"]
+    assert "cat and dog" in labels.problems[0].message
+
+
+@pytest.mark.parametrize(("other", "category", "problems"), [("cat", "cat", 0), ("", "cat", 1), (" ", "cat", 1), (None, "cat", 1)])
+def test_a_category_that_is_named_twice_alike_or_once_blank_keeps_its_name(read_file, other, category, problems):
+    categories = [*CATEGORIES, {"id": 7, "name": other}]
+    labels = read_file(coco({"image_id": 1, "category_id": 7}, categories=categories), "a.json", format="coco")
+    assert (labels.rows.column("category").to_pylist(), len(labels.problems)) == ([category], problems)
+
+
+def test_segmentations_that_say_nothing_flat_polygons_and_mixtures(shared_data):
+    labels = cases(shared_data, "coco_segm_empty_flat_mixed")
+    rows = {row["source_id"]: row for row in labels.rows.to_pylist()}
+    assert {rows[key]["task"] for key in ("1", "2", "4", "6", "7")} == {"detection"}
+    assert {rows[key]["segmentation"] for key in ("1", "2", "4", "6", "7")} == {None}
+    assert json.loads(rows["3"]["segmentation"]) == [[10, 40, 30, 40, 30, 60, 10, 60]]
+    assert rows["5"]["segmentation"] == '{"size": [80, 100], "counts": [0, 8000]}'
+    assert (rows["7"]["bbox"], rows["7"]["area"]) == ({"x": 12.0, "y": 50.0, "width": 10.0, "height": 10.0}, 100.0)
+    assert rows["4"]["bbox"] == {"x": 40.0, "y": 40.0, "width": 20.0, "height": 20.0}
+    assert checks(labels) == ["malformed_record"]
+    assert labels.problems[0].annotation_id == rows["4"]["annotation_id"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "column", "value"),
+    [
+        ({"iscrowd": 0.0}, "iscrowd", False),
+        ({"iscrowd": "0"}, "iscrowd", False),
+        ({"iscrowd": "1"}, "iscrowd", True),
+        ({"iscrowd": True}, "iscrowd", True),
+        ({"iscrowd": "false"}, "iscrowd", False),
+        ({"area": " 1e2 "}, "area", 100.0),
+        ({"keypoints": ["1", 2, "2"]}, "keypoints", [1.0, 2.0, 2.0]),
+        ({"segmentation": [["1", 2, 3, 4, 5.5, "6"]]}, "segmentation", "[[1.0, 2, 3, 4, 5.5, 6.0]]"),
+        ({"segmentation": [[], [1, 2, 3, 4, 5, 6]]}, "segmentation", "[[1, 2, 3, 4, 5, 6]]"),
+        ({"segmentation": {"size": ["80", 100], "counts": ["0", 8000.0]}}, "segmentation", '{"size": [80, 100], "counts": [0, 8000]}'),
+    ],
+)
+def test_numbers_are_numbers_however_they_are_written(read_file, fields, column, value):
+    labels = read_file(coco({"image_id": 1, "category_id": 7, **fields}), "a.json", format="coco")
+    assert labels.rows.column(column).to_pylist() == [value]
+    assert not labels.problems
+
+
+def test_sizes_are_numbers_however_they_are_written_and_0_is_none(read_file):
+    images = [{"id": 1, "file_name": "a.jpg", "width": "640", "height": 0}]
+    labels = read_file(coco({"image_id": 1, "category_id": 7}, images=images), "a.json", format="coco")
+    assert labels.rows.select(["stated_width", "stated_height"]).to_pylist() == [{"stated_width": 640, "stated_height": None}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "task"),
+    [({"segmentation": [[1, 2, 3], {}]}, "segmentation"), ({"keypoints": [1, 2]}, "keypoints"), ({"bbox": [1]}, "detection")],
+)
+def test_what_is_stated_and_cannot_be_used_is_no_classification(read_file, fields, task):
+    labels = read_file(coco({"image_id": 1, "category_id": 7, **fields}), "a.json", format="coco")
+    assert (labels.rows.column("task").to_pylist(), checks(labels)) == ([task], ["malformed_record"])
+
+
+def test_captions_beside_the_other_official_files_are_left_out_with_a_warning(shared_data):
+    labels = cases(shared_data, "coco_official_folder")
+    assert sorted(labels.rows.column("task").to_pylist()) == ["keypoints", "segmentation"]
+    assert [(problem.check, problem.source.rpartition("/")[2]) for problem in labels.problems] == [
+        ("unsupported_label", "captions_val2017.json")
+    ]
+    assert labels.records == 3
+
+
+def test_panoptic_segments_are_left_out_with_one_warning(read_file):
+    panoptic = {"segments_info": [], "image_id": 1}
+    labels = read_file(coco(panoptic, {"image_id": 1, "category_id": 7}, panoptic), "a.json", format="coco")
+    assert (labels.rows.num_rows, labels.records, checks(labels)) == (1, 3, ["unsupported_label"])
+    assert labels.problems[0].message.startswith("2 annotations with `segments_info`")
+
+
+def test_an_image_without_annotations_is_stated_to_show_nothing(shared_data):
+    labels = read_labels(str(shared_data("field_cases") / "sampling_background" / "i.json"), format="coco")
+    first, second = labels.rows.to_pylist()
+    assert (first["file_name"], first["task"]) == ("a.jpg", "detection")
+    assert (second["file_name"], second["task"]) == ("bg.jpg", "background")
+    assert {second[name] for name in ("category", "bbox", "segmentation", "attributes", "source_id")} == {None}
+    assert first["annotation_id"] != second["annotation_id"]
+    assert not labels.problems
+
+
+TWO_IMAGES = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}]
+
+
+@pytest.mark.parametrize(
+    ("document", "background"),
+    [
+        ({"images": TWO_IMAGES, "annotations": []}, ["a.jpg", "b.jpg"]),
+        ({"images": TWO_IMAGES}, []),
+        ({"images": TWO_IMAGES, "annotations": [{"image_id": 1}]}, ["b.jpg"]),
+        ({"images": TWO_IMAGES, "annotations": [{"image_id": 1, "bbox": "?"}]}, ["b.jpg"]),
+        # It cannot be told which image these are of.
+        ({"images": TWO_IMAGES, "annotations": [None]}, []),
+        ({"images": TWO_IMAGES, "annotations": [{"image_id": []}]}, []),
+        ({"images": TWO_IMAGES, "annotations": [{"image_id": 3}]}, []),
+        ({"images": TWO_IMAGES, "annotations": [{"image_id": 1, "caption": "Two cats."}]}, []),
+        # One file under two ids is one file.
+        ({"images": [*TWO_IMAGES, {"id": 3, "file_name": "a.jpg"}], "annotations": [{"image_id": 3}]}, ["b.jpg"]),
+        ({"images": [*TWO_IMAGES, {"id": 3, "file_name": "a.jpg"}], "annotations": []}, ["a.jpg", "b.jpg"]),
+        # One id of two files is of either.
+        ({"images": [*TWO_IMAGES, {"id": 1, "file_name": "c.jpg"}], "annotations": [{"image_id": 1}]}, ["b.jpg"]),
+        ({"images": [{"id": 1}, {"file_name": "a.jpg"}, None], "annotations": []}, []),
+    ],
+)
+def test_only_images_that_certainly_have_no_annotation_show_nothing(read_file, document, background):
+    rows = read_file(json.dumps(document), "a.json", format="coco").rows.to_pylist()
+    assert [row["file_name"] for row in rows if row["task"] == "background"] == background
+    assert len({row["annotation_id"] for row in rows}) == len(rows)
+
+
+def test_labels_of_another_file_outweigh_that_nothing_is_there(tmp_path):
+    (tmp_path / "a.json").write_text(coco({"image_id": 1, "category_id": 7}, images=TWO_IMAGES))
+    (tmp_path / "b.json").write_text(coco(images=[*TWO_IMAGES, {"id": 3, "file_name": "c.jpg"}]))
+    labels = read_labels(str(tmp_path), format="coco")
+    rows = sorted((row["file_name"], row["task"]) for row in labels.rows.to_pylist())
+    assert rows == [("a.jpg", "classification"), ("b.jpg", "background"), ("b.jpg", "background"), ("c.jpg", "background")]
+    assert labels.records == labels.rows.num_rows
+
+
+KEYS = "id image_id category_id bbox segmentation keypoints area iscrowd file_name name width caption size counts".split()  # noqa: SIM905 (a list to read)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "1", "a.jpg", "\ud800", "nan"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+    max_leaves=8,
+)
+entries = st.lists(anything | st.dictionaries(st.sampled_from(KEYS), anything, max_size=6), max_size=4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(images=entries, categories=entries, annotations=entries)
+def test_whatever_the_file_holds_each_annotation_is_a_row_or_a_problem(images, categories, annotations):
+    records = RecordBuilder("default", "coco")
+    records.start_file("a.json", "file:///a.json", 0)
+    parse_coco(json.dumps({"images": images, "categories": categories, "annotations": annotations}).encode(), records)
+    labels = records.finish()
+    labels.rows.validate(full=True)
+    lost = sum(1 for problem in labels.problems if problem.message.startswith("annotations[") and problem.annotation_id is None)
+    left_out = sum(int(problem.message.split()[0]) for problem in labels.problems if problem.check == "unsupported_label")
+    background = labels.rows.column("task").to_pylist().count("background")
+    assert labels.rows.num_rows - background + lost + left_out == len(annotations)
+    assert labels.records == labels.rows.num_rows + lost + left_out
+    assert len(set(labels.rows.column("annotation_id").to_pylist())) == labels.rows.num_rows

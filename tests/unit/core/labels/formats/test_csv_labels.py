@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
 import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
+from airflow_cv_dataops.core.labels.formats.csv_reader import parse_csv
 from airflow_cv_dataops.core.labels.reading import read_labels
+from airflow_cv_dataops.core.labels.records import RecordBuilder
 
 
 def checks(labels) -> list[str]:
@@ -80,3 +88,153 @@ def test_one_csv_without_the_columns_among_others_is_a_problem_of_that_file(tmp_
     (tmp_path / "other.csv").write_text("x,y\n1,2\n")
     labels = read_labels(str(tmp_path), format="csv")
     assert (labels.rows.num_rows, labels.files, checks(labels)) == (1, 2, ["unparsable_label"])
+
+
+def boxes(labels) -> list[tuple]:
+    return [row["bbox"] and tuple(row["bbox"].values()) for row in labels.rows.to_pylist()]
+
+
+def test_tensorflows_boxes_are_read(shared_data):
+    labels = read_labels(str(shared_data("field_cases") / "csv_variants" / "tf_boxes.csv"), format="csv")
+    assert labels.rows.select(["file_name", "category", "task", "stated_width", "stated_height", "attributes"]).to_pylist() == [
+        {"file_name": name, "category": category, "task": "detection", "stated_width": 100, "stated_height": 80, "attributes": None}
+        for name, category in (("a.jpg", "cat"), ("a.jpg", "dog"), ("b.jpg", "dog"))
+    ]
+    assert boxes(labels) == [(1, 1, 19, 19), (30, 30, 20, 20), (30, 30, 20, 20)]
+    assert not labels.problems
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "box", "size"),
+    [
+        ("image,label,xmin,ymin,xmax,ymax", "1,2,4,6.5", (1, 2, 3, 4.5), None),
+        ("image,label,X1,Y1,X2,Y2", "1,2,4,6.5", (1, 2, 3, 4.5), None),
+        ("image,label,x_min,x_max,y_min,y_max", "1,4,2,6.5", (1, 2, 3, 4.5), None),
+        ("image,label,x,y,w,h", "1,2,3,4.5", (1, 2, 3, 4.5), None),
+        ("image,label,x,y,width,height", "1,2,3,4.5", (1, 2, 3, 4.5), None),
+        ("image,label,x,y,w,h,width,height", "1,2,3,4.5,640,480", (1, 2, 3, 4.5), 640),
+        ("image,label,x,y,width,height,image_width", "1,2,3,4.5,640", (1, 2, 3, 4.5), 640),
+        ("image,label,width,height,bbox", '640,480,"[1, 2.0, 3, 4.5]"', (1, 2, 3, 4.5), 640),
+        ("image,label,xmin,ymin,xmax,ymax,width,height", "1,2,4,6.5,0,0", (1, 2, 3, 4.5), None),
+    ],
+)
+def test_boxes_are_found_by_their_usual_columns(read_file, header, line, box, size):
+    labels = read_file(f"{header}\na.jpg,cat,{line}\n", "a.csv", format="csv")
+    (row,) = labels.rows.to_pylist()
+    assert (boxes(labels), row["task"], row["stated_width"], row["attributes"]) == ([box], "detection", size, None)
+    assert not labels.problems
+
+
+def test_columns_of_a_box_are_named_by_argument(read_file):
+    columns = {"xmin": "left", "ymin": "top", "xmax": "right", "ymax": "bottom"}
+    labels = read_file("image,label,left,top,right,bottom,x\na.jpg,cat,1,2,4,6,9\n", "a.csv", format="csv", csv_columns=columns)
+    assert (boxes(labels), labels.rows.column("attributes").to_pylist()) == ([(1, 2, 3, 4)], ['{"x": "9"}'])
+
+
+@pytest.mark.parametrize("header", ["image,label,width,height", "image,label,x", "image,label,x1", "image,label,y"])
+def test_columns_that_make_no_box_are_no_box(read_file, header):
+    row = ",5" * (header.count(",") - 1)
+    labels = read_file(f"{header}\na.jpg,cat{row}\n", "a.csv", format="csv")
+    assert (boxes(labels), labels.rows.column("task").to_pylist()) == ([None], ["classification"])
+
+
+@pytest.mark.parametrize(
+    ("header", "options", "missing"),
+    [
+        ("image,label,xmin,ymin", {}, "xmax, ymax"),
+        ("image,label,xmin,ymin,xmax", {}, "ymax"),
+        ("image,label,x,y", {}, "width, height"),
+        ("image,label,x,y,width", {}, "height"),
+        ("image,label,left", {"csv_columns": {"xmin": "left"}}, "ymin, xmax, ymax"),
+    ],
+)
+def test_a_part_of_a_box_is_a_configuration_error_that_says_what_is_missing(read_file, header, options, missing):
+    with pytest.raises(ConfigurationError, match=f"none for {missing}"):
+        read_file(f"{header}\na.jpg,cat,1,2,3\n", "a.csv", format="csv", **options)
+
+
+@pytest.mark.parametrize("line", ["a.jpg,cat,1,2,,4", "a.jpg,cat,1,2,x,4", "a.jpg,cat,,,,", "a.jpg,cat,1_0,2,3,4", "a.jpg,cat"])
+def test_a_line_whose_box_cannot_be_used_is_kept_without_it_and_noted(read_file, line):
+    labels = read_file(f"image,label,xmin,ymin,xmax,ymax\n{line}\n", "a.csv", format="csv")
+    (row,) = labels.rows.to_pylist()
+    assert (row["task"], row["category"], row["bbox"], checks(labels)) == ("detection", "cat", None, ["malformed_record"])
+    assert labels.problems[0].annotation_id == row["annotation_id"]
+
+
+@pytest.mark.parametrize("text", ["[1, 2, 3]", "[1, 2, 3, true]", "{}", "1 2 3 4", "[" * 5000, "NaN", '[1, 2, 3, "x"]'])
+def test_a_list_that_is_no_box_is_noted(read_file, text):
+    quoted = text.replace('"', '""')
+    labels = read_file(f'image,label,bbox\na.jpg,cat,"{quoted}"\n', "a.csv", format="csv")
+    assert (boxes(labels), checks(labels)) == ([None], ["malformed_record"])
+
+
+def test_an_image_alone_says_that_nothing_is_there_where_there_are_boxes(read_file):
+    labels = read_file("image,xmin,ymin,xmax,ymax,label\na.jpg,,,,,\nb.jpg,1,2,3,4,\n,1,2,3,4,cat\n", "a.csv", format="csv")
+    first, second = labels.rows.to_pylist()
+    assert (first["file_name"], first["task"], first["category"], first["bbox"]) == ("a.jpg", "background", None, None)
+    assert (second["file_name"], second["task"], second["category"], boxes(labels)[1]) == ("b.jpg", "detection", None, (1, 2, 2, 2))
+    assert (labels.records, checks(labels)) == (3, ["malformed_record"] * 2)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"file": 0, "label": 5, "xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4},
+        {"file": "0", "label": "5", "xmin": "1", "ymin": "2", "xmax": "3", "ymax": "4"},
+    ],
+)
+def test_a_csv_without_a_header_is_read_by_position(read_file, columns):
+    labels = read_file("a.jpg,1,2,3,4,cat,x\nb.jpg,,,,,\n", "a.csv", format="csv", csv_columns=columns)
+    first, second = labels.rows.to_pylist()
+    assert (first["file_name"], first["category"], first["attributes"], boxes(labels)[0]) == (
+        "a.jpg",
+        "cat",
+        '{"column_6": "x"}',
+        (1, 2, 2, 2),
+    )
+    assert (second["file_name"], second["task"]) == ("b.jpg", "background")
+
+
+def test_a_header_of_digits_is_a_header(read_file):
+    labels = read_file("0,1\na.jpg,cat\n", "a.csv", format="csv", csv_columns={"file": "0", "label": "1"})
+    assert labels.rows.column("file_name").to_pylist() == ["a.jpg"]
+    labels = read_file("0,1\na.jpg,cat\n", "a.csv", format="csv", csv_columns={"file": 0, "label": 1})
+    assert labels.rows.column("file_name").to_pylist() == ["0", "a.jpg"]
+
+
+@pytest.mark.parametrize(
+    "columns", [{"file": 0, "label": "label"}, {"file": 0, "label": 7}, {"file": 0}, {"file": -1, "label": 1}, {"file": True, "label": 1}]
+)
+def test_positions_that_cannot_be_are_a_configuration_error(read_file, columns):
+    with pytest.raises(ConfigurationError):
+        read_file("a.jpg,label\n", "a.csv", format="csv", csv_columns=columns)
+
+
+cell = st.sampled_from(["", " ", "a.jpg", "cat", "1", "-2.5", "nan", "1e400", "x", '"', '"a, b"', "[1, 2, 3, 4]", '"[1, 2, 3, 4]"'])
+HEADERS = ["image,label", "image,xmin,ymin,xmax,ymax,label", "image,label,x,y,w,h", "image,label,bbox", "image,label,labeled_at,annotator"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(HEADERS), st.lists(st.lists(cell, max_size=7), max_size=5), st.sampled_from(["utf-8", "utf-16"]))
+def test_whatever_the_lines_hold_each_is_a_row_or_a_problem(header, lines, encoding):
+    text = "\n".join([header, *(",".join(cells) for cells in lines)])
+    records = RecordBuilder("default", "csv")
+    records.start_file("a.csv", "file:///a.csv", 0)
+    parse_csv(text.encode(encoding), CsvColumns(), records)
+    labels = records.finish()
+    labels.rows.validate(full=True)
+    lost = sum(1 for problem in labels.problems if problem.annotation_id is None)
+    wanted = [cells for cells in csv.reader(io.StringIO(text, newline="")) if any(cells)]
+    assert labels.records == labels.rows.num_rows + lost == len(wanted) - 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=100))
+def test_whatever_the_bytes_the_reader_says_what_it_cannot_use(data):
+    records = RecordBuilder("default", "csv")
+    records.start_file("a.csv", "file:///a.csv", 0)
+    with contextlib.suppress(ConfigurationError):
+        parse_csv(b"image,label\n" + data, CsvColumns(), records)
+        parse_csv(data, CsvColumns(), records)
+    labels = records.finish()
+    assert labels.records == labels.rows.num_rows + sum(1 for problem in labels.problems if problem.message.startswith("Line "))

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from airflow_cv_dataops.core.labels.formats.voc_writer import to_voc
 from airflow_cv_dataops.core.labels.formats.yolo_writer import to_yolo
 from airflow_cv_dataops.core.labels.join import join_labels
 from airflow_cv_dataops.core.labels.reading import read_labels
-from airflow_cv_dataops.core.labels.records import Record, RecordBuilder
+from airflow_cv_dataops.core.labels.records import BACKGROUND, Record, RecordBuilder
 
 CLASSES = ["cat", "Hund & <Katze>", '猫 "x"']
 WIDTH, HEIGHT = 641, 479
@@ -57,7 +58,8 @@ def again(files: dict[str, str], **options) -> pa.Table:
             file = Path(folder, "labels", name)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-        return join_labels(read_labels(str(Path(folder, "labels")), **options).rows, images()).rows
+        rows = join_labels(read_labels(str(Path(folder, "labels")), **options).rows, images()).rows
+        return rows.filter(pc.not_equal(rows["task"], BACKGROUND))
 
 
 def by_image(rows: pa.Table) -> dict[str, list[tuple]]:
@@ -131,3 +133,12 @@ def test_an_image_without_labels_is_exported_too():
     before = annotations([])
     assert to_yolo(images(), before, CLASSES) == {"a.txt": "", "sub/b c.txt": "", "sub/deep/ü.txt": ""}
     assert len(to_coco(images(), before)["images"]) == len(to_voc(images(), before)) == 3
+
+
+@pytest.mark.parametrize("write", [lambda rows: {"a.json": json.dumps(to_coco(images(), rows))}, lambda rows: to_voc(images(), rows)])
+def test_that_nothing_is_there_goes_out_and_comes_in_again_as_no_label(write):
+    records = RecordBuilder("default", "coco")
+    records.start_file("a.json", "file:///a.json", 0)
+    records.add(Record(0, NAMES[0], BACKGROUND))
+    written = write(join_labels(records.finish().rows, images()).rows)
+    assert again(written, format="coco" if "a.json" in written else "voc").num_rows == 0
