@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.labels.file_names import strip_extension
+from airflow_cv_dataops.core.labels.records import BACKGROUND
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +22,7 @@ def image_entries(images: pa.Table) -> list[dict[str, Any]]:
 
 
 def labels_with_images(entries: list[dict[str, Any]], annotations: pa.Table) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each label that has an image, with the place of its image among the entries.
+    """Yield each label that has an image, and each statement that nothing is there, with the place of its image among the entries.
 
     Labels of an image are labels of all its copies: one that was drawn on a file that is not among the entries (a release holds each image
     once) belongs to the first entry with the same bytes. One whose file has other bytes by now is of no image.
@@ -35,6 +36,11 @@ def labels_with_images(entries: list[dict[str, Any]], annotations: pa.Table) -> 
         if places := copies.get(label["image_id"], {}):
             known = [places.get((key, label["source_uri"])) for key in (label.get("partition_key"), None)]
             yield next((number for number in known if number is not None), next(iter(places.values()))), label
+
+
+def is_label(row: Mapping[str, Any]) -> bool:
+    """Say whether a row of ``annotations`` is a label, and not the statement that nothing is in the image."""
+    return row.get("task") != BACKGROUND
 
 
 def by_file(entries: list[dict[str, Any]], extension: str) -> dict[str, list[int]]:

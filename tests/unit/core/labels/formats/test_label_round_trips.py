@@ -16,7 +16,7 @@ from airflow_cv_dataops.core.labels.formats.voc_writer import to_voc
 from airflow_cv_dataops.core.labels.formats.yolo_writer import to_yolo
 from airflow_cv_dataops.core.labels.join import join_labels
 from airflow_cv_dataops.core.labels.reading import read_labels
-from airflow_cv_dataops.core.labels.records import Record, RecordBuilder
+from airflow_cv_dataops.core.labels.records import BACKGROUND, Record, RecordBuilder
 
 CLASSES = ["cat", "Hund & <Katze>", '猫 "x"']
 WIDTH, HEIGHT = 641, 479
@@ -26,7 +26,7 @@ TOLERANCE = 1e-6
 coordinates = st.floats(-1000, 10_000, allow_subnormal=False)
 boxes = st.tuples(coordinates, coordinates, st.floats(0, 10_000), st.floats(0, 10_000))
 polygons = st.lists(st.tuples(st.floats(0, WIDTH), st.floats(0, HEIGHT)), min_size=3, max_size=8)
-labels_of_images = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(CLASSES), boxes), max_size=12)
+labels_of_images = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(CLASSES), boxes), min_size=1, max_size=12)
 
 
 def images() -> pa.Table:
@@ -127,7 +127,43 @@ def test_coco_gives_back_the_very_segmentation(segmentation):
     assert json.loads(after.column("segmentation")[0].as_py()) == segmentation
 
 
-def test_an_image_without_labels_is_exported_too():
-    before = annotations([])
-    assert to_yolo(images(), before, CLASSES) == {"a.txt": "", "sub/b c.txt": "", "sub/deep/ü.txt": ""}
-    assert len(to_coco(images(), before)["images"]) == len(to_voc(images(), before)) == 3
+def backgrounds(*names) -> pa.Table:
+    records = RecordBuilder("default", "coco")
+    records.start_file("a.json", "file:///a.json", 0)
+    for ordinal, name in enumerate(names):
+        records.add(Record(ordinal, name, BACKGROUND))
+    return join_labels(records.finish().rows, images()).rows
+
+
+def test_an_image_in_which_nothing_is_said_to_be_is_written_without_labels():
+    before = backgrounds(NAMES[0], NAMES[2])
+    assert to_yolo(images(), before, CLASSES) == {"a.txt": "", "sub/deep/ü.txt": ""}
+    coco = to_coco(images(), before)
+    assert [(image["id"], image["file_name"]) for image in coco["images"]] == [(1, NAMES[0]), (3, NAMES[2])]
+    assert coco["annotations"] == coco["categories"] == []
+    voc = to_voc(images(), before)
+    assert list(voc) == ["a.xml", "sub/deep/ü.xml"]
+    assert not any("<object>" in text for text in voc.values())
+
+
+def test_an_image_of_which_nothing_is_said_is_not_written_as_if_it_were_empty():
+    before = annotations([(NAMES[1], CLASSES[0], (1.0, 2.0, 3.0, 4.0))])
+    assert list(to_yolo(images(), before, CLASSES)) == ["sub/b c.txt"]
+    assert list(to_voc(images(), before)) == ["sub/b c.xml"]
+    coco = to_coco(images(), before)
+    assert [image["file_name"] for image in coco["images"]] == [NAMES[1]]
+    assert coco["annotations"][0]["image_id"] == coco["images"][0]["id"]
+    assert to_coco(images(), before, every_image=True)["images"][1] == coco["images"][0]
+    assert len(to_coco(images(), before, every_image=True)["images"]) == 3
+
+
+def test_a_label_beside_the_statement_of_another_label_set_is_written():
+    before = pa.concat_tables([backgrounds(NAMES[0]), annotations([(NAMES[0], CLASSES[1], (1.0, 2.0, 3.0, 4.0))])])
+    assert [len(text.splitlines()) for text in to_yolo(images(), before, CLASSES).values()] == [1]
+    assert [text.count("<object>") for text in to_voc(images(), before).values()] == [1]
+    assert [len(to_coco(images(), before)[part]) for part in ("images", "annotations", "categories")] == [1, 1, 1]
+
+
+def test_in_yolo_a_label_of_no_class_says_that_nothing_of_the_classes_is_there_and_one_without_a_box_says_nothing():
+    drawn = annotations([(NAMES[0], "another", (1.0, 2.0, 3.0, 4.0)), (NAMES[1], CLASSES[0], None)])
+    assert to_yolo(images(), drawn, CLASSES) == {"a.txt": ""}
