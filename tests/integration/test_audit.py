@@ -80,7 +80,10 @@ def test_findings_are_written_counted_and_fail_the_audit(cells):
         "images": 3,
         "labelled_images": 2,
         "annotations": 4,
+        "backgrounds": 0,
         "predictions": 0,
+        "images_compared": 0,
+        "images_compared_by_check": {},
         "findings": 3,
         "by_severity": {"error": 1, "warning": 1, "info": 1},
         "by_check": None,
@@ -91,7 +94,7 @@ def test_findings_are_written_counted_and_fail_the_audit(cells):
         "label_error_rate": 0.25,
         "label_error_rate_low": 0.045587,
         "label_error_rate_high": 0.699358,
-        "suspect_rate": 0.0,
+        "suspect_rate": None,
         "worst_categories": [
             {
                 "category": "cell",
@@ -122,7 +125,7 @@ def test_a_check_that_has_no_predictions_to_go_by_has_not_run(cells):
 
 def test_a_limit_on_a_check_that_could_not_judge_does_not_hold(cells):
     result = audit_labels(cells, KEY, fail_on=(), limits={"suspect_label": "2%", "zero_area_bbox": 1})
-    assert "no predictions for suspect_label, so that nobody knows whether the limit holds" in result.failure
+    assert "nothing to compare for suspect_label, so that nobody knows whether the limit holds" in result.failure
     assert audit_labels(cells, KEY, fail_on=(), limits={"zero_area_bbox": 1}).failure is None
 
 
