@@ -111,6 +111,22 @@ def test_findings_are_written_counted_and_fail_the_audit(cells):
     assert not result.skip
 
 
+def test_statements_that_nothing_is_there_are_told_apart_in_numbers_and_report(cells):
+    nothing = {"task": "background", "category": None}
+    write(cells, "annotations", [label("c.jpg", 0, **nothing), label("gone.jpg", 0, **nothing)], owner="round_2")
+    result = audit_labels(cells, KEY)
+    counts = result.summary.counts
+    assert (counts["images"], counts["labelled_images"], counts["annotations"], counts["backgrounds"]) == (3, 3, 4, 1)
+    assert (counts["by_check"]["image_without_label"], counts["by_check"]["missing_image"]) == (0, 1)
+    [gone] = cells.read("findings", where="check = 'missing_image'").to_pylist()
+    assert (gone["annotation_id"], gone["severity"]) == ("gone.jpg:0", "error")
+    page = read_report(cells, result.summary.report_uri).decode()
+    assert "3 labelled, 1 of them empty" in page
+    assert "the empty image gone.jpg" in page
+    [annotations] = [use for use in result.lineage.inputs if use.table == "annotations"]
+    assert annotations.rows == 6
+
+
 def test_a_check_that_has_no_predictions_to_go_by_has_not_run(cells):
     """Its zero would let a gate such as findings.suspect_label == 0 pass over labels that nobody has judged."""
     result = audit_labels(cells, KEY)

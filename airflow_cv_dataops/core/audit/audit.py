@@ -76,7 +76,8 @@ def audit_labels(
         Above it the audit fails; a check with a limit does not count in ``fail_on``.
     :param report: how large the report may get; ``None``: no report.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
-    :raises ConfigurationError: an argument cannot be used, or a check returned something else than findings rows.
+    :raises ConfigurationError: an argument cannot be used, a check returned something else than findings rows, or a model shares no
+        category with the labels that its predictions are compared with.
     :raises DatasetNotFoundError: there is no such dataset, or no step has written to this partition of it.
     """
     started = time.monotonic()
