@@ -80,7 +80,10 @@ def test_findings_are_written_counted_and_fail_the_audit(cells):
         "images": 3,
         "labelled_images": 2,
         "annotations": 4,
+        "backgrounds": 0,
         "predictions": 0,
+        "images_compared": 0,
+        "images_compared_by_check": {},
         "findings": 3,
         "by_severity": {"error": 1, "warning": 1, "info": 1},
         "by_check": None,
@@ -91,7 +94,7 @@ def test_findings_are_written_counted_and_fail_the_audit(cells):
         "label_error_rate": 0.25,
         "label_error_rate_low": 0.045587,
         "label_error_rate_high": 0.699358,
-        "suspect_rate": 0.0,
+        "suspect_rate": None,
         "worst_categories": [
             {
                 "category": "cell",
@@ -108,6 +111,22 @@ def test_findings_are_written_counted_and_fail_the_audit(cells):
     assert not result.skip
 
 
+def test_statements_that_nothing_is_there_are_told_apart_in_numbers_and_report(cells):
+    nothing = {"task": "background", "category": None}
+    write(cells, "annotations", [label("c.jpg", 0, **nothing), label("gone.jpg", 0, **nothing)], owner="round_2")
+    result = audit_labels(cells, KEY)
+    counts = result.summary.counts
+    assert (counts["images"], counts["labelled_images"], counts["annotations"], counts["backgrounds"]) == (3, 3, 4, 1)
+    assert (counts["by_check"]["image_without_label"], counts["by_check"]["missing_image"]) == (0, 1)
+    [gone] = cells.read("findings", where="check = 'missing_image'").to_pylist()
+    assert (gone["annotation_id"], gone["severity"]) == ("gone.jpg:0", "error")
+    page = read_report(cells, result.summary.report_uri).decode()
+    assert "3 labelled, 1 of them empty" in page
+    assert "the empty image gone.jpg" in page
+    [annotations] = [use for use in result.lineage.inputs if use.table == "annotations"]
+    assert annotations.rows == 6
+
+
 def test_a_check_that_has_no_predictions_to_go_by_has_not_run(cells):
     """Its zero would let a gate such as findings.suspect_label == 0 pass over labels that nobody has judged."""
     result = audit_labels(cells, KEY)
@@ -122,7 +141,7 @@ def test_a_check_that_has_no_predictions_to_go_by_has_not_run(cells):
 
 def test_a_limit_on_a_check_that_could_not_judge_does_not_hold(cells):
     result = audit_labels(cells, KEY, fail_on=(), limits={"suspect_label": "2%", "zero_area_bbox": 1})
-    assert "no predictions for suspect_label, so that nobody knows whether the limit holds" in result.failure
+    assert "nothing to compare for suspect_label, so that nobody knows whether the limit holds" in result.failure
     assert audit_labels(cells, KEY, fail_on=(), limits={"zero_area_bbox": 1}).failure is None
 
 

@@ -8,7 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from unit.core.release.release_rows import annotation_id, image_id, write_annotations, write_audit, write_findings, write_images
+from unit.core.release.release_rows import (
+    annotation_id,
+    image_id,
+    write_annotations,
+    write_audit,
+    write_backgrounds,
+    write_findings,
+    write_images,
+)
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.release.promote import promote_dataset
@@ -331,3 +339,20 @@ def test_columns_of_a_release_may_name_the_split(labelled: Dataset) -> None:
 def test_a_string_in_place_of_a_list_is_refused(labelled: Dataset, arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="is a string: expected a list"):
         promote_dataset(labelled, **arguments)
+
+
+def test_a_release_gives_back_statements_that_nothing_is_there_and_counts_labels(labelled: Dataset) -> None:
+    write_images(labelled, "2026-11-07", ["empty", "copy", "new"], contents={"copy": "empty"})
+    write_backgrounds(labelled, "2026-11-07", ["empty", "copy"], contents={"copy": "empty"})
+    write_audit(labelled, "2026-11-07")
+    result = promote_dataset(labelled, stage="production", gates=["annotations == 10", "backgrounds == 1", "labelled_images == 11"])
+    assert result.failure is None
+    release = labelled.release("production")
+    assert (release.images_count, release.annotations_count) == (12, 10)
+    rows = release.annotations()
+    assert rows["task"].to_pylist().count("background") == 1, "what two copies say alike is said once"
+    assert image_id("empty") in rows["image_id"].to_pylist()
+    assert rows.num_rows == 11
+    assert release.annotations(["category"]).column_names == ["category", "split"]
+    again = promote_dataset(labelled, release="production", stage="approved", gates=["annotations == 10", "backgrounds == 1"])
+    assert again.failure is None

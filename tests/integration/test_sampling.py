@@ -90,6 +90,15 @@ def test_unlabelled_images_are_sampled_hardest_first(photos):
     assert result.failure is None
 
 
+def test_an_image_in_which_nothing_is_said_to_be_is_no_candidate(photos):
+    """As an empty YOLO file, or a COCO image without annotations, says it: somebody has looked."""
+    said = {**label("d"), "task": "background", "category": None}
+    write(photos, "annotations", [label("a"), said], owner="default")
+    result = sample_hard_examples(photos, KEY)
+    assert result.summary.counts["already_labelled"] == 2
+    assert [row["image_id"] for row in photos.read("samples", partition_key=KEY).sort_by("rank").to_pylist()] == ["c", "b"]
+
+
 def test_the_manifest_holds_what_the_rows_hold_and_no_clock(photos):
     result = sample_hard_examples(photos, KEY, budget=1, model="m")
     [entry] = manifest_of(result)

@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.audit.audit_input import BASE_COLUMNS, STREAMED_COLUMNS, AuditInput, PredictionReader
+from airflow_cv_dataops.core.audit.audit_input import AuditInput
 from airflow_cv_dataops.core.audit.check import Check, EnabledCheck, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.audit.inputs import input_metrics
 from airflow_cv_dataops.core.audit.lineage import audit_lineage
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
+from airflow_cv_dataops.core.audit.reading import all_partitions, check_presence, read_input
 from airflow_cv_dataops.core.audit.report import ReportLimits, write_audit_report
+from airflow_cv_dataops.core.audit.shared_categories import SharedCategories, check_shared, in_words, shared_categories
 from airflow_cv_dataops.core.audit.statistics import AuditStatistics, audit_metrics, count_findings
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings, check_policy, findings_table
 from airflow_cv_dataops.core.metrics import write_metrics
-from airflow_cv_dataops.core.predictions.array_files import MAX_FILE_BYTES
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.objects import read_uri
 from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
-from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
 _NOTHING: Mapping[str, Any] = {}
 _REPORT = ReportLimits()
+_MOST_MODELS = 10
 _FINDINGS_COLUMNS = ("message", "image_id", "source_uri", "annotation_id", "category", "score", "suggestion")
 
 
@@ -75,7 +76,8 @@ def audit_labels(
         Above it the audit fails; a check with a limit does not count in ``fail_on``.
     :param report: how large the report may get; ``None``: no report.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
-    :raises ConfigurationError: an argument cannot be used, or a check returned something else than findings rows.
+    :raises ConfigurationError: an argument cannot be used, a check returned something else than findings rows, or a model shares no
+        category with the labels that its predictions are compared with.
     :raises DatasetNotFoundError: there is no such dataset, or no step has written to this partition of it.
     """
     started = time.monotonic()
@@ -89,13 +91,16 @@ def audit_labels(
     snapshots = dataset.snapshots(("images", "annotations", "predictions"))
     checks_run = [enabled.check for enabled in to_run]
     owners = _owners_by_table(checks_run, label_sets, models)
-    data = _read(dataset, partition_key, snapshots, checks_run, label_sets, models, categories)
-    _check_presence(dataset, partition_key, snapshots, data, label_sets=label_sets, models=models)
-    to_run = [enabled for enabled in to_run if data.can_judge(enabled.check.reads)]
-    without_predictions = [check.id for check in checks_run if check.id not in {enabled.check.id for enabled in to_run}]
-    checks_run = [enabled.check for enabled in to_run]
-    found = _run(to_run, data)
-    statistics = count_findings(data, checks_run, found)
+    data = read_input(dataset, partition_key, snapshots, checks_run, label_sets, models, categories)
+    check_presence(dataset, partition_key, snapshots, data, label_sets=label_sets, models=models)
+    shared = shared_categories(data, checks_run)
+    where = f"{dataset.identifier('predictions')}, partition {partition_key},"
+    check_shared(shared, categories, all_partitions(dataset, snapshots, label_sets), where)
+    found, compared = _run(to_run, data)
+    ran = {check.check for check in found}
+    without_predictions = [check.id for check in checks_run if check.id not in ran]
+    checks_run = [check for check in checks_run if check.id in ran]
+    statistics = count_findings(data, checks_run, found, compared)
     rows = findings_table(audit, found)
     report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), statistics, checks_run, report)
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=audit)
@@ -111,7 +116,12 @@ def audit_labels(
         metrics=statistics.rates(),
         report_uri=report_uri,
         duration_seconds=time.monotonic() - started,
-        details={"audit": audit, "without_predictions": without_predictions, "input_snapshots": snapshots},
+        details={
+            "audit": audit,
+            "without_predictions": without_predictions,
+            **_not_shared(shared),
+            "input_snapshots": snapshots,
+        },
     )
     where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {audit}"
     unjudged = [check for check in without_predictions if check in allowed]
@@ -134,39 +144,6 @@ def _owners_by_table(
     return owners
 
 
-def _check_presence(
-    dataset: Dataset,
-    partition_key: str,
-    snapshots: Mapping[str, str],
-    data: AuditInput,
-    *,
-    label_sets: Sequence[str] | None,
-    models: Sequence[str] | None,
-) -> None:
-    """Warn of label sets and models that have nothing in the partition: a day may be empty.
-
-    :raises ConfigurationError: one has nothing in any partition, which is a slip of the pen.
-    """
-    for table, column, named, rows in (
-        ("annotations", "label_set", label_sets, data.annotations),
-        ("predictions", "model", models, data.predictions),
-    ):
-        absent = sorted(set(named or ()) - set(rows[column].unique().to_pylist()))
-        if not absent:
-            continue
-        where = f"{dataset.identifier(table)}, partition {partition_key}"
-        log.warning("There is nothing of %s %s in %s", column.replace("_", " "), ", ".join(absent), where)
-        if snapshot_id := snapshots.get(table):
-            elsewhere = dataset.read(table, snapshot_id=snapshot_id, columns=(column,), where=_one_of(column, absent))
-            if unknown := sorted(set(absent) - set(elsewhere[column].unique().to_pylist())):
-                what = f"{column.replace('_', ' ')} {', '.join(unknown)}"
-                raise ConfigurationError(
-                    f"No partition of {dataset.identifier(table)} has anything of {what}: check the spelling, or import it first."
-                )
-    if not data.annotations.num_rows:
-        log.warning("There is no label to audit in %s, partition %s", dataset.identifier("annotations"), partition_key)
-
-
 def _check_arguments(
     audit: str,
     categories: Sequence[str] | None,
@@ -183,69 +160,21 @@ def _check_arguments(
         raise ConfigurationError(f"max_error_rate={max_error_rate!r} is out of range: expected 0 to 1.")
 
 
-def _read(
-    dataset: Dataset,
-    partition_key: str,
-    snapshots: Mapping[str, str],
-    checks: Sequence[Check],
-    label_sets: Sequence[str] | None,
-    models: Sequence[str] | None,
-    categories: Sequence[str] | None,
-) -> AuditInput:
-    """Read what the checks need, in an order that does not depend on how the tables' files lie."""
-    filters = {"annotations": ("label_set", label_sets), "predictions": ("model", models)}
-    tables = {}
-    for table in ("images", "annotations", "predictions"):
-        asked = {name.partition(".")[2] for check in checks for name in check.reads if name.startswith(f"{table}.")}
-        columns = [name for name in TABLES[table].column_names if name in asked or name in BASE_COLUMNS[table]]
-        if table == "predictions":
-            columns = [name for name in columns if name not in STREAMED_COLUMNS]
-        if table not in snapshots:
-            tables[table] = arrow_schema(table).empty_table().select(columns)
-            continue
-        where = _one_of(*filters[table]) if table in filters else None
-        tables[table] = dataset.read(table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns, where=where)
-    images = tables["images"].sort_by([("source_uri", "ascending")])
-    annotations = tables["annotations"].sort_by([(name, "ascending") for name in ("label_set", "file_name", "annotation_id")])
-    reader = _prediction_reader(dataset, partition_key, snapshots.get("predictions"), models)
-    options = dataset.config.object_options
-    return AuditInput(
-        images,
-        annotations,
-        tables["predictions"],
-        None if categories is None else tuple(categories),
-        read_bytes=lambda uri: read_uri(uri, options, max_bytes=MAX_FILE_BYTES),
-        read_predictions=reader,
-    )
+def _run(checks: Sequence[EnabledCheck], data: AuditInput) -> tuple[list[Findings], dict[str, np.ndarray]]:
+    """Return what the checks found, and by check the images on which it compared labels with predictions.
 
-
-def _prediction_reader(dataset: Dataset, partition_key: str, snapshot_id: str | None, models: Sequence[str] | None) -> PredictionReader:
-    """Return what reads the predictions of these models again, in batches and at the same snapshot."""
-
-    def read(columns: Sequence[str], model: str | None, batch_rows: int) -> Iterable[pa.Table]:
-        if snapshot_id is None:
-            return ()
-        where = _one_of("model", models if model is None else [model])
-        return dataset.read_batches(
-            "predictions", partition_key=partition_key, snapshot_id=snapshot_id, columns=columns, where=where, batch_rows=batch_rows
-        )
-
-    return read
-
-
-def _one_of(column: str, values: Sequence[str] | None) -> Any:
-    from pyiceberg.expressions import In
-
-    return None if values is None else In(column, set(values))
-
-
-def _run(checks: Sequence[EnabledCheck], data: AuditInput) -> list[Findings]:
+    A check that goes by predictions and has nothing to compare does not run.
+    """
     progress = Progress("checks", len(checks), log)
-    found = []
+    found, compared = [], {}
     for enabled in checks:
-        found.append(Findings(enabled.check.id, enabled.severity, _findings_of(enabled, data)))
+        images = enabled.check.compared_images(data)
+        if images is None or len(images):
+            found.append(Findings(enabled.check.id, enabled.severity, _findings_of(enabled, data)))
+        if images is not None and len(images):
+            compared[enabled.check.id] = images
         progress.advance()
-    return found
+    return found, compared
 
 
 def _findings_of(enabled: EnabledCheck, data: AuditInput) -> pa.Table:
@@ -271,6 +200,15 @@ def _findings_of(enabled: EnabledCheck, data: AuditInput) -> pa.Table:
         if not ((scores >= 0) & (scores <= 1)).all():
             raise ConfigurationError(f"Check {enabled.check.id!r} returned a score outside 0 (surely wrong) to 1 (surely right).")
     return rows
+
+
+def _not_shared(shared: Sequence[SharedCategories]) -> dict[str, Any]:
+    """Return for the summary which categories labels and predictions do not share, and warn of labels that a model does not know."""
+    for found in shared:
+        if found.only_labels:
+            log.warning("%s", in_words(found))
+    noted = [found.to_dict() for found in shared if found.only_labels or found.only_predictions]
+    return {"categories_not_shared": noted[:_MOST_MODELS]} if noted else {}
 
 
 def _report(

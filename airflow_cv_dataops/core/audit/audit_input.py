@@ -8,6 +8,7 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_cv_dataops.core.audit.grouping import group_codes
+from airflow_cv_dataops.core.labels.records import BACKGROUND
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,9 +56,11 @@ class AuditInput:
     """One partition's tables, in the schema module's column types, and what is derived from them once.
 
     :param images: at least ``BASE_COLUMNS["images"]``; likewise the others, each with what the enabled checks read beside.
+    :param annotations: labels alone, once it is made: statements that nothing is there move to ``backgrounds``.
     :param categories: the taxonomy; ``None`` where any category goes.
     :param read_bytes: returns the bytes of a file that a row names, or raises ``OSError``; ``None`` where files cannot be read.
     :param read_predictions: reads predictions in batches; ``None``: ``predictions`` holds all columns.
+    :ivar backgrounds: rows of ``annotations`` that are no label, but state that nothing is in their image.
     """
 
     images: pa.Table
@@ -66,7 +69,16 @@ class AuditInput:
     categories: tuple[str, ...] | None = None
     read_bytes: Callable[[str], bytes] | None = None
     read_predictions: PredictionReader | None = None
+    backgrounds: pa.Table = field(init=False, repr=False)
     _derived: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        import pyarrow.compute as pc
+
+        rows, is_background = self.annotations, pc.equal(self.annotations["task"], BACKGROUND)
+        object.__setattr__(self, "backgrounds", rows.filter(is_background))
+        if self.backgrounds.num_rows:
+            object.__setattr__(self, "annotations", rows.filter(pc.invert(is_background)))
 
     def iter_predictions(self, columns: Sequence[str], model: str | None = None, batch_rows: int = 65_536) -> Iterator[pa.Table]:
         """Yield predictions with these columns (``STREAMED_COLUMNS`` among them), at most ``batch_rows`` at a time, in any order."""
@@ -81,20 +93,21 @@ class AuditInput:
         for start in range(0, rows.num_rows, batch_rows):
             yield rows.slice(start, batch_rows)
 
-    def can_judge(self, reads: Sequence[str]) -> bool:
-        """Say whether there is anything that a check with these ``reads`` could judge labels by.
-
-        Where a check reads what models predict and none has predicted such a thing, nobody knows what it would find.
-        """
+    def predicted_images(self, reads: Sequence[str]) -> np.ndarray:
+        """Return the rows of the images of which models predict such things as a check with these ``reads`` goes by, ascending."""
+        import numpy as np
         import pyarrow.compute as pc
 
         wanted = {name.partition(".")[2] for name in reads if name.startswith("predictions.")}
-        rows, found = self.predictions, []
-        if "probabilities" in wanted:
-            found.append("task" in rows.column_names and pc.any(pc.equal(rows["task"], "classification")).as_py() is True)
-        for name in wanted & {"bbox", "segmentation", "pixel_probabilities"}:
-            found.append(name in rows.column_names and rows[name].null_count < rows.num_rows)
-        return any(found) if found else not wanted or rows.num_rows > 0
+        rows, kinds = self.predictions, []
+        if "probabilities" in wanted and "task" in rows.column_names:
+            kinds.append(_numpy(pc.equal(rows["task"], "classification")).astype(bool))
+        for name in sorted(wanted & {"bbox", "segmentation", "pixel_probabilities"} & set(rows.column_names)):
+            kinds.append(_numpy(rows[name].is_valid()).astype(bool))
+        is_such = self.predicted_image_row >= 0
+        if wanted & {"probabilities", "bbox", "segmentation", "pixel_probabilities"}:
+            is_such &= np.logical_or.reduce(kinds) if kinds else False
+        return np.unique(self.predicted_image_row[is_such])
 
     @cached_property
     def boxes(self) -> Boxes:
@@ -104,6 +117,19 @@ class AuditInput:
     def image_row(self) -> np.ndarray:
         """Row in ``images`` of each annotation's image, int64; -1 where it has none in the partition."""
         return self.image_rows_of(self.annotations.column("image_id"))
+
+    @cached_property
+    def predicted_image_row(self) -> np.ndarray:
+        """Row in ``images`` of each prediction's image, int64; -1 where it has none in the partition."""
+        return self.image_rows_of(self.predictions.column("image_id"))
+
+    @cached_property
+    def background_rows(self) -> np.ndarray:
+        """The rows of the images that are said to hold nothing, each once, ascending."""
+        import numpy as np
+
+        rows = np.unique(self.image_rows_of(self.backgrounds.column("image_id")))
+        return rows[rows >= 0]
 
     def image_rows_of(self, image_ids: pa.ChunkedArray) -> np.ndarray:
         """Return the first row in ``images`` with each of the ids, int64; -1 where there is none."""

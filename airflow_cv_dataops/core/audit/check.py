@@ -13,6 +13,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.schema import SEVERITIES, TABLES
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from airflow_cv_dataops.core.audit.audit_input import AuditInput
@@ -37,6 +38,8 @@ class Check:
     :param column: the annotations column that the check is about, for lineage's data-quality assertions.
     :param reads: columns beyond ``audit_input.BASE_COLUMNS`` that ``run`` needs, as ``table.column``; nothing else is read from storage.
     :param suspects: a finding says that the label is probably wrong: it counts in ``label_error_rate`` whatever its severity.
+    :param compares: given the input, the rows of the images on which the check can compare what is labelled with what models predict; where
+        there is none, it does not run. ``None``: those with predictions of the kinds that it ``reads``.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
     """
 
@@ -48,6 +51,7 @@ class Check:
     column: str | None = None
     reads: tuple[str, ...] = ()
     suspects: bool = False
+    compares: Callable[[AuditInput], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -64,6 +68,16 @@ class Check:
     def __call__(self, data: AuditInput, **thresholds: Any) -> pa.Table | None:
         """Ask the question."""
         return self.run(data, **thresholds)
+
+    def compared_images(self, data: AuditInput) -> np.ndarray | None:
+        """Return the rows of the images on which there is something to compare, each once; ``None``: it goes by no predictions.
+
+        Where a check goes by predictions and has nothing to compare, nobody knows what it would find: it must not run.
+        """
+        if not any(name.startswith("predictions.") for name in self.reads):
+            return None
+        predicted = data.predicted_images(self.reads)
+        return predicted if self.compares is None or not len(predicted) else self.compares(data)
 
     @property
     def thresholds(self) -> dict[str, float | str]:
@@ -91,6 +105,7 @@ def check(
     column: str | None = None,
     reads: tuple[str, ...] = (),
     suspects: bool = False,
+    compares: Callable[[AuditInput], np.ndarray] | None = None,
 ) -> Callable[[Callable[..., pa.Table | None]], Check]:
     """Make a :class:`Check` of a function, under the function's name.
 
@@ -100,9 +115,10 @@ def check(
     :param column: the annotations column that the check is about, for lineage's data-quality assertions.
     :param reads: columns that it needs beyond the ones that are always read, as ``table.column``.
     :param suspects: a finding says that the label is probably wrong: it counts in ``label_error_rate`` whatever its severity.
+    :param compares: given the input, the rows of the images on which the check can compare labels with predictions: see :class:`Check`.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
     """
-    return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads, suspects)
+    return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads, suspects, compares)
 
 
 @dataclass(frozen=True)

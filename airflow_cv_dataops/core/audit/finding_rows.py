@@ -21,24 +21,16 @@ def annotation_rows(data: AuditInput, where: np.ndarray, message: Any, *, score:
     :param score: 0 (surely wrong) to 1 (surely right), one a finding.
     :param suggestion: JSON objects, one a finding.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    return _rows_of(data.annotations, _row_numbers(where), message, score, suggestion)
 
-    at = _row_numbers(where)
-    if not len(at):
-        return None
-    names = ["image_id", "source_uri", "annotation_id", "category", "source"]
-    labels = data.annotations.select(names).take(pa.array(at))
-    columns = {
-        "message": _column(message, len(at), pa.string()),
-        "image_id": labels["image_id"],
-        "source_uri": pc.coalesce(labels["source_uri"], labels["source"]),
-        "annotation_id": labels["annotation_id"],
-        "category": labels["category"],
-        "score": _column(score, len(at), pa.float64()),
-        "suggestion": _column(suggestion, len(at), pa.string()),
-    }
-    return pa.table(columns)
+
+def background_rows(data: AuditInput, where: np.ndarray, message: Any) -> pa.Table | None:
+    """Return one finding for each statement at ``where`` that nothing is in an image, or ``None`` where there is none.
+
+    :param where: boolean mask over ``data.backgrounds``, or row numbers of it.
+    :param message: one text for all, or one a finding.
+    """
+    return _rows_of(data.backgrounds, _row_numbers(where), message, None, None)
 
 
 def image_rows(data: AuditInput, where: np.ndarray, message: Any) -> pa.Table | None:
@@ -120,6 +112,26 @@ def image_text(data: AuditInput, rows: np.ndarray) -> pa.Array:
 def box_json(x: Any, y: Any, width: Any, height: Any) -> pa.Array:
     """Return boxes as suggestions: ``{"bbox": [x, y, width, height]}``."""
     return text('{"bbox": [', number(x), ", ", number(y), ", ", number(width), ", ", number(height), "]}")
+
+
+def _rows_of(annotations: pa.Table, at: np.ndarray, message: Any, score: Any, suggestion: Any) -> pa.Table | None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not len(at):
+        return None
+    names = ["image_id", "source_uri", "annotation_id", "category", "source"]
+    labels = annotations.select(names).take(pa.array(at))
+    columns = {
+        "message": _column(message, len(at), pa.string()),
+        "image_id": labels["image_id"],
+        "source_uri": pc.coalesce(labels["source_uri"], labels["source"]),
+        "annotation_id": labels["annotation_id"],
+        "category": labels["category"],
+        "score": _column(score, len(at), pa.float64()),
+        "suggestion": _column(suggestion, len(at), pa.string()),
+    }
+    return pa.table(columns)
 
 
 def _row_numbers(where: np.ndarray) -> np.ndarray:

@@ -31,7 +31,11 @@ def audit_lineage(
 
     :param snapshots: by table, of the inputs that have one and of ``findings``.
     """
-    tables = {"images": data.images, "annotations": data.annotations, "predictions": data.predictions}
+    rows = {
+        "images": data.images.num_rows,
+        "annotations": data.annotations.num_rows + data.backgrounds.num_rows,
+        "predictions": data.predictions.num_rows,
+    }
     quality = {"annotations": _quality(data.annotations, checks, statistics)}
 
     def use(table: str, rows: int) -> Any:
@@ -40,7 +44,7 @@ def audit_lineage(
 
     return StepLineage(
         step="audit",
-        inputs=tuple(use(table, rows.num_rows) for table, rows in tables.items()),
+        inputs=tuple(use(table, number) for table, number in rows.items()),
         outputs=(use("findings", statistics.findings),),
         facts={
             "audit": audit,

@@ -63,10 +63,10 @@ def audit_failure(
     A check with a limit is judged by that alone: its findings do not count in ``fail_on``. An error rate counts them all the same.
 
     :param max_error_rate: 0 to 1; decides in place of ``fail_on``.
-    :param unjudged: checks with a limit that had no predictions to go by: whether the limit holds, nobody knows.
+    :param unjudged: checks with a limit that had no predictions to compare labels with: whether the limit holds, nobody knows.
     :param where: where to look, for the message.
     """
-    unknown = f"no predictions for {', '.join(unjudged)}, so that nobody knows whether the limit holds" if unjudged else None
+    unknown = f"nothing to compare for {', '.join(unjudged)}, so that nobody knows whether the limit holds" if unjudged else None
     reasons = [reason for reason in (_above_limits(statistics, limits), unknown, _by_rate(statistics, max_error_rate)) if reason]
     if max_error_rate is None and (reason := _by_severity(statistics, fail_on, limits)):
         reasons.append(reason)

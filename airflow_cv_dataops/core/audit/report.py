@@ -148,9 +148,14 @@ def _tiles(statistics: AuditStatistics) -> list[Tile]:
         ),
         Tile("Findings", f"{statistics.findings:,}", f"on {statistics.annotations_with_findings:,} of the labels"),
         *(Tile(severity, f"{statistics.by_severity[severity]:,}", style=severity) for severity in SEVERITIES),
-        Tile("Images", f"{statistics.images:,}", f"{statistics.labelled_images:,} with labels"),
+        Tile("Images", f"{statistics.images:,}", _labelled(statistics)),
         Tile("Labels", f"{statistics.annotations:,}", f"{statistics.predictions:,} predictions" if statistics.predictions else ""),
     ]
+
+
+def _labelled(statistics: AuditStatistics) -> str:
+    empty = f", {statistics.backgrounds:,} of them empty" if statistics.backgrounds else ""
+    return f"{statistics.labelled_images:,} with labels" if not empty else f"{statistics.labelled_images:,} labelled{empty}"
 
 
 def _rate_tile(label: str, rate: float, of_what: str, interval: tuple[float, float]) -> Tile:

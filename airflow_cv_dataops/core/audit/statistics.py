@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.check import Check
@@ -17,12 +17,23 @@ from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from airflow_cv_dataops.core.audit.audit_input import AuditInput
 
 _WORST = 10
-_TOTALS = ("images", "labelled_images", "annotations", "predictions", "annotations_with_findings", "suspect_rate")
+_NOTHING: Mapping[str, Any] = {}
+_TOTALS = (
+    "images",
+    "labelled_images",
+    "annotations",
+    "backgrounds",
+    "predictions",
+    "images_compared",
+    "annotations_with_findings",
+    "suspect_rate",
+)
 
 
 @dataclass(frozen=True)
@@ -47,11 +58,16 @@ class CategoryStatistics:
 class AuditStatistics:
     """The counts of one audit; an image is counted once however many byte-identical files it has.
 
+    :param labelled_images: images with a label, or of which it is said that nothing is there.
+    :param annotations: labels; statements that nothing is there are none.
     :param erroneous: annotations with a finding of severity ``error``, or of a check that suspects labels at whatever severity.
-    :param suspect: annotations with a finding of a check that suspects labels.
+    :param suspect: annotations with a finding of a check that suspects labels; ``None`` where none of these ran.
     :param by_check: findings of every check that ran, zeros included.
     :param severity_of: the severity at which each check ran.
     :param categories: by category, in the order of their names; annotations without a category are not in it.
+    :param backgrounds: images of which it is said that nothing is there.
+    :param images_compared: images on which at least one check compared what is labelled with what models predict.
+    :param compared: by check that did, on how many.
     :param estimated: how many classification labels are estimated to be wrong, over all first; none where none could be judged.
     """
 
@@ -64,9 +80,12 @@ class AuditStatistics:
     severity_of: Mapping[str, str]
     annotations_with_findings: int
     erroneous: int
-    suspect: int
+    suspect: int | None
     categories: Sequence[CategoryStatistics]
     estimated: Sequence[EstimatedErrors] = ()
+    backgrounds: int = 0
+    images_compared: int = 0
+    compared: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def findings(self) -> int:
@@ -84,8 +103,8 @@ class AuditStatistics:
 
     @property
     def suspect_rate(self) -> float:
-        """Suspect annotations divided by annotations, 0 to 1; NaN where there are no annotations."""
-        return self.suspect / self.annotations if self.annotations else math.nan
+        """Suspect annotations divided by annotations, 0 to 1; NaN where there are none, or nothing to suspect them by."""
+        return self.suspect / self.annotations if self.annotations and self.suspect is not None else math.nan
 
     def counts(self) -> dict[str, Any]:
         """Return the summary's counts."""
@@ -93,7 +112,10 @@ class AuditStatistics:
             "images": self.images,
             "labelled_images": self.labelled_images,
             "annotations": self.annotations,
+            "backgrounds": self.backgrounds,
             "predictions": self.predictions,
+            "images_compared": self.images_compared,
+            "images_compared_by_check": self.compared,
             "findings": self.findings,
             "by_severity": self.by_severity,
             "by_check": self.by_check,
@@ -124,8 +146,15 @@ class AuditStatistics:
         return f"{self.findings:,} findings in {self.annotations:,} annotations" + (f": {named}" if named else "")
 
 
-def count_findings(data: AuditInput, checks: Sequence[Check], found: Sequence[Findings]) -> AuditStatistics:
-    """Count what was found in the partition. :param checks: those that ran; which of them suspect labels is theirs to say."""
+def count_findings(
+    data: AuditInput, checks: Sequence[Check], found: Sequence[Findings], compared: Mapping[str, np.ndarray] = _NOTHING
+) -> AuditStatistics:
+    """Count what was found in the partition.
+
+    :param checks: those that ran; which of them suspect labels is theirs to say.
+    :param compared: by check that compared labels with predictions, the rows of the images on which it did.
+    """
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -140,7 +169,7 @@ def count_findings(data: AuditInput, checks: Sequence[Check], found: Sequence[Fi
         by_severity[check.severity] += check.rows.num_rows
     return AuditStatistics(
         images=_distinct(data.images["image_id"]),
-        labelled_images=_distinct(data.annotations["image_id"].filter(pa.array(data.image_row >= 0))),
+        labelled_images=len(np.union1d(data.image_row[data.image_row >= 0], data.background_rows)),
         annotations=data.annotations.num_rows,
         predictions=data.predictions.num_rows,
         by_severity=by_severity,
@@ -148,9 +177,12 @@ def count_findings(data: AuditInput, checks: Sequence[Check], found: Sequence[Fi
         severity_of={check.check: check.severity for check in found},
         annotations_with_findings=_trues(any_at_fault),
         erroneous=_trues(erroneous),
-        suspect=_trues(pc.is_in(ids, value_set=suspects)),
+        suspect=_trues(pc.is_in(ids, value_set=suspects)) if suspecting else None,
         categories=_by_category(data.annotations["category"], erroneous),
         estimated=estimated_errors(judged_labels(data)) if suspect_label.id in [check.check for check in found] else (),
+        backgrounds=len(data.background_rows),
+        images_compared=len(np.unique(np.concatenate([np.empty(0, np.int64), *compared.values()]))),
+        compared={check: len(images) for check, images in compared.items()},
     )
 
 
@@ -161,6 +193,8 @@ def audit_metrics(statistics: AuditStatistics) -> Iterator[Metric]:
     yield from _rate_metrics(statistics, {})
     for check, count in statistics.by_check.items():
         yield Metric("findings", count, {"check": check, "severity": statistics.severity_of[check]})
+    for check, count in statistics.compared.items():
+        yield Metric("images_compared", count, {"check": check})
     for found in statistics.categories:
         dimensions = {"category": found.category}
         yield Metric("annotations", found.annotations, dimensions)

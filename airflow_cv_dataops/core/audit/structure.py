@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
-from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, image_rows, number, text
+from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, background_rows, image_rows, number, text
 from airflow_cv_dataops.core.audit.grouping import group_codes
 
 if TYPE_CHECKING:
@@ -18,37 +18,56 @@ if TYPE_CHECKING:
 
 @check(
     "error",
-    meaning="A label whose image is not in the partition: no file matched its name, or the file has gone or changed since.",
+    meaning="A label, or a statement that nothing is in an image, whose image is not in the partition: no file matched its name, or the"
+    " file has gone or changed since.",
     fix="Ingest the image, correct the file name in the label file, or import the labels anew after an ingest.",
     column="image_id",
 )
 def missing_image(data: AuditInput) -> pa.Table | None:
-    """Find labels whose image is not in the partition: none joined on import, or it has gone or changed since."""
+    """Find labels whose image is not in the partition: none joined on import, or it has gone or changed since.
+
+    So are statements that nothing is in an image, as long as the image is not there.
+    """
     import numpy as np
     import pyarrow as pa
+
+    labels = np.flatnonzero(data.image_row < 0)
+    statements = np.flatnonzero(data.image_rows_of(data.backgrounds["image_id"]) < 0)
+    found = [
+        annotation_rows(data, labels, _missing(data.annotations.take(pa.array(labels)), "label's")),
+        background_rows(data, statements, _missing(data.backgrounds.take(pa.array(statements)), "empty")),
+    ]
+    tables = [table for table in found if table is not None]
+    return pa.concat_tables(tables) if tables else None
+
+
+def _missing(rows: pa.Table, whose: str) -> pa.Array:
+    """Say of each row what became of its image."""
     import pyarrow.compute as pc
 
-    lost = np.flatnonzero(data.image_row < 0)
-    labels = data.annotations.select(["file_name", "image_id"]).take(pa.array(lost))
-    never_joined = text("no image of the partition is the label's ", labels["file_name"])
-    gone_since = text("the label's image ", labels["file_name"], " is no longer in the partition, or its bytes have changed")
-    return annotation_rows(data, lost, pc.if_else(labels["image_id"].combine_chunks().is_null(), never_joined, gone_since))
+    never_joined = text(f"no image of the partition is the {whose} ", rows["file_name"])
+    gone_since = text(f"the {whose} image ", rows["file_name"], " is no longer in the partition, or its bytes have changed")
+    return pc.if_else(rows["image_id"].combine_chunks().is_null(), never_joined, gone_since)
 
 
 @check(
     "info",
-    meaning="An image that no label belongs to.",
+    meaning="An image that no label belongs to, and of which no label file says that nothing is in it.",
     fix="Have it labelled; where every image must have a label, raise the severity.",
     column="file_name",
 )
 def image_without_label(data: AuditInput) -> pa.Table | None:
-    """Find images without any label; byte-identical files are one image, for which the smallest ``source_uri`` stands."""
+    """Find images without any label, and without the statement that there is nothing to label.
+
+    Byte-identical files are one image, for which the smallest ``source_uri`` stands.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     image_ids = data.images.column("image_id")
-    unlabelled = pc.invert(pc.is_in(image_ids, value_set=data.annotations.column("image_id").combine_chunks(), skip_nulls=True))
+    said = pa.chunked_array([*data.annotations["image_id"].chunks, *data.backgrounds["image_id"].chunks], image_ids.type)
+    unlabelled = pc.invert(pc.is_in(image_ids, value_set=said.combine_chunks(), skip_nulls=True))
     by_uri = pc.sort_indices(data.images, sort_keys=[("source_uri", "ascending")]).to_numpy()
     first = by_uri[np.unique(group_codes(image_ids)[by_uri], return_index=True)[1]]
     rows = np.sort(first[unlabelled.to_numpy()[first]])

@@ -73,6 +73,7 @@ def candidate_metrics(
         "rejects": rejects,
         "reject_ratio": rejects / looked_at if looked_at else 0.0,
         "annotations": labels.count,
+        "backgrounds": labels.backgrounds,
         "annotations_of_other_images": labels.of_other_images,
         "disagreeing_copies": labels.conflicting_copies,
         "labelled_images": labels.images,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.labels.records import BACKGROUND
 from airflow_cv_dataops.core.release.copies import CopyMerge
 from airflow_cv_dataops.core.release.digest import digest_of, row_hashes
 from airflow_cv_dataops.core.release.image_index import ImageIndex
@@ -35,16 +36,19 @@ LABEL_COLUMNS = (
 class HeldLabels:
     """What there is to say of them.
 
-    :param count: labels; what byte-identical copies of an image say alike counts once.
-    :param images: how many images have a label.
+    :param count: labels; what byte-identical copies of an image say alike counts once. Statements that nothing is there are none.
+    :param images: how many images have a label, or are said to hold nothing.
+    :param backgrounds: how many images are said to hold nothing.
     :param wrong: how many labels are at fault.
     :param conflicting_copies: of how many images byte-identical copies are labelled differently, in each label set.
-    :param of_other_images: labels that are not held, as the image that they were joined to is not: its file has gone or changed since.
-    :param digest: of what the labels say.
+    :param of_other_images: labels and statements that are not held, as the image that they were joined to is not: its file has gone or
+        changed since.
+    :param digest: of what labels and statements say.
     """
 
     count: int
     images: int
+    backgrounds: int
     by_category: Mapping[str, int]
     wrong: int
     conflicting_copies: int
@@ -62,19 +66,21 @@ def read_held_labels(batches: Iterable[pa.Table], items: pa.Table, at_fault: Map
     import numpy as np
 
     index, merge, counts = ImageIndex(items["image_id"]), CopyMerge(), _Counts()
-    has_label = np.zeros(items.num_rows, bool)
+    has_label, is_empty = np.zeros(items.num_rows, bool), np.zeros(items.num_rows, bool)
     of_other_images = 0
     for key, rows in _by_partition(batches):
         held, at = held_rows(rows, index)
         of_other_images += len(rows) - rows["image_id"].null_count - held.num_rows
         has_label[at] = True
+        is_empty[at[is_background(held)]] = True
         statements = row_hashes(what_they_say(held))
         merge.add(held, statements)
         counts.add(held, statements, at_fault.get(key))
     kept, conflicts = merge.kept()
     return HeldLabels(
-        count=int(kept.sum()),
+        count=counts.labels(kept),
         images=int(has_label.sum()),
+        backgrounds=int(is_empty.sum()),
         by_category=counts.by_category(kept),
         wrong=counts.wrong(kept),
         conflicting_copies=conflicts,
@@ -91,10 +97,19 @@ def held_rows(labels: pa.Table, index: ImageIndex) -> tuple[pa.Table, np.ndarray
     return labels.filter(pa.array(at >= 0)), at[at >= 0]
 
 
+def is_background(rows: pa.Table) -> np.ndarray:
+    """Return which rows of ``annotations`` are no labels, but state that nothing is in their image."""
+    import pyarrow.compute as pc
+
+    found: np.ndarray = pc.equal(rows["task"], BACKGROUND).to_numpy().astype(bool)
+    return found
+
+
 class _Counts:
-    """Statement, category and fault of each label: 13 bytes."""
+    """Statement, category and fault of each label, and whether it is one: 14 bytes."""
 
     def __init__(self) -> None:
+        self._are_labels: list[np.ndarray] = []
         self._statements: list[np.ndarray] = []
         self._categories: list[np.ndarray] = []
         self._faults: list[np.ndarray] = []
@@ -110,8 +125,13 @@ class _Counts:
         at = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
         self._categories.append(np.where(at < 0, -1, codes[at] if len(codes) else -1).astype(np.int32))
         ids = pa.array([], pa.string()) if at_fault is None else at_fault
-        self._faults.append(pc.is_in(labels["annotation_id"], value_set=ids).to_numpy())
+        are_labels = ~is_background(labels)
+        self._are_labels.append(are_labels)
+        self._faults.append(pc.is_in(labels["annotation_id"], value_set=ids).to_numpy() & are_labels)
         self._statements.append(statements)
+
+    def labels(self, kept: np.ndarray) -> int:
+        return int(self._of(self._are_labels, kept).sum())
 
     def statements(self, kept: np.ndarray) -> np.ndarray:
         return self._of(self._statements, kept)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError, StoreError
 from airflow_cv_dataops.core.release.held_annotations import read_annotations
+from airflow_cv_dataops.core.release.held_labels import is_background
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
@@ -70,19 +71,22 @@ class Release:
     def annotations(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the release's annotations with the ``split`` of their image.
 
-        Labels of byte-identical copies of an image are labels of the image; what copies say alike is there once.
+        Labels of byte-identical copies of an image are labels of the image; what copies say alike is there once. Rows of task
+        ``background`` are no labels, but state that nothing is in their image; ``annotations_count`` does not count them.
 
         :param columns: these columns and ``split`` alone, e.g. ``["image_id", "category", "bbox"]``; default: all, polygons and masks
             included, which are most of what a large release takes in memory.
         :raises StoreError: the tables do not hold what was released; none of it is handed out.
         """
+        wanted = _without_split("annotations", columns)
+        read = list(dict.fromkeys([*wanted, "task"]))
         if self.labels_by is None or "annotations" not in self.snapshots:
-            rows = self._by_place("annotations", columns)
+            rows = self._by_place("annotations", read)
         else:
             reader = SnapshotReader(self.dataset, self.snapshots, self.partition_keys)
-            rows = read_annotations(reader, self.items(), _without_split("annotations", columns))
-        self._check("annotations", rows.num_rows, self.annotations_count)
-        return rows
+            rows = read_annotations(reader, self.items(), read)
+        self._check("annotations", rows.num_rows - int(is_background(rows).sum()), self.annotations_count)
+        return rows.select([*wanted, "split"])
 
     def _by_place(self, table: str, columns: Sequence[str] | None) -> pa.Table:
         import pyarrow.compute as pc

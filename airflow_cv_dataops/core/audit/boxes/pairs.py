@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 @check(
     "warning",
     meaning="A box that repeats another one of the same image, category, label set and annotator (IoU of at least 0.99, `iou`).",
-    fix="Remove one of the two.",
+    fix="Remove one of the two; where each comes from a file of its own (masks, keypoints), import one file, or each as a label set of its"
+    " own.",
     column="bbox",
     reads=("annotations.annotator",),
 )
 def duplicate_bbox(data: AuditInput, *, iou: float = 0.99) -> pa.Table | None:
-    """Find boxes that are there twice: one image, category, label set and annotator.
+    """Find boxes that are there twice: one image, category, label set and annotator, whatever their tasks.
 
-    All but one of each pile are findings; what is left over has no two such boxes.
+    A person with a mask in one file and with keypoints in another is one object twice. All but one of each pile are findings; what is left
+    over has no two such boxes.
 
     :param iou: from this intersection over union on, 0.5 to 1, two boxes are the same.
     :raises ConfigurationError: ``iou`` is out of its range.
@@ -96,6 +98,7 @@ def conflicting_bbox(data: AuditInput, *, iou: float = 0.9) -> pa.Table | None:
 
     _check_iou("conflicting_bbox", iou=iou)
     rows, groups, corners = _drawn(data)
+    groups = group_codes(groups, data.annotations["task"].take(pa.array(rows)))  # a face that fills the person's box is no contradiction
     here, there = contradicted(groups, data.category_codes[rows], corners, iou)
     likeness = pairwise_iou(corners, here, there)
     labels = data.annotations.select(["category", "annotation_id"])
@@ -112,11 +115,11 @@ def _check_iou(check_id: str, **values: float) -> None:
 
 
 def _drawn(data: AuditInput) -> tuple[np.ndarray, np.ndarray, Corners]:
-    """Return the rows with a box, what each belongs to (image, label set, annotator and task), and the boxes."""
+    """Return the rows with a box, what each belongs to (image, label set and annotator), and the boxes."""
     import numpy as np
 
     labels, boxes = data.annotations, data.boxes
-    groups = group_codes(data.place_codes, labels["label_set"], labels["annotator"], labels["task"])
+    groups = group_codes(data.place_codes, labels["label_set"], labels["annotator"])
     rows = np.flatnonzero(boxes.has_extent)
     return rows, groups[rows], (boxes.x[rows], boxes.y[rows], boxes.width[rows], boxes.height[rows])
 

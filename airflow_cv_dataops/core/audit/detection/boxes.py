@@ -37,8 +37,9 @@ class BoxArrays:
 class DetectionBoxes:
     """What can be compared: labels and predictions that have a box with an extent, a category, and an image of the partition.
 
-    Images without a label are left out (nobody has looked at them yet, for all one can tell), and so are images without a prediction
-    (the models have not, likewise). Labels of all label sets and annotators of an image stand together, and predictions of all models.
+    Images without a label are left out (nobody has looked at them yet, for all one can tell), unless it is said that nothing is there, and
+    so are images without a prediction (the models have not looked, likewise). Labels of all label sets and annotators of an image stand
+    together, and predictions of all models.
 
     :param is_crowd: COCO's iscrowd by label.
     :param score: by prediction, 0 to 1.
@@ -68,16 +69,17 @@ def comparable_boxes(data: AuditInput, label_boxes: Boxes, boxes: Boxes) -> Dete
 
     given, predicted = data.annotations, data.predictions
     scores = pc.fill_null(predicted.column("score"), float("nan")).to_numpy()
-    predicted_images = data.image_rows_of(predicted.column("image_id"))
+    predicted_images = data.predicted_image_row
     with np.errstate(invalid="ignore"):
         usable = (predicted_images >= 0) & _has_area(boxes) & (scores >= 0) & (scores <= 1)
     usable &= predicted.column("category").is_valid().to_numpy()
     comparable = label_boxes.has_extent & _has_area(label_boxes) & (data.image_row >= 0) & given.column("category").is_valid().to_numpy()
     in_both = np.zeros(data.images.num_rows + 1, dtype=bool)
-    in_both[np.intersect1d(data.image_row[comparable], predicted_images[usable])] = True
+    looked_at = np.concatenate([data.image_row[comparable], data.background_rows])
+    in_both[np.intersect1d(looked_at, predicted_images[usable])] = True
     label_rows = np.flatnonzero(comparable & in_both[data.image_row])
     predicted_rows = np.flatnonzero(usable & in_both[predicted_images])
-    if not len(label_rows):
+    if not len(predicted_rows):
         return None
     label_categories = given.column("category").take(pa.array(label_rows))
     predicted_categories = predicted.column("category").take(pa.array(predicted_rows))

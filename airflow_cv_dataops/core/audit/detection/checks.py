@@ -23,6 +23,22 @@ if TYPE_CHECKING:
 BOXES = ("annotations.iscrowd", "predictions.category", "predictions.score", "predictions.bbox")
 
 
+def _seen(data: AuditInput) -> np.ndarray:
+    """Return the images with predictions, and with labels or the statement that nothing is there."""
+    import numpy as np
+
+    evidence = box_evidence(data)
+    return np.empty(0, np.int64) if evidence is None else np.unique(evidence.boxes.predictions.image)
+
+
+def _labelled(data: AuditInput) -> np.ndarray:
+    """Return the images with predictions, and with labels that are more than crowds."""
+    import numpy as np
+
+    evidence = box_evidence(data)
+    return np.empty(0, np.int64) if evidence is None else np.unique(evidence.boxes.labels.image[~evidence.boxes.is_crowd])
+
+
 @check(
     "warning",
     meaning="An object that no label marks: a box that the models predict with confidence, and that overlaps no label"
@@ -30,6 +46,7 @@ BOXES = ("annotations.iscrowd", "predictions.category", "predictions.score", "pr
     fix="Draw the suggested box, or have the image labelled anew.",
     column="bbox",
     reads=BOXES,
+    compares=_seen,
 )
 def overlooked_bbox(data: AuditInput, *, precision: float = 0.9, overlap: float = 0.3) -> pa.Table | None:
     """Find objects that no label marks. Score: 1 - how likely the predicted box is on an object of its category.
@@ -57,6 +74,7 @@ def overlooked_bbox(data: AuditInput, *, precision: float = 0.9, overlap: float 
     column="bbox",
     reads=BOXES,
     suspects=True,
+    compares=_labelled,
 )
 def badly_located_bbox(data: AuditInput, *, precision: float = 0.5, deviations: float = 3.0, overlap: float = 0.7) -> pa.Table | None:
     """Find boxes that lie beside their object. Score: 1 - confidence in the predicted box x (1 - IoU).
@@ -81,6 +99,7 @@ def badly_located_bbox(data: AuditInput, *, precision: float = 0.5, deviations: 
     column="category",
     reads=BOXES,
     suspects=True,
+    compares=_labelled,
 )
 def swapped_category(data: AuditInput, *, precision: float = 0.5) -> pa.Table | None:
     """Find boxes of the wrong category. Score: 1 - confidence in the other category x (1 - confidence in the given one).
@@ -103,6 +122,7 @@ def swapped_category(data: AuditInput, *, precision: float = 0.5) -> pa.Table | 
     fix="Look at the picture, lowest score first; remove the box if nothing is there.",
     column="bbox",
     reads=BOXES,
+    compares=_labelled,
 )
 def spurious_bbox(data: AuditInput, *, recall: float = 0.75, support: float = 0.1, overlap: float = 0.3) -> pa.Table | None:
     """Find boxes without an object. Score: 1 - recall of the category x (1 - the label's support).

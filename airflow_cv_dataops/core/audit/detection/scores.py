@@ -53,8 +53,8 @@ def overlooked(evidence: DetectionEvidence, *, precision: float, overlap: float)
     import numpy as np
 
     confidence, pair = evidence.confidence, evidence.own_label
-    label = np.where(pair >= 0, evidence.overlaps.label[pair], -1) if len(evidence.overlaps.label) else pair
-    is_about_a_label = (pair >= 0) & (evidence.own_support[label] < LIKELY)
+    is_about_a_label = pair >= 0
+    is_about_a_label[is_about_a_label] = evidence.own_support[evidence.overlaps.label[pair[is_about_a_label]]] < LIKELY
     unexplained = (evidence.most_overlap < overlap) & ~is_about_a_label & ~evidence.in_crowd & ~evidence.fits
     at = np.flatnonzero(unexplained & (confidence >= precision))
     at = at[_surest(evidence, at)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,23 +35,47 @@ class JudgedLabels:
     classes: list[str]
 
 
-@derived
 def judged_labels(data: AuditInput) -> JudgedLabels | None:
     """Return the labels that predictions can judge; ``None`` where there are none.
 
     Labels without an image, a category or a prediction, or of a category that no model knows, are left out.
     """
+    return _judgement(data)[1]
+
+
+def classes_by_model(data: AuditInput) -> Mapping[str, list[str]]:
+    """Return the classes of each model that has class probabilities of images with classification labels."""
+    return _judgement(data)[0]
+
+
+def judged_images(data: AuditInput) -> np.ndarray:
+    """Return the rows of the images of which predictions can judge a label."""
+    import numpy as np
+
+    judged = judged_labels(data)
+    rows = np.unique(data.image_row[judged.evidence.rows]) if judged else np.empty(0, np.int64)
+    return rows[rows >= 0]
+
+
+@derived
+def _judgement(data: AuditInput) -> tuple[Mapping[str, list[str]], JudgedLabels | None]:
     with label_source(data) as source:
         evidence = examine(source.batches, len(source.classes)) if source.classes else None
-    return None if evidence is None else JudgedLabels(evidence, estimate_noise(evidence), source.classes)
+    judged = None if evidence is None else JudgedLabels(evidence, estimate_noise(evidence), source.classes)
+    return source.by_model, judged
 
 
 @dataclass(frozen=True, eq=False)
 class LabelSource:
-    """Labels with probabilities, to be gone through several times. :param classes: names of the K classes; none: no probabilities."""
+    """Labels with probabilities, to be gone through several times.
+
+    :param classes: names of the K classes; none: no probabilities.
+    :param by_model: which of them each model knows.
+    """
 
     batches: LabelBatches
     classes: list[str]
+    by_model: Mapping[str, list[str]]
 
 
 @contextmanager
@@ -64,18 +88,19 @@ def label_source(data: AuditInput) -> Iterator[LabelSource]:
     labels = _Labels.of(data.annotations)
     places = ImagePlaces(labels.images)
     models = models_of(data, places)
-    classes = sorted({name for model in models.values() for name in model.classes})
+    by_model = {name: model.classes for name, model in models.items()}
+    classes = sorted({name for known in by_model.values() for name in known})
     if not classes:
-        yield LabelSource((), [])
+        yield LabelSource((), [], by_model)
         return
     labels = labels.numbered(classes)
     rows = [ModelRows(data, name, found, places, classes) for name, found in sorted(models.items())]
     if len(rows) == 1 and not rows[0].repeats:
-        yield LabelSource(_Batches(labels, rows[0]), classes)
+        yield LabelSource(_Batches(labels, rows[0]), classes, by_model)
         return
     with tempfile.TemporaryDirectory(prefix="cv_dataops_") as folder:
         averaged = averaged_models(rows, lambda model: _Batches(labels, model), labels.all_within, folder)
-        yield LabelSource(_Batches(labels, averaged), classes)
+        yield LabelSource(_Batches(labels, averaged), classes, by_model)
 
 
 def classification_rows(annotations: pa.Table) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.audit.audit_input import MIN_SIDE_PX, Boxes
+from airflow_cv_dataops.core.audit.audit_input import MIN_SIDE_PX, Boxes, derived
 from airflow_cv_dataops.core.audit.detection.boxes import DetectionBoxes, comparable_boxes
 from airflow_cv_dataops.core.audit.detection.evidence import DetectionEvidence
 from airflow_cv_dataops.core.audit.detection.overlap import MIN_OVERLAP, Overlaps, box_overlaps
@@ -21,9 +21,10 @@ _AT_A_TIME = 256
 _ROWS_AT_A_TIME = 1000
 
 
+@derived
 def mask_evidence(data: AuditInput) -> DetectionEvidence | None:
     """Compare the given masks with the predicted ones of their category; ``None`` where there is nothing to compare."""
-    predicted = _masks(data, data.predictions, data.image_rows_of(data.predictions.column("image_id")))
+    predicted = _masks(data, data.predictions, data.predicted_image_row)
     given = _masks(data, data.annotations, data.image_row) if predicted else {}
     if not given:
         return None

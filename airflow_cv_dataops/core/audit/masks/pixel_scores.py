@@ -48,7 +48,7 @@ def masks_by_pixel(data: AuditInput) -> MasksByPixel:
 
     total, models = np.zeros(data.annotations.num_rows), np.zeros(data.annotations.num_rows)
     problems: list[tuple[int, str]] = []
-    files = _files(data)
+    files = probability_files(data)
     labelled = _labels_with_masks(data) if files.num_rows else {}
     progress = Progress("files of pixel probabilities", files.num_rows, log)
     for row in files.to_pylist():
@@ -65,7 +65,8 @@ def masks_by_pixel(data: AuditInput) -> MasksByPixel:
     return MasksByPixel(rows, total[rows] / models[rows], tuple(problems))
 
 
-def _files(data: AuditInput) -> pa.Table:
+@derived
+def probability_files(data: AuditInput) -> pa.Table:
     """Return the partition's files of pixel probabilities, with the row of their image, in an order of their own."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -83,6 +84,15 @@ def _files(data: AuditInput) -> pa.Table:
     files = files.append_column("image", pa.array(data.image_rows_of(files["image_id"])))
     files = files.filter(pc.greater_equal(files["image"], 0))
     return files.sort_by([(name, "ascending") for name in ("image", "model", "pixel_probabilities")])
+
+
+def images_with_both(data: AuditInput) -> np.ndarray:
+    """Return the rows of the images that have pixel probabilities and masks."""
+    import numpy as np
+
+    files = probability_files(data)
+    labelled = _labels_with_masks(data) if files.num_rows else {}
+    return np.intersect1d(files["image"].to_numpy(), np.array(list(labelled), dtype=np.int64))
 
 
 def soft_minimum(probabilities: np.ndarray, temperature: float = TEMPERATURE) -> float:

@@ -9,7 +9,7 @@ from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.detection.scores import badly_located, usual_limit
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, image_rows, number, text
 from airflow_cv_dataops.core.audit.grouping import group_codes
-from airflow_cv_dataops.core.audit.masks.pixel_scores import masks_by_pixel
+from airflow_cv_dataops.core.audit.masks.pixel_scores import images_with_both, masks_by_pixel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,16 @@ _MASKS = (*PIXELS, "predictions.category", "predictions.score", "predictions.seg
 _LONGEST_SUGGESTION = 20_000
 
 
+def _judged(data: AuditInput) -> np.ndarray:
+    """Return the images of which a mask can be judged, by the probabilities of its pixels or by predicted masks."""
+    import numpy as np
+
+    from airflow_cv_dataops.core.audit.masks.overlap import mask_evidence
+
+    by_pixel, evidence = data.image_row[masks_by_pixel(data).rows], mask_evidence(data)
+    return np.unique(by_pixel if evidence is None else np.concatenate([by_pixel, evidence.boxes.labels.image]))
+
+
 @check(
     "warning",
     meaning="A mask that the models doubt far more than they usually do in its category: by the probabilities of its pixels (soft minimum"
@@ -31,6 +41,7 @@ _LONGEST_SUGGESTION = 20_000
     column="segmentation",
     reads=_MASKS,
     suspects=True,
+    compares=_judged,
 )
 def doubtful_mask(
     data: AuditInput, *, precision: float = 0.5, deviations: float = 3.0, probability: float = 0.5, overlap: float = 0.7
@@ -57,6 +68,7 @@ def doubtful_mask(
     fix="Write the file again: floats from 0 to 1, (classes, height, width) of the upright image.",
     column="image_id",
     reads=PIXELS,
+    compares=images_with_both,
 )
 def unusable_pixel_probabilities(data: AuditInput) -> pa.Table | None:
     """Find files of pixel probabilities that cannot be used; an image without masks is not looked at."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -22,11 +22,10 @@ def image_entries(images: pa.Table) -> list[dict[str, Any]]:
 
 
 def labels_with_images(entries: list[dict[str, Any]], annotations: pa.Table) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each label that has an image, with the place of its image among the entries.
+    """Yield each label that has an image, and each statement that nothing is there, with the place of its image among the entries.
 
     Labels of an image are labels of all its copies: one that was drawn on a file that is not among the entries (a release holds each image
-    once) belongs to the first entry with the same bytes. One whose file has other bytes by now is of no image. That nothing is in an
-    image is no label: an entry without any says it.
+    once) belongs to the first entry with the same bytes. One whose file has other bytes by now is of no image.
     """
     copies: dict[str, dict[tuple[str | None, str], int]] = {}
     for number, entry in enumerate(entries):
@@ -34,11 +33,14 @@ def labels_with_images(entries: list[dict[str, Any]], annotations: pa.Table) -> 
         for key in (entry.get("partition_key"), None):  # a label may not tell its partition
             places.setdefault((key, entry["source_uri"]), number)
     for label in annotations.to_pylist():
-        if label["task"] == BACKGROUND:
-            continue
         if places := copies.get(label["image_id"], {}):
             known = [places.get((key, label["source_uri"])) for key in (label.get("partition_key"), None)]
             yield next((number for number in known if number is not None), next(iter(places.values()))), label
+
+
+def is_label(row: Mapping[str, Any]) -> bool:
+    """Say whether a row of ``annotations`` is a label, and not the statement that nothing is in the image."""
+    return row.get("task") != BACKGROUND
 
 
 def by_file(entries: list[dict[str, Any]], extension: str) -> dict[str, list[int]]:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.labels.formats.image_entries import by_file, image_entries, labels_with_images
+from airflow_cv_dataops.core.labels.formats.image_entries import by_file, image_entries, is_label, labels_with_images
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -21,7 +21,10 @@ _XML_NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
 
 def to_voc(images: pa.Table, annotations: pa.Table) -> dict[str, str]:
-    """Return XML by file name (the image's path with ``.xml``) for every image; ``xmax`` is ``x + width``, without VOC's +1.
+    """Return XML by file name (the image's path with ``.xml``) for every image that has been labelled.
+
+    Where it is said that nothing is in the image, it has no objects; an image without label and statement has no file, which would say the
+    same. ``xmax`` is ``x + width``, without VOC's +1.
 
     :param images: rows of ``images``.
     :param annotations: rows of ``annotations``.
@@ -29,10 +32,13 @@ def to_voc(images: pa.Table, annotations: pa.Table) -> dict[str, str]:
     """
     entries = image_entries(images)
     labels: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for number, label in labels_with_images(entries, annotations):
-        labels[number].append(label)
-    files = by_file(entries, ".xml")
-    return {name: _voc_file(entries[numbers[0]], [label for at in numbers for label in labels[at]]) for name, numbers in files.items()}
+    for image, label in labels_with_images(entries, annotations):
+        labels[image] += [label] if is_label(label) else []
+    return {
+        name: _voc_file(entries[copies[0]], [label for image in copies for label in labels.get(image, ())])
+        for name, copies in by_file(entries, ".xml").items()
+        if not labels.keys().isdisjoint(copies)
+    }
 
 
 def _voc_file(image: Mapping[str, Any], labels: Sequence[Mapping[str, Any]]) -> str:

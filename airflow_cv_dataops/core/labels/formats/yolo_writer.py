@@ -7,14 +7,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.labels.formats.image_entries import by_file, image_entries, labels_with_images
+from airflow_cv_dataops.core.labels.formats.image_entries import by_file, image_entries, is_label, labels_with_images
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 def to_yolo(images: pa.Table, annotations: pa.Table, classes: Sequence[str]) -> dict[str, str]:
-    """Return text by file name (the image's path with ``.txt``) for every image; one without labels has an empty text.
+    """Return text by file name (the image's path with ``.txt``) for every image that has been labelled.
+
+    The text is empty where it is said that nothing is in the image, or nothing of ``classes``. An image without label and statement has no
+    file, since an empty one would say that nothing is there.
 
     A segmentation of one polygon becomes a polygon, everything else with a box a box. YOLO has no place for labels without
     box, or of a category outside ``classes``: these are left out.
@@ -28,11 +31,16 @@ def to_yolo(images: pa.Table, annotations: pa.Table, classes: Sequence[str]) -> 
     entries = image_entries(images)
     lines: dict[int, list[str]] = defaultdict(list)
     for image, label in labels_with_images(entries, annotations):
-        entry = entries[image]
-        if label["category"] in index and (numbers := _yolo_numbers(label, entry["width"], entry["height"])):
-            lines[image].append(" ".join([str(index[label["category"]]), *map(repr, numbers)]))
-    files = by_file(entries, ".txt")
-    return {name: "".join(f"{line}\n" for number in numbers for line in lines[number]) for name, numbers in files.items()}
+        numbers = _yolo_numbers(label, entries[image]["width"], entries[image]["height"]) if is_label(label) else []
+        if numbers or not is_label(label):
+            of_image = lines[image]
+            if label["category"] in index:
+                of_image.append(" ".join([str(index[label["category"]]), *map(repr, numbers)]))
+    return {
+        name: "".join(f"{line}\n" for image in copies for line in lines.get(image, ()))
+        for name, copies in by_file(entries, ".txt").items()
+        if not lines.keys().isdisjoint(copies)
+    }
 
 
 def _yolo_numbers(label: Mapping[str, Any], width: int, height: int) -> list[float]:

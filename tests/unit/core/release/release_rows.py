@@ -74,6 +74,25 @@ def write_annotations(
     return dataset.replace_partition("annotations", partition_key, _table("annotations", rows), owner=label_set)
 
 
+def write_backgrounds(
+    dataset: Dataset, partition_key: str, names: Iterable[str], *, label_set: str = "backgrounds", contents: Mapping[str, str] | None = None
+) -> str:
+    """Say of the partition's images of these names that nothing is in them."""
+    rows = [
+        {
+            "annotation_id": annotation_id(partition_key, position, label_set),
+            "image_id": image_id((contents or {}).get(name, name)),
+            "source_uri": source(partition_key, name),
+            "file_name": f"{name}.png",
+            "task": "background",
+            "format": "yolo",
+            "source": f"s3://landing/{partition_key}/{name}.txt",
+        }
+        for position, name in enumerate(names)
+    ]
+    return dataset.replace_partition("annotations", partition_key, _table("annotations", rows), owner=label_set)
+
+
 def write_findings(dataset: Dataset, partition_key: str, *findings: tuple[str, str, str | None]) -> str:
     """Write findings: check, severity, annotation id."""
     parts = [

@@ -12,6 +12,7 @@ from unit.core.release.release_rows import (
     source,
     write_annotations,
     write_audit,
+    write_backgrounds,
     write_findings,
     write_images,
 )
@@ -88,6 +89,39 @@ def test_metrics_can_be_counted_by_hand(make_dataset: MakeDataset) -> None:
         "findings.suspect_label": 1,
     }
     assert {name: metrics[name] for name in expected} == expected
+
+
+def test_an_image_said_to_be_empty_is_labelled_and_its_statement_no_annotation(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "p", ["a", "b", "c", "d"], contents={"d": "c"})
+    write_annotations(dataset, "p", [("a", "cat")])
+    without = candidate(dataset)
+    write_backgrounds(dataset, "p", ["b", "c", "d"], contents={"d": "c"})
+    found = candidate(dataset)
+    names = ("images", "annotations", "backgrounds", "labelled_images", "labelled_ratio", "categories", "min_annotations_per_category")
+    assert [found.metrics[name] for name in names] == [3, 1, 2, 3, 1.0, 1, 1]
+    assert [without.metrics[name] for name in names] == [3, 1, 0, 1, pytest.approx(1 / 3), 1, 1]
+    assert found.annotations == 1
+    assert found.content_id != without.content_id, "a release holds the statements too"
+
+
+def test_a_copy_that_is_said_to_be_empty_disagrees_with_one_that_has_labels(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    for key, write in (("p", write_annotations), ("q", write_backgrounds)):
+        write_images(dataset, key, ["a"])
+        write(dataset, key, [("a", "cat")] if key == "p" else ["a"], label_set="default")
+    metrics = candidate(dataset).metrics
+    assert (metrics["disagreeing_copies"], metrics["annotations"], metrics["backgrounds"]) == (1, 1, 1)
+
+
+def test_a_statement_with_an_error_is_no_annotation_at_fault(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "p", ["a", "b"])
+    write_annotations(dataset, "p", [("a", "cat")])
+    write_backgrounds(dataset, "p", ["b"])
+    write_findings(dataset, "p", ("missing_image", "error", annotation_id("p", 0, "backgrounds")))
+    write_audit(dataset, "p", "missing_image")
+    assert candidate(dataset).metrics["label_error_rate"] == 0
 
 
 def test_recorded_metrics_have_one_value_a_partition_and_none_with_dimensions(make_dataset: MakeDataset) -> None:

@@ -75,6 +75,7 @@ def test_both_error_rates_are_shown_alike():
         by_severity={"error": 0, "warning": 32, "info": 8},
         images=410,
         labelled_images=400,
+        backgrounds=0,
         predictions=410,
     )
     given, estimated = _tiles(numbers)[:2]

@@ -144,3 +144,17 @@ def test_ten_thousand_repeats_of_one_box_are_one_pile():
     assert (again.tolist(), set(first.tolist())) == (list(range(1, 10_000)), {0})
     here, _ = contradicted(np.zeros(10_000, dtype=int), names, corners, 0.9)
     assert len(here) == 10_000
+
+
+def test_one_object_with_a_mask_in_one_file_and_keypoints_in_another_is_there_twice(audit_input, flagged):
+    """As COCO's instances.json and person_keypoints.json, imported as one label set."""
+    mask = {"task": "segmentation", "bbox": (1, 1, 20, 20), "category": "person", "source": "s3://labels/instances.json"}
+    points = {"task": "keypoints", "bbox": (1, 1, 20, 20), "category": "person", "source": "s3://labels/person_keypoints.json"}
+    found = duplicate_bbox(audit_input([mask, points]))
+    assert flagged(found) == ["1"]
+    assert "also as annotation 0" in found["message"][0].as_py()
+    assert flagged(near_duplicate_bbox(audit_input([mask, points | {"bbox": (1, 1, 20, 21)}]))) == ["1"]
+    assert duplicate_bbox(audit_input([mask, points | {"label_set": "keypoints"}])) is None, "two label sets may say the same"
+    assert duplicate_bbox(audit_input([mask, points | {"category": "face"}])) is None
+    whole = {"task": "classification", "bbox": None, "category": "person"}
+    assert duplicate_bbox(audit_input([mask, whole])) is None, "a class of the whole image and a box in it are two things"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from airflow_cv_dataops.core.audit.label_errors.judged_labels import judged_labe
 from airflow_cv_dataops.core.audit.label_errors.temperature import fit_temperature, tempered
 from airflow_cv_dataops.core.image_places import ImagePlaces
 from airflow_cv_dataops.core.predictions import batches
+from airflow_cv_dataops.core.store.schema import arrow_schema
 
 CLASSES = ["ant", "bee", "cow", "doe"]
 
@@ -41,6 +43,22 @@ def outputs_of(probabilities, *, classes=CLASSES, **more):
         {"image_id": image_id(number), "probabilities": row[columns].tolist(), "classes": json.dumps(classes), **more}
         for number, row in enumerate(probabilities.astype(np.float32))
     ]
+
+
+def images_of(given):
+    names = [f"{number}.jpg" for number in range(len(given))]
+    facts = {
+        "bytes": 1,
+        "format": "JPEG",
+        "width": 8,
+        "height": 8,
+        "mode": "RGB",
+        "frames": 1,
+        "ingested_at": datetime(2026, 11, 5, tzinfo=UTC),
+    }
+    rows = [{"source_uri": name, "image_id": image_id(number), "file_name": name, "storage_uri": name} for number, name in enumerate(names)]
+    schema = pa.schema([field for field in arrow_schema("images") if field.name in {*rows[0], *facts}])
+    return pa.Table.from_pylist([{**row, **facts} for row in rows], schema)
 
 
 @pytest.fixture
@@ -151,6 +169,7 @@ def test_an_audit_of_a_table_finds_what_an_audit_in_memory_finds(audit_input, ma
     }
     for table, owner, name in (("annotations", "label_set", "default"), ("predictions", "model", "m")):
         dataset.replace_partition(table, "a", rows[table].drop_columns(["partition_key", owner]), owner=name)
+    dataset.replace_partition("images", "a", images_of(given))
     result = audit_labels(dataset, "a", on_findings="warn")
     found, expected = dataset.read("findings", where="check = 'suspect_label'"), suspect_label(data)
     assert expected.num_rows > 3

@@ -27,7 +27,7 @@ TOLERANCE = 1e-6
 coordinates = st.floats(-1000, 10_000, allow_subnormal=False)
 boxes = st.tuples(coordinates, coordinates, st.floats(0, 10_000), st.floats(0, 10_000))
 polygons = st.lists(st.tuples(st.floats(0, WIDTH), st.floats(0, HEIGHT)), min_size=3, max_size=8)
-labels_of_images = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(CLASSES), boxes), max_size=12)
+labels_of_images = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(CLASSES), boxes), min_size=1, max_size=12)
 
 
 def images() -> pa.Table:
@@ -129,16 +129,56 @@ def test_coco_gives_back_the_very_segmentation(segmentation):
     assert json.loads(after.column("segmentation")[0].as_py()) == segmentation
 
 
-def test_an_image_without_labels_is_exported_too():
-    before = annotations([])
-    assert to_yolo(images(), before, CLASSES) == {"a.txt": "", "sub/b c.txt": "", "sub/deep/ü.txt": ""}
-    assert len(to_coco(images(), before)["images"]) == len(to_voc(images(), before)) == 3
-
-
-@pytest.mark.parametrize("write", [lambda rows: {"a.json": json.dumps(to_coco(images(), rows))}, lambda rows: to_voc(images(), rows)])
-def test_that_nothing_is_there_goes_out_and_comes_in_again_as_no_label(write):
+def backgrounds(*names) -> pa.Table:
     records = RecordBuilder("default", "coco")
     records.start_file("a.json", "file:///a.json", 0)
-    records.add(Record(0, NAMES[0], BACKGROUND))
-    written = write(join_labels(records.finish().rows, images()).rows)
-    assert again(written, format="coco" if "a.json" in written else "voc").num_rows == 0
+    for ordinal, name in enumerate(names):
+        records.add(Record(ordinal, name, BACKGROUND))
+    return join_labels(records.finish().rows, images()).rows
+
+
+def test_an_image_in_which_nothing_is_said_to_be_is_written_without_labels():
+    before = backgrounds(NAMES[0], NAMES[2])
+    assert to_yolo(images(), before, CLASSES) == {"a.txt": "", "sub/deep/ü.txt": ""}
+    coco = to_coco(images(), before)
+    assert [(image["id"], image["file_name"]) for image in coco["images"]] == [(1, NAMES[0]), (3, NAMES[2])]
+    assert coco["annotations"] == coco["categories"] == []
+    voc = to_voc(images(), before)
+    assert list(voc) == ["a.xml", "sub/deep/ü.xml"]
+    assert not any("<object>" in text for text in voc.values())
+
+
+@pytest.mark.parametrize("format", ["coco", "voc", "yolo"])
+def test_that_nothing_is_there_goes_out_and_comes_in_again(format):
+    before = backgrounds(NAMES[0], NAMES[2])
+    files = {
+        "coco": lambda: {"a.json": json.dumps(to_coco(images(), before))},
+        "voc": lambda: to_voc(images(), before),
+        "yolo": lambda: to_yolo(images(), before, CLASSES),
+    }[format]()
+    after = again(files, format=format, **({"classes": list(CLASSES)} if format == "yolo" else {}))
+    said = [(row["task"], row["image_id"]) for row in before.to_pylist()]
+    assert sorted((row["task"], row["image_id"]) for row in after.to_pylist()) == sorted(said)
+
+
+def test_an_image_of_which_nothing_is_said_is_not_written_as_if_it_were_empty():
+    before = annotations([(NAMES[1], CLASSES[0], (1.0, 2.0, 3.0, 4.0))])
+    assert list(to_yolo(images(), before, CLASSES)) == ["sub/b c.txt"]
+    assert list(to_voc(images(), before)) == ["sub/b c.xml"]
+    coco = to_coco(images(), before)
+    assert [image["file_name"] for image in coco["images"]] == [NAMES[1]]
+    assert coco["annotations"][0]["image_id"] == coco["images"][0]["id"]
+    assert to_coco(images(), before, every_image=True)["images"][1] == coco["images"][0]
+    assert len(to_coco(images(), before, every_image=True)["images"]) == 3
+
+
+def test_a_label_beside_the_statement_of_another_label_set_is_written():
+    before = pa.concat_tables([backgrounds(NAMES[0]), annotations([(NAMES[0], CLASSES[1], (1.0, 2.0, 3.0, 4.0))])])
+    assert [len(text.splitlines()) for text in to_yolo(images(), before, CLASSES).values()] == [1]
+    assert [text.count("<object>") for text in to_voc(images(), before).values()] == [1]
+    assert [len(to_coco(images(), before)[part]) for part in ("images", "annotations", "categories")] == [1, 1, 1]
+
+
+def test_in_yolo_a_label_of_no_class_says_that_nothing_of_the_classes_is_there_and_one_without_a_box_says_nothing():
+    drawn = annotations([(NAMES[0], "another", (1.0, 2.0, 3.0, 4.0)), (NAMES[1], CLASSES[0], None)])
+    assert to_yolo(images(), drawn, CLASSES) == {"a.txt": ""}
