@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class LabelImportOperator(SourceOperator):
     """Read COCO, Pascal VOC, YOLO or CSV labels, join them to the partition's images by file name, and write ``annotations``.
 
-    A label that joins no image is kept and counted, and the audit reports it; a record that cannot be read is a finding.
+    A label that joins no image is kept, with a finding that says why; so does a record that cannot be read leave one.
 
     :param source: a label file, or a prefix with label files; ``{partition_key}`` in it is filled in. (templated)
     :param format: ``coco``, ``voc``, ``yolo`` or ``csv``. (templated)
@@ -33,6 +33,8 @@ class LabelImportOperator(SourceOperator):
     :param fail_on: severities that count. (templated)
     :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
         with nothing committed, and may be retried; ``1``: any number of them. (templated)
+    :param min_match_ratio: share of the labels (0 to 1) that has to join an image; below it the task fails, its rows and findings
+        written, whatever ``on_findings`` says; ``0`` where the source holds labels of other partitions, too. (templated)
     :param allow_empty: let a source that is absent or without labels empty a partition that holds labels of this label set, and a link
         behind which nothing is take out what was found there; default: the task fails and may be retried. (templated)
     """
@@ -46,6 +48,7 @@ class LabelImportOperator(SourceOperator):
         "on_findings",
         "fail_on",
         "max_unreadable_ratio",
+        "min_match_ratio",
         "allow_empty",
     )
 
@@ -59,6 +62,7 @@ class LabelImportOperator(SourceOperator):
         on_findings: str = "fail",
         fail_on: Sequence[str] = ("error",),
         max_unreadable_ratio: float | str = 0.0,
+        min_match_ratio: float | str = 0.5,
         allow_empty: bool | str = False,
         **kwargs: Any,
     ) -> None:
@@ -70,6 +74,7 @@ class LabelImportOperator(SourceOperator):
         self.on_findings = on_findings
         self.fail_on = fail_on
         self.max_unreadable_ratio = max_unreadable_ratio
+        self.min_match_ratio = min_match_ratio
         self.allow_empty = allow_empty
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
@@ -88,6 +93,7 @@ class LabelImportOperator(SourceOperator):
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),
             max_unreadable_ratio=required_number("max_unreadable_ratio", self.max_unreadable_ratio),
+            min_match_ratio=required_number("min_match_ratio", self.min_match_ratio),
             allow_empty=as_flag("allow_empty", self.allow_empty),
         )
 

@@ -36,6 +36,8 @@ class PredictionImportOperator(SourceOperator):
     :param fail_on: severities that count. (templated)
     :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
         with nothing committed, and may be retried; ``1``: any number of them. (templated)
+    :param min_match_ratio: share of the predictions (0 to 1) that has to join an image; below it the task fails, its rows and findings
+        written, whatever ``on_findings`` says; ``0`` where the source holds predictions of other partitions, too. (templated)
     :param allow_empty: let a source that is absent or without predictions empty a partition that holds predictions of this model, and a
         link behind which nothing is take out what was found there; default: the task fails and may be retried. (templated)
     """
@@ -52,6 +54,7 @@ class PredictionImportOperator(SourceOperator):
         "on_findings",
         "fail_on",
         "max_unreadable_ratio",
+        "min_match_ratio",
         "allow_empty",
     )
 
@@ -68,6 +71,7 @@ class PredictionImportOperator(SourceOperator):
         on_findings: str = "fail",
         fail_on: Sequence[str] | str = ("error",),
         max_unreadable_ratio: float | str = 0.0,
+        min_match_ratio: float | str = 0.5,
         allow_empty: bool | str = False,
         **kwargs: Any,
     ) -> None:
@@ -82,6 +86,7 @@ class PredictionImportOperator(SourceOperator):
         self.on_findings = on_findings
         self.fail_on = fail_on
         self.max_unreadable_ratio = max_unreadable_ratio
+        self.min_match_ratio = min_match_ratio
         self.allow_empty = allow_empty
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
@@ -101,6 +106,7 @@ class PredictionImportOperator(SourceOperator):
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),
             max_unreadable_ratio=required_number("max_unreadable_ratio", self.max_unreadable_ratio),
+            min_match_ratio=required_number("min_match_ratio", self.min_match_ratio),
             allow_empty=as_flag("allow_empty", self.allow_empty),
             coco_reference=place_of(self.coco_reference, partition_key, self.located),
             ids=place_of(self.ids, partition_key, self.located),

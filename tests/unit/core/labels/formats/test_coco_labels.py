@@ -309,15 +309,6 @@ def test_only_images_that_certainly_have_no_annotation_show_nothing(read_file, d
     assert len({row["annotation_id"] for row in rows}) == len(rows)
 
 
-def test_labels_of_another_file_outweigh_that_nothing_is_there(tmp_path):
-    (tmp_path / "a.json").write_text(coco({"image_id": 1, "category_id": 7}, images=TWO_IMAGES))
-    (tmp_path / "b.json").write_text(coco(images=[*TWO_IMAGES, {"id": 3, "file_name": "c.jpg"}]))
-    labels = read_labels(str(tmp_path), format="coco")
-    rows = sorted((row["file_name"], row["task"]) for row in labels.rows.to_pylist())
-    assert rows == [("a.jpg", "classification"), ("b.jpg", "background"), ("b.jpg", "background"), ("c.jpg", "background")]
-    assert labels.records == labels.rows.num_rows
-
-
 KEYS = "id image_id category_id bbox segmentation keypoints area iscrowd file_name name width caption size counts".split()  # noqa: SIM905 (a list to read)
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "1", "a.jpg", "\ud800", "nan"]),
