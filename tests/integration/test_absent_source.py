@@ -136,8 +136,7 @@ def test_a_source_that_moved_behind_a_link_is_taken_whole(make_dataset: MakeData
     assert set(dataset.images()["source_uri"].to_pylist()) == before
 
 
-@pytest.mark.parametrize("pattern", [None, "*.png"])
-@pytest.mark.parametrize("run", [whole, sharded])
+@pytest.mark.parametrize(("run", "pattern"), [(whole, None), (whole, "*.png"), (sharded, "*.png")])
 @pytest.mark.parametrize("lose", [moved_away, unmounted_behind_a_link])
 def test_images_behind_a_link_whose_disk_is_gone_stay(
     make_dataset: MakeDataset, source: Path, run: Callable[..., StepResult], lose: Callable[[Path], None], pattern: str | None
@@ -178,8 +177,7 @@ def only_broken_files(source: Path) -> str:
     return r"None of the 4 files taken at file://.*/in is an image \(4 .*\)"
 
 
-@pytest.mark.parametrize("ratio", [0.5, 1.0])
-@pytest.mark.parametrize("run", [whole, sharded])
+@pytest.mark.parametrize(("run", "ratio"), [(whole, 0.5), (whole, 1.0), (sharded, 1.0)])
 @pytest.mark.parametrize("lose", [only_a_stray_file, only_broken_files])
 def test_files_of_which_none_is_an_image_leave_the_partition(
     make_dataset: MakeDataset, source: Path, run: Callable[..., StepResult], lose: Callable[[Path], str], ratio: float

@@ -88,6 +88,7 @@ def test_every_table_is_the_same_in_any_order_of_partitions_and_after_a_rerun(la
     assert rows(home) == found[0]
 
 
+@pytest.mark.races
 def test_every_table_is_the_same_where_two_processes_ran_each_partition_at_once(landing: Path, tmp_path: Path) -> None:
     alone, crowded = str(tmp_path / "alone"), str(tmp_path / "crowded")
     for key in KEYS:

@@ -160,9 +160,10 @@ def test_shards_and_a_whole_run_keep_one_anothers_rows(make_dataset: MakeDataset
     assert tables(dataset) == by_shards
 
 
-@pytest.mark.parametrize("run", [whole, sharded])
 @pytest.mark.parametrize(
-    "thresholds", [QualityThresholds(), OTHERS, QualityThresholds(grayscale_below=10)], ids=["defaults", "others", "grey"]
+    ("thresholds", "run"),
+    [(QualityThresholds(), whole), (QualityThresholds(grayscale_below=10), whole), (OTHERS, whole), (OTHERS, sharded)],
+    ids=["defaults", "grey", "others", "others-sharded"],
 )
 def test_rows_from_when_thresholds_were_hashed_are_kept_and_get_the_id_of_now(
     make_dataset: MakeDataset,

@@ -166,27 +166,30 @@ class _Rows:
 
 def _reasons(lost: Sequence[Question], images: Images) -> Iterator[Answer]:
     """Say of each name that joins no image whether there is one of that name elsewhere."""
-    stems = {stem for question in lost for stem in _last_stems(question)}
-    named = _Rows(images.image_ids)
+    asked = {name for question in lost for name in (*_file_names(question), *_stems(question))}
+    named: dict[str, list[int]] = {}
+    stems: dict[str, list[int]] = {}
     for row in images.order:
-        stem = strip_extension(last_part(images.names[row])).casefold()
-        if stem in stems:
-            named.add(stem, row)
+        name = last_part((spellings(images.names[row]) or [""])[0]).casefold()
+        for found, key in ((named, name), (stems, strip_extension(name))):
+            if key in asked and len(found.setdefault(key, [])) < _KEPT:
+                found[key].append(row)
     for question in lost:
-        near = tuple(row for stem in _last_stems(question) for row in named.of(stem))
-        same = tuple(row for row in near if question.by_stem or _is_same_file(question.name, images.names[row]))
-        yield Answer(reason=CONTRADICTED_FILE_NAME, near=same) if same else Answer(reason=ABSENT_IMAGE, near=near)
+        same = [row for name in _file_names(question) for row in named.get(name, ())]
+        near = [row for stem in _stems(question) for row in stems.get(stem, ())]
+        if question.by_stem or any(not has_image_extension(name) for name in _file_names(question)):
+            same = [*same, *near]
+        reason = CONTRADICTED_FILE_NAME if same else ABSENT_IMAGE
+        yield Answer(reason=reason, near=tuple(dict.fromkeys(same or near)))
 
 
-def _is_same_file(name: str, image: str) -> bool:
-    spelled, own = {last_part(spelling).casefold() for spelling in spellings(name)}, last_part(image).casefold()
-    return own in spelled or any(not has_image_extension(last) and last == strip_extension(own) for last in spelled)
+def _file_names(question: Question) -> list[str]:
+    return [name for spelling in spellings(question.name) if (name := last_part(spelling).casefold())]
 
 
-def _last_stems(question: Question) -> list[str]:
-    lasts = [last_part(spelling) for name in question[:2] for spelling in spellings(name)]
-    stems = (strip_extension(last) if has_image_extension(last) else last for last in lasts)
-    return list(dict.fromkeys(stem.casefold() for stem in stems if stem))
+def _stems(question: Question) -> list[str]:
+    lasts = [last_part(spelling).casefold() for name in question[:2] for spelling in spellings(name)]
+    return list(dict.fromkeys(strip_extension(last) if has_image_extension(last) else last for last in lasts if last))
 
 
 def last_part(path: str) -> str:

@@ -79,7 +79,7 @@ def _meant(question: Question, image: str) -> list[str]:
     """Return the spelling of a name by which it joins its image."""
     own = _parts(image)
     paths = [_parts(spelling) for name in question[:2] if name for spelling in spellings(name)]
-    return max(paths, key=lambda path: common_end(path, own))
+    return max(paths, key=lambda path: common_end(path, own), default=[])
 
 
 def _parts(name: str) -> list[str]:
