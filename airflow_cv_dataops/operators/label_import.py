@@ -28,6 +28,9 @@ class LabelImportOperator(SourceOperator):
     :param classes: YOLO's class names in order (a list, or names separated by commas), or the URI of a file with them,
         in which ``{partition_key}`` and a connection are understood as in ``source``; default: found beside the labels. (templated)
     :param csv_columns: CSV's column names by meaning (``file``, ``label``, ``annotator``, ``labeled_at``); default: detected. (templated)
+    :param pattern: glob that the path of a label file below ``source`` has to match; default: every path does. (templated)
+    :param exclude: globs of files below ``source`` that are not looked at; default: none. Hidden and house-keeping files never are.
+        (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)
     :param fail_on: severities that count. (templated)
     :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
@@ -42,6 +45,8 @@ class LabelImportOperator(SourceOperator):
         "label_set",
         "classes",
         "csv_columns",
+        "pattern",
+        "exclude",
         "on_findings",
         "fail_on",
         "max_unreadable_ratio",
@@ -55,6 +60,8 @@ class LabelImportOperator(SourceOperator):
         label_set: str = "default",
         classes: Sequence[str] | str | None = None,
         csv_columns: Mapping[str, str] | str | None = None,
+        pattern: str | None = None,
+        exclude: Sequence[str] | None = None,
         on_findings: str = "fail",
         fail_on: Sequence[str] = ("error",),
         max_unreadable_ratio: float | str = 0.0,
@@ -66,6 +73,8 @@ class LabelImportOperator(SourceOperator):
         self.label_set = label_set
         self.classes = classes
         self.csv_columns = csv_columns
+        self.pattern = pattern
+        self.exclude = exclude
         self.on_findings = on_findings
         self.fail_on = fail_on
         self.max_unreadable_ratio = max_unreadable_ratio
@@ -83,6 +92,8 @@ class LabelImportOperator(SourceOperator):
             label_set=self.label_set,
             classes=names_or_place("classes", self.classes, partition_key, self.located),
             csv_columns=as_mapping("csv_columns", self.csv_columns) or None,
+            pattern=self.pattern or None,
+            exclude=as_list("exclude", self.exclude),
             source_options=options,
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),

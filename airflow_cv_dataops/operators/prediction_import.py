@@ -32,6 +32,9 @@ class PredictionImportOperator(SourceOperator):
         with them, where the predictions do not say. (templated)
     :param ids: file with the image names of a ``.npy``. (templated)
     :param id_column: column with the image name; default: detected. (templated)
+    :param pattern: glob that the path of a prediction file below ``source`` has to match; default: every path does. (templated)
+    :param exclude: globs of files below ``source`` that are not looked at; default: none. Hidden and house-keeping files never are.
+        (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)
     :param fail_on: severities that count. (templated)
     :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
@@ -49,6 +52,8 @@ class PredictionImportOperator(SourceOperator):
         "classes",
         "ids",
         "id_column",
+        "pattern",
+        "exclude",
         "on_findings",
         "fail_on",
         "max_unreadable_ratio",
@@ -65,6 +70,8 @@ class PredictionImportOperator(SourceOperator):
         classes: Sequence[str] | str | None = None,
         ids: str | None = None,
         id_column: str | None = None,
+        pattern: str | None = None,
+        exclude: Sequence[str] | None = None,
         on_findings: str = "fail",
         fail_on: Sequence[str] | str = ("error",),
         max_unreadable_ratio: float | str = 0.0,
@@ -79,6 +86,8 @@ class PredictionImportOperator(SourceOperator):
         self.classes = classes
         self.ids = ids
         self.id_column = id_column
+        self.pattern = pattern
+        self.exclude = exclude
         self.on_findings = on_findings
         self.fail_on = fail_on
         self.max_unreadable_ratio = max_unreadable_ratio
@@ -97,6 +106,8 @@ class PredictionImportOperator(SourceOperator):
             format=self.format,
             classes=names_or_place("classes", self.classes, partition_key, self.located),
             id_column=self.id_column,
+            pattern=self.pattern or None,
+            exclude=as_list("exclude", self.exclude),
             source_options=options,
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),

@@ -40,6 +40,8 @@ def read_labels(
     label_set: str = "default",
     classes: Classes | None = None,
     csv_columns: CsvColumns | Mapping[str, str] | None = None,
+    pattern: str | None = None,
+    exclude: Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     max_unreadable_ratio: float = 0.0,
 ) -> Labels:
@@ -51,6 +53,8 @@ def read_labels(
     :param classes: YOLO's class names, or the URI of a file with them (a bare URI is opened with ``source_options``); default:
         ``classes.txt``, ``obj.names``, ``*.names`` or ``data.yaml`` in the source.
     :param csv_columns: which columns of a CSV say what.
+    :param pattern: glob that the path of a label file below the prefix has to match, whatever its case; default: every path does.
+    :param exclude: globs of files below the prefix that are not looked at; default: none. Hidden and house-keeping files never are.
     :param source_options: obstore's configuration for the source.
     :param max_unreadable_ratio: share of the label files, 0 to 1, that may be listed and not be read; these become problems, too.
     :raises EmptySourceError: there is no such source, or no label file in it.
@@ -61,7 +65,7 @@ def read_labels(
     if format not in FORMATS:
         raise ConfigurationError(f"Label format {format!r} is unknown: expected one of {', '.join(FORMATS)}.")
     check_ratio("max_unreadable_ratio", max_unreadable_ratio)
-    opened = open_source(source, source_options)
+    opened = open_source(source, source_options, pattern=pattern, exclude=exclude)
     files = _label_files(opened, format)
     if not files:
         wanted = " or ".join(_EXTENSIONS[format])

@@ -20,7 +20,8 @@ def check_listing(dataset: Dataset, partition_key: str, source: ImageSource, lis
         check_dead_links(dataset, partition_key, _TABLES, source.dead_links, column="source_uri")
         return
     if listing.listed:
-        choice = f"pattern={settings.pattern!r}, exclude={list(settings.exclude)!r}"
+        exclude = "of label files" if settings.exclude is None else repr(list(settings.exclude))
+        choice = f"pattern={settings.pattern!r}, exclude={exclude}; hidden and house-keeping files are left out"
         found = f"None of the {listing.listed:,} files at {source.uri} is wanted ({choice})"
     else:
         found = f"Nothing was found at {source.uri}: {source.why_nothing()}"
