@@ -82,7 +82,7 @@ def repeated_links(files: Sequence[bytes], *, by_name: bool) -> set[bytes]:
 def _walk(
     start: bytes, real: bytes, seen: set[bytes], links: deque[bytes], aside: deque[bytes], refuse: Callable[[OSError], None]
 ) -> Iterator[tuple[bytes, list[bytes]]]:
-    """Yield the folders of one tree, without those that were listed before; links to further ones, and what comes last, are left for later."""
+    """Yield the folders of one tree, without those that were listed before; links to further ones, and the last, are left for later."""
     for folder, folders, names in os.walk(start, onerror=refuse):
         place = os.path.join(real, folder[len(start) :].lstrip(b"/")) if folder != start else real
         seen.add(place)
