@@ -30,6 +30,7 @@ class LineageMixin:
 
     partition_key: str | None
     partition_format: str | None
+    partition_timezone: str | None
     step_lineage: StepLineage | None = None
     resolved_partition_key: str | None = None
     _plan: StepLineage | None = None
@@ -48,12 +49,16 @@ class LineageMixin:
         forget_absent(self, template_fields)
         self._task_instance = context.get("ti")
         try:
-            self.resolved_partition_key = resolve_partition_key(context, self.partition_key, self.partition_format)
+            self.resolved_partition_key = self.partition_key_of(context)
             self._plan = self.planned_lineage()
         except Exception:
             # Lineage must never be what a task fails of; where an argument is wrong, execute says so.
             log.warning("The lineage of this task cannot be planned", exc_info=True)
             self._plan = StepLineage(type(self).__name__)  # so that it is not tried again in a fork, where a look-up may never return
+
+    def partition_key_of(self, context: Context) -> str:
+        """Return the partition key of this run."""
+        return resolve_partition_key(context, self.partition_key, self.partition_format, self.partition_timezone)
 
     def planned_lineage(self) -> StepLineage:
         """Describe inputs and outputs as far as they are known before the task has run."""
