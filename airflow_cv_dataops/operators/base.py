@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.common.places import stable_source
+from airflow_cv_dataops.common.writers import writer_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 from airflow_cv_dataops.links.marquez import MarquezLink
@@ -77,8 +78,15 @@ class DatasetOperator(LineageMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step, leave its summary in XCom, then fail or skip if policy says so."""
+        from airflow.providers.common.compat.sdk import AirflowFailException
+
+        from airflow_cv_dataops.core.errors import SharedPartitionError
+
         dataset, partition_key = self.begin(context)
-        result = self.run_step(dataset, partition_key, context)
+        try:
+            result = self.run_step(dataset, partition_key, context)
+        except SharedPartitionError as error:
+            raise AirflowFailException(str(error)) from error  # a retry would find the same
         self.step_lineage = self.stable_lineage(result.lineage)
         return self._finish(result, context)
 
@@ -87,7 +95,9 @@ class DatasetOperator(LineageMixin, BaseOperator):
         partition_key = self.partition_key_of(context)
         self.resolved_partition_key = partition_key
         self.log.info("%s: dataset %s, partition %s", type(self).__name__, self.dataset, partition_key)
-        return self.hook.dataset(self.dataset), partition_key
+        dataset = self.hook.dataset(self.dataset)
+        dataset.writer = writer_of(self, context, partition_key)
+        return dataset, partition_key
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         """Call the one ``core`` function that this operator is for."""

@@ -16,6 +16,7 @@ from airflow_cv_dataops.core.store.scanning import scan_batches
 from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, arrow_schema
 from airflow_cv_dataops.core.store.table_rows import as_wanted, batches_of, conform, ordered, with_keys
 from airflow_cv_dataops.core.store.tables import Tables, current_snapshot_id
+from airflow_cv_dataops.core.store.writers import Writer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +33,9 @@ class Dataset:
     :param config: the catalog.
     :raises ConfigurationError: the name cannot be used.
     """
+
+    writer: Writer | None = None
+    """Who writes, where several copies of a task may: what one has written in a run, no other replaces."""
 
     def __init__(self, name: str, config: CatalogConfig) -> None:
         if not isinstance(name, str) or not _DATASET_NAME.fullmatch(name):
@@ -151,6 +155,7 @@ class Dataset:
         :param rows: the columns of the schema module, in any order; absent optional columns become null. Key columns are set here. They are
             written some 64 MB at a time, so that nothing is held twice.
         :raises ConfigurationError: key, owner or columns do not fit the data model.
+        :raises SharedPartitionError: another copy of the :attr:`writer`'s task has written there in the same run.
         """
         model = TABLES[table]
         return self.replace_rows(table, partition_keys_of(model, partition_key, owner), rows)
@@ -166,7 +171,13 @@ class Dataset:
         The rows do not pass through this process. As :meth:`replace_partition` otherwise.
         """
         keys = partition_keys_of(TABLES[table], partition_key, owner)
-        return self._tables.commit(table, lambda current: overwrite_with_files(current, keys, [file.uri for file in files]))
+        return self._tables.commit(table, lambda current: overwrite_with_files(current, keys, [file.uri for file in files], self.writer))
+
+    def check_writer(self, table: str, partition_key: str, *, owner: str | None = None) -> None:
+        """Look before any work is committed. :raises SharedPartitionError: as :meth:`replace_partition`."""
+        found = self.load_table(table) if self.writer is not None else None
+        if self.writer is not None and found is not None:
+            self.writer.check(found, partition_keys_of(TABLES[table], partition_key, owner))
 
     def replace_rows(self, table: str, keys: Mapping[str, str], rows: pa.Table) -> str:
         """Replace the rows of one combination of the table's identity-partition columns in one commit."""
@@ -176,7 +187,7 @@ class Dataset:
         def replace(current: Table) -> None:
             if not written and rows.num_rows:  # written once, however often the commit is tried
                 written.extend(files_of_rows(current, batches_of(TABLES[table], keys, rows)))
-            overwrite(current, keys, written)
+            overwrite(current, keys, written, self.writer)
 
         return self._tables.commit(table, replace)
 
