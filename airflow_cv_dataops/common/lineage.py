@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import forget_absent
 from airflow_cv_dataops.common.partition import resolve_partition_key
+from airflow_cv_dataops.common.places import path_text
 from airflow_cv_dataops.core.lineage.events import OpenLineageParts, failed_to_openlineage, to_openlineage
 from airflow_cv_dataops.core.step_lineage import StepLineage
 
@@ -27,6 +28,9 @@ class LineageMixin:
     among them): nothing here opens a table or looks up a connection. What a task will read and write is worked out before,
     when its templates are rendered; what it found out is put into ``step_lineage`` by ``execute``.
     """
+
+    path_fields: Sequence[str] = ()
+    """Those template fields that may be given as a path: they are texts from ``__init__`` on, and again when an XCom has brought one."""
 
     partition_key: str | None
     partition_format: str | None
@@ -47,6 +51,8 @@ class LineageMixin:
         if parent is not self:
             return
         forget_absent(self, template_fields)
+        for name in self.path_fields:
+            setattr(self, name, path_text(getattr(self, name)))
         self._task_instance = context.get("ti")
         try:
             self.resolved_partition_key = self.partition_key_of(context)

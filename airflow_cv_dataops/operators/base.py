@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.common.partition import with_partition_key
-from airflow_cv_dataops.common.places import stable_source
+from airflow_cv_dataops.common.places import path_text, stable_source
 from airflow_cv_dataops.common.writers import writer_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.hooks.dataset import DatasetHook
@@ -125,15 +126,16 @@ class DatasetOperator(LineageMixin, BaseOperator):
 class SourceOperator(DatasetOperator):
     """A step that reads files at a source.
 
-    :param source: URI or local path; ``{partition_key}`` in it is filled in. An ``s3://`` URI may name its connection:
-        ``s3://my_conn@bucket/prefix``. (templated)
+    :param source: URI or local path (also a ``pathlib.Path`` or an ``ObjectStoragePath``); ``{partition_key}`` in it is filled in. An
+        ``s3://`` URI may name its connection: ``s3://my_conn@bucket/prefix``. (templated)
     """
 
     template_fields: Sequence[str] = (*DatasetOperator.template_fields, "source")
+    path_fields: Sequence[str] = ("source",)
 
-    def __init__(self, *, source: str, **kwargs: Any) -> None:
+    def __init__(self, *, source: str | PathLike[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.source = source
+        self.source: str = path_text(source)
 
     def located(self, uri: str, partition_key: str) -> tuple[str, Mapping[str, Any]]:
         """Return a source with its partition filled in and no connection in it, and the options to open it with."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, required_number
-from airflow_cv_dataops.common.places import names_or_place
+from airflow_cv_dataops.common.places import names_or_place, path_text
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
@@ -52,13 +53,14 @@ class LabelImportOperator(SourceOperator):
         "max_unreadable_ratio",
         "allow_empty",
     )
+    path_fields: Sequence[str] = (*SourceOperator.path_fields, "classes")
 
     def __init__(
         self,
         *,
         format: str,  # noqa: A002 (what everyone calls it)
         label_set: str = "default",
-        classes: Sequence[str] | str | None = None,
+        classes: Sequence[str] | str | PathLike[str] | None = None,
         csv_columns: Mapping[str, str] | str | None = None,
         pattern: str | None = None,
         exclude: Sequence[str] | None = None,
@@ -71,7 +73,7 @@ class LabelImportOperator(SourceOperator):
         super().__init__(**kwargs)
         self.format = format
         self.label_set = label_set
-        self.classes = classes
+        self.classes: Sequence[str] | str | None = path_text(classes)
         self.csv_columns = csv_columns
         self.pattern = pattern
         self.exclude = exclude

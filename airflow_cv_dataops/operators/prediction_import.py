@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, required_number
-from airflow_cv_dataops.common.places import names_or_place, place_of
+from airflow_cv_dataops.common.places import names_or_place, path_text, place_of
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
@@ -59,6 +60,7 @@ class PredictionImportOperator(SourceOperator):
         "max_unreadable_ratio",
         "allow_empty",
     )
+    path_fields: Sequence[str] = (*SourceOperator.path_fields, "coco_reference", "classes", "ids")
 
     def __init__(
         self,
@@ -66,9 +68,9 @@ class PredictionImportOperator(SourceOperator):
         model: str,
         model_version: str | None = None,
         format: str = "auto",  # noqa: A002 (what everyone calls it)
-        coco_reference: str | None = None,
-        classes: Sequence[str] | str | None = None,
-        ids: str | None = None,
+        coco_reference: str | PathLike[str] | None = None,
+        classes: Sequence[str] | str | PathLike[str] | None = None,
+        ids: str | PathLike[str] | None = None,
         id_column: str | None = None,
         pattern: str | None = None,
         exclude: Sequence[str] | None = None,
@@ -82,9 +84,9 @@ class PredictionImportOperator(SourceOperator):
         self.model = model
         self.model_version = model_version
         self.format = format
-        self.coco_reference = coco_reference
-        self.classes = classes
-        self.ids = ids
+        self.coco_reference: str | None = path_text(coco_reference)
+        self.classes: Sequence[str] | str | None = path_text(classes)
+        self.ids: str | None = path_text(ids)
         self.id_column = id_column
         self.pattern = pattern
         self.exclude = exclude

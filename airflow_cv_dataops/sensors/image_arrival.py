@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_count, as_list, as_number
 from airflow_cv_dataops.common.partition import with_partition_key
-from airflow_cv_dataops.common.places import stable_source
+from airflow_cv_dataops.common.places import path_text, stable_source
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.sensors.base import ObservingSensor
 
@@ -30,11 +31,12 @@ class ImageArrivalSensor(ObservingSensor):
     """
 
     template_fields: Sequence[str] = (*ObservingSensor.template_fields, "source", "min_images", "settle_seconds", "pattern", "exclude")
+    path_fields: Sequence[str] = ("source",)
 
     def __init__(
         self,
         *,
-        source: str,
+        source: str | PathLike[str],
         min_images: int | str = 1,
         settle_seconds: float | str = 60.0,
         pattern: str | None = None,
@@ -42,7 +44,7 @@ class ImageArrivalSensor(ObservingSensor):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source = source
+        self.source: str = path_text(source)
         self.min_images = min_images
         self.settle_seconds = settle_seconds
         self.pattern = pattern

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from typing import Any
 
 from airflow_cv_dataops.core.arguments import check_ratio
@@ -29,7 +30,7 @@ _NO_OPTIONS: Mapping[str, Any] = {}
 _CLASS_FILES = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _NOT_LABELS = frozenset(("classes.txt", "readme.txt", "license.txt", "readme.dataset.txt", "readme.roboflow.txt"))
 
-Classes = Sequence[str] | Mapping[int, str] | str | Place
+Classes = Sequence[str] | Mapping[int, str] | str | PathLike[str] | Place
 Parser = Callable[[SourceFile, bytes, RecordBuilder], None]
 
 
@@ -129,7 +130,7 @@ def resolve_classes(classes: Classes, options: Mapping[str, Any] = _NO_OPTIONS) 
     :raises ConfigurationError: there are no names in it.
     :raises SourceError: the file cannot be read.
     """
-    if not isinstance(classes, (str, Place)):
+    if not isinstance(classes, (str, PathLike, Place)):
         return class_names(classes)
     place = Place.of(classes, options)
     return parse_classes(read_file(place), without_credentials(place.uri))

@@ -43,10 +43,10 @@ def import_predictions(
     model: str,
     model_version: str | None = None,
     format: str = "auto",  # noqa: A002 (the word of the data model)
-    coco_reference: str | Place | None = None,
+    coco_reference: str | PathLike[str] | Place | None = None,
     classes: Classes | None = None,
     id_column: str | None = None,
-    ids: str | Place | Sequence[str] | None = None,
+    ids: str | PathLike[str] | Place | Sequence[str] | None = None,
     pattern: str | None = None,
     exclude: Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import check_ratio
@@ -59,10 +60,10 @@ def read_predictions(
     *,
     model: str,
     format: str = "auto",  # noqa: A002 (the word of the data model)
-    coco_reference: str | Place | None = None,
+    coco_reference: str | PathLike[str] | Place | None = None,
     classes: Classes | None = None,
     id_column: str | None = None,
-    ids: str | Place | Sequence[str] | None = None,
+    ids: str | PathLike[str] | Place | Sequence[str] | None = None,
     pattern: str | None = None,
     exclude: Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
@@ -89,7 +90,7 @@ def read_predictions(
     opened = open_source(source, source_options, pattern=pattern, exclude=exclude)
     wanted = format if format != "auto" else _format_of(opened.wanted)
     reference = None if coco_reference is None else Place.of(coco_reference, source_options)
-    ids = Place.of(ids, source_options) if isinstance(ids, str) else ids
+    ids = Place.of(ids, source_options) if isinstance(ids, (str, PathLike)) else ids
     beside = {without_credentials(normalize_uri(place.uri)) for place in (reference, ids) if isinstance(place, Place)}
     files = [file for file in opened.select(_EXTENSIONS[wanted], named_by_image=wanted == "pixel_probabilities") if file.uri not in beside]
     if not files:
