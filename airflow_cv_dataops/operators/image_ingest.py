@@ -32,7 +32,8 @@ class ImageIngestOperator(SourceOperator):
     :param exclude: globs of files that are no images and not to be reported as rejects; default: label files (``*.txt``,
         ``*.xml``, ``*.json``, …). Hidden and house-keeping files are skipped in any case. (templated)
     :param copy_images: copy images to the dataset's content-addressed store; ``False`` references them where they are. (templated)
-    :param formats: decoders to try, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF and, where installed, AVIF. (templated)
+    :param formats: decoders to try, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF,
+        and AVIF and HEIF where they are installed. (templated)
     :param max_reject_ratio: fail if more than this share of the files (0 to 1) was rejected. (templated)
     :param max_bytes: a larger file is rejected before it is read. (templated)
     :param max_pixels: an image with more pixels is rejected before it is decoded. (templated)

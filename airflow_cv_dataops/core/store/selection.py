@@ -39,13 +39,17 @@ def is_house_keeping(path: str) -> bool:
 
 def is_house_keeping_folder(name: str) -> bool:
     """Say so of the name of a folder."""
-    return name.startswith(".") or name.lower() in _FOLDERS
+    return _is_hidden(name) or name.lower() in _FOLDERS
 
 
 def is_house_keeping_file(name: str) -> bool:
     """Say so of the name of a file."""
     lower = name.lower()
-    return name.startswith(".") or lower in _FILES or lower.endswith(_FOLDER_MARKER) or _COMMIT_MARKER.fullmatch(lower) is not None
+    return _is_hidden(name) or lower in _FILES or lower.endswith(_FOLDER_MARKER) or _COMMIT_MARKER.fullmatch(lower) is not None
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") and name not in (".", "..")  # of keys that nobody can ask for: whoever reads them says so
 
 
 def selector(pattern: str | None, exclude: Sequence[str], *, of_listed: bool = False) -> Callable[[str], bool]:

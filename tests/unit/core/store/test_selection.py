@@ -78,7 +78,18 @@ def test_what_systems_keep_for_themselves_is_skipped_whatever_the_globs_say(path
 
 
 @pytest.mark.parametrize(
-    "path", ["a.jpg", "_success/a.jpg", "temporary/a.jpg", "a..b/c.jpg", "lost+found.jpg", "x_folder$", "_committed_x.jpg"]
+    "path",
+    [
+        "a.jpg",
+        "_success/a.jpg",
+        "temporary/a.jpg",
+        "a..b/c.jpg",
+        "a/../b.jpg",
+        "./a.jpg",
+        "lost+found.jpg",
+        "x_folder$",
+        "_committed_x.jpg",
+    ],
 )
 def test_names_that_only_look_so_are_taken(path: str) -> None:
     assert not is_house_keeping(path)
