@@ -109,7 +109,7 @@ def test_a_pattern_that_fits_no_file_leaves_the_partition_also_with_force(
     before = dataset.snapshots(WRITTEN)
     with pytest.raises(
         SourceError,
-        match=r"None of the 4 files at file://.*/in is wanted \(pattern='\*\.jpg', exclude=\[.*\]; hidden and house-keeping .*\)\. That would",
+        match=r"None of the 4 files at file://.*/in is wanted \(pattern='\*\.jpg', exclude=\[.*\]; hidden .*\)\. That would",
     ):
         run(dataset, source, IngestSettings(pattern="*.jpg", force=True))
     assert dataset.snapshots(WRITTEN) == before
