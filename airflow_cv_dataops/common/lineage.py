@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import forget_absent
 from airflow_cv_dataops.common.partition import resolve_partition_key
+from airflow_cv_dataops.common.places import path_text
 from airflow_cv_dataops.core.lineage.events import OpenLineageParts, failed_to_openlineage, to_openlineage
 from airflow_cv_dataops.core.step_lineage import StepLineage
 
@@ -28,8 +29,12 @@ class LineageMixin:
     when its templates are rendered; what it found out is put into ``step_lineage`` by ``execute``.
     """
 
+    path_fields: Sequence[str] = ()
+    """Those template fields that may be given as a path: they are texts from ``__init__`` on, and again when an XCom has brought one."""
+
     partition_key: str | None
     partition_format: str | None
+    partition_timezone: str | None
     step_lineage: StepLineage | None = None
     resolved_partition_key: str | None = None
     _plan: StepLineage | None = None
@@ -46,14 +51,20 @@ class LineageMixin:
         if parent is not self:
             return
         forget_absent(self, template_fields)
+        for name in self.path_fields:
+            setattr(self, name, path_text(getattr(self, name)))
         self._task_instance = context.get("ti")
         try:
-            self.resolved_partition_key = resolve_partition_key(context, self.partition_key, self.partition_format)
+            self.resolved_partition_key = self.partition_key_of(context)
             self._plan = self.planned_lineage()
         except Exception:
             # Lineage must never be what a task fails of; where an argument is wrong, execute says so.
             log.warning("The lineage of this task cannot be planned", exc_info=True)
             self._plan = StepLineage(type(self).__name__)  # so that it is not tried again in a fork, where a look-up may never return
+
+    def partition_key_of(self, context: Context) -> str:
+        """Return the partition key of this run."""
+        return resolve_partition_key(context, self.partition_key, self.partition_format, self.partition_timezone)
 
     def planned_lineage(self) -> StepLineage:
         """Describe inputs and outputs as far as they are known before the task has run."""

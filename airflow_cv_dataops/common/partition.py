@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from airflow_cv_dataops.common.schedule import Schedule, schedule_of
+from airflow_cv_dataops.common.schedule import Schedule, as_zone, schedule_of, zone_of
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 
@@ -22,22 +24,31 @@ Days and hours are spelled as Airflow's own partition mappers spell them. Its ``
 ``:``, URIs encode it. Nor is a ``-`` in its place, as ``T06-05`` reads as six o'clock, five hours behind UTC.
 """
 
+# What tells the time of day; also those that only some platforms know.
+_TIME_OF_DAY = re.compile(r"%[-_0^#]?[HIMSfpPcXTRrsklzZ]")
 _PLACEHOLDER = "{partition_key}"
 _ENCODED = ("file://", "http://", "https://")
 
 
-def resolve_partition_key(context: Mapping[str, Any], partition_key: str | None = None, partition_format: str | None = None) -> str:
+def resolve_partition_key(
+    context: Mapping[str, Any],
+    partition_key: str | None = None,
+    partition_format: str | None = None,
+    partition_timezone: str | None = None,
+) -> str:
     """Return the partition key of a run.
 
     In this order: the explicit key; the run's own partition key (Airflow 3.2 and later); the start of the data interval,
-    when the interval has a length; the logical date; the time after which the run was due. The last three in UTC, through
-    ``partition_format`` (strftime). Asset-triggered runs have neither interval nor logical date.
+    when the interval has a length; the logical date; the time after which the run was due. The last three through
+    ``partition_format`` (strftime), on the clock of ``partition_timezone``. Asset-triggered runs have neither interval nor logical date.
 
     A warning is logged where the DAG is due twice within one such key, so that one run replaces what the other wrote.
 
     :param partition_format: default: by day, or as much finer as runs of the DAG's schedule are apart (``FORMATS``); without a schedule
         that says so, as much finer as the run's data interval is long.
-    :raises ConfigurationError: nothing of this is there, or the key cannot be used.
+    :param partition_timezone: name of a time zone, such as ``Europe/Berlin``; default: that of the DAG, so that its days are the
+        partitions, and UTC where the format has the time of day in it: an hour comes twice when clocks are put back.
+    :raises ConfigurationError: nothing of this is there, there is no such time zone, or the key cannot be used.
     """
     if partition_key:
         return check_partition_key(partition_key)
@@ -53,12 +64,43 @@ def resolve_partition_key(context: Mapping[str, Any], partition_key: str | None 
         )
     schedule, gap = _rhythm(context, interval)
     chosen = _format_for(gap) if partition_format is None else partition_format
-    key = check_partition_key(_in_utc(moment).strftime(chosen))
+    spelling = _Spelling(_given_zone(partition_timezone), _own_zone(context))
+    key = check_partition_key(spelling.of(moment, chosen))
     if schedule is not None and getattr(dag_run, "run_type", None) in ("scheduled", "backfill"):
-        _warn_if_shared(
-            schedule, _in_utc(context.get("logical_date") or moment), _in_utc(moment), key, chosen, is_default=partition_format is None
-        )
+        due = _in_utc(context.get("logical_date") or moment)
+        _warn_if_shared(schedule, due, _in_utc(moment), key, chosen, spelling, is_default=partition_format is None)
     return key
+
+
+@dataclass(frozen=True)
+class _Spelling:
+    """How a moment becomes text. :param given: the time zone for every format. :param own: the DAG's, for formats of days."""
+
+    given: tzinfo | None
+    own: tzinfo
+
+    def of(self, moment: datetime, partition_format: str) -> str:
+        zone = self.given or (UTC if _TIME_OF_DAY.search(partition_format.replace("%%", "")) else self.own)
+        return (moment if moment.tzinfo is None else moment.astimezone(zone)).strftime(partition_format)
+
+
+def _given_zone(name: str | None) -> tzinfo | None:
+    if not name:
+        return None
+    try:
+        return as_zone(name)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"partition_timezone={name!r} cannot be used: expected a name such as 'UTC' or 'Europe/Berlin'."
+        ) from error
+
+
+def _own_zone(context: Mapping[str, Any]) -> tzinfo:
+    try:
+        return zone_of(context)
+    except Exception:  # a timetable may be anybody's class; a key by the day of UTC is still a key
+        log.warning("Cannot tell the time zone of this DAG: its partitions are days of UTC", exc_info=True)
+        return UTC
 
 
 def with_partition_key(text: str, partition_key: str) -> str:
@@ -120,10 +162,13 @@ def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _warn_if_shared(schedule: Schedule, due: datetime, moment: datetime, key: str, partition_format: str, *, is_default: bool) -> None:
+def _warn_if_shared(
+    schedule: Schedule, due: datetime, moment: datetime, key: str, partition_format: str, spelling: _Spelling, *, is_default: bool
+) -> None:
     """Warn if the run before or after this one has the same key.
 
-    With the default that happens once a year: when clocks are put forward, 01:30 in Berlin is 00:30 UTC, then 23:30 UTC of that same day.
+    With another time zone than the DAG's that happens once a year: when clocks are put forward, 01:30 in Berlin is 00:30 UTC, then 23:30
+    UTC of that same day. And with one whose clocks are put back, of hourly runs.
 
     :param due: when the run was due. :param moment: what its key is made from.
     """
@@ -134,13 +179,15 @@ def _warn_if_shared(schedule: Schedule, due: datetime, moment: datetime, key: st
         return
     for neighbour in neighbours:
         other = neighbour + (moment - due)
-        if other.strftime(partition_format) == key:
-            apart = next((form for form in FORMATS if other.strftime(form) != moment.strftime(form)), _SECOND)
+        if spelling.of(other, partition_format) == key:
+            apart = next((form for form in FORMATS if spelling.of(other, form) != spelling.of(moment, form)), None)
             earlier, later = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in sorted((due, neighbour)))
-            leave_out = "" if is_default else f"leave out partition_format={partition_format!r}, or "
+            ways = [] if is_default else [f"leave out partition_format={partition_format!r}"]
+            ways += [] if spelling.given is None else ["leave out partition_timezone"]
+            ways += [] if apart is None else [f"pass partition_format={apart!r}"]
             _warn(
                 f"The runs of this DAG that are due at {earlier} and {later} share partition {key!r}: each replaces what the other wrote. "
-                f"To give each run a partition of its own, {leave_out}pass partition_format={apart!r}."
+                f"To give each run a partition of its own, {', or '.join(ways)}."
             )
             return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,19 @@ from airflow_cv_dataops.common.arguments import as_names_or_uri
 from airflow_cv_dataops.core.store.base import Place
 
 Locate = Callable[[str, str], tuple[str, Mapping[str, Any]]]
+
+
+def path_text(value: Any) -> Any:
+    """Return the text of a path: of an ``os.PathLike``, or of an ``ObjectStoragePath`` with its connection; anything else as it is.
+
+    Told by its class's name, as Airflow's module of it takes long to import.
+    """
+    if any(kind.__name__ == "ObjectStoragePath" for kind in type(value).__mro__):
+        return value.path if value.protocol in ("", "file", "local") else str(value)
+    if not isinstance(value, os.PathLike):
+        return value
+    text = os.fsdecode(value)
+    return text if "/" in text else f"./{text}"  # so that no name of a class is read into it
 
 
 def place_of(uri: str | None, partition_key: str, locate: Locate) -> Place | None:

@@ -79,6 +79,25 @@ def schedule_of(context: Mapping[str, Any]) -> Schedule | None:
     return None
 
 
+def zone_of(context: Mapping[str, Any]) -> tzinfo:
+    """Return the time zone in which the DAG in a task's context counts its days: its timetable's, else its own, else UTC."""
+    dag = context.get("dag")
+    timetable = getattr(dag, "timetable", None)
+    timetable = _field(timetable, "timetable") or timetable
+    first = (_field(timetable, "timetables") or [timetable])[0]
+    return as_zone(_field(first, "timezone") or getattr(dag, "timezone", None) or UTC)
+
+
+def as_zone(zone: str | tzinfo) -> tzinfo:
+    """Return a time zone by its name, or as it is. :raises ValueError: there is none of that name."""
+    if isinstance(zone, tzinfo):
+        return zone
+    try:
+        return ZoneInfo(zone)
+    except (OSError, ValueError, TypeError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ValueError(f"there is no time zone {zone!r}") from error
+
+
 def _field(timetable: Any, name: str) -> Any:
     return getattr(timetable, name, None) or getattr(timetable, f"_{name}", None)
 

@@ -9,6 +9,10 @@ class ConfigurationError(CvDataOpsError, ValueError):
     """An argument, connection or setting cannot be used as it is."""
 
 
+class SharedPartitionError(ConfigurationError):
+    """Copies of one task in one run would replace one another's rows; trying again changes nothing."""
+
+
 class SourceError(CvDataOpsError):
     """A source as a whole (prefix, file of labels, file of predictions) cannot be read; one bad record never raises this."""
 

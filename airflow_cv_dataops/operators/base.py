@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from airflow_cv_dataops.common.lineage import LineageMixin
-from airflow_cv_dataops.common.partition import resolve_partition_key, with_partition_key
-from airflow_cv_dataops.common.places import stable_source
+from airflow_cv_dataops.common.partition import with_partition_key
+from airflow_cv_dataops.common.places import path_text, stable_source
+from airflow_cv_dataops.common.writers import writer_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 from airflow_cv_dataops.links.marquez import MarquezLink
@@ -33,13 +35,22 @@ class DatasetOperator(LineageMixin, BaseOperator):
     :param dataset: name of the dataset, e.g. ``traffic_signs`` (lower-case letters, digits, ``_``). (templated)
     :param partition_key: the slice of data that this run owns; default: the run's partition key, else the start of its data
         interval, else its logical date, else the time it was due. (templated)
-    :param partition_format: strftime format for keys made from a date (UTC); default: ``%Y-%m-%d``, and finer where the DAG is due more
+    :param partition_format: strftime format for keys made from a date; default: ``%Y-%m-%d``, and finer where the DAG is due more
         often than daily: ``%Y-%m-%dT%H``, ``%Y-%m-%dT%H%M``, ``%Y-%m-%dT%H%M%S``. (templated)
+    :param partition_timezone: time zone of the dates that keys are made from, e.g. ``Europe/Berlin``; default: the DAG's own, and UTC for
+        formats with the time of day. (templated)
     :param cv_catalog_conn_id: connection of type ``cv_catalog``; without it the embedded catalog is used. (templated)
     :param aws_conn_id: connection for ``s3://`` sources and warehouse; default: the one that the catalog's connection names. (templated)
     """
 
-    template_fields: Sequence[str] = ("dataset", "partition_key", "partition_format", "cv_catalog_conn_id", "aws_conn_id")
+    template_fields: Sequence[str] = (
+        "dataset",
+        "partition_key",
+        "partition_format",
+        "partition_timezone",
+        "cv_catalog_conn_id",
+        "aws_conn_id",
+    )
     operator_extra_links: tuple[BaseOperatorLink, ...] = (MarquezLink(),)
     ui_color = "#e3f2ec"
 
@@ -49,6 +60,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
         dataset: str,
         partition_key: str | None = None,
         partition_format: str | None = None,
+        partition_timezone: str | None = None,
         cv_catalog_conn_id: str = DatasetHook.default_conn_name,
         aws_conn_id: str | None = None,
         **kwargs: Any,
@@ -57,6 +69,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
         self.dataset = dataset
         self.partition_key = partition_key
         self.partition_format = partition_format
+        self.partition_timezone = partition_timezone
         self.cv_catalog_conn_id = cv_catalog_conn_id
         self.aws_conn_id = aws_conn_id
 
@@ -66,17 +79,26 @@ class DatasetOperator(LineageMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step, leave its summary in XCom, then fail or skip if policy says so."""
+        from airflow.providers.common.compat.sdk import AirflowFailException
+
+        from airflow_cv_dataops.core.errors import SharedPartitionError
+
         dataset, partition_key = self.begin(context)
-        result = self.run_step(dataset, partition_key, context)
+        try:
+            result = self.run_step(dataset, partition_key, context)
+        except SharedPartitionError as error:
+            raise AirflowFailException(str(error)) from error  # a retry would find the same
         self.step_lineage = self.stable_lineage(result.lineage)
         return self._finish(result, context)
 
     def begin(self, context: Context) -> tuple[Dataset, str]:
         """Return the dataset, and the partition key of this run."""
-        partition_key = resolve_partition_key(context, self.partition_key, self.partition_format)
+        partition_key = self.partition_key_of(context)
         self.resolved_partition_key = partition_key
         self.log.info("%s: dataset %s, partition %s", type(self).__name__, self.dataset, partition_key)
-        return self.hook.dataset(self.dataset), partition_key
+        dataset = self.hook.dataset(self.dataset)
+        dataset.writer = writer_of(self, context, partition_key)
+        return dataset, partition_key
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         """Call the one ``core`` function that this operator is for."""
@@ -104,15 +126,16 @@ class DatasetOperator(LineageMixin, BaseOperator):
 class SourceOperator(DatasetOperator):
     """A step that reads files at a source.
 
-    :param source: URI or local path; ``{partition_key}`` in it is filled in. An ``s3://`` URI may name its connection:
-        ``s3://my_conn@bucket/prefix``. (templated)
+    :param source: URI or local path (also a ``pathlib.Path`` or an ``ObjectStoragePath``); ``{partition_key}`` in it is filled in. An
+        ``s3://`` URI may name its connection: ``s3://my_conn@bucket/prefix``. (templated)
     """
 
     template_fields: Sequence[str] = (*DatasetOperator.template_fields, "source")
+    path_fields: Sequence[str] = ("source",)
 
-    def __init__(self, *, source: str, **kwargs: Any) -> None:
+    def __init__(self, *, source: str | PathLike[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.source = source
+        self.source: str = path_text(source)
 
     def located(self, uri: str, partition_key: str) -> tuple[str, Mapping[str, Any]]:
         """Return a source with its partition filled in and no connection in it, and the options to open it with."""

@@ -29,9 +29,11 @@ class ImageIngestOperator(SourceOperator):
     :param list_column: the column of a list that names the images; default: detected. (templated)
     :param archive_limits: what an archive may cost, by name, e.g. ``{"max_temporary_bytes": 2e11}`` (``ArchiveLimits``). (templated)
     :param pattern: glob on the path below the prefix, e.g. ``*.jpg``; default: every file. (templated)
-    :param exclude: globs of files that are no images and not to be reported as rejects; default: label and hidden files. (templated)
+    :param exclude: globs of files that are no images and not to be reported as rejects; default: label files (``*.txt``,
+        ``*.xml``, ``*.json``, …). Hidden and house-keeping files are skipped in any case. (templated)
     :param copy_images: copy images to the dataset's content-addressed store; ``False`` references them where they are. (templated)
-    :param formats: decoders to try, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF and, where installed, AVIF. (templated)
+    :param formats: decoders to try, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF,
+        and AVIF and HEIF where they are installed. (templated)
     :param max_reject_ratio: fail if more than this share of the files (0 to 1) was rejected. (templated)
     :param max_bytes: a larger file is rejected before it is read. (templated)
     :param max_pixels: an image with more pixels is rejected before it is decoded. (templated)
@@ -126,17 +128,16 @@ class ImageIngestOperator(SourceOperator):
         from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
         from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds
         from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
-        from airflow_cv_dataops.core.imaging.sources.selection import DEFAULT_EXCLUDE
 
         limits = {name: getattr(self, name) for name in ("max_bytes", "max_pixels", "min_side")}
-        exclude, formats = as_list("exclude", self.exclude), as_list("formats", self.formats)
+        formats = as_list("formats", self.formats)
         work: dict[str, Any] = {
             "timeout_seconds": as_number("timeout_seconds", self.timeout_seconds),
             "worker_memory_bytes": as_count("worker_memory_bytes", self.worker_memory_bytes),
         }
         return IngestSettings(
             pattern=self.pattern or None,
-            exclude=DEFAULT_EXCLUDE if exclude is None else exclude,
+            exclude=as_list("exclude", self.exclude),
             list_column=self.list_column or None,
             archive_limits=ArchiveLimits(**numbers("archive_limits", ArchiveLimits, as_mapping("archive_limits", self.archive_limits))),
             formats=formats or DEFAULT_FORMATS,

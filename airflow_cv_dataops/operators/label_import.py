@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, required_number
-from airflow_cv_dataops.common.places import names_or_place
+from airflow_cv_dataops.common.places import names_or_place, path_text
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
@@ -29,6 +30,9 @@ class LabelImportOperator(SourceOperator):
         in which ``{partition_key}`` and a connection are understood as in ``source``; default: the class file above each label. (templated)
     :param csv_columns: CSV's column names by meaning (``file``, ``label``, ``xmin``, …), or positions from 0 where the CSV has no header;
         default: detected. (templated)
+    :param pattern: glob that the path of a label file below ``source`` has to match; default: every path does. (templated)
+    :param exclude: globs of files below ``source`` that are not looked at; default: none. Hidden and house-keeping files never are.
+        (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)
     :param fail_on: severities that count. (templated)
     :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
@@ -45,20 +49,25 @@ class LabelImportOperator(SourceOperator):
         "label_set",
         "classes",
         "csv_columns",
+        "pattern",
+        "exclude",
         "on_findings",
         "fail_on",
         "max_unreadable_ratio",
         "min_match_ratio",
         "allow_empty",
     )
+    path_fields: Sequence[str] = (*SourceOperator.path_fields, "classes")
 
     def __init__(
         self,
         *,
         format: str,  # noqa: A002 (what everyone calls it)
         label_set: str = "default",
-        classes: Sequence[str] | str | None = None,
+        classes: Sequence[str] | str | PathLike[str] | None = None,
         csv_columns: Mapping[str, str | int] | str | None = None,
+        pattern: str | None = None,
+        exclude: Sequence[str] | None = None,
         on_findings: str = "fail",
         fail_on: Sequence[str] = ("error",),
         max_unreadable_ratio: float | str = 0.0,
@@ -69,8 +78,10 @@ class LabelImportOperator(SourceOperator):
         super().__init__(**kwargs)
         self.format = format
         self.label_set = label_set
-        self.classes = classes
+        self.classes: Sequence[str] | str | None = path_text(classes)
         self.csv_columns = csv_columns
+        self.pattern = pattern
+        self.exclude = exclude
         self.on_findings = on_findings
         self.fail_on = fail_on
         self.max_unreadable_ratio = max_unreadable_ratio
@@ -89,6 +100,8 @@ class LabelImportOperator(SourceOperator):
             label_set=self.label_set,
             classes=names_or_place("classes", self.classes, partition_key, self.located),
             csv_columns=as_mapping("csv_columns", self.csv_columns) or None,
+            pattern=self.pattern or None,
+            exclude=as_list("exclude", self.exclude),
             source_options=options,
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, required_number
-from airflow_cv_dataops.common.places import names_or_place, place_of
+from airflow_cv_dataops.common.places import names_or_place, path_text, place_of
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
@@ -32,6 +33,9 @@ class PredictionImportOperator(SourceOperator):
         with them, where the predictions do not say. (templated)
     :param ids: file with the image names of a ``.npy``. (templated)
     :param id_column: column with the image name; default: detected. (templated)
+    :param pattern: glob that the path of a prediction file below ``source`` has to match; default: every path does. (templated)
+    :param exclude: globs of files below ``source`` that are not looked at; default: none. Hidden and house-keeping files never are.
+        (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when a record could not be read (severity in ``fail_on``). (templated)
     :param fail_on: severities that count. (templated)
     :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
@@ -51,12 +55,15 @@ class PredictionImportOperator(SourceOperator):
         "classes",
         "ids",
         "id_column",
+        "pattern",
+        "exclude",
         "on_findings",
         "fail_on",
         "max_unreadable_ratio",
         "min_match_ratio",
         "allow_empty",
     )
+    path_fields: Sequence[str] = (*SourceOperator.path_fields, "coco_reference", "classes", "ids")
 
     def __init__(
         self,
@@ -64,10 +71,12 @@ class PredictionImportOperator(SourceOperator):
         model: str,
         model_version: str | None = None,
         format: str = "auto",  # noqa: A002 (what everyone calls it)
-        coco_reference: str | None = None,
-        classes: Sequence[str] | str | None = None,
-        ids: str | None = None,
+        coco_reference: str | PathLike[str] | None = None,
+        classes: Sequence[str] | str | PathLike[str] | None = None,
+        ids: str | PathLike[str] | None = None,
         id_column: str | None = None,
+        pattern: str | None = None,
+        exclude: Sequence[str] | None = None,
         on_findings: str = "fail",
         fail_on: Sequence[str] | str = ("error",),
         max_unreadable_ratio: float | str = 0.0,
@@ -79,10 +88,12 @@ class PredictionImportOperator(SourceOperator):
         self.model = model
         self.model_version = model_version
         self.format = format
-        self.coco_reference = coco_reference
-        self.classes = classes
-        self.ids = ids
+        self.coco_reference: str | None = path_text(coco_reference)
+        self.classes: Sequence[str] | str | None = path_text(classes)
+        self.ids: str | None = path_text(ids)
         self.id_column = id_column
+        self.pattern = pattern
+        self.exclude = exclude
         self.on_findings = on_findings
         self.fail_on = fail_on
         self.max_unreadable_ratio = max_unreadable_ratio
@@ -102,6 +113,8 @@ class PredictionImportOperator(SourceOperator):
             format=self.format,
             classes=names_or_place("classes", self.classes, partition_key, self.located),
             id_column=self.id_column,
+            pattern=self.pattern or None,
+            exclude=as_list("exclude", self.exclude),
             source_options=options,
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),

@@ -10,7 +10,6 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_cv_dataops.common.lineage import LineageMixin
-from airflow_cv_dataops.common.partition import resolve_partition_key
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 from airflow_cv_dataops.links.marquez import MarquezLink
 
@@ -29,14 +28,16 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
     """A sensor that looks at one thing (:meth:`observe`) until it is as wanted.
 
     :param partition_key: default: as the operators resolve it. (templated)
-    :param partition_format: strftime format for keys made from a date (UTC); default: ``%Y-%m-%d``, and finer where the DAG is due more
+    :param partition_format: strftime format for keys made from a date; default: ``%Y-%m-%d``, and finer where the DAG is due more
         often than daily: ``%Y-%m-%dT%H``, ``%Y-%m-%dT%H%M``, ``%Y-%m-%dT%H%M%S``. (templated)
+    :param partition_timezone: time zone of the dates that keys are made from, e.g. ``Europe/Berlin``; default: the DAG's own, and UTC for
+        formats with the time of day. (templated)
     :param cv_catalog_conn_id: connection of type ``cv_catalog``; without it the embedded catalog is used. (templated)
     :param aws_conn_id: connection for ``s3://``; default: the one that the catalog's connection names. (templated)
     :param deferrable: wait in the triggerer, without a worker slot; default: ``[operators] default_deferrable``.
     """
 
-    template_fields: Sequence[str] = ("partition_key", "partition_format", "cv_catalog_conn_id", "aws_conn_id")
+    template_fields: Sequence[str] = ("partition_key", "partition_format", "partition_timezone", "cv_catalog_conn_id", "aws_conn_id")
     operator_extra_links = (MarquezLink(),)
     ui_color = "#e8ecf7"
 
@@ -45,6 +46,7 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
         *,
         partition_key: str | None = None,
         partition_format: str | None = None,
+        partition_timezone: str | None = None,
         cv_catalog_conn_id: str = DatasetHook.default_conn_name,
         aws_conn_id: str | None = None,
         deferrable: bool = DEFAULT_DEFERRABLE,
@@ -53,6 +55,7 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
         super().__init__(**kwargs)
         self.partition_key = partition_key
         self.partition_format = partition_format
+        self.partition_timezone = partition_timezone
         self.cv_catalog_conn_id = cv_catalog_conn_id
         self.aws_conn_id = aws_conn_id
         self.deferrable = deferrable
@@ -102,7 +105,7 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
         raise NotImplementedError
 
     def _resolve(self, context: Context) -> str:
-        self.resolved_partition_key = resolve_partition_key(context, self.partition_key, self.partition_format)
+        self.resolved_partition_key = self.partition_key_of(context)
         return self.resolved_partition_key
 
     def _summary(self, observed: Any) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_count, as_number
+from airflow_cv_dataops.common.arguments import as_count, as_list, as_number
 from airflow_cv_dataops.common.partition import with_partition_key
-from airflow_cv_dataops.common.places import stable_source
+from airflow_cv_dataops.common.places import path_text, stable_source
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.sensors.base import ObservingSensor
 
@@ -24,25 +25,30 @@ class ImageArrivalSensor(ObservingSensor):
     :param source: prefix with the images; ``{partition_key}`` in it is filled in. (templated)
     :param min_images: how many there must be. (templated)
     :param settle_seconds: how long nothing new may have come. (templated)
-    :param pattern: glob on the path below the prefix; default: files with the suffix of an image format. (templated)
+    :param pattern: glob that a path below the prefix has to match, as in ``ImageIngestOperator``; default: every path does. (templated)
+    :param exclude: globs of files that do not count, as in ``ImageIngestOperator``; default: label files. Hidden and house-keeping files
+        never do. (templated)
     """
 
-    template_fields: Sequence[str] = (*ObservingSensor.template_fields, "source", "min_images", "settle_seconds", "pattern")
+    template_fields: Sequence[str] = (*ObservingSensor.template_fields, "source", "min_images", "settle_seconds", "pattern", "exclude")
+    path_fields: Sequence[str] = ("source",)
 
     def __init__(
         self,
         *,
-        source: str,
+        source: str | PathLike[str],
         min_images: int | str = 1,
         settle_seconds: float | str = 60.0,
         pattern: str | None = None,
+        exclude: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source = source
+        self.source: str = path_text(source)
         self.min_images = min_images
         self.settle_seconds = settle_seconds
         self.pattern = pattern
+        self.exclude = exclude
 
     def observe(self, partition_key: str) -> Arrival:
         from airflow_cv_dataops.core.imaging.sources.arrival import observe_arrival
@@ -80,6 +86,7 @@ class ImageArrivalSensor(ObservingSensor):
             "min_images": as_count("min_images", self.min_images) or 1,
             "settle_seconds": as_number("settle_seconds", self.settle_seconds) or 0.0,
             "pattern": self.pattern or None,
+            "exclude": as_list("exclude", self.exclude),
         }
 
     def _source_use(self) -> DatasetUse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.triggers.base import ObservingTrigger
@@ -23,12 +24,14 @@ class ImageArrivalTrigger(ObservingTrigger):
         cv_catalog_conn_id: str,
         aws_conn_id: str | None,
         poke_interval: float,
+        exclude: Sequence[str] | None = None,  # a trigger that an earlier version stored has none
     ) -> None:
         super().__init__()
         self.source = source
         self.min_images = min_images
         self.settle_seconds = settle_seconds
         self.pattern = pattern
+        self.exclude = exclude
         self.cv_catalog_conn_id = cv_catalog_conn_id
         self.aws_conn_id = aws_conn_id
         self.poke_interval = poke_interval
@@ -39,6 +42,7 @@ class ImageArrivalTrigger(ObservingTrigger):
             "min_images": self.min_images,
             "settle_seconds": self.settle_seconds,
             "pattern": self.pattern,
+            "exclude": self.exclude,
             "cv_catalog_conn_id": self.cv_catalog_conn_id,
             "aws_conn_id": self.aws_conn_id,
             "poke_interval": self.poke_interval,
@@ -55,4 +59,5 @@ class ImageArrivalTrigger(ObservingTrigger):
             min_images=self.min_images,
             settle_seconds=self.settle_seconds,
             pattern=self.pattern,
+            exclude=self.exclude,
         )

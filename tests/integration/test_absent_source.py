@@ -108,7 +108,8 @@ def test_a_pattern_that_fits_no_file_leaves_the_partition_also_with_force(
     run(dataset, source)
     before = dataset.snapshots(WRITTEN)
     with pytest.raises(
-        SourceError, match=r"None of the 4 files at file://.*/in is wanted \(pattern='\*\.jpg', exclude=\[.*\]\)\. That would"
+        SourceError,
+        match=r"None of the 4 files at file://.*/in is wanted \(pattern='\*\.jpg', exclude=\[.*\]; hidden .*\)\. That would",
     ):
         run(dataset, source, IngestSettings(pattern="*.jpg", force=True))
     assert dataset.snapshots(WRITTEN) == before
@@ -167,7 +168,7 @@ def test_images_behind_a_link_whose_disk_is_gone_stay(
 def only_a_stray_file(source: Path) -> str:
     for file in source.iterdir():
         file.unlink()
-    (source / "Thumbs.db").write_bytes(b"no image")
+    (source / "upload.part").write_bytes(b"no image")
     return r"None of the 1 files taken at file://.*/in is an image \(1 .*\)"
 
 

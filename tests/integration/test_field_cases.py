@@ -149,5 +149,3 @@ def test_counts_of_an_import_and_its_audit_agree_where_files_are_byte_identical(
     audited = audit_labels(dataset, KEY, on_findings="warn").summary.to_dict()["counts"]
     assert (counts["images_labelled"], counts["images_without_label"]) == (1, 1)
     assert (audited["images"], audited["labelled_images"], audited["by_check"]["image_without_label"]) == (2, 1, 1)
-
-

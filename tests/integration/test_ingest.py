@@ -31,6 +31,10 @@ MakeDataset = Callable[..., Dataset]
 SharedData = Callable[[str], Path]
 
 
+# Their pixels are whole: a text that decompresses to too much, and a colour profile of an unknown compression.
+BADLY_DESCRIBED = {"pillow/png_decompression_dos.png", "pillow/unknown_compression_method.png"}
+
+
 def rows(dataset: Dataset, table: str, partition_key: str) -> list[dict[str, Any]]:
     """Return the partition's rows without the columns that say when they were written."""
     found = dataset.read(table, partition_key=partition_key).drop_columns(list(TABLES[table].run_columns))
@@ -71,6 +75,8 @@ def test_every_bad_image_ends_as_an_image_or_as_a_reject_with_a_reason(make_data
             expected = (known["format"], mode_in_pillow(path, known["mode"]), known["sha256"])
             assert (row["format"], row["mode"], row["image_id"]) == expected
             assert [row["width"], row["height"]] == [int(known["width"]), int(known["height"])]
+        elif path in BADLY_DESCRIBED:
+            assert (images[path]["format"], images[path]["image_id"]) == ("PNG", known["sha256"])
         else:
             assert rejects[path]["reason"] in expected_reasons(known), (path, rejects[path])
     assert result.failure is not None

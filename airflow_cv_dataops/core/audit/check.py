@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -40,6 +40,7 @@ class Check:
     :param suspects: a finding says that the label is probably wrong: it counts in ``label_error_rate`` whatever its severity.
     :param compares: given the input, the rows of the images on which the check can compare what is labelled with what models predict; where
         there is none, it does not run. ``None``: those with predictions of the kinds that it ``reads``.
+    :param choices: the values that a threshold may have, by its name, where it is a choice: another is refused before any work.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
     """
 
@@ -52,6 +53,7 @@ class Check:
     reads: tuple[str, ...] = ()
     suspects: bool = False
     compares: Callable[[AuditInput], np.ndarray] | None = None
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -88,13 +90,19 @@ class Check:
     def with_thresholds(self, given: Mapping[str, Any]) -> dict[str, float | str]:
         """Return given thresholds in the types of their defaults; numbers may come as text, out of a template.
 
-        :raises ConfigurationError: the check has no such threshold, or the value is not a finite number of at least 0.
+        :raises ConfigurationError: the check has no such threshold, or the value is not a finite number of at least 0, or none of the
+            choices.
         """
         defaults = self.thresholds
         if unknown := sorted(set(given) - set(defaults)):
             known = ", ".join(defaults) or "none"
             raise ConfigurationError(f"Check {self.id!r} has no threshold {', '.join(unknown)}; it has {known}.")
-        return {name: _like(f"thresholds[{self.id!r}][{name!r}]", value, defaults[name]) for name, value in given.items()}
+        read = {name: _like(f"thresholds[{self.id!r}][{name!r}]", value, defaults[name]) for name, value in given.items()}
+        for name, value in read.items():
+            if name in self.choices and value not in self.choices[name]:
+                allowed = ", ".join(self.choices[name])
+                raise ConfigurationError(f"thresholds[{self.id!r}]: {name}={value!r} is unknown: expected one of {allowed}.")
+        return read
 
 
 def check(
@@ -106,6 +114,7 @@ def check(
     reads: tuple[str, ...] = (),
     suspects: bool = False,
     compares: Callable[[AuditInput], np.ndarray] | None = None,
+    choices: Mapping[str, Sequence[str]] = _NOTHING,
 ) -> Callable[[Callable[..., pa.Table | None]], Check]:
     """Make a :class:`Check` of a function, under the function's name.
 
@@ -116,9 +125,10 @@ def check(
     :param reads: columns that it needs beyond the ones that are always read, as ``table.column``.
     :param suspects: a finding says that the label is probably wrong: it counts in ``label_error_rate`` whatever its severity.
     :param compares: given the input, the rows of the images on which the check can compare labels with predictions: see :class:`Check`.
+    :param choices: the values that a threshold may have, by its name, where it is a choice.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
     """
-    return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads, suspects, compares)
+    return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads, suspects, compares, choices)
 
 
 @dataclass(frozen=True)

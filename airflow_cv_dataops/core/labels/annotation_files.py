@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError, StoreError
 from airflow_cv_dataops.core.store.objects import ObjectStore, Place, normalize_uri, open_store, read_uri, without_credentials
+from airflow_cv_dataops.core.store.selection import selector
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +34,21 @@ class SourceFile:
 
 
 class Source:
-    """The files of a source URI. Use :func:`open_source`."""
+    """The files of a source URI. Use :func:`open_source`.
 
-    def __init__(self, store: ObjectStore, paths: Sequence[str], *, is_file: bool) -> None:
+    :param paths: of all its files; of a single one, ``pattern`` and ``exclude`` are ignored: it was named.
+    """
+
+    def __init__(
+        self, store: ObjectStore, paths: Sequence[str], *, is_file: bool, pattern: str | None = None, exclude: Sequence[str] = ()
+    ) -> None:
         self._store = store
+        self._found, self._choice = paths, f"pattern={pattern!r}, exclude={list(exclude)!r}"
         self.is_file = is_file
-        self.paths = paths
+        self.wanted = paths if is_file else list(filter(selector(pattern, exclude), paths))
+        """Paths of what may be a label or prediction file."""
+        self.paths = paths if is_file else list(filter(selector(None, exclude), paths))
+        """Paths of what may be looked at, such as files with class names, whatever ``pattern`` says of label files."""
 
     def file(self, path: str) -> SourceFile:
         return SourceFile(path, without_credentials(self._store.uri_of(path)))
@@ -53,10 +64,16 @@ class Source:
         A link to one of the others (``latest.json``) is left out: its labels would be there twice.
 
         :param named_by_image: a file's name may say which image it is of, so that a link of another name is another image's file.
+        :raises EmptySourceError: there are such files, and none is wanted.
         """
         if self.is_file:
-            return [self.file(path) for path in self.paths]
-        paths = [path for path in self.paths if path.lower().endswith(tuple(extensions))]
+            return [self.file(path) for path in self.wanted]
+        paths = [path for path in self.wanted if path.lower().endswith(tuple(extensions))]
+        if not paths and (left_out := sum(path.lower().endswith(tuple(extensions)) for path in self._found)):
+            raise EmptySourceError(
+                f"None of the {left_out:,} {' or '.join(extensions)} files at {without_credentials(self._store.uri)} is wanted "
+                f"({self._choice}; hidden and house-keeping files are left out)."
+            )
         repeated = self._store.repeated_links(paths, by_name=named_by_image)
         if repeated:
             shown = self.file(min(repeated)).uri
@@ -98,11 +115,17 @@ class Source:
                 yield from zip(batch, pool.map(read_one, batch), strict=True)
 
 
-def open_source(uri: str, options: Mapping[str, Any] = _NO_OPTIONS) -> Source:
+def open_source(
+    uri: str, options: Mapping[str, Any] = _NO_OPTIONS, *, pattern: str | None = None, exclude: Sequence[str] | None = None
+) -> Source:
     """Find the files at ``uri``: a file, or a prefix with files below it.
 
+    :param pattern: glob that the path of a label or prediction file below the prefix has to match; default: every path does.
+    :param exclude: globs of files that are not looked at; hidden and house-keeping files never are.
+    :raises ConfigurationError: ``exclude`` is a string.
     :raises EmptySourceError: there is nothing. :raises SourceError: it cannot be listed, or the store does not say.
     """
+    check_list("exclude", exclude)
     uri = normalize_uri(uri)
     parent, _, name = uri.rpartition("/")
     is_file, refused = _is_file(parent, name, options) if name and not parent.endswith(":/") else (False, None)
@@ -115,7 +138,7 @@ def open_source(uri: str, options: Mapping[str, Any] = _NO_OPTIONS) -> Source:
     if not paths:
         why = store.why_nothing()
         raise EmptySourceError(f"There is nothing at {without_credentials(uri)} ({why}): expected a file, or a prefix with files below it.")
-    return Source(store, paths, is_file=False)
+    return Source(store, paths, is_file=False, pattern=pattern or None, exclude=tuple(exclude or ()))
 
 
 def store_failure(error: StoreError, files: int) -> StoreError:

@@ -70,7 +70,7 @@ def is_class_file(path: str) -> bool:
 def _read(source: Source, *, strict: bool) -> list[ClassFile]:
     if source.is_file:
         return []
-    paths = [path for path in source.paths if (is_class_file(path) or path.lower().endswith(_YAML)) and not _is_hidden(path)]
+    paths = [path for path in source.paths if is_class_file(path) or path.lower().endswith(_YAML)]
     found: list[ClassFile] = []
     refused: list[ConfigurationError] = []
     for file, data in source.read([source.file(path) for path in paths]):
@@ -109,7 +109,3 @@ def _is_yaml(file: ClassFile) -> bool:
 
 def _folder(file: ClassFile) -> str:
     return file.source.rpartition("/")[0]
-
-
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))

@@ -44,6 +44,8 @@ def import_labels(
     classes: Classes | None = None,
     csv_columns: CsvColumns | Mapping[str, Any] | None = None,
     task: str | None = None,
+    pattern: str | None = None,
+    exclude: Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
@@ -63,6 +65,8 @@ def import_labels(
     :param classes: YOLO's class names or the URI of a file with them; default: looked for in the source.
     :param csv_columns: which columns of a CSV say what, see :class:`~airflow_cv_dataops.core.labels.formats.csv_columns.CsvColumns`.
     :param task: say this task of every label; default: what each label is.
+    :param pattern: glob that the path of a label file below the prefix has to match, whatever its case; default: every path does.
+    :param exclude: globs of files below the prefix that are not looked at; default: none. Hidden and house-keeping files never are.
     :param source_options: obstore's configuration for the source, and for ``classes`` given as a bare URI.
     :param on_findings: ``fail``, ``warn`` or ``skip``.
     :param fail_on: the severities that count.
@@ -102,6 +106,8 @@ def import_labels(
             label_set=label_set,
             classes=classes,
             csv_columns=csv_columns,
+            pattern=pattern,
+            exclude=exclude,
             source_options=source_options,
             max_unreadable_ratio=max_unreadable_ratio,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from os import PathLike
 from typing import Any
 
 from airflow_cv_dataops.core.arguments import as_names_or_uri, check_ratio
@@ -28,7 +29,7 @@ FORMATS = ("coco", "voc", "yolo", "csv")
 _EXTENSIONS = {"coco": (".json",), "voc": (".xml",), "yolo": (".txt",), "csv": (".csv", ".tsv")}
 _NAMED_BY_IMAGE = frozenset(("voc", "yolo"))
 _NO_OPTIONS: Mapping[str, Any] = {}
-Classes = Sequence[str] | Mapping[int, str] | str | Place
+Classes = Sequence[str] | Mapping[int, str] | str | PathLike[str] | Place
 Parser = Callable[[SourceFile, bytes, RecordBuilder], None]
 
 
@@ -39,6 +40,8 @@ def read_labels(
     label_set: str = "default",
     classes: Classes | None = None,
     csv_columns: CsvColumns | Mapping[str, Any] | None = None,
+    pattern: str | None = None,
+    exclude: Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     max_unreadable_ratio: float = 0.0,
 ) -> Labels:
@@ -51,6 +54,8 @@ def read_labels(
         ``source_options``); default: the class file nearest above each label file: ``classes.txt``, ``obj.names``, ``*.names``, or a
         YAML with ``names``.
     :param csv_columns: which columns of a CSV say what, by name, or by position where the CSV has no header.
+    :param pattern: glob that the path of a label file below the prefix has to match, whatever its case; default: every path does.
+    :param exclude: globs of files below the prefix that are not looked at; default: none. Hidden and house-keeping files never are.
     :param source_options: obstore's configuration for the source.
     :param max_unreadable_ratio: share of the label files, 0 to 1, that may be listed and not be read; these become problems, too.
     :raises EmptySourceError: there is no such source, or no label file in it.
@@ -61,7 +66,7 @@ def read_labels(
     if format not in FORMATS:
         raise ConfigurationError(f"Label format {format!r} is unknown: expected one of {', '.join(FORMATS)}.")
     check_ratio("max_unreadable_ratio", max_unreadable_ratio)
-    opened = open_source(source, source_options)
+    opened = open_source(source, source_options, pattern=pattern, exclude=exclude)
     files = opened.select(_EXTENSIONS[format], named_by_image=format in _NAMED_BY_IMAGE)
     yolo = YoloSource(opened, _given_classes(classes, source_options)) if format == "yolo" and files else None
     files = yolo.label_files(files) if yolo else files
@@ -133,7 +138,7 @@ def _given_classes(classes: Classes | None, options: Mapping[str, Any]) -> Class
 
 def _class_file(classes: Classes, options: Mapping[str, Any]) -> ClassFile:
     given = as_names_or_uri("classes", classes) if isinstance(classes, str) else classes
-    if isinstance(given, (str, Place)):
+    if isinstance(given, (str, PathLike, Place)):
         place = Place.of(given, options)
         return parse_classes(read_file(place), without_credentials(place.uri))
     return ClassFile(class_names(given))

@@ -42,10 +42,12 @@ def import_predictions(
     model: str,
     model_version: str | None = None,
     format: str = "auto",  # noqa: A002 (the word of the data model)
-    coco_reference: str | Place | None = None,
+    coco_reference: str | PathLike[str] | Place | None = None,
     classes: Classes | None = None,
     id_column: str | None = None,
-    ids: str | Place | Sequence[str] | None = None,
+    ids: str | PathLike[str] | Place | Sequence[str] | None = None,
+    pattern: str | None = None,
+    exclude: Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
@@ -70,6 +72,8 @@ def import_predictions(
     :param classes: class names or the URI of a file with them; for tables also which columns are classes, in this order.
     :param id_column: the column that names the image; default: ``image``, ``file``, ``filename``, ``path``, ``image_id`` or ``id``.
     :param ids: image names of an ``.npy``, in its order, or the URI of a file with them.
+    :param pattern: glob that the path of a prediction file below the prefix has to match, whatever its case; default: every path does.
+    :param exclude: globs of files below the prefix that are not looked at; default: none. Hidden and house-keeping files never are.
     :param source_options: obstore's configuration for the source, and for the other files that are named by a bare URI; one that
         lies elsewhere is given as a :class:`~airflow_cv_dataops.core.store.objects.Place`.
     :param on_findings: ``fail``, ``warn`` or ``skip``.
@@ -108,6 +112,8 @@ def import_predictions(
             classes=classes,
             id_column=id_column,
             ids=ids,
+            pattern=pattern,
+            exclude=exclude,
             source_options=source_options,
             max_unreadable_ratio=max_unreadable_ratio,
         )

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import check_ratio
@@ -59,10 +60,12 @@ def read_predictions(
     *,
     model: str,
     format: str = "auto",  # noqa: A002 (the word of the data model)
-    coco_reference: str | Place | None = None,
+    coco_reference: str | PathLike[str] | Place | None = None,
     classes: Classes | None = None,
     id_column: str | None = None,
-    ids: str | Place | Sequence[str] | None = None,
+    ids: str | PathLike[str] | Place | Sequence[str] | None = None,
+    pattern: str | None = None,
+    exclude: Sequence[str] | None = None,
     source_options: Mapping[str, Any] = _NO_OPTIONS,
     max_unreadable_ratio: float = 0.0,
 ) -> Predictions:
@@ -73,6 +76,8 @@ def read_predictions(
     :param coco_reference: URI of the COCO annotations file whose images and categories a results file refers to.
     :param classes: class names, or the URI of a file with them; see :func:`read_probabilities`. In a results file: by category id.
     :param ids: image names of an ``.npy``, or the URI of a file with them.
+    :param pattern: glob that the path of a prediction file below the prefix has to match, whatever its case; default: every path does.
+    :param exclude: globs of files below the prefix that are not looked at; default: none. Hidden and house-keeping files never are.
     :param max_unreadable_ratio: share of the prediction files, 0 to 1, that may be listed and not be read; these become problems.
     :raises EmptySourceError: there is no such source, or no prediction file in it.
     :raises SourceError: it cannot be listed, more files than ``max_unreadable_ratio`` allows cannot be read, or none can be used.
@@ -82,10 +87,10 @@ def read_predictions(
     if format not in PREDICTION_FORMATS:
         raise ConfigurationError(f"Prediction format {format!r} is unknown: expected one of {', '.join(PREDICTION_FORMATS)}.")
     check_ratio("max_unreadable_ratio", max_unreadable_ratio)
-    opened = open_source(source, source_options)
-    wanted = format if format != "auto" else _format_of(opened.paths)
+    opened = open_source(source, source_options, pattern=pattern, exclude=exclude)
+    wanted = format if format != "auto" else _format_of(opened.wanted)
     reference = None if coco_reference is None else Place.of(coco_reference, source_options)
-    ids = Place.of(ids, source_options) if isinstance(ids, str) else ids
+    ids = Place.of(ids, source_options) if isinstance(ids, (str, PathLike)) else ids
     beside = {without_credentials(normalize_uri(place.uri)) for place in (reference, ids) if isinstance(place, Place)}
     files = [file for file in opened.select(_EXTENSIONS[wanted], named_by_image=wanted == "pixel_probabilities") if file.uri not in beside]
     if not files:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from os import PathLike
 from typing import Any
 
 
@@ -42,9 +44,9 @@ class Place:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may hold credentials
 
     @classmethod
-    def of(cls, given: str | Place, options: Mapping[str, Any]) -> Place:
-        """Return a place as it is, and a bare URI as a place with these options."""
-        return given if isinstance(given, Place) else cls(given, options)
+    def of(cls, given: str | PathLike[str] | Place, options: Mapping[str, Any]) -> Place:
+        """Return a place as it is, and a bare URI or path as a place with these options."""
+        return given if isinstance(given, Place) else cls(os.fspath(given), options)
 
 
 class ObjectStore:

@@ -13,9 +13,10 @@ from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, files
 from airflow_cv_dataops.core.store.objects import ObjectStore, join_uri, open_store
 from airflow_cv_dataops.core.store.partition_keys import partition_keys_of
 from airflow_cv_dataops.core.store.scanning import scan_batches
-from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, arrow_schema
+from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, arrow_schema, model_of
 from airflow_cv_dataops.core.store.table_rows import as_wanted, batches_of, conform, ordered, with_keys
 from airflow_cv_dataops.core.store.tables import Tables, current_snapshot_id
+from airflow_cv_dataops.core.store.writers import Writer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +33,9 @@ class Dataset:
     :param config: the catalog.
     :raises ConfigurationError: the name cannot be used.
     """
+
+    writer: Writer | None = None
+    """Who writes, where several copies of a task may: what one has written in a run, no other replaces."""
 
     def __init__(self, name: str, config: CatalogConfig) -> None:
         if not isinstance(name, str) or not _DATASET_NAME.fullmatch(name):
@@ -151,13 +155,13 @@ class Dataset:
         :param rows: the columns of the schema module, in any order; absent optional columns become null. Key columns are set here. They are
             written some 64 MB at a time, so that nothing is held twice.
         :raises ConfigurationError: key, owner or columns do not fit the data model.
+        :raises SharedPartitionError: another copy of the :attr:`writer`'s task has written there in the same run.
         """
-        model = TABLES[table]
-        return self.replace_rows(table, partition_keys_of(model, partition_key, owner), rows)
+        return self.replace_rows(table, partition_keys_of(model_of(table), partition_key, owner), rows)
 
     def partition_writer(self, table: str, partition_key: str, *, owner: str | None = None) -> PartitionWriter:
         """Return a writer of one partition's rows as files, for :meth:`replace_partition_by_files`."""
-        keys = partition_keys_of(TABLES[table], partition_key, owner)
+        keys = partition_keys_of(model_of(table), partition_key, owner)
         return PartitionWriter(table, self.ensure_table(table).location(), keys, self.config.object_options)
 
     def replace_partition_by_files(self, table: str, partition_key: str, files: Sequence[DataFile], *, owner: str | None = None) -> str:
@@ -165,18 +169,26 @@ class Dataset:
 
         The rows do not pass through this process. As :meth:`replace_partition` otherwise.
         """
-        keys = partition_keys_of(TABLES[table], partition_key, owner)
-        return self._tables.commit(table, lambda current: overwrite_with_files(current, keys, [file.uri for file in files]))
+        keys = partition_keys_of(model_of(table), partition_key, owner)
+        return self._tables.commit(table, lambda current: overwrite_with_files(current, keys, [file.uri for file in files], self.writer))
+
+    def check_writer(self, table: str, partition_key: str, *, owner: str | None = None) -> None:
+        """Look before any work is committed. :raises SharedPartitionError: as :meth:`replace_partition`."""
+        found = self.load_table(table) if self.writer is not None else None
+        if self.writer is not None and found is not None:
+            self.writer.check(found, partition_keys_of(model_of(table), partition_key, owner))
 
     def replace_rows(self, table: str, keys: Mapping[str, str], rows: pa.Table) -> str:
         """Replace the rows of one combination of the table's identity-partition columns in one commit."""
-        conform(with_keys(rows.slice(0, 0), keys), arrow_schema(table))  # what does not fit is refused before there is a table
+        conform(
+            with_keys(rows.slice(0, 0), keys), arrow_schema(model_of(table).name)
+        )  # what does not fit is refused before there is a table
         written: list[Any] = []
 
         def replace(current: Table) -> None:
             if not written and rows.num_rows:  # written once, however often the commit is tried
                 written.extend(files_of_rows(current, batches_of(TABLES[table], keys, rows)))
-            overwrite(current, keys, written)
+            overwrite(current, keys, written, self.writer)
 
         return self._tables.commit(table, replace)
 
@@ -185,6 +197,7 @@ class Dataset:
 
         :raises StoreError: others came first for too long.
         """
+        model_of(table)
         self._tables.change(table, change)
 
     def append_if_unchanged(self, table: str, rows: pa.Table, expected_snapshot_id: str | None) -> str | None:
@@ -212,11 +225,16 @@ class Dataset:
         self._tables.check_there()
 
     def load_table(self, table: str) -> Table | None:
-        """Return the Iceberg table, or ``None`` where it does not exist yet."""
+        """Return the Iceberg table, or ``None`` where it does not exist yet.
+
+        :raises ConfigurationError: the data model has none of that name.
+        """
+        model_of(table)
         return self._tables.find(table)
 
     def ensure_table(self, table: str) -> Table:
-        """Return the Iceberg table, made or widened to the data model where needed."""
+        """Return the Iceberg table, made or widened to the data model. :raises ConfigurationError: as :meth:`load_table`."""
+        model_of(table)
         return self._tables.ensure(table)
 
     def snapshot_id(self, table: str) -> str | None:
@@ -247,7 +265,11 @@ class Dataset:
         return open_store(self.root_uri, self.config.object_options)
 
     def table_use(self, table: str, **facts: Any) -> DatasetUse:
-        """Describe a table for lineage without opening it."""
+        """Describe a table for lineage without opening it.
+
+        :raises ConfigurationError: the data model has none of that name.
+        """
+        model_of(table)
         uri = self.config.table_location(self.name, table)
         if uri is None:
             found = self.load_table(table)
@@ -259,9 +281,7 @@ def _wanted(table: str, columns: Sequence[str] | None) -> pa.Schema:
     """Return the data model's schema of a table, or of some of its columns."""
     import pyarrow as pa
 
-    if table not in TABLES:
-        raise ConfigurationError(f"There is no table {table!r}; there are {', '.join(TABLES)}.")
-    schema = arrow_schema(table)
+    schema = arrow_schema(model_of(table).name)
     if unknown := [name for name in columns or () if name not in schema.names]:
         raise ConfigurationError(f"Table {table} has no columns {unknown}; it has {', '.join(schema.names)}.")
     return schema if columns is None else pa.schema([schema.field(name) for name in columns])

@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.store.objects import open_store
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
 from airflow_cv_dataops.core.store.table_rows import conform, with_keys
 from airflow_cv_dataops.core.store.temporary_file import TemporaryFile
+from airflow_cv_dataops.core.store.writers import Writer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,12 +88,12 @@ class PartitionWriter:
             staged.remove()
 
 
-def overwrite_with_files(table: Table, keys: Mapping[str, str], uris: Sequence[str]) -> None:
+def overwrite_with_files(table: Table, keys: Mapping[str, str], uris: Sequence[str], writer: Writer | None = None) -> None:
     """Make the files the whole content of one identity partition, in one snapshot; their rows are not read."""
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
     _ensure_name_mapping(table)
-    overwrite(table, keys, [parquet_file_to_data_file(table.io, table.metadata, uri) for uri in uris])
+    overwrite(table, keys, [parquet_file_to_data_file(table.io, table.metadata, uri) for uri in uris], writer)
 
 
 def files_of_rows(table: Table, batches: Iterable[pa.Table]) -> list[Any]:
@@ -105,10 +106,13 @@ def files_of_rows(table: Table, batches: Iterable[pa.Table]) -> list[Any]:
     return [file for batch in batches for file in to_files(df=batch)]
 
 
-def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any]) -> None:
+def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any], writer: Writer | None = None) -> None:
     """Replace the files of one identity partition by others, as one Iceberg snapshot.
 
     PyIceberg's own ``overwrite`` makes two snapshots (delete, append) in its commit; here a rerun adds exactly one.
+
+    :param writer: who does it, where several copies of a task might.
+    :raises SharedPartitionError: another copy of the writer's task has written there.
     """
     from pyiceberg.expressions import AlwaysTrue, And, EqualTo
 
@@ -118,7 +122,11 @@ def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any]) -> No
     replaced = [task.file for task in table.scan(row_filter=partition).plan_files()]
     if replaced and {file.file_path for file in replaced} == {file.file_path for file in files}:
         return  # a commit that is run again after its process was killed: it had come through
-    with table.transaction() as transaction, transaction.update_snapshot().overwrite() as snapshot:
+    properties: dict[str, str] = {}
+    if writer is not None:
+        writer.check(table, keys)
+        properties = writer.properties(keys)
+    with table.transaction() as transaction, transaction.update_snapshot(snapshot_properties=properties).overwrite() as snapshot:
         snapshot.delete_by_predicate(partition)
         for data_file in replaced:
             snapshot.delete_data_file(data_file)

@@ -10,6 +10,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
+from airflow_cv_dataops.core.store.selection import is_house_keeping_folder
+
 log = logging.getLogger(__name__)
 
 
@@ -21,21 +23,25 @@ def folders_below(root: bytes, refuse: Callable[[OSError], None]) -> Iterator[tu
     either: it would bring in what lies beside the root, such as the other days of a landing zone. A link that leads nowhere is a file,
     which cannot be read.
 
+    Hidden and house-keeping folders come last of all: what a link outside them leads to is listed under that link (``labels -> .store``).
+    That one of them cannot be listed (``lost+found``) does not matter.
+
     :param root: an absolute path, which may be a link to a folder itself.
     :param refuse: called with the error of a folder that cannot be listed.
     """
     real_root = os.path.realpath(root)
     seen: set[bytes] = set()
-    to_walk, known, above = deque([root]), [], []
-    while to_walk:
-        start = to_walk.popleft()
+    links, aside, known, above = deque([root]), deque[bytes](), [], []
+    while links or aside:
+        is_aside = not links
+        start = (links or aside).popleft()
         real = os.path.realpath(start)
         if real in seen:
-            known.append(start)
+            known += [start] if os.path.islink(start) else []
         elif start is not root and _holds(real, real_root):
             above.append(start)
         else:
-            yield from _walk(start, real, seen, to_walk, refuse)
+            yield from _walk(start, real, seen, aside if is_aside else links, aside, _do_not_mind if is_aside else refuse)
     _tell(root, known, above)
 
 
@@ -74,16 +80,22 @@ def repeated_links(files: Sequence[bytes], *, by_name: bool) -> set[bytes]:
 
 
 def _walk(
-    start: bytes, real: bytes, seen: set[bytes], links: deque[bytes], refuse: Callable[[OSError], None]
+    start: bytes, real: bytes, seen: set[bytes], links: deque[bytes], aside: deque[bytes], refuse: Callable[[OSError], None]
 ) -> Iterator[tuple[bytes, list[bytes]]]:
-    """Yield the folders of one tree, without those that were listed before; links to further ones are left for later."""
+    """Yield the folders of one tree, without those that were listed before; links to further ones, and the last, are left for later."""
     for folder, folders, names in os.walk(start, onerror=refuse):
         place = os.path.join(real, folder[len(start) :].lstrip(b"/")) if folder != start else real
         seen.add(place)
         folders.sort()
-        links.extend(full for name in folders if os.path.islink(full := os.path.join(folder, name)))
-        folders[:] = [name for name in folders if os.path.join(place, name) not in seen]
+        last = {name for name in folders if is_house_keeping_folder(os.fsdecode(name))}
+        aside.extend(os.path.join(folder, name) for name in folders if name in last)
+        links.extend(full for name in folders if name not in last and os.path.islink(full := os.path.join(folder, name)))
+        folders[:] = [name for name in folders if name not in last and os.path.join(place, name) not in seen]
         yield folder, sorted(names)
+
+
+def _do_not_mind(error: OSError) -> None:
+    log.debug("A hidden or house-keeping folder is left out: %s", error)
 
 
 def _holds(folder: bytes, path: bytes) -> bool:

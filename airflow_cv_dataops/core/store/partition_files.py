@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES
+from airflow_cv_dataops.core.store.schema import PARTITION_KEY, model_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def partition_files(
     where = AlwaysTrue() if partition_key is None else EqualTo(PARTITION_KEY, partition_key)
     files: dict[str, list[PartitionFile]] = {}
     for task in found.scan(row_filter=where, snapshot_id=int(snapshot_id)).plan_files():
-        key, *owner = (task.file.partition[place] for place in range(len(TABLES[table].partitioned_by)))
+        key, *owner = (task.file.partition[place] for place in range(len(model_of(table).partitioned_by)))
         files.setdefault(key, []).append(PartitionFile(owner[0] if owner else None, task.file.file_path, task.file.record_count))
     return files
 

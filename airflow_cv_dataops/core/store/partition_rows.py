@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from airflow_cv_dataops.core.errors import EmptySourceError
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import partition_keys_of
-from airflow_cv_dataops.core.store.schema import TABLES
+from airflow_cv_dataops.core.store.schema import TABLES, model_of
 
 
 def check_may_empty(dataset: Dataset, partition_key: str, tables: Sequence[str], found: str, *, owner: str | None = None) -> None:
@@ -63,7 +63,7 @@ def count_rows(dataset: Dataset, table: str, partition_key: str, *, owner: str |
     if found is None or found.current_snapshot() is None:
         return 0
     rows: object = AlwaysTrue()
-    for name, value in partition_keys_of(TABLES[table], partition_key, owner).items():
+    for name, value in partition_keys_of(model_of(table), partition_key, owner).items():
         rows = And(rows, EqualTo(name, value))  # type: ignore[arg-type]
     return found.scan(row_filter=rows).count()  # type: ignore[arg-type]
 
@@ -78,7 +78,7 @@ def _rows_below(dataset: Dataset, table: str, partition_key: str, links: Sequenc
         return found
     # By character, not by folder: of a single link it is the link itself, and every row that is read is one below it.
     rows: object = StartsWith(column, os.path.commonprefix([f"{link}/" for link in links]))  # noqa: RUF071
-    for name, value in partition_keys_of(TABLES[table], partition_key, owner).items():
+    for name, value in partition_keys_of(model_of(table), partition_key, owner).items():
         rows = And(rows, EqualTo(name, value))  # type: ignore[arg-type]
     known, shortest = frozenset(links), min(map(len, links))
     for batch in dataset.read_batches(table, columns=[column], where=rows):  # type: ignore[arg-type]

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -398,6 +401,15 @@ TABLES: Mapping[str, TableModel] = {
 
 REJECT_REASONS = ("unreadable", "not_an_image", "truncated", "too_large", "too_small", "unsupported_format", "timeout", "empty")
 SEVERITIES = ("error", "warning", "info")
+
+
+def model_of(table: str) -> TableModel:
+    """Return the model of a table. :raises ConfigurationError: there is none of that name; the message has the closest."""
+    if found := TABLES.get(table):
+        return found
+    closest = get_close_matches(str(table), TABLES, n=1)
+    meant = f" Did you mean {closest[0]!r}?" if closest else ""
+    raise ConfigurationError(f"There is no table {table!r}; there are {', '.join(TABLES)}.{meant}")
 
 
 @cache

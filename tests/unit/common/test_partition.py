@@ -10,13 +10,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset
+from airflow.timetables.interval import CronDataIntervalTimetable
+from airflow.timetables.trigger import CronTriggerTimetable, MultipleCronTriggerTimetable
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_cv_dataops.common import partition
 from airflow_cv_dataops.common.partition import FORMATS, resolve_partition_key, with_partition_key
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
+from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 
 START = datetime(2026, 11, 5, 6, tzinfo=UTC)
 END = START + timedelta(days=1)
@@ -232,13 +236,95 @@ def test_who_starts_a_run_by_hand_or_chooses_its_key_is_not_warned(
     assert not caplog.records
 
 
-def test_nights_that_share_a_day_of_utc_when_clocks_are_put_forward_are_warned_of(warned: Callable[..., list[str]]) -> None:
-    dag = DAG("due", schedule="30 1 * * *", start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")))
-    context = {"dag": dag, "dag_run": dag_run(run_type="scheduled")}
-    (warning,) = warned(context | {"logical_date": datetime(2026, 3, 29, 23, 30, tzinfo=UTC)}, None)
-    assert "due at 2026-03-29T00:30:00Z and 2026-03-29T23:30:00Z share partition '2026-03-29'" in warning
-    assert warning.endswith("own, pass partition_format='%Y-%m-%dT%H'.")
-    assert warned(context | {"logical_date": datetime(2026, 3, 28, 0, 30, tzinfo=UTC)}, None) == []
+BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
+
+
+def in_zone(zone: ZoneInfo, schedule: Any = "@daily", **context: Any) -> dict[str, Any]:
+    """Return the context of a scheduled run of a DAG in that time zone."""
+    return {
+        "dag": DAG("due", schedule=schedule, start_date=datetime(2026, 1, 1, tzinfo=zone)),
+        "dag_run": dag_run(run_type="scheduled"),
+        **context,
+    }
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "day"),
+    [
+        (BERLIN, datetime(2026, 11, 5, tzinfo=BERLIN), "2026-11-05"),  # 2026-11-04T23:00Z
+        (BERLIN, datetime(2026, 7, 5, tzinfo=BERLIN), "2026-07-05"),  # 2026-07-04T22:00Z
+        (BERLIN, datetime(2026, 3, 29, tzinfo=BERLIN), "2026-03-29"),  # the day of 23 hours
+        (BERLIN, datetime(2026, 10, 25, tzinfo=BERLIN), "2026-10-25"),  # the day of 25
+        (NEW_YORK, datetime(2026, 11, 5, 20, tzinfo=NEW_YORK), "2026-11-05"),  # 2026-11-06T01:00Z
+        (ZoneInfo("UTC"), datetime(2026, 11, 5, tzinfo=UTC), "2026-11-05"),
+    ],
+    ids=str,
+)
+def test_a_partition_is_a_day_of_the_dags_own_zone(zone: ZoneInfo, moment: datetime, day: str) -> None:
+    context = in_zone(zone, f"0 {moment.hour} * * *", logical_date=moment.astimezone(UTC))
+    assert resolve_partition_key(context) == day
+    assert resolve_partition_key(context, partition_format="%d.%m.%Y, 100%%H") == f"{day[8:]}.{day[5:7]}.2026, 100%H"
+    assert resolve_partition_key(context, partition_timezone="UTC") == moment.astimezone(UTC).date().isoformat()
+
+
+def test_a_day_of_a_run_that_assets_started_or_an_interval_begins_is_the_dags_own_too() -> None:
+    midnight = datetime(2026, 11, 4, 23, tzinfo=UTC)  # of 5 November in Berlin
+    run = dag_run(run_type="asset_triggered", run_after=midnight)
+    assert resolve_partition_key(in_zone(BERLIN, [Asset("photos")]) | {"dag_run": run}) == "2026-11-05"
+    assert resolve_partition_key(in_zone(BERLIN, None) | {"dag_run": run}) == "2026-11-05"
+    interval = {"data_interval_start": midnight, "data_interval_end": midnight + timedelta(days=1)}
+    assert resolve_partition_key(in_zone(BERLIN, CronDataIntervalTimetable("@daily", timezone="Europe/Berlin"), **interval)) == "2026-11-05"
+
+
+def test_the_zone_of_the_timetable_goes_before_that_of_the_dag() -> None:
+    midnight = datetime(2026, 11, 4, 23, tzinfo=UTC)
+    nightly = CronTriggerTimetable("@daily", timezone="Europe/Berlin")
+    several = MultipleCronTriggerTimetable("0 0 * * 1-4", "0 0 * * 5", timezone="Europe/Berlin")
+    or_assets = SimpleNamespace(timetable=nightly)
+    for timetable in (nightly, several, or_assets):
+        dag = SimpleNamespace(timetable=timetable, timezone=ZoneInfo("UTC"))
+        assert resolve_partition_key({"dag": dag, "logical_date": midnight, "dag_run": dag_run()}) == "2026-11-05"
+
+
+def test_every_day_of_a_backfill_has_its_own_partition_and_no_warning(warned: Callable[..., list[str]]) -> None:
+    nights = [datetime(2026, 1, 1, 1, 30, tzinfo=BERLIN) + timedelta(days=day) for day in range(365)]
+    dag = DAG("due", schedule="30 1 * * *", start_date=nights[0])
+    contexts = [{"dag": dag, "dag_run": dag_run(run_type="backfill"), "logical_date": night.astimezone(UTC)} for night in nights]
+    assert [resolve_partition_key(context) for context in contexts] == [night.date().isoformat() for night in nights]
+    assert [warning for context in contexts[80:95] for warning in warned(context, None)] == []
+
+
+def test_an_hour_of_a_dag_in_any_zone_is_one_of_utc_unless_a_zone_is_given() -> None:
+    context = in_zone(BERLIN, "@hourly", logical_date=datetime(2026, 11, 4, 23, tzinfo=UTC))
+    assert resolve_partition_key(context) == "2026-11-04T23"
+    assert resolve_partition_key(context, partition_format="%Y%m%d-%-I%p") == "20261104-11PM"
+    assert resolve_partition_key(context, partition_timezone="Europe/Berlin") == "2026-11-05T00"
+    assert resolve_partition_key(context, partition_timezone="") == "2026-11-04T23"
+
+
+@pytest.mark.parametrize("name", ["Europe/Atlantis", "../etc/passwd", "CEST+1", "\0"])
+def test_a_zone_that_there_is_not_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"partition_timezone=.* cannot be used"):
+        resolve_partition_key({"logical_date": MOMENT}, partition_timezone=name)
+
+
+def test_nights_that_share_a_day_of_utc_when_clocks_are_put_forward_are_warned_of(
+    warned: Callable[..., list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    context = in_zone(BERLIN, "30 1 * * *", logical_date=datetime(2026, 3, 29, 23, 30, tzinfo=UTC))
+    assert warned(context, None) == []
+    resolve_partition_key(context, partition_timezone="UTC")
+    assert "due at 2026-03-29T00:30:00Z and 2026-03-29T23:30:00Z share partition '2026-03-29'" in caplog.text
+    assert "own, leave out partition_timezone, or pass partition_format='%Y-%m-%dT%H'." in caplog.text
+
+
+def test_hours_that_come_twice_on_the_clock_of_a_given_zone_are_warned_of(
+    warned: Callable[..., list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    context = in_zone(BERLIN, timedelta(hours=1), logical_date=datetime(2026, 10, 25, 1, tzinfo=UTC))
+    assert warned(context, None) == []
+    assert resolve_partition_key(context, partition_timezone="Europe/Berlin") == "2026-10-25T02"
+    assert caplog.text.rstrip().endswith("To give each run a partition of its own, leave out partition_timezone.")
 
 
 def test_the_format_does_not_touch_a_key_that_is_no_date() -> None:
@@ -309,3 +395,12 @@ def test_dots_and_slashes_that_lead_nowhere_else_are_a_key_like_any_other() -> N
 def test_a_key_is_percent_encoded_where_the_uri_is() -> None:
     assert with_partition_key("file:///data/{partition_key}", "%2e%2e") == "file:///data/%252e%252e"
     assert with_partition_key("https://host/{partition_key}.zip", "what? #7") == "https://host/what%3F%20%237.zip"
+
+
+def test_default_args_may_name_the_zone_for_all_tasks() -> None:
+    midnight = datetime(2026, 11, 4, 23, tzinfo=UTC)
+    with DAG("due", schedule="@daily", start_date=datetime(2026, 1, 1, tzinfo=BERLIN), default_args={"partition_timezone": "UTC"}) as dag:
+        ingest = ImageIngestOperator(task_id="ingest", dataset="photos", source="/in/{partition_key}")
+        arrival = ImageArrivalSensor(task_id="arrival", source="/in/{partition_key}", partition_timezone="Asia/Tokyo")
+    context: Any = {"dag": dag, "logical_date": midnight, "dag_run": dag_run(run_type="scheduled")}
+    assert (ingest.partition_key_of(context), arrival.partition_key_of(context)) == ("2026-11-04", "2026-11-05")

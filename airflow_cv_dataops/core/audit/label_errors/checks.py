@@ -11,7 +11,7 @@ from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, number, text
 from airflow_cv_dataops.core.audit.grouping import group_codes
 from airflow_cv_dataops.core.audit.label_errors.judged_labels import classification_rows, judged_images, judged_labels, label_source
-from airflow_cv_dataops.core.audit.label_errors.suspicion import check_mode, suspects
+from airflow_cv_dataops.core.audit.label_errors.suspicion import MODES, check_mode, suspects
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +61,7 @@ def conflicting_labels(data: AuditInput) -> pa.Table | None:
     reads=_PROBABILITIES,
     suspects=True,
     compares=judged_images,
+    choices={"mode": MODES},
 )
 def suspect_label(data: AuditInput, *, mode: str = "balanced") -> pa.Table | None:
     """Find classification labels that out-of-sample predictions contradict.
@@ -85,6 +86,7 @@ def suspect_label(data: AuditInput, *, mode: str = "balanced") -> pa.Table | Non
     column="category",
     reads=_PROBABILITIES,
     compares=judged_images,
+    choices={"mode": MODES},
 )
 def disputed_label(data: AuditInput, *, mode: str = "balanced") -> pa.Table | None:
     """Find the other classification labels for which out-of-sample predictions name another class as most probable.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.imaging.decoding.channels import bit_depth, has_alpha
+from airflow_cv_dataops.core.imaging.decoding.descriptions import without_descriptions
 from airflow_cv_dataops.core.imaging.decoding.exif import ExifFacts, read_exif
 from airflow_cv_dataops.core.imaging.decoding.frames import count_frames
 from airflow_cv_dataops.core.imaging.decoding.jpeg import decode_only_what_is_measured
@@ -85,6 +86,8 @@ class Decoded:
 def decode(data: bytes, *, formats: tuple[str, ...] = DEFAULT_FORMATS, limits: Limits | None = None) -> Decoded | Reject:
     """Decode one file's bytes; whatever a decoder throws at hostile input comes back as a :class:`Reject`.
 
+    What only describes the picture (texts, a colour profile, the time) rejects no file, however large or broken it is.
+
     :param formats: the only decoders that are tried; the file's content decides between them, never its name.
     :raises ConfigurationError: ``formats`` is empty, or names one that is unknown here.
     """
@@ -94,6 +97,26 @@ def decode(data: bytes, *, formats: tuple[str, ...] = DEFAULT_FORMATS, limits: L
         return Reject("empty", "0 bytes")
     if len(data) > limits.max_bytes:
         return too_many_bytes(len(data), limits)
+    found = _attempt(data, allowed, limits)
+    if isinstance(found, Decoded) or not is_broken(found) or (bare := without_descriptions(data)) is None:
+        return found
+    again = _attempt(bare.data, allowed, limits)
+    if isinstance(again, Reject):
+        return again if is_limit(again) else found
+    return again if not bare.lost_facts else replace(again, exif=again.exif.with_unknown_position())
+
+
+def is_broken(reject: Reject) -> bool:
+    """Say whether a decoder stumbled over the file's own bytes."""
+    return reject.reason in ("unreadable", "truncated") and not reject.may_pass
+
+
+def is_limit(reject: Reject) -> bool:
+    """Say whether the picture may be whole, and is refused for its size."""
+    return reject.reason in ("too_large", "too_small") or reject.may_pass
+
+
+def _attempt(data: bytes, allowed: dict[str, Opener], limits: Limits) -> Decoded | Reject:
     image: ImageFile.ImageFile | None = None
     try:
         image = open_header(data, allowed)

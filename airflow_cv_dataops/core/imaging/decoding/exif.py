@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,10 @@ class ExifFacts:
     captured_at: str | None = None
     camera: str | None = None
     has_gps: bool | None = False
+
+    def with_unknown_position(self) -> ExifFacts:
+        """Return the same, where more EXIF or XMP is there that cannot be read."""
+        return self if self.has_gps else replace(self, has_gps=None)
 
 
 def read_exif(image: Image.Image) -> ExifFacts:

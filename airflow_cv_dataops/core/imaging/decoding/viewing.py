@@ -9,11 +9,14 @@ from airflow_cv_dataops.core.imaging.decoding.decode import (
     Limits,
     Reject,
     describe,
+    is_broken,
+    is_limit,
     open_header,
     out_of_limits,
     reject_reason,
     too_many_bytes,
 )
+from airflow_cv_dataops.core.imaging.decoding.descriptions import without_descriptions
 from airflow_cv_dataops.core.imaging.decoding.exif import read_exif
 from airflow_cv_dataops.core.imaging.decoding.luminance import as_grey, is_wide
 from airflow_cv_dataops.core.imaging.decoding.openers import DEFAULT_FORMATS, openers
@@ -33,6 +36,14 @@ def decode_for_viewing(data: bytes, *, scale: float = 1.0, limits: Limits | None
     limits = limits or Limits()
     if len(data) > limits.max_bytes:
         return too_many_bytes(len(data), limits)
+    found = _attempt(data, scale, limits)
+    if not isinstance(found, Reject) or not is_broken(found) or (bare := without_descriptions(data)) is None:
+        return found
+    again = _attempt(bare.data, scale, limits)
+    return found if isinstance(again, Reject) and not is_limit(again) else again
+
+
+def _attempt(data: bytes, scale: float, limits: Limits) -> Image.Image | Reject:
     image: ImageFile.ImageFile | None = None
     try:
         image = open_header(data, openers(DEFAULT_FORMATS))

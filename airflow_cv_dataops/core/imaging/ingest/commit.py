@@ -55,6 +55,7 @@ def commit_partition(
     if not allow_empty:
         check_images(dataset, partition_key, source_uri, outcome.counts)
     images = mark_odd_sizes(dataset, partition_key, taken.images, odd)
+    dataset.check_writer("metrics", partition_key, owner=STEP)  # a copy of the task whose images were there already made no other commit
     with Progress("tables committed", 3, log) as progress:
         rejects_snapshot_id = dataset.replace_partition_by_files("rejects", partition_key, taken.rejects)
         progress.advance()

@@ -12,7 +12,7 @@ from airflow_cv_dataops.core.imaging.ingest.file_columns import columns_of, file
 from airflow_cv_dataops.core.imaging.ingest.kept_listings import entries_of
 from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.imaging.sources.base import is_refused
-from airflow_cv_dataops.core.imaging.sources.selection import selector
+from airflow_cv_dataops.core.imaging.sources.selection import image_selector
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import ObjectStore
 
@@ -43,14 +43,14 @@ class Listing:
         return pc.sum(self.files["bytes"]).as_py() or 0
 
 
-def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str], kept: ObjectStore | None = None) -> Listing:
+def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str] | None, kept: ObjectStore | None = None) -> Listing:
     """List the source once. :param kept: where listings of archives are kept for the next run.
 
     :raises SourceError: it cannot be listed.
     """
     import pyarrow as pa
 
-    is_wanted = selector(pattern, exclude)
+    is_wanted = image_selector(pattern, exclude, of_listed=source.is_list)
     batches = []
     with Progress("files listed", None, log) as progress:
         entries = progress.over(entries_of(source, kept))

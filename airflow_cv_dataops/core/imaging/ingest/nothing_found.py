@@ -8,6 +8,7 @@ from typing import Any
 from airflow_cv_dataops.core.imaging.ingest.listing import Listing
 from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.imaging.sources import ImageSource
+from airflow_cv_dataops.core.imaging.sources.selection import DEFAULT_EXCLUDE
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_rows import check_dead_links, check_may_empty
 
@@ -20,7 +21,8 @@ def check_listing(dataset: Dataset, partition_key: str, source: ImageSource, lis
         check_dead_links(dataset, partition_key, _TABLES, source.dead_links, column="source_uri")
         return
     if listing.listed:
-        choice = f"pattern={settings.pattern!r}, exclude={list(settings.exclude)!r}"
+        exclude = DEFAULT_EXCLUDE if settings.exclude is None else settings.exclude
+        choice = f"pattern={settings.pattern!r}, exclude={list(exclude)!r}; hidden and house-keeping files are left out"
         found = f"None of the {listing.listed:,} files at {source.uri} is wanted ({choice})"
     else:
         found = f"Nothing was found at {source.uri}: {source.why_nothing()}"

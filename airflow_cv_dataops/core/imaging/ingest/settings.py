@@ -16,7 +16,6 @@ from airflow_cv_dataops.core.imaging.ingest.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds
 from airflow_cv_dataops.core.imaging.sources import ImageSource, open_image_source
 from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits
-from airflow_cv_dataops.core.imaging.sources.selection import DEFAULT_EXCLUDE
 
 _DEFAULTS = IngestParameters()
 _ARCHIVE_LIMITS = ArchiveLimits()
@@ -36,7 +35,8 @@ class IngestSettings:
     """What an ingest is told beside its source; the defaults are those of ``ImageIngestOperator``.
 
     :param pattern: glob that a path below the source has to match; ``*`` crosses ``/``, case does not matter.
-    :param exclude: globs of paths to skip; default: label files, hidden files and ``_SUCCESS``.
+    :param exclude: globs of paths to skip; default: label files (``*.txt``, ``*.xml``, ``*.json``, …). Hidden and house-keeping files are
+        skipped in any case.
     :param list_column: the column of a list file that names the images; default: detected.
     :param archive_limits: what an archive may cost.
     :param formats: the only decoders that are tried, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF,
@@ -51,7 +51,7 @@ class IngestSettings:
     """
 
     pattern: str | None = None
-    exclude: Sequence[str] = DEFAULT_EXCLUDE
+    exclude: Sequence[str] | None = None
     list_column: str | None = None
     archive_limits: ArchiveLimits = _ARCHIVE_LIMITS
     formats: Sequence[str] = DEFAULT_FORMATS

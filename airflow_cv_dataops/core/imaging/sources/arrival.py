@@ -1,22 +1,21 @@
-"""Whether enough images lie below a prefix, and nothing new is still coming."""
+"""Whether enough images lie below a prefix, and nothing new is still coming. What counts is what an ingest would take."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from functools import partial
 from os import PathLike
 from typing import Any
 
+from airflow_cv_dataops.core.arguments import check_list
+from airflow_cv_dataops.core.imaging.sources.selection import image_selector
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.objects import ObjectInfo, normalize_uri, open_store
 from airflow_cv_dataops.core.store.remote import RemoteStore
 from airflow_cv_dataops.core.summary import Summary
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif")
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ def observe_arrival(
     min_images: int = 1,
     settle_seconds: float = 60.0,
     pattern: str | None = None,
+    exclude: Sequence[str] | None = None,
     now: datetime | None = None,
 ) -> Arrival:
     """List the prefix and say whether the images have arrived.
@@ -60,12 +60,13 @@ def observe_arrival(
     :param options: obstore configuration of the source; default: none.
     :param min_images: how many images there must be.
     :param settle_seconds: how old the newest must be.
-    :param pattern: glob on the path below the prefix; default: files with the suffix of an image format.
+    :param pattern: glob that a path below the prefix has to match, as in an ingest; default: every path does.
+    :param exclude: globs of paths that do not count, as in an ingest; default: label files. Hidden and house-keeping files never do.
     :param now: the moment that ages are counted from; default: now.
     :raises SourceError: the prefix cannot be listed; an absent prefix is just empty.
     """
     now = now or datetime.now(UTC)  # before listing: what arrives meanwhile may be missed, and must not count as quiet
-    tally = _Tally(pattern)
+    tally = _Tally(pattern, exclude)
     for found in open_store(source, options or {}).list():
         tally.add(found)
     return tally.arrival(min_images, settle_seconds, now)
@@ -78,6 +79,7 @@ async def aobserve_arrival(
     min_images: int = 1,
     settle_seconds: float = 60.0,
     pattern: str | None = None,
+    exclude: Sequence[str] | None = None,
     now: datetime | None = None,
 ) -> Arrival:
     """Return the same as :func:`observe_arrival`, without blocking the event loop.
@@ -86,11 +88,13 @@ async def aobserve_arrival(
     """
     source, now = normalize_uri(source), now or datetime.now(UTC)
     if source.startswith("file://"):
-        look = partial(observe_arrival, source, min_images=min_images, settle_seconds=settle_seconds, pattern=pattern, now=now)
+        look = partial(
+            observe_arrival, source, min_images=min_images, settle_seconds=settle_seconds, pattern=pattern, exclude=exclude, now=now
+        )
         return await asyncio.to_thread(look)
     # Making a store takes 5 to 8 ms (it reads certificates from disk): not in the loop's own thread.
     remote = await asyncio.to_thread(RemoteStore, source, options or {})
-    tally = _Tally(pattern)
+    tally = _Tally(pattern, exclude)
     async for found in remote.alist():
         tally.add(found)
     return tally.arrival(min_images, settle_seconds, now)
@@ -99,13 +103,14 @@ async def aobserve_arrival(
 class _Tally:
     """What a listing comes to; memory does not grow with it."""
 
-    def __init__(self, pattern: str | None) -> None:
-        self._pattern = pattern
+    def __init__(self, pattern: str | None, exclude: Sequence[str] | None) -> None:
+        check_list("exclude", exclude)
+        self._is_wanted = image_selector(pattern, exclude)
         self._images = self._bytes = 0
         self._newest: datetime | None = None
 
     def add(self, found: ObjectInfo) -> None:
-        if found.is_folder or not _is_wanted(found.path, self._pattern):
+        if found.is_folder or not self._is_wanted(found.path):
             return
         self._images += 1
         self._bytes += found.size or 0
@@ -116,7 +121,3 @@ class _Tally:
         settled = None if self._newest is None else (now - self._newest).total_seconds()
         satisfied = self._images >= max(min_images, 1) and (settled is None or settled >= settle_seconds)
         return Arrival(self._images, self._bytes, settled, satisfied)
-
-
-def _is_wanted(path: str, pattern: str | None) -> bool:
-    return fnmatchcase(path, pattern) if pattern else path.lower().endswith(IMAGE_SUFFIXES)

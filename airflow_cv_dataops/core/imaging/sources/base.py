@@ -28,6 +28,9 @@ class ImageSource:
     is_local: bool = False
     """Whether ``fetch`` reads from this machine's disk, where more threads than cores only cost time."""
 
+    is_list: bool = False
+    """Whether somebody has named each entry, wherever it lies."""
+
     @property
     def dead_links(self) -> Sequence[str]:
         """URIs of the links that the listing met and behind which nothing is; what once lay there was listed below them."""

@@ -35,6 +35,8 @@ class ListSource(ImageSource):
     path is what the row says, and which cannot be fetched. A URI that occurs again is listed once.
     """
 
+    is_list = True
+
     def __init__(self, uri: str, options: Mapping[str, Any], max_bytes: int, list_column: str | None) -> None:
         self.uri = without_credentials(uri)
         self._uri = uri

@@ -186,3 +186,10 @@ def test_an_input_that_checks_have_looked_at_is_sent_to_another_process(audit_in
     sent = pickle.loads(pickle.dumps(data))
     assert segmentations_of(data) is found
     assert segmentations_of(sent).polygon_area.tolist() == found.polygon_area.tolist() == [8.0]
+
+
+@pytest.mark.parametrize("name", ["suspect_label", "disputed_label"])
+def test_a_choice_that_there_is_not_is_refused_before_there_is_anything_to_choose_from(name):
+    with pytest.raises(ConfigurationError, match=r"mode='balancd' is unknown: expected one of balanced, precision, recall, "):
+        enabled_checks(BUILT_IN_CHECKS, thresholds={name: {"mode": "balancd"}})
+    assert enabled_checks(BUILT_IN_CHECKS, thresholds={name: {"mode": "recall"}})

@@ -79,10 +79,14 @@ def test_no_two_names_that_contradict_each_other_share_an_image(names, labels, p
 
 
 @settings(max_examples=300, deadline=None)
-@given(names=st.lists(st.text(max_size=12), min_size=1, max_size=5, unique=True), asked=st.lists(st.text(max_size=12), min_size=1, max_size=5))
+@given(
+    names=st.lists(st.text(max_size=12), min_size=1, max_size=5, unique=True), asked=st.lists(st.text(max_size=12), min_size=1, max_size=5)
+)
 def test_any_text_may_be_a_name(names, asked):
     images = images_of(names, list(range(len(names))))
-    questions = [Question(name, other, by_stem=bool(number % 2)) for number, (name, other) in enumerate(zip(asked, asked[::-1], strict=True))]
+    questions = [
+        Question(name, other, by_stem=bool(number % 2)) for number, (name, other) in enumerate(zip(asked, asked[::-1], strict=True))
+    ]
     for question, answer in zip(questions, without_rivals(questions, find_images(questions, images), images), strict=True):
         assert (answer.row >= 0) == (answer.reason is None)
         assert question.name not in names or answer.row >= 0 or answer.reason == "ambiguous_file_name"

@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -402,3 +403,27 @@ def test_some_columns_alone_are_read(make_dataset: MakeDataset) -> None:
 def test_a_table_that_there_is_not_is_told_with_those_that_there_are() -> None:
     with pytest.raises(ConfigurationError, match="There is no table 'image'; there are images, rejects,"):
         open_dataset("digits").read("image")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda dataset, rows: dataset.read("annotation"),
+        lambda dataset, rows: list(dataset.read_batches("annotation")),
+        lambda dataset, rows: dataset.snapshot_id("annotation"),
+        lambda dataset, rows: dataset.snapshots(["annotation"]),
+        lambda dataset, rows: dataset.load_table("annotation"),
+        lambda dataset, rows: dataset.ensure_table("annotation"),
+        lambda dataset, rows: dataset.table_use("annotation"),
+        lambda dataset, rows: dataset.replace_partition("annotation", "k", rows, owner="default"),
+        lambda dataset, rows: dataset.replace_rows("annotation", {"partition_key": "k"}, rows),
+        lambda dataset, rows: dataset.partition_writer("annotation", "k", owner="default"),
+        lambda dataset, rows: dataset.replace_partition_by_files("annotation", "k", [], owner="default"),
+        lambda dataset, rows: dataset.append_if_unchanged("annotation", rows, None),
+    ],
+)
+def test_a_table_that_there_is_not_is_told_apart_from_one_that_is_empty(
+    make_dataset: Callable[..., Dataset], ask: Callable[..., Any]
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"no table 'annotation'; there are images, .*\. Did you mean 'annotations'\?"):
+        ask(make_dataset(made=True), pa.table({}))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from pathlib import Path
 
 import pytest
 
+from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.store.local import LocalStore
 from airflow_cv_dataops.core.store.objects import open_store, read_uri
 
@@ -123,3 +126,31 @@ def test_of_a_file_and_links_to_it_the_links_are_repeated(tmp_path: Path) -> Non
     assert store.repeated_links(paths, by_name=False) == {"a.json", "v2.json", "out.json", "zz.json"}
     assert store.repeated_links(paths, by_name=True) == {"v2.json", "out.json"}
     assert store.repeated_links(["disk/other.json"], by_name=False) == set()
+
+
+def test_a_folder_behind_a_visible_link_is_listed_under_it_although_a_hidden_one_leads_there_too(tmp_path: Path) -> None:
+    filled(tmp_path / "in" / "..2026_11_05" / "labels", "a.txt")  # as Kubernetes mounts a volume
+    (tmp_path / "in" / "..data").symlink_to("..2026_11_05")
+    (tmp_path / "in" / "labels").symlink_to("..data/labels")
+    filled(tmp_path / "disk", "b.txt")
+    (tmp_path / "in" / ".current").symlink_to(tmp_path / "disk")
+    (tmp_path / "in" / "v1").symlink_to(tmp_path / "disk")
+    assert listed(tmp_path / "in") == ["labels/a.txt", "v1/b.txt"]
+
+
+def test_a_house_keeping_folder_that_may_not_be_listed_fails_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path / "in", "a.png")
+    for name in ("lost+found", ".Trashes", "private"):
+        filled(tmp_path / "in" / name, "b.png")
+    scandir, refused = os.scandir, [b"lost+found", b".Trashes"]
+
+    def refuse(path: bytes) -> object:
+        if os.path.basename(path) in refused:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert listed(tmp_path / "in") == ["a.png", "private/b.png"]
+    refused.append(b"private")
+    with pytest.raises(SourceError, match="private"):
+        listed(tmp_path / "in")

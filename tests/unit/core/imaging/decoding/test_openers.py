@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,9 @@ from unit.core.imaging.imaging_pictures import encoded, photo
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.imaging.decoding.decode import Reject, check_formats, decode
 from airflow_cv_dataops.core.imaging.decoding.openers import DEFAULT_FORMATS, openers
+from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.imaging.ingest.workers.facts import ImageFacts, image_facts
+from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 
 
 @pytest.fixture
@@ -55,3 +58,9 @@ def test_formats_go_by_several_names() -> None:
 def test_what_is_unknown_is_a_configuration_error(formats: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError, match="expected"):
         openers(formats)
+
+
+@pytest.mark.parametrize("documented", [IngestSettings, ImageIngestOperator])
+def test_the_documented_default_names_every_decoder_that_is_tried(documented: type) -> None:
+    (said,) = re.findall(r":param formats:(.*?)(?=:param)", str(documented.__doc__), re.DOTALL)
+    assert set(re.findall(r"[A-Z]+", said.partition("default:")[2].upper())) >= set(DEFAULT_FORMATS)

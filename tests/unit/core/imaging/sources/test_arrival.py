@@ -29,15 +29,18 @@ both = pytest.mark.parametrize("observe", [observe_arrival, in_an_event_loop], i
 
 
 @both
-def test_files_with_the_suffix_of_an_image_are_counted(observe: Observe, tmp_path: Path) -> None:
-    for name in ("a.png", "B.JPG", "deep/c.tif", "labels.csv", "_SUCCESS"):
+def test_what_an_ingest_would_take_is_counted(observe: Observe, tmp_path: Path) -> None:
+    for name in ("a.png", "B.JPG", "deep/no_suffix", "labels.csv", "_SUCCESS", ".hidden.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
     found = observe(str(tmp_path), min_images=3, settle_seconds=60, now=ten_minutes_later())
     assert (found.images, found.bytes, found.satisfied) == (3, 15, True)
     assert found.settled_seconds is not None
     assert found.settled_seconds >= 600
-    assert observe(str(tmp_path), pattern="deep/*", now=ten_minutes_later()).images == 1
+    assert observe(str(tmp_path), pattern="DEEP/*", now=ten_minutes_later()).images == 1
+    assert observe(str(tmp_path), pattern="*.csv", now=ten_minutes_later()).images == 1
+    assert observe(str(tmp_path), pattern="_SUCCESS", now=ten_minutes_later()).images == 1
+    assert observe(str(tmp_path), exclude=["deep/*"], now=ten_minutes_later()).images == 3
     assert not observe(str(tmp_path), min_images=4, now=ten_minutes_later()).satisfied
 
 
