@@ -126,6 +126,16 @@ def test_predictions_of_which_none_is_of_an_image_fail_the_import(case, tmp_path
     assert import_predictions(dataset, KEY, str(tmp_path / "p.json"), model="m", min_match_ratio=0).failure is None
 
 
+def test_statements_that_join_do_not_make_up_for_labels_that_do_not(case, tmp_path):
+    dataset, _ = case("sampling_background")
+    for name, text in (("a", ""), ("bg", ""), ("new", ""), ("lost", "0 .5 .5 .2 .2"), ("gone", "0 .5 .5 .2 .2")):
+        (tmp_path / f"{name}.txt").write_text(text)
+    result = import_labels(dataset, KEY, str(tmp_path), format="yolo", classes=["cat"])
+    assert "0 of 2 annotations joined" in result.failure
+    counts = result.summary.to_dict()["counts"]
+    assert (counts["annotations"], counts["backgrounds"], counts["matched"], counts["unmatched"]) == (2, 3, 0, 2)
+
+
 def test_exactly_the_share_that_is_asked_for_passes(case, tmp_path):
     dataset, _ = case("sampling_background")
     (tmp_path / "l.csv").write_text("file,label\na.jpg,cat\nnone.jpg,cat\n")

@@ -6,10 +6,12 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from integration.fake_s3 import FakeS3, fake_s3
 
@@ -28,16 +30,29 @@ FILES = 10
 WRITTEN = ("annotations", "predictions", "findings", "metrics")
 
 
+def with_images(dataset: Dataset) -> Dataset:
+    """Return the dataset, with the images that the files name."""
+    if not dataset.read("images").num_rows:
+        dataset.replace_partition("images", KEY, pa.Table.from_pylist([image_row(number) for number in range(FILES)]))
+    return dataset
+
+
+def image_row(number: int) -> dict[str, Any]:
+    name, size = f"{number:02}.png", {"bytes": 1, "width": 64, "height": 48, "frames": 1}
+    addresses = {"source_uri": f"file:///source/{name}", "storage_uri": f"file:///store/{name}", "image_id": f"{number:064}"}
+    return {**addresses, **size, "file_name": name, "format": "PNG", "mode": "RGB", "ingested_at": datetime(2026, 11, 5, tzinfo=UTC)}
+
+
 def labels(dataset: Dataset, source: str | Path, **arguments: Any) -> StepResult:
-    return import_labels(dataset, KEY, source, format="coco", **arguments)
+    return import_labels(with_images(dataset), KEY, source, format="coco", **arguments)
 
 
 def results(dataset: Dataset, source: str | Path, **arguments: Any) -> StepResult:
-    return import_predictions(dataset, KEY, source, model="cnn", format="coco", **arguments)
+    return import_predictions(with_images(dataset), KEY, source, model="cnn", format="coco", **arguments)
 
 
 def pixels(dataset: Dataset, source: str | Path, **arguments: Any) -> StepResult:
-    return import_predictions(dataset, KEY, source, model="cnn", format="pixel_probabilities", **arguments)
+    return import_predictions(with_images(dataset), KEY, source, model="cnn", format="pixel_probabilities", **arguments)
 
 
 IMPORTS = [labels, results, pixels]

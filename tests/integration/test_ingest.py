@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from bad_images import BADLY_DESCRIBED
 from older_libraries import mode_in_pillow
 from PIL import Image
 from processes import PATIENCE_SECONDS, forkserver
@@ -29,10 +30,6 @@ pytestmark = pytest.mark.integration
 
 MakeDataset = Callable[..., Dataset]
 SharedData = Callable[[str], Path]
-
-
-# Their pixels are whole: a text that decompresses to too much, and a colour profile of an unknown compression.
-BADLY_DESCRIBED = {"pillow/png_decompression_dos.png", "pillow/unknown_compression_method.png"}
 
 
 def rows(dataset: Dataset, table: str, partition_key: str) -> list[dict[str, Any]]:

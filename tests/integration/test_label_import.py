@@ -154,7 +154,7 @@ def test_labels_without_image_are_kept_and_counted(make_dataset, shared_data):
     orphans = [row for row in stable(dataset, "annotations") if row["image_id"] is None]
     assert len(orphans) == 5
     assert all(row["file_name"] and row["source_uri"] is None for row in orphans)
-    assert dataset.read("findings").num_rows == 0
+    assert [row["check"] for row in stable(dataset, "findings")] == ["absent_image"] * 5
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_metrics_and_lineage_say_what_was_read_and_written(make_dataset, tmp_pat
         "records": 3,
         "matched": 2,
         "unmatched": 1,
-        "problems": 0,
+        "problems": 1,
     }
 
 
@@ -360,11 +360,11 @@ def test_a_label_file_that_cannot_be_read_leaves_the_labels_that_are_there(make_
     assert len(before) == 1
 
 
-def test_labels_of_which_none_joins_an_image_are_a_warning(make_dataset, tmp_path, caplog):
+def test_labels_of_which_none_joins_an_image_are_a_warning_and_a_failure(make_dataset, tmp_path, caplog):
     dataset = make_dataset("pets")
     put_images(dataset, ["a.jpg"])
     (tmp_path / "labels.csv").write_text("file,label\nb.jpg,cat\n")
-    import_labels(dataset, KEY, str(tmp_path / "labels.csv"), format="csv")
+    result = import_labels(dataset, KEY, str(tmp_path / "labels.csv"), format="csv", on_findings="warn")
+    assert "0 of 1 annotations joined" in (result.failure or "")
     [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert "1 labels, 1 without image" in warning.getMessage()
-    assert "none names an image of the partition" in warning.getMessage()
+    assert "1 annotations, 1 without image (1 absent_image)" in warning.getMessage()

@@ -52,6 +52,7 @@ def test_yolo_classes_come_from_another_store(stores: tuple[FakeS3, FakeS3]) -> 
         format="yolo",
         source="s3://aws_first@b/labels/{partition_key}",
         classes="s3://aws_second@b/classes/{partition_key}.txt",
+        min_match_ratio=0,
     )
     operator.execute(CONTEXT)
     assert DatasetHook().dataset("digits").read("annotations")["category"].to_pylist() == ["dog"]
@@ -83,5 +84,7 @@ def test_a_coco_reference_comes_from_another_store(stores: tuple[FakeS3, FakeS3]
 
 
 def predictions(**arguments: Any) -> None:
-    operator = PredictionImportOperator(task_id="predictions", dataset="digits", partition_key=KEY, model="m", **arguments)
+    operator = PredictionImportOperator(
+        task_id="predictions", dataset="digits", partition_key=KEY, model="m", min_match_ratio=0, **arguments
+    )
     operator.execute(CONTEXT)

@@ -85,8 +85,6 @@ def import_labels(
     :raises ConfigurationError: an argument cannot be used.
     :raises DatasetNotFoundError: there is no such dataset: an ingest makes it.
     """
-    import pyarrow.compute as pc
-
     started = time.monotonic()
     source = os.fspath(source)
     check_partition_key(partition_key)
@@ -123,14 +121,15 @@ def import_labels(
     if labels.problems and not labels.rows.num_rows and unusable:
         # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
         raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].message}")
-    if pc.all(pc.equal(labels.rows["task"], BACKGROUND)).as_py() and not allow_empty:
+    if not _labels_in(labels.rows).num_rows and not allow_empty:
         found = f"There is no label in the {labels.files:,} label files at {without_credentials(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("annotations",), found, owner=label_set)
     joined = join_labels(labels.rows, images)
     rows = joined.rows if task is None else _with_task(joined.rows, task)
     step = f"label_import:{label_set}"
-    matched = rows.num_rows - rows["image_id"].null_count
-    imported = Import("annotations", step, labels.problems, joined.unmatched, rows=rows.num_rows, matched=matched)
+    judged = _labels_in(rows) if _labels_in(rows).num_rows else rows  # a file of statements alone may be of the wrong images, too
+    matched = judged.num_rows - judged["image_id"].null_count
+    imported = Import("annotations", step, labels.problems, joined.unmatched, rows=judged.num_rows, matched=matched)
     counts = _counts(labels, rows, imported, count_images(images["image_id"]) - joined.images, joined.images)
 
     imported.write_findings(dataset, partition_key)
@@ -167,6 +166,13 @@ def import_labels(
     return StepResult(summary, lineage, failure, skip)
 
 
+def _labels_in(rows: pa.Table) -> pa.Table:
+    """Return the rows without the statements that nothing is in an image."""
+    import pyarrow.compute as pc
+
+    return rows.filter(pc.not_equal(rows["task"], BACKGROUND))
+
+
 def _with_task(rows: pa.Table, task: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -178,11 +184,11 @@ def _with_task(rows: pa.Table, task: str) -> pa.Table:
 def _counts(labels: Labels, rows: pa.Table, imported: Import, without_label: int, labelled: int) -> dict[str, Any]:
     import pyarrow.compute as pc
 
-    backgrounds = pc.sum(pc.equal(rows["task"], BACKGROUND)).as_py() or 0
+    annotations = _labels_in(rows).num_rows
     return {
         "files": labels.files,
-        "annotations": rows.num_rows - backgrounds,
-        "backgrounds": backgrounds,
+        "annotations": annotations,
+        "backgrounds": rows.num_rows - annotations,
         "images_labelled": labelled,
         "images_without_label": without_label,
         "categories": pc.count_distinct(rows.column("category"), mode="only_valid").as_py(),

@@ -22,6 +22,7 @@ from airflow_cv_dataops.operators.label_import import LabelImportOperator
 __all__ = ["add_connection"]
 
 KEY = "2026-11-05"
+WITHOUT_IMAGES = {"dataset": "digits", "format": "csv", "min_match_ratio": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,7 @@ def run(operator: Any, copy: int, *, run_id: str = "scheduled__1") -> Any:
 
 
 def importer(source: Path, **arguments: Any) -> LabelImportOperator:
-    return LabelImportOperator(task_id="import_labels", **{"dataset": "digits", "format": "csv", "source": str(source), **arguments})
+    return LabelImportOperator(task_id="import_labels", **{**WITHOUT_IMAGES, "source": str(source), **arguments})
 
 
 def categories(dataset: Dataset, partition_key: str = KEY) -> list[str]:

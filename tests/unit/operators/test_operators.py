@@ -196,6 +196,7 @@ def test_imports_are_retried_where_files_cannot_be_read_or_are_gone_and_template
             source=str(folder),
             max_unreadable_ratio="{{ params.ratio }}",
             allow_empty="{{ params.allowed }}",
+            min_match_ratio="0",
             on_findings="warn",
             **arguments,
         )
