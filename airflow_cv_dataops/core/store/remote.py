@@ -1,10 +1,9 @@
-"""Object stores through obstore: a prefix as a store, listed with or without an event loop, and single objects, streamed."""
+"""Object stores through obstore: a prefix as a store, listed, and single objects, streamed."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,18 +40,6 @@ class RemoteStore(ObjectStore):
                 yield self._looked_at(found) if markers.is_doubtful(found) else found
         for found in markers.rest():
             yield self._looked_at(found) if markers.is_doubtful(found) else found
-
-    async def alist(self) -> AsyncIterator[ObjectInfo]:
-        """Yield the same as :meth:`list`; the event loop is free in between.
-
-        :raises SourceError: the prefix cannot be listed.
-        """
-        markers = FolderMarkers()
-        async for page in self._apages():
-            for found in markers.settled(page):
-                yield await self._alooked_at(found) if markers.is_doubtful(found) else found
-        for found in markers.rest():
-            yield await self._alooked_at(found) if markers.is_doubtful(found) else found
 
     def read(self, path: str) -> bytes:
         import obstore
@@ -121,22 +108,6 @@ class RemoteStore(ObjectStore):
         except (obstore.exceptions.BaseError, OSError) as error:
             raise self._cannot_list(said(error)) from error
 
-    async def _apages(self) -> AsyncIterator[Sequence[ObjectInfo]]:
-        import obstore
-
-        last = None
-        try:
-            async for batch in obstore.list(self._store, chunk_size=_LISTED_AT_ONCE):
-                page = [_info(self.uri, found) for found in batch]
-                last = page[-1].path if page else last
-                yield page
-        except obstore.exceptions.InvalidPathError as error:
-            pages = self._raw_pages(error, last)
-            while (raw := await asyncio.to_thread(next, pages, None)) is not None:
-                yield raw
-        except (obstore.exceptions.BaseError, OSError) as error:
-            raise self._cannot_list(said(error)) from error
-
     def _raw_pages(self, error: Exception, last: str | None) -> Iterator[Sequence[ObjectInfo]]:
         """Go on listing behind ``last`` where obstore gave up: it refuses a whole listing for one key that it cannot address."""
         if s3_keys.are_at(self.uri):
@@ -152,18 +123,6 @@ class RemoteStore(ObjectStore):
             return replace(found, is_folder=self.size(found.path) is None)
         except OSError:
             return found
-
-    async def _alooked_at(self, found: ObjectInfo) -> ObjectInfo:
-        import obstore
-
-        try:
-            _check_addressable(found.path)
-            await obstore.head_async(self._store, found.path)
-        except FileNotFoundError:
-            return replace(found, is_folder=True)
-        except (obstore.exceptions.BaseError, OSError):
-            return found
-        return found
 
 
 class RemoteObjects:
