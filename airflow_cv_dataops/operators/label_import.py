@@ -38,7 +38,9 @@ class LabelImportOperator(SourceOperator):
     :param max_unreadable_ratio: share of the source's files (0 to 1) that may be unreadable and become findings; above it the task fails,
         with nothing committed, and may be retried; ``1``: any number of them. (templated)
     :param min_match_ratio: share of the labels (0 to 1) that has to join an image; below it the task fails, its rows and findings
-        written, whatever ``on_findings`` says; ``0`` where the source holds labels of other partitions, too. (templated)
+        written, whatever ``on_findings`` says. (templated)
+    :param keep_unmatched: keep the labels that join no image, with a finding each; ``False`` where the source holds labels of other
+        partitions, too: they are counted and left out, and one that joins is enough where ``min_match_ratio`` is above 0. (templated)
     :param allow_empty: let a source that is absent or without labels empty a partition that holds labels of this label set, and a link
         behind which nothing is take out what was found there; default: the task fails and may be retried. (templated)
     """
@@ -55,6 +57,7 @@ class LabelImportOperator(SourceOperator):
         "fail_on",
         "max_unreadable_ratio",
         "min_match_ratio",
+        "keep_unmatched",
         "allow_empty",
     )
     path_fields: Sequence[str] = (*SourceOperator.path_fields, "classes")
@@ -72,6 +75,7 @@ class LabelImportOperator(SourceOperator):
         fail_on: Sequence[str] = ("error",),
         max_unreadable_ratio: float | str = 0.0,
         min_match_ratio: float | str = 0.5,
+        keep_unmatched: bool | str = True,
         allow_empty: bool | str = False,
         **kwargs: Any,
     ) -> None:
@@ -86,6 +90,7 @@ class LabelImportOperator(SourceOperator):
         self.fail_on = fail_on
         self.max_unreadable_ratio = max_unreadable_ratio
         self.min_match_ratio = min_match_ratio
+        self.keep_unmatched = keep_unmatched
         self.allow_empty = allow_empty
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
@@ -107,6 +112,7 @@ class LabelImportOperator(SourceOperator):
             fail_on=as_list("fail_on", self.fail_on) or (),
             max_unreadable_ratio=required_number("max_unreadable_ratio", self.max_unreadable_ratio),
             min_match_ratio=required_number("min_match_ratio", self.min_match_ratio),
+            keep_unmatched=as_flag("keep_unmatched", self.keep_unmatched),
             allow_empty=as_flag("allow_empty", self.allow_empty),
         )
 

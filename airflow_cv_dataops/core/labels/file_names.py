@@ -13,13 +13,16 @@ _IMAGE_EXTENSIONS = frozenset(
 # Where the files of a layout lie (YOLO and Roboflow, VOC), and where the images of the same layout do.
 _IMAGE_FOLDERS = {"labels": "images", "Annotations": "JPEGImages"}
 # Folders that say what kind of files lies in them, not which: images and labels of one picture differ in them. Splits (`train`) are none.
-_LAYOUT_FOLDERS = frozenset(
+LAYOUT_FOLDERS = frozenset(
     """
     anno annos annotation annotations bbox bboxes boxes coco data dataset datasets frames image images img imgs jpeg jpegs jpegimages jpg
     json jsons label labels labeltxt obj_train_data obj_valid_data obj_test_data photo photos picture pictures png prediction predictions
     preds txt voc xml xmls yolo
     """.split()  # noqa: SIM905
 )
+# The same words in a folder's name: `train_images` holds the pictures of the labels in `train_labels`.
+_KIND = "images?|imgs?|labels?|annotations?|annos?|bbox(?:es)?|jpegimages|xmls?"
+_KIND_IN_NAME = re.compile(rf"^(?:{_KIND})[-_. ]+(?=.)|(?<=.)[-_. ]+(?:{_KIND})$", re.IGNORECASE)
 _DRIVE = re.compile("[A-Za-z]:")
 # What a plain relative path has not.
 _UNUSUAL = re.compile(r"[\\:%?]|//|(?:^|/)\.{1,2}(?:/|$)|^[/\s]|[/\s]$|[^\x00-\x7f]")
@@ -57,7 +60,12 @@ def without_layout(path: str) -> str:
 
 @lru_cache(maxsize=1 << 14)  # millions of files lie in few folders
 def _content_folders(folders: str) -> str:
-    return "".join(f"{folder}/" for folder in folders.split("/") if folder.lower() not in _LAYOUT_FOLDERS)
+    return "".join(f"{_without_kind(folder)}/" for folder in folders.split("/") if folder.lower() not in LAYOUT_FOLDERS)
+
+
+def _without_kind(folder: str) -> str:
+    found = _KIND_IN_NAME.search(folder)
+    return folder if found is None else folder[: found.start()] + folder[found.end() :]
 
 
 def spellings(name: str) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension, without_layout
 from airflow_cv_dataops.core.labels.records import ABSENT_IMAGE, AMBIGUOUS_FILE_NAME, CONTRADICTED_FILE_NAME
+from airflow_cv_dataops.core.labels.splits import same_part
 
 # Behind a path without extension: no path of a file has it.
 _STEM = "\0"
@@ -33,11 +35,13 @@ class Question(NamedTuple):
     :param name: as the label file writes it.
     :param alternative: a second name, tried where the first joins no image; ``""``: none.
     :param by_stem: whether the name may differ from the image's in its extension.
+    :param folder: where the label file itself lies, layout folders aside: ``sets/val``; ``""``: that does not count.
     """
 
     name: str
     alternative: str = ""
     by_stem: bool = False
+    folder: str = ""
 
 
 class Answer(NamedTuple):
@@ -58,7 +62,8 @@ def find_images(questions: Sequence[Question], images: Images) -> list[Answer]:
 
     Two paths agree where one is the end of the other, folders aside that only tell images from labels (``images``, ``labels``, …). Of
     the images that agree, the one with the very same path or address is taken, else the one that agrees longest. Several that agree as
-    long are one if their bytes are the same. Letters' case may differ where no image agrees otherwise.
+    long are one if their bytes are the same, or if the label file lies in the folder of one of them. Letters' case may differ where no
+    image agrees otherwise.
     """
     found: dict[Question, Answer] = {}
     for is_folded in (False, True):
@@ -123,16 +128,25 @@ class _Index:
         return found or next((rows for end in shorter if (rows := self._whole.of(end))), ())
 
     def _chosen(self, rows: Sequence[int], question: Question) -> Answer:
-        """Return the only image, or the one that agrees longest if layout counts: ``labels/1.txt`` means ``images/1.jpg``, not a mask."""
-        if len(rows) > 1:
-            # The alternative names the folder of the images.
-            path = stem_parts(question.alternative or question.name)
-            agreement = [common_end(path, stem_parts(self._images.names[row])) for row in rows]
-            best = [row for row, length in zip(rows, agreement, strict=True) if length == max(agreement)]
-            if len(best) > 1 or len(rows) == _KEPT:
-                return Answer(reason=AMBIGUOUS_FILE_NAME, near=tuple(rows))
-            rows = best
-        return Answer(rows[0])
+        """Return the only image, or the only one whose folder the label file lies in, or that agrees in the folders of a layout, too.
+
+        ``labels/1.txt`` means ``images/1.jpg``, not the mask ``labels/1.png``.
+        """
+        if len(rows) == 1:
+            return Answer(rows[0])
+        images = self._images
+        if question.folder and len(rows) < _KEPT:
+            own = own_folders(question)
+            agreement = [len(own) - len(unlike_ends(own, address(images.uris[row])[:-1])[0]) for row in rows]
+            if agreement.count(max(agreement)) == 1:
+                return Answer(rows[agreement.index(max(agreement))])
+        # The alternative names the folder of the images.
+        path = stem_parts(question.alternative or question.name)
+        agreement = [common_end(path, stem_parts(images.names[row])) for row in rows]
+        best = [row for row, length in zip(rows, agreement, strict=True) if length == max(agreement)]
+        if len(best) > 1 or len(rows) == _KEPT:
+            return Answer(reason=AMBIGUOUS_FILE_NAME, near=tuple(rows))
+        return Answer(best[0])
 
     def _keys(self, path: str, *, by_stem: bool) -> Iterator[str]:
         """Yield what a path is found by: itself, and itself without extension."""
@@ -220,6 +234,31 @@ def stem_parts(name: str) -> list[str]:
     """Return the parts of a path, layout folders among them, without the extension of an image."""
     plain = (spellings(name) or [""])[0]
     return (strip_extension(plain) if has_image_extension(plain) else plain).split("/")
+
+
+def content_parts(name: str) -> list[str]:
+    """Return the parts of a path without those of a layout, and without the extension of an image."""
+    return without_layout("/".join(stem_parts(name))).split("/")
+
+
+def address(uri: str) -> list[str]:
+    """Return :func:`content_parts` of an image's URI, without scheme, host and query."""
+    return content_parts(unquote(uri.rpartition("://")[2].partition("?")[0].partition("/")[2]))
+
+
+def own_folders(question: Question) -> list[str]:
+    """Return the folders of a name where its label file lies; a file of one image lies as that image does, whatever it says."""
+    return [*question.folder.split("/"), *(() if question.by_stem else content_parts(question.name)[:-1])]
+
+
+def unlike_ends(path: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what remains of two paths before the end in which they agree, spellings of a split aside."""
+    length = 0
+    for own, theirs in zip(reversed(path), reversed(other), strict=False):
+        if not same_part(own, theirs):
+            break
+        length += 1
+    return path[: len(path) - length], other[: len(other) - length]
 
 
 def common_end(path: Sequence[str], other: Sequence[str]) -> int:

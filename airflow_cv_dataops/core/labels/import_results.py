@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.findings import Findings, failure_by_policy, findings_table
-from airflow_cv_dataops.core.labels.records import SEVERITY_OF_PROBLEM, Problem
+from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, SEVERITY_OF_PROBLEM, Problem
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -30,6 +30,8 @@ class Import:
     :param problems: of the files themselves.
     :param unmatched: names that joined no image, see :func:`~airflow_cv_dataops.core.labels.join.unmatched_names`.
     :param rows: how many rows were made. :param matched: how many of them joined an image.
+    :param keep_unmatched: whether the others are kept. Else they are of other partitions: counted, and only those are findings that may
+        mean an image of this one.
     """
 
     what: str
@@ -38,11 +40,17 @@ class Import:
     unmatched: pa.Table
     rows: int
     matched: int
+    keep_unmatched: bool
 
     @property
     def match_ratio(self) -> float:
         """Share of the rows that joined an image, 0 to 1; NaN (left out everywhere) where there are none."""
         return self.matched / self.rows if self.rows else float("nan")
+
+    def why_nothing_joined(self, source: str) -> str:
+        """Say that no label or prediction of a source is of this partition."""
+        found = f"None of the {self.rows:,} {self.what} at {without_credentials(normalize_uri(source))} joined an image"
+        return f"{found}: {self._without_image()}" if self.rows else found
 
     def counts(self) -> dict[str, Any]:
         """Return the part of a summary's counts that both imports have."""
@@ -76,13 +84,18 @@ class Import:
     ) -> tuple[str | None, bool]:
         """Return why the import failed, ``None`` where it did not, and whether it is to be skipped instead."""
         where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {self.step}"
+        if not self.keep_unmatched:
+            min_match_ratio = min(min_match_ratio, 1 / self.rows) if self.rows else 0.0  # one row shows that the names are of this kind
         if self.rows and self.match_ratio < min_match_ratio:
             first = self.unmatched["message"][0].as_py()
             share = f"{self.matched:,} of {self.rows:,} {self.what} joined an image of partition {partition_key} ({self.match_ratio:.1%})"
+            lost = f"{self._without_image()}. The first: {first}"
+            question = "Is it the right source, and has the partition its images?"
+            if not self.keep_unmatched:
+                return f"{share}: {lost}. {question} Where it may have none of them, set min_match_ratio=0.", False
             return (
-                f"{share}, fewer than min_match_ratio={min_match_ratio} asks for: {self._without_image()}. The first: {first}. All are in "
-                f"{where}. Is it the right source, and has the partition its images? Of a file that holds {self.what} of other partitions, "
-                "too, ask for a lower ratio."
+                f"{share}, fewer than min_match_ratio={min_match_ratio} asks for: {lost}. All are in {where}. {question} Of a file that "
+                f"holds {self.what} of other partitions, too, take this partition's alone: keep_unmatched=False."
             ), False
         first = f"; the first: {self.problems[0].message}" if self.problems else ""
         severities: Counter[str] = Counter()
@@ -92,7 +105,14 @@ class Import:
 
     def _found(self) -> dict[str, int]:
         """Return the number of findings by check."""
-        return dict(Counter(problem.check for problem in self.problems) + Counter(self.unmatched["check"].to_pylist()))
+        return dict(Counter(problem.check for problem in self.problems) + Counter(self._told["check"].to_pylist()))
+
+    @property
+    def _told(self) -> pa.Table:
+        """Return those names that joined no image which are findings."""
+        import pyarrow.compute as pc
+
+        return self.unmatched if self.keep_unmatched else self.unmatched.filter(pc.equal(self.unmatched["check"], AMBIGUOUS_FILE_NAME))
 
     def _unmatched_by(self) -> dict[str, int]:
         """Return the number of rows that joined no image, by reason."""
@@ -117,8 +137,9 @@ class Import:
                 }
             )
             yield Findings(check, SEVERITY_OF_PROBLEM[check], rows)
-        for check in sorted(self.unmatched["check"].unique().to_pylist()):
-            rows = self.unmatched.filter(pc.equal(self.unmatched["check"], check)).select(["message", "source_uri"])
+        told = self._told
+        for check in sorted(told["check"].unique().to_pylist()):
+            rows = told.filter(pc.equal(told["check"], check)).select(["message", "source_uri"])
             yield Findings(check, SEVERITY_OF_PROBLEM[check], rows)
 
 

@@ -15,7 +15,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError,
 from airflow_cv_dataops.core.findings import check_policy
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
 from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, source_use
-from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, join_labels
+from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, join_labels, with_image
 from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, no_labels, read_labels
 from airflow_cv_dataops.core.labels.records import BACKGROUND, TASKS, UNPARSABLE_LABEL, UNSUPPORTED_LABEL, Labels
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
@@ -51,6 +51,7 @@ def import_labels(
     fail_on: Sequence[str] = ("error",),
     max_unreadable_ratio: float = 0.0,
     min_match_ratio: float = MIN_MATCH_RATIO,
+    keep_unmatched: bool = True,
     allow_empty: bool = False,
     recorded_at: datetime | None = None,
 ) -> StepResult:
@@ -73,7 +74,9 @@ def import_labels(
     :param max_unreadable_ratio: share of the label files, 0 to 1, that may be listed and not be read: they become findings
         (``unparsable_label``). Above it nothing is committed; 1: any number of them.
     :param min_match_ratio: share of the annotations, 0 to 1, that has to join an image; below it the import fails, with its rows and
-        findings written, whatever ``on_findings`` says. Default: half; 0 for a file that holds annotations of other partitions, too.
+        findings written, whatever ``on_findings`` says. Default: half.
+    :param keep_unmatched: keep the annotations that join no image, with a finding each; ``False`` for a file that holds annotations of
+        other partitions, too: they are counted and left out, and one that joins is enough where ``min_match_ratio`` is above 0.
     :param allow_empty: whether a source that is absent or without labels may empty a partition that holds labels of this label set,
         and a link behind which nothing is take out what was found behind it; such a source then also is a result (0 labels),
         where an absent source or one without label files else is an error.
@@ -91,6 +94,7 @@ def import_labels(
     check_policy(on_findings, fail_on)
     check_flag("allow_empty", allow_empty)
     check_ratio("min_match_ratio", min_match_ratio)
+    check_flag("keep_unmatched", keep_unmatched)
     if format not in FORMATS:
         raise ConfigurationError(f"Label format {format!r} is unknown: expected one of {', '.join(FORMATS)}.")
     if task is not None and task not in TASKS:
@@ -129,7 +133,13 @@ def import_labels(
     step = f"label_import:{label_set}"
     judged = _labels_in(rows) if _labels_in(rows).num_rows else rows  # a file of statements alone may be of the wrong images, too
     matched = judged.num_rows - judged["image_id"].null_count
-    imported = Import("annotations", step, labels.problems, joined.unmatched, rows=judged.num_rows, matched=matched)
+    imported = Import(
+        "annotations", step, labels.problems, joined.unmatched, rows=judged.num_rows, matched=matched, keep_unmatched=keep_unmatched
+    )
+    if not keep_unmatched:
+        rows = with_image(rows)
+        if not _labels_in(rows).num_rows and not allow_empty:
+            check_may_empty(dataset, partition_key, ("annotations",), imported.why_nothing_joined(source), owner=label_set)
     counts = _counts(labels, rows, imported, count_images(images["image_id"]) - joined.images, joined.images)
 
     imported.write_findings(dataset, partition_key)

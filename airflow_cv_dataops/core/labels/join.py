@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.labels.file_names import strip_extension
 from airflow_cv_dataops.core.labels.formats.yolo_reader import to_pixels
-from airflow_cv_dataops.core.labels.image_names import Answer, Images, Question, find_images
+from airflow_cv_dataops.core.labels.image_names import Answer, Images, Question, address, find_images
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, BACKGROUND, CONTRADICTED_FILE_NAME, excerpt
 from airflow_cv_dataops.core.labels.rival_names import without_rivals
+from airflow_cv_dataops.core.labels.splits import split_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +61,8 @@ def join_labels(labels: pa.Table, images: pa.Table) -> Joined:
     import pyarrow.compute as pc
 
     by_stem = pc.is_in(labels.column("format"), value_set=pa.array(["voc", "yolo"]))
-    matches = match_images(labels.column("file_name"), images, labels.column("alternative_name"), by_stem=by_stem)
+    folders = _folders_of_files(labels.column("source"), is_of_one_image=by_stem)
+    matches = match_images(labels.column("file_name"), images, labels.column("alternative_name"), by_stem=by_stem, folders=folders)
     rows = labels
     is_yolo = pc.equal(labels.column("format"), "yolo")
     if pc.any(is_yolo).as_py():
@@ -80,28 +83,37 @@ def count_images(image_ids: pa.ChunkedArray) -> int:
     return pc.count_distinct(image_ids, mode="only_valid").as_py()
 
 
+def with_image(rows: pa.Table) -> pa.Table:
+    """Return the rows that joined an image."""
+    import pyarrow.compute as pc
+
+    return rows.filter(pc.is_valid(rows["image_id"]))
+
+
 def match_images(
     names: pa.ChunkedArray,
     images: pa.Table,
     alternatives: pa.ChunkedArray | None = None,
     *,
     by_stem: pa.ChunkedArray | bool = False,
+    folders: pa.ChunkedArray | None = None,
 ) -> Matches:
     """Return, for each name, its image in ``images``, or why it joins none.
 
     :param alternatives: second names, tried where the first joins no image.
     :param by_stem: names that may differ from the image's in their extension.
+    :param folders: where the files lie that the names are from, see :class:`~airflow_cv_dataops.core.labels.image_names.Question`.
     """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    second = pa.scalar("") if alternatives is None else alternatives.fill_null("")
+    second, places = (pa.scalar("") if column is None else column.fill_null("") for column in (alternatives, folders))
     stem = pc.if_else(by_stem, "y", "n")
     # A label file names an image again for each of its labels: each distinct name is looked up once.
-    asked = pc.binary_join_element_wise(stem, second, names, "\0").combine_chunks().dictionary_encode()
-    parts = (text.split("\0", 2) for text in asked.dictionary.to_pylist())
-    questions = [Question(name, alternative, by_stem=by == "y") for by, alternative, name in parts]
+    asked = pc.binary_join_element_wise(stem, places, second, names, "\0").combine_chunks().dictionary_encode()
+    parts = (text.split("\0", 3) for text in asked.dictionary.to_pylist())
+    questions = [Question(name, alternative, by == "y", folder) for by, folder, alternative, name in parts]
     known = Images(
         images.column("file_name").to_pylist(),
         images.column("image_id").to_pylist(),
@@ -112,6 +124,19 @@ def match_images(
     indices = np.asarray(asked.indices, dtype=np.int64)
     position = np.array([answer.row for answer in answers], dtype=np.int64)[indices]
     return Matches(pa.array(position, mask=position < 0), answers, indices)
+
+
+def _folders_of_files(sources: pa.ChunkedArray, *, is_of_one_image: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the folders of label files, those of a layout aside; of ``instances_val.json`` with the split that it is named after."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    encoded = sources.combine_chunks().dictionary_encode()
+    paths = [address(uri) for uri in encoded.dictionary.to_pylist()]
+    folders = ["/".join(folders) for *folders, _ in paths]
+    with_split = ["/".join([*folders, *filter(None, [split_of(strip_extension(name))])]) for *folders, name in paths]
+    plain, named = (pa.chunked_array([pa.array(texts, pa.string()).take(encoded.indices)]) for texts in (folders, with_split))
+    return pc.if_else(is_of_one_image, plain, named)
 
 
 def unmatched_names(rows: pa.Table, matches: Matches, images: pa.Table) -> pa.Table:
@@ -129,7 +154,7 @@ def unmatched_names(rows: pa.Table, matches: Matches, images: pa.Table) -> pa.Ta
     answers = [matches.answers[place] for place in found["answer"].to_pylist()]
     names = found["file_name"].to_pylist()
     why = [_why(name, answer, images) for name, answer in zip(names, answers, strict=True)]
-    kept = pc.binary_join_element_wise(pa.array(why, pa.string()), found["count_all"].cast("string"), "; records kept without image: ")
+    kept = pc.binary_join_element_wise(pa.array(why, pa.string()), found["count_all"].cast("string"), "; records without image: ")
     return pa.table(
         {
             "check": pa.array([answer.reason for answer in answers], pa.string()),
@@ -141,14 +166,16 @@ def unmatched_names(rows: pa.Table, matches: Matches, images: pa.Table) -> pa.Ta
 
 
 def _why(name: str, answer: Answer, images: pa.Table) -> str:
-    shown = ", ".join(excerpt(images["file_name"][row].as_py()) for row in answer.near[:_SHOWN])
+    # A folder that contradicts may be one of the address alone.
+    column = "source_uri" if answer.reason == CONTRADICTED_FILE_NAME else "file_name"
+    shown = ", ".join(excerpt(images[column][row].as_py()) for row in answer.near[:_SHOWN])
     more = f" and {len(answer.near) - _SHOWN:,} more" if len(answer.near) > _SHOWN else ""
     if answer.reason == AMBIGUOUS_FILE_NAME and len(answer.near) == 1:
         return f"{excerpt(name)} and another name of the label files both fit {shown}, and its address does not tell which is meant"
     if answer.reason == AMBIGUOUS_FILE_NAME:
         return f"{excerpt(name)} fits several images of the partition: {shown}{more}"
     if answer.reason == CONTRADICTED_FILE_NAME:
-        return f"{excerpt(name)} is not in the partition, but the same file name in another folder: {shown}{more}"
+        return f"{excerpt(name)} is not in the partition, but one of that name in another folder, or with another extension: {shown}{more}"
     return f"No image of the partition is named {excerpt(name)}" + (f" (with another extension there is {shown}{more})" if shown else "")
 
 

@@ -15,7 +15,7 @@ from airflow_cv_dataops.core.arguments import check_flag, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
 from airflow_cv_dataops.core.findings import check_policy
 from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, source_use
-from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, match_images, unmatched_names
+from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, match_images, unmatched_names, with_image
 from airflow_cv_dataops.core.labels.reading import Classes
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.predictions.reading import Predictions, no_predictions, read_predictions
@@ -53,6 +53,7 @@ def import_predictions(
     fail_on: Sequence[str] = ("error",),
     max_unreadable_ratio: float = 0.0,
     min_match_ratio: float = MIN_MATCH_RATIO,
+    keep_unmatched: bool = True,
     allow_empty: bool = False,
     recorded_at: datetime | None = None,
 ) -> StepResult:
@@ -81,7 +82,9 @@ def import_predictions(
     :param max_unreadable_ratio: share of the prediction files, 0 to 1, that may be listed and not be read: they become findings
         (``unparsable_prediction``). Above it nothing is committed; 1: any number of them.
     :param min_match_ratio: share of the predictions, 0 to 1, that has to join an image; below it the import fails, with its rows and
-        findings written, whatever ``on_findings`` says. Default: half; 0 for a file that holds predictions of other partitions, too.
+        findings written, whatever ``on_findings`` says. Default: half.
+    :param keep_unmatched: keep the predictions that join no image, with a finding each; ``False`` for a file that holds predictions of
+        other partitions, too: they are counted and left out, and one that joins is enough where ``min_match_ratio`` is above 0.
     :param allow_empty: whether a source that is absent or without predictions may empty a partition that holds predictions of this
         model, and a link behind which nothing is take out what was found behind it; such a source then also is a result (0
         predictions), where an absent source or one without prediction files else is an error.
@@ -99,6 +102,7 @@ def import_predictions(
     check_policy(on_findings, fail_on)
     check_flag("allow_empty", allow_empty)
     check_ratio("min_match_ratio", min_match_ratio)
+    check_flag("keep_unmatched", keep_unmatched)
     if not model:
         raise ConfigurationError("Predictions belong to a model: give its name as `model`.")
     images_snapshot = dataset.snapshot_id("images")
@@ -131,7 +135,11 @@ def import_predictions(
     rows, unmatched = _joined(found.rows, images, model_version)
     step = f"prediction_import:{model}"
     matched = rows.num_rows - rows["image_id"].null_count
-    imported = Import("predictions", step, found.problems, unmatched, rows=rows.num_rows, matched=matched)
+    imported = Import("predictions", step, found.problems, unmatched, rows=rows.num_rows, matched=matched, keep_unmatched=keep_unmatched)
+    if not keep_unmatched:
+        rows = with_image(rows)
+        if not rows.num_rows and not allow_empty:
+            check_may_empty(dataset, partition_key, ("predictions",), imported.why_nothing_joined(source), owner=model)
     counts = _counts(found, rows, imported, images)
 
     imported.write_findings(dataset, partition_key)

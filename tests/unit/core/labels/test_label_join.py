@@ -136,8 +136,86 @@ def test_the_split_in_the_address_of_the_source_speaks_against_another_in_the_na
 def test_of_two_paths_that_claim_one_image_the_one_of_its_address_has_it(make_images):
     images = make_images(["1.png"]).set_column(0, "source_uri", pa.array(["file:///sets/fold%201/1.png"]))
     assert all_found(images, ["fold 1/1.png", "fold 2/1.png", "1.png"]) == ["1.png", CONTRADICTED, "1.png"]
-    assert all_found(images, ["fold 2/1.png", "fold 3/1.png", "1.png"]) == [AMBIGUOUS, AMBIGUOUS, "1.png"]
-    assert all_found(images, ["a/fold 2/1.png", "fold 2/1.png", "1.png"]) == ["1.png"] * 3
+    assert all_found(images, ["fold 2/1.png", "fold 3/1.png", "1.png"]) == [CONTRADICTED, CONTRADICTED, "1.png"]
+    assert all_found(images, ["left/1.png", "right/1.png", "1.png"]) == [AMBIGUOUS, AMBIGUOUS, "1.png"]
+    assert all_found(images, ["a/left/1.png", "left/1.png", "1.png"]) == ["1.png"] * 3
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("s3://lake/cam1/1.png", "cam2/1.png"),
+        ("s3://lake/2026-11-05/1.png", "2026-11-04/1.png"),
+        ("s3://lake/2026-11-05/images/1.png", "raw/2026-11-04/images/1.png"),
+        ("s3://lake/coco/train2017/1.png", "val2017/1.png"),
+        ("s3://lake/train_images/1.png", "valid_images/1.png"),
+        ("s3://lake/train-set/1.png", "testset/1.png"),
+    ],
+)
+def test_a_folder_that_differs_from_the_address_in_numbers_or_split_speaks_against(make_images, address, name):
+    images = make_images(["1.png"]).set_column(0, "source_uri", pa.array([address]))
+    own = "/".join(address.split("/")[3:])
+    assert all_found(images, [name, own, "1.png"]) == [CONTRADICTED, "1.png", "1.png"]
+    assert all_found(images, ["export/1.png"]) == ["1.png"]
+
+
+def test_a_folder_of_the_address_that_other_names_have_speaks_against_names_of_another(make_images):
+    images = make_images(["1.png", "2.png"]).set_column(0, "source_uri", pa.array(["s3://lake/left/1.png", "s3://lake/left/2.png"]))
+    assert all_found(images, ["right/1.png"]) == ["1.png"]  # nothing tells what `right` is
+    assert all_found(images, ["right/1.png", "left/2.png", "other/left/9.png"]) == [CONTRADICTED, "2.png", ABSENT]
+
+
+def test_of_names_with_several_extensions_the_image_belongs_to_its_own(make_images):
+    images = make_images(["a.png", "b.tif"])
+    assert all_found(images, ["a.jpg", "a.png", "a"], by_stem=True) == [CONTRADICTED, "a.png", "a.png"]
+    assert all_found(images, ["b.jpg", "b.png", "b"], by_stem=True) == [AMBIGUOUS, AMBIGUOUS, "b.tif"]
+    assert all_found(images, ["a.jpg", "b.JPG"], by_stem=True) == ["a.png", "b.tif"]
+
+
+@pytest.mark.parametrize(("images", "labels"), [("train_images/1.jpg", "train_labels/1"), ("image_2/1.jpg", "label_2/1")])
+def test_a_folder_may_name_its_kind_beside_its_content(make_images, images, labels):
+    other = images.replace("train", "val").replace("2", "3")
+    assert found(make_images([images]), labels, by_stem=True) == images
+    assert found(make_images([other]), labels, by_stem=True) == CONTRADICTED
+
+
+def in_folder(images: pa.Table, source: str, name: str, format: str) -> str | None:  # noqa: A002
+    """Return the image that a name of a label file joins, if any."""
+    made = RecordBuilder("default", format)
+    made.start_file(source, source, 0)
+    made.add(Record(0, name, "classification", "cat"))
+    row = join_labels(made.finish().rows, images).rows["source_uri"][0].as_py()
+    return row and row.removeprefix("file:///source/")
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "format", "image"),
+    [
+        ("file:///source/valid/_annotations.coco.json", "1.jpg", "coco", "valid/1.jpg"),
+        ("file:///elsewhere/validation/_annotations.coco.json", "1.jpg", "coco", "valid/1.jpg"),
+        ("file:///source/annotations/instances_val2017.json", "1.jpg", "coco", "valid/1.jpg"),
+        ("file:///source/annotations/instances_test2017.json", "1.jpg", "coco", None),
+        ("file:///source/annotations/all.json", "1.jpg", "coco", None),
+        ("file:///source/train.csv", "1.jpg", "csv", "train/1.jpg"),
+        ("file:///source/valid/labels.csv", "train/1.jpg", "csv", "train/1.jpg"),
+        ("file:///source/labels/train/1.txt", "1", "yolo", "train/1.jpg"),
+        ("file:///source/labels/test/1.txt", "1", "yolo", None),
+        ("file:///source/train_xml/1.xml", "1.jpg", "voc", "train/1.jpg"),
+    ],
+)
+def test_the_label_files_own_folder_tells_images_of_one_name_apart(make_images, source, name, format, image):  # noqa: A002
+    images = make_images(["train/1.jpg", "valid/1.jpg"])
+    assert in_folder(images, source, name, format) == image
+    # Where the other split is the only one there is, that is no reason to take it.
+    for split in ("train", "valid"):
+        only = in_folder(make_images([f"{split}/1.jpg"]), source, name, format)
+        unstated = image is None and "all" in source
+        assert only == (f"{split}/1.jpg" if unstated or image == f"{split}/1.jpg" else None)
+
+
+def test_a_label_file_named_like_its_image_is_of_no_split(make_images):
+    images = make_images(["train/test_1.jpg"])
+    assert in_folder(images, "file:///labels/test_1.txt", "test_1", "yolo") == "train/test_1.jpg"
 
 
 def test_reasons_name_the_images_that_were_nearly_meant(make_images):
@@ -147,10 +225,11 @@ def test_reasons_name_the_images_that_were_nearly_meant(make_images):
     unmatched = unmatched_names(rows, match_images(rows["file_name"], images), images).to_pylist()
     assert {row["check"]: row["records"] for row in unmatched if row["check"] != ABSENT} == {AMBIGUOUS: 2, CONTRADICTED: 1}
     assert [row["message"] for row in unmatched] == [
-        "a.jpg fits several images of the partition: w/a.jpg, x/a.jpg, y/a.jpg and 1 more; records kept without image: 2",
-        "test/b.jpg is not in the partition, but the same file name in another folder: train/b.jpg; records kept without image: 1",
-        "No image of the partition is named c.jpg (with another extension there is c.jpeg); records kept without image: 1",
-        "No image of the partition is named d.jpg; records kept without image: 1",
+        "a.jpg fits several images of the partition: w/a.jpg, x/a.jpg, y/a.jpg and 1 more; records without image: 2",
+        "test/b.jpg is not in the partition, but one of that name in another folder, or with another extension: file:///source/train/b.jpg; "
+        "records without image: 1",
+        "No image of the partition is named c.jpg (with another extension there is c.jpeg); records without image: 1",
+        "No image of the partition is named d.jpg; records without image: 1",
     ]
 
 
