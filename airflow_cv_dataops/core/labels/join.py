@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.labels.file_names import strip_extension
+from airflow_cv_dataops.core.labels.file_names import has_image_extension, strip_extension
 from airflow_cv_dataops.core.labels.formats.yolo_reader import to_pixels
 from airflow_cv_dataops.core.labels.image_names import Answer, Images, Question, address, find_images
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, BACKGROUND, CONTRADICTED_FILE_NAME, excerpt
@@ -175,7 +175,10 @@ def _why(name: str, answer: Answer, images: pa.Table) -> str:
     if answer.reason == AMBIGUOUS_FILE_NAME:
         return f"{excerpt(name)} fits several images of the partition: {shown}{more}"
     if answer.reason == CONTRADICTED_FILE_NAME:
-        return f"{excerpt(name)} is not in the partition, but one of that name in another folder, or with another extension: {shown}{more}"
+        both = (name, images["file_name"][answer.near[0]].as_py())
+        extensions = {text.rpartition(".")[2].lower() for text in both if has_image_extension(text)}
+        where = "one of that name with another extension" if len(extensions) > 1 else "the same file name in another folder"
+        return f"{excerpt(name)} is not in the partition, but {where}: {shown}{more}"
     return f"No image of the partition is named {excerpt(name)}" + (f" (with another extension there is {shown}{more})" if shown else "")
 
 
