@@ -24,8 +24,9 @@ LAYOUT_FOLDERS = frozenset(
 _KIND = "images?|imgs?|labels?|annotations?|annos?|bbox(?:es)?|jpegimages|xmls?"
 _KIND_IN_NAME = re.compile(rf"^(?:{_KIND})[-_. ]+(?=.)|(?<=.)[-_. ]+(?:{_KIND})$", re.IGNORECASE)
 _DRIVE = re.compile("[A-Za-z]:")
-# What a plain relative path has not.
-_UNUSUAL = re.compile(r"[\\:%?]|//|(?:^|/)\.{1,2}(?:/|$)|^[/\s]|[/\s]$|[^\x00-\x7f]")
+# What a plain relative path has not: in it, at its start or its end.
+_UNUSUAL = ("\\", ":", "%", "?", "//", "/.")
+_UNUSUAL_ENDS = frozenset("/. \t\n\r\v\f\x1c\x1d\x1e\x1f")
 _MOST_FIELDS = 16  # of a query
 
 
@@ -74,7 +75,7 @@ def spellings(name: str) -> list[str]:
     With ``/`` and Unicode composed, without a drive letter, ``.``, ``..`` and empty parts. Of a URI its path, without host and query; the
     file that a query names (Label Studio's ``/data/local-files/?d=a/1.jpg``). Each also percent-decoded, where that differs.
     """
-    if not _UNUSUAL.search(name):
+    if _is_plain(name):
         return [name]
     _, scheme, rest = name.rpartition("://")
     path, _, query = name.partition("?")
@@ -85,6 +86,14 @@ def spellings(name: str) -> list[str]:
         named = [name, *named, *([path] if query and has_image_extension(path) else [])]
     found = [_plain(text) for text in named]
     return list(dict.fromkeys([*found, *(_plain(unquote(text)) for text in found if "%" in text)]))
+
+
+def _is_plain(name: str) -> bool:
+    """Say that a path stands for itself. Of millions of names: a regular expression takes five times as long."""
+    if not name or not name.isascii() or name[0] in _UNUSUAL_ENDS or name[-1] in _UNUSUAL_ENDS:
+        return False
+    backslash, colon, percent, query, empty, dot = _UNUSUAL
+    return not (backslash in name or colon in name or percent in name or query in name or empty in name or dot in name)
 
 
 def _plain(name: str) -> str:

@@ -65,7 +65,7 @@ def find_images(questions: Sequence[Question], images: Images) -> list[Answer]:
     long are one if their bytes are the same, or if the label file lies in the folder of one of them. Letters' case may differ where no
     image agrees otherwise.
     """
-    found: dict[Question, Answer] = {}
+    found = _very_same(questions, images)
     for is_folded in (False, True):
         lost = [question for question in questions if question not in found]
         if lost:
@@ -75,6 +75,17 @@ def find_images(questions: Sequence[Question], images: Images) -> list[Answer]:
     if lost:
         found.update(zip(lost, _reasons(lost, images), strict=True))
     return [found[question] for question in questions]
+
+
+def _very_same(questions: Sequence[Question], images: Images) -> dict[Question, Answer]:
+    """Return the answers to names that are the path or address of one image: most are, and need no index."""
+    asked = {question.name for question in questions}
+    rows = _Rows(images.image_ids)
+    for row in images.order:
+        for own in _literally(images, row):
+            if own in asked:
+                rows.add(own, row)
+    return {question: Answer(same[0]) for question in questions if len(same := rows.of(question.name)) == 1}
 
 
 class _Index:
@@ -87,16 +98,17 @@ class _Index:
         self._whole = _Rows(images.image_ids)
         self._ends = _Rows(images.image_ids)
         names = {name for question in questions for name in question[:2]}
-        asked = {key for name in names for spelling in spellings(name) for key in self._keys(spelling, by_stem=True)}
+        forms = {(question.name, question.by_stem or not has_image_extension(question.name)) for question in questions}
+        forms |= {(question.alternative, True) for question in questions if question.alternative}
+        asked = {key for name, by_stem in forms for path in spellings(name) for key in self._keys(path, by_stem=by_stem or path != name)}
         depths = sorted({key.count("/") for key in asked})
         lasts = {last_part(key) for key in asked}
         for row in images.order:
-            name, uri = images.names[row], images.uris[row]
             if not is_folded:
-                for own in (name, uri, uri.removeprefix("file://")):
+                for own in _literally(images, row):
                     if own in names:
                         self._exact.add(own, row)
-            for spelling in spellings(name):
+            for spelling in spellings(images.names[row]):
                 for key in self._keys(spelling, by_stem=has_image_extension(spelling)):
                     if last_part(key) in lasts:
                         self._whole.add(key, row)
@@ -156,6 +168,12 @@ class _Index:
         yield key
         if by_stem:
             yield (strip_extension(key) if has_image_extension(key) else key) + _STEM
+
+
+def _literally(images: Images, row: int) -> tuple[str, str, str]:
+    """Return the path, the URI and the local path of an image."""
+    uri = images.uris[row]
+    return images.names[row], uri, uri.removeprefix("file://")
 
 
 class _Rows:

@@ -128,7 +128,7 @@ def _meant(question: Question, image: str) -> list[str]:
 
 
 def _folders(name: str) -> tuple[str, ...]:
-    return tuple(_folder(spelling) for spelling in spellings(name)) if name else ()
+    return tuple([_folder(spelling) for spelling in spellings(name)]) if name else ()
 
 
 def _folder(path: str) -> str:
