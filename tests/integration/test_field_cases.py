@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
+from airflow_cv_dataops.core.errors import EmptySourceError
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.predictions.importing import import_predictions
@@ -134,6 +135,50 @@ def test_statements_that_join_do_not_make_up_for_labels_that_do_not(case, tmp_pa
     assert "0 of 2 annotations joined" in result.failure
     counts = result.summary.to_dict()["counts"]
     assert (counts["annotations"], counts["backgrounds"], counts["matched"], counts["unmatched"]) == (2, 3, 0, 2)
+
+
+def test_of_one_file_for_all_partitions_only_the_own_labels_may_be_taken(case, tmp_path):
+    dataset, _ = case("sampling_background")
+    others = [f"2026-11-04/{number}.jpg" for number in range(20)]
+    images = [{"id": number, "file_name": name} for number, name in enumerate(["a.jpg", "bg.jpg", *others])]
+    labels = [{"id": number, "image_id": number, "category_id": 1, "bbox": [1, 1, 9, 9]} for number in (0, *range(2, 15))]
+    file = tmp_path / "all.json"
+    file.write_text(json.dumps({"images": images, "annotations": labels, "categories": [{"id": 1, "name": "cat"}]}))
+    result = import_labels(dataset, KEY, str(file), format="coco", keep_unmatched=False)
+    assert result.failure is None
+    assert joined(dataset) == [("a.jpg", "a.jpg"), ("bg.jpg", "bg.jpg")]
+    counts = result.summary.to_dict()["counts"]
+    assert (counts["annotations"], counts["backgrounds"], counts["matched"], counts["unmatched"]) == (1, 1, 1, 13)
+    assert (counts["unmatched_by"], counts["problems"], findings(dataset)) == ({"absent_image": 20}, {}, [])
+    audited = audit_labels(dataset, KEY, on_findings="warn").summary.to_dict()
+    assert audited["counts"]["by_check"].get("missing_image", 0) == 0
+
+
+def test_labels_of_other_partitions_alone_are_no_result_of_this_one(case, tmp_path):
+    dataset, _ = case("sampling_background")
+    own, other = tmp_path / "own.csv", tmp_path / "other.csv"
+    own.write_text("file,label\na.jpg,cat\n")
+    other.write_text("file,label\n2026-11-04/x.jpg,cat\n2026-11-04/y.jpg,cat\n")
+    named = {"format": "csv", "keep_unmatched": False}
+    failure = import_labels(dataset, KEY, str(other), **named).failure
+    assert "0 of 2 annotations joined an image" in failure
+    assert "min_match_ratio=0" in failure
+    assert import_labels(dataset, KEY, str(other), min_match_ratio=0, **named).failure is None
+    import_labels(dataset, KEY, str(own), **named)
+    with pytest.raises(EmptySourceError, match="None of the 2 annotations .* joined an image: 2 without image .*would take out 1 row"):
+        import_labels(dataset, KEY, str(other), min_match_ratio=0, **named)
+    assert import_labels(dataset, KEY, str(other), min_match_ratio=0, allow_empty=True, **named).failure is None
+    assert dataset.read("annotations").num_rows == 0
+
+
+def test_predictions_of_other_partitions_may_be_left_out(case, tmp_path):
+    dataset, _ = case("sampling_background")
+    found = [{"file_name": name, "category_id": 1, "bbox": [1, 1, 9, 9], "score": 0.9} for name in ("a.jpg", *"uvwxyz")]
+    (tmp_path / "p.json").write_text(json.dumps(found))
+    assert "1 of 7" in import_predictions(dataset, KEY, str(tmp_path / "p.json"), model="m", on_findings="warn").failure
+    assert import_predictions(dataset, KEY, str(tmp_path / "p.json"), model="m", keep_unmatched=False).failure is None
+    assert joined(dataset, "predictions") == [("a.jpg", "a.jpg")]
+    assert findings(dataset) == []
 
 
 def test_exactly_the_share_that_is_asked_for_passes(case, tmp_path):

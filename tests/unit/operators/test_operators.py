@@ -197,6 +197,7 @@ def test_imports_are_retried_where_files_cannot_be_read_or_are_gone_and_template
             max_unreadable_ratio="{{ params.ratio }}",
             allow_empty="{{ params.allowed }}",
             min_match_ratio="0",
+            keep_unmatched="true",
             on_findings="warn",
             **arguments,
         )
