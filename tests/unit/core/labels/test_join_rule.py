@@ -78,6 +78,33 @@ def test_no_two_names_that_contradict_each_other_share_an_image(names, labels, p
         assert all(agreement(one, other) for one in sharing for other in sharing)
 
 
+SPLITS = {"train": "train", "train2017": "train", "training_images": "train", "val": "val", "Val-labels": "val", "test": "test"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    names=st.lists(paths, min_size=1, max_size=4, unique=True),
+    label=paths,
+    prefix=st.sampled_from([f"s3://bucket/{split}" for split in SPLITS]),
+    folder=st.sampled_from(["", "sets", *SPLITS]),
+    by_stem=st.booleans(),
+)
+def test_a_label_never_joins_an_image_of_another_split(names, label, prefix, folder, by_stem):
+    """Of two folders that lie before the end in which both agree, neither says one split where the other says another."""
+    images = images_of(names, list(range(len(names))), prefix)
+    question = Question(label, by_stem=by_stem, folder=folder)
+    (answer,) = without_rivals([question], find_images([question], images), images)
+    if answer.row < 0:
+        return
+    *address, _ = content(images.uris[answer.row].partition("://")[2])
+    *stated, _ = content(label)
+    for own in (stated, [folder] if by_stem else [folder, *stated]):
+        for mine, theirs in zip(reversed(own), reversed(address), strict=False):
+            if SPLITS.get(mine, mine) != SPLITS.get(theirs, theirs):
+                assert SPLITS.get(mine) is None or SPLITS.get(theirs) is None
+                break
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     names=st.lists(st.text(max_size=12), min_size=1, max_size=5, unique=True), asked=st.lists(st.text(max_size=12), min_size=1, max_size=5)
