@@ -165,7 +165,7 @@ def test_labels_of_other_partitions_alone_are_no_result_of_this_one(case, tmp_pa
     assert "min_match_ratio=0" in failure
     assert import_labels(dataset, KEY, str(other), min_match_ratio=0, **named).failure is None
     import_labels(dataset, KEY, str(own), **named)
-    with pytest.raises(EmptySourceError, match="None of the 2 annotations .* joined an image: 2 without image .*would take out 1 row"):
+    with pytest.raises(EmptySourceError, match=r"None of the 2 annotations .* joined an image: 2 without image .*would take out 1 row"):
         import_labels(dataset, KEY, str(other), min_match_ratio=0, **named)
     assert import_labels(dataset, KEY, str(other), min_match_ratio=0, allow_empty=True, **named).failure is None
     assert dataset.read("annotations").num_rows == 0

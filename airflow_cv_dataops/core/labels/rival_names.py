@@ -17,8 +17,9 @@ from airflow_cv_dataops.core.labels.image_names import (
     unlike_ends,
 )
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, CONTRADICTED_FILE_NAME
-from airflow_cv_dataops.core.labels.splits import other_split, same_part
+from airflow_cv_dataops.core.labels.splits import other_split
 
+_ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*://")
 _DIGITS = re.compile("[0-9]+")
 
 
@@ -73,12 +74,13 @@ class _Places:
 
     def _differ(self, question: Question, image: str, uri: str) -> bool:
         path, own = _meant(question, image), content_parts(image)
-        place = address(uri)[: -len(own)]
-        if len(path) <= len(own) or not place:
+        above = path[: -len(own)]
+        left, place = unlike_ends(above, address(uri)[: -len(own)])
+        if not left or not place:
             return False
-        said, here = path[-len(own) - 1], place[-1]
-        if same_part(said, here):
-            return False
+        said, here = left[-1], place[-1]
+        if len(left) < len(above) and _ABSOLUTE.match(question.name):
+            return other_split(said, here)  # `/home/user1/set/` and `/home/user2/set/` are the same set on two machines
         return other_split(said, here) or _differ_in_digits(said, here) or here.casefold() in self._named
 
 

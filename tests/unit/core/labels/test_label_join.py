@@ -150,6 +150,9 @@ def test_of_two_paths_that_claim_one_image_the_one_of_its_address_has_it(make_im
         ("s3://lake/coco/train2017/1.png", "val2017/1.png"),
         ("s3://lake/train_images/1.png", "valid_images/1.png"),
         ("s3://lake/train-set/1.png", "testset/1.png"),
+        ("s3://lake/cam1/day1/1.png", "cam2/day1/1.png"),
+        ("s3://lake/train/day1/1.png", "/mnt/val/day1/1.png"),
+        ("s3://lake/cam1/1.png", "D:\\lake\\cam2\\1.png"),
     ],
 )
 def test_a_folder_that_differs_from_the_address_in_numbers_or_split_speaks_against(make_images, address, name):
@@ -157,6 +160,12 @@ def test_a_folder_that_differs_from_the_address_in_numbers_or_split_speaks_again
     own = "/".join(address.split("/")[3:])
     assert all_found(images, [name, own, "1.png"]) == [CONTRADICTED, "1.png", "1.png"]
     assert all_found(images, ["export/1.png"]) == ["1.png"]
+
+
+def test_an_absolute_path_of_another_machine_may_differ_in_numbers_further_up(make_images):
+    images = make_images(["1.png"]).set_column(0, "source_uri", pa.array(["file:///home/user1/cells/1.png"]))
+    assert found(images, "/home/user2/cells/1.png") == "1.png"
+    assert found(images, "C:\\Users\\user2\\cells\\1.png") == "1.png"
 
 
 def test_a_folder_of_the_address_that_other_names_have_speaks_against_names_of_another(make_images):
