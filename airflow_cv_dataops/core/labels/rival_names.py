@@ -66,7 +66,8 @@ class _Places:
     def speak_against(self, question: Question, image: str, uri: str) -> bool:
         """Say whether an image that a name fits is, by its address, not the one that is meant."""
         name, alternative, by_stem, folder = question
-        key = (_folders(name), _folders(alternative), _folders(image), _folder(uri), folder, by_stem)
+        is_absolute = _ABSOLUTE.match(name) is not None
+        key = (_folders(name), _folders(alternative), _folders(image), _folder(uri), folder, by_stem, is_absolute)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._differ(question, image, uri) or _lies_in_other_split(question, uri)
