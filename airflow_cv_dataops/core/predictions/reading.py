@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.arguments import check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.labels.annotation_files import SourceFile, open_source, read_file
+from airflow_cv_dataops.core.labels.formats.coco_values import unnamed_categories
 from airflow_cv_dataops.core.labels.reading import Classes, resolve_classes
 from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_PREDICTION, Problem, bbox_array, clean_text
 from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
@@ -74,7 +75,8 @@ def read_predictions(
     :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), ``pixel_probabilities`` (an ``.npy`` or
         ``.npz`` for each image), or ``auto``: by extension, one of the first two.
     :param coco_reference: URI of the COCO annotations file whose images and categories a results file refers to.
-    :param classes: class names, or the URI of a file with them; see :func:`read_probabilities`. In a results file: by category id.
+    :param classes: class names, or the URI of a file with them; see :func:`read_probabilities`. In a results file: by category id, instead
+        of a ``coco_reference``.
     :param ids: image names of an ``.npy``, or the URI of a file with them.
     :param pattern: glob that the path of a prediction file below the prefix has to match, whatever its case; default: every path does.
     :param exclude: globs of files below the prefix that are not looked at; default: none. Hidden and house-keeping files never are.
@@ -96,6 +98,11 @@ def read_predictions(
     if not files:
         expected = ", ".join(_EXTENSIONS[wanted])
         raise EmptySourceError(f"No prediction file in {without_credentials(source)}: expected {expected} for {wanted}.")
+    if wanted == "coco" and reference is not None and classes is not None:
+        raise ConfigurationError(
+            "`coco_reference` and `classes` both say what the category ids of COCO results are called, and a list of `classes` counts "
+            "from 0: give one of them."
+        )
     names = None if classes is None else resolve_classes(classes, source_options)
     reader = _Reader(model, wanted, _reference(reference, names), names, id_column, _ids(ids))
     unread = UnreadFiles(opened, len(files), max_unreadable_ratio)
@@ -183,9 +190,10 @@ class _Reader:
         import pyarrow as pa
 
         lost: list[str] = []
-        found = parse_results(data, self._reference, lost.append)
+        unnamed: dict[str, int] = {}
+        found = parse_results(data, self._reference, lost.append, unnamed)
         self._records += len(found.ordinal) + len(lost)
-        for message in lost:
+        for message in (*lost, *unnamed_categories(unnamed, self._reference.source)):
             self._note(file, MALFORMED_RECORD, message)
         if not found.ordinal:
             return []
@@ -251,13 +259,12 @@ def _format_of(paths: Sequence[str]) -> str:
 def _reference(place: Place | None, classes: Mapping[int, str] | None) -> CocoReference:
     named = None if classes is None else {str(index): name for index, name in classes.items() if name}
     if place is None:
-        return CocoReference(categories=named)
+        return CocoReference(categories=named, source="`classes`")
     uri = without_credentials(place.uri)
     try:
-        found = read_reference(read_file(place), uri)
+        return read_reference(read_file(place), uri)
     except ValueError as error:
         raise ConfigurationError(f"coco_reference {uri} cannot be used: {error}") from error
-    return CocoReference(found.images, named or found.categories)
 
 
 def _ids(ids: Place | Sequence[str] | None) -> Sequence[str] | None:

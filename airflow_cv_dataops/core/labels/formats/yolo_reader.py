@@ -24,10 +24,11 @@ _FEWEST_KEYPOINTS, _VISIBILITIES = 4, frozenset((0, 1, 2))
 def parse_yolo(data: bytes, path: str, classes: ClassFile, records: RecordBuilder, unnamed: UnnamedClasses | None = None) -> None:
     """Add the lines of one file to ``records``: ``class cx cy w h``, the same with a confidence, or ``class x1 y1 x2 y2 …``.
 
-    A polygon that leaves the image by more than half its side is in pixels, or no polygon (keypoints, a tracker's lines): it is left out, as
-    is a line whose sixth number is no confidence. Where ``classes`` has a ``kpt_shape`` each line is ``class cx cy w h`` and the keypoints, and nothing else. Numbers stay normalised;
-    :func:`to_pixels` turns them into pixels once the images' sizes are known. A class that ``classes`` does not name is kept
-    without category, and counted in ``unnamed``. A file without any line states that nothing is there.
+    A polygon that leaves the image by more than half its side is in pixels, or no polygon (keypoints, a tracker's lines): it is left out,
+    as is a line whose sixth number is no confidence. Where ``classes`` has a ``kpt_shape`` each line is ``class cx cy w h`` and the
+    keypoints, and nothing else. Numbers stay normalised; :func:`to_pixels` turns them into pixels once the images' sizes are known. A class
+    that ``classes`` does not name is kept without category, and counted in ``unnamed``. A file without any line states that nothing is
+    there.
 
     :param path: the file below the source prefix; without its extension it names the image.
     """

@@ -205,8 +205,24 @@ def test_results_are_named_by_their_reference(read, tmp_path):
     found = read(json.dumps([result(), result(image_id=9, category_id=9)]), "r.json", coco_reference=str(tmp_path / "reference.json"))
     assert found.rows.column("file_name").to_pylist() == ["a.jpg", "#9"]
     assert found.rows.column("category").to_pylist() == ["cat", None]
+    assert [problem.message for problem in found.problems] == [
+        "Category id 9 has no name in coco_reference: 1 records are kept without category."
+    ]
     assert found.rows.column("score").to_pylist() == [0.5, 0.5]
     assert found.rows.column("bbox").to_pylist()[0] == {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}
+
+
+def test_names_of_categories_come_from_one_place(read, tmp_path):
+    reference = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 7, "name": "cat"}, {"id": 7, "name": "dog"}]}
+    (tmp_path / "reference.json").write_text(json.dumps(reference))
+    with pytest.raises(ConfigurationError, match="`coco_reference` and `classes` both"):
+        read(json.dumps([result()]), "r.json", coco_reference=str(tmp_path / "reference.json"), classes=["cat"])
+    found = read(json.dumps([result(), result()]), "r.json", coco_reference=str(tmp_path / "reference.json"))
+    assert found.rows.column("category").to_pylist() == [None, None]
+    assert [problem.check for problem in found.problems] == ["malformed_record"]
+    found = read(json.dumps([result(), result(category_id=1)]), "r.json", classes=["cat", "dog"])
+    assert found.rows.column("category").to_pylist() == [None, "dog"]
+    assert "Category id 7 has no name in `classes`" in found.problems[0].message
 
 
 def test_a_reference_below_the_source_is_not_taken_for_results(tmp_path):

@@ -89,7 +89,8 @@ def test_what_is_no_polygon_and_no_confidence_is_left_out_and_told(read_file, li
 
 
 @pytest.mark.parametrize(
-    "line", ["0 -0.1 0 1.2 0 1.5 1 0 1", "0 0 0 0.5 0 1 0 1 1 0.5 1 0 1", "0 0.5 0.5 0.2 0.2 1.0000001", "0 0.2 0.3 0.3 0.5 0.1 0.6 0 0.4 0 0"]
+    "line",
+    ["0 -0.1 0 1.2 0 1.5 1 0 1", "0 0 0 0.5 0 1 0 1 1 0.5 1 0 1", "0 0.5 0.5 0.2 0.2 1.0000001", "0 0.2 0.3 0.3 0.5 0.1 0.6 0 0.4 0 0"],
 )
 def test_polygons_that_touch_or_cross_the_border_are_polygons(read_file, line):
     labels = read_file(line, "a.txt", format="yolo", classes=["cat"])
