@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.labels.file_names import image_folder_name, strip_extension
@@ -18,6 +19,7 @@ _BOX, _SCORED_BOX, _TRIANGLE = 5, 6, 7
 # How far a polygon may reach, in sides of the image: objects are drawn a little beyond the border, not half an image.
 _LEFTMOST, _RIGHTMOST = -0.5, 1.5
 _SCORE_TOLERANCE = 1e-6  # softmax in single precision
+_LABELS_IN_NAME = re.compile("(?<![a-z])labels?(?![a-z])", re.IGNORECASE)
 _FEWEST_KEYPOINTS, _VISIBILITIES = 4, frozenset((0, 1, 2))
 
 
@@ -38,7 +40,7 @@ def parse_yolo(data: bytes, path: str, classes: ClassFile, records: RecordBuilde
         records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: not UTF-8 text: {error}")
         return
     stem = strip_extension(path)
-    alternative = image_folder_name(stem)
+    alternative = _image_path(stem)
     if not any(line.strip() for line in lines):
         records.add(Record(0, stem, BACKGROUND, alternative_name=alternative))
         return
@@ -124,6 +126,16 @@ def to_pixels(rows: pa.Table, width: np.ndarray, height: np.ndarray) -> pa.Table
     pointed = rows.column("keypoints").combine_chunks()
     rows = rows.set_column(rows.schema.get_field_index("keypoints"), "keypoints", _keypoint_pixels(pointed, width, height))
     return _keep_normalised(rows, np.flatnonzero(unknown & (is_box | is_polygon)), boxes, outlined, pointed)
+
+
+def _image_path(stem: str) -> str:
+    """Return the path of the image: ``images`` for ``labels`` as a folder, else as a word in a folder's name (``train_labels/1``)."""
+    exchanged = image_folder_name(stem)
+    if exchanged != stem:
+        return exchanged
+    folders, slash, name = stem.rpartition("/")
+    found = list(_LABELS_IN_NAME.finditer(folders))
+    return f"{folders[: found[-1].start()]}images{folders[found[-1].end() :]}{slash}{name}" if found else stem
 
 
 def _problem(values: list[float]) -> str | None:
