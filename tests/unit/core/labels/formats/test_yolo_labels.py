@@ -147,6 +147,15 @@ def test_labels_without_class_names_anywhere_are_a_configuration_error(tmp_path)
         read_labels(str(tmp_path), format="yolo")
 
 
+def test_class_names_outside_the_source_are_pointed_at(tmp_path):
+    source = tree(tmp_path, {"data.yaml": "names: [cat]", "labels/a.txt": BOX})
+    for place in (f"{source}/labels", f"{source}/labels/a.txt"):
+        if place.endswith(".txt"):
+            (tmp_path / "data.yaml").rename(tmp_path / "labels" / "data.yaml")
+        with pytest.raises(ConfigurationError, match=r"There is file://.*/data\.yaml, outside the source"):
+            read_labels(place, format="yolo")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -165,7 +174,16 @@ def test_a_class_file_without_names_is_a_configuration_error(text):
         parse_classes(text.encode(), "data.yaml")
 
 
-@pytest.mark.parametrize(("label", "image"), [("labels/train/a.txt", "images/train/a.jpg"), ("train/labels/a.txt", "train/images/a.jpg")])
+@pytest.mark.parametrize(
+    ("label", "image"),
+    [
+        ("labels/train/a.txt", "images/train/a.jpg"),
+        ("train/labels/a.txt", "train/images/a.jpg"),
+        ("train_labels/a.txt", "train_images/a.jpg"),
+        ("x/Labels-train/a.txt", "x/images-train/a.jpg"),
+        ("x/train label/1/a.txt", "x/train images/1/a.jpg"),
+    ],
+)
 def test_images_of_one_name_are_told_apart_by_the_layouts_folders(tmp_path, joined_rows, label, image):
     (tmp_path / label).parent.mkdir(parents=True)
     (tmp_path / label).write_text("0 0.5 0.5 0.1 0.1")
