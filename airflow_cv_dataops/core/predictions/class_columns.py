@@ -112,7 +112,8 @@ def _check_each(names: Sequence[str], values: np.ndarray) -> None:
     outside = 2 * ((values < -RANGE_TOLERANCE) | (values > 1 + RANGE_TOLERANCE)).sum(axis=0) > len(values)
     wrong = [position for position in range(len(names)) if outside[position]]
     if not wrong:
-        wrong = [position for position in range(len(names)) if _are_distributions(np.delete(values, position, axis=1))]
+        too_many = [position for position in range(len(names)) if _are_distributions(np.delete(values, position, axis=1))]
+        wrong = too_many if len(too_many) == 1 else []
     if wrong:
         shown = excerpt(", ".join(names[position] for position in wrong))
         low, high = np.fmin.reduce(values[:, wrong], axis=None), np.fmax.reduce(values[:, wrong], axis=None)

@@ -181,7 +181,7 @@ def _check_no_header(found: Mapping[str, int], box: Sequence[str], first: Sequen
     """:raises ConfigurationError: the line, which is to be a label, is a header."""
     numbers = [first[found[role]] for role in box]
     no_numbers = bool(box) and all(text and number(text) is None for text in numbers) and (box != LISTED or numbers[0].isalpha())
-    if no_numbers or ("file" in found and first[found["file"]].lower() in (*IMAGE_NAMES, "image_id", "imageid")):
+    if no_numbers or ("file" in found and first[found["file"]].lower() in (*IMAGE_NAMES, "image_id")):
         raise ConfigurationError(
             f"csv_columns gives positions, which are for a CSV without a header, and the first line is one: {excerpt(list(first))}; "
             "name the columns."

@@ -19,7 +19,7 @@ IMAGE_NAMES = (
     "filepath",
     "img_path",
 )
-IMAGE_IDS = ("image_id", "imageid", "id")
+IMAGE_IDS = ("image_id", "id")
 LINES_LOOKED_AT = 20
 
 
