@@ -40,9 +40,16 @@ class Source:
     """
 
     def __init__(
-        self, store: ObjectStore, paths: Sequence[str], *, is_file: bool, pattern: str | None = None, exclude: Sequence[str] = ()
+        self,
+        store: ObjectStore,
+        paths: Sequence[str],
+        *,
+        is_file: bool,
+        options: Mapping[str, Any] = _NO_OPTIONS,
+        pattern: str | None = None,
+        exclude: Sequence[str] = (),
     ) -> None:
-        self._store = store
+        self._store, self._options = store, options
         self._found, self._choice = paths, f"pattern={pattern!r}, exclude={list(exclude)!r}"
         self.is_file = is_file
         self.wanted = paths if is_file else list(filter(selector(pattern, exclude), paths))
@@ -57,6 +64,22 @@ class Source:
     def dead_links(self) -> Sequence[str]:
         """URIs of the links behind which nothing is, of a source that was listed."""
         return self._store.dead_links
+
+    def found_outside(self, names: Sequence[str]) -> str | None:
+        """Return the URI of the first of some files that lies in the folder above the source, or beside a single file; for messages.
+
+        ``None`` where there is none, and where it cannot be told.
+        """
+        from obstore.exceptions import BaseError
+
+        folder = self._store.uri if self.is_file else self._store.uri.rstrip("/").rpartition("/")[0]
+        if folder.endswith((":", "/")):
+            return None
+        try:
+            store = open_store(folder, self._options)
+            return next((without_credentials(store.uri_of(name)) for name in names if store.size(name) is not None), None)
+        except (StoreError, OSError, BaseError, ConfigurationError):
+            return None
 
     def select(self, extensions: Sequence[str], *, named_by_image: bool = False) -> list[SourceFile]:
         """Return the files with one of the extensions, by path, each once; a single file whatever its extension.
@@ -130,7 +153,7 @@ def open_source(
     parent, _, name = uri.rpartition("/")
     is_file, refused = _is_file(parent, name, options) if name and not parent.endswith(":/") else (False, None)
     if is_file:
-        return Source(open_store(parent, options), [_own_name(name, parent)], is_file=True)
+        return Source(open_store(parent, options), [_own_name(name, parent)], is_file=True, options=options)
     store = open_store(uri, options)
     paths = sorted(found.path for found in store.list() if not found.is_folder)
     if not paths and refused is not None:
@@ -138,7 +161,7 @@ def open_source(
     if not paths:
         why = store.why_nothing()
         raise EmptySourceError(f"There is nothing at {without_credentials(uri)} ({why}): expected a file, or a prefix with files below it.")
-    return Source(store, paths, is_file=False, pattern=pattern or None, exclude=tuple(exclude or ()))
+    return Source(store, paths, is_file=False, options=options, pattern=pattern or None, exclude=tuple(exclude or ()))
 
 
 def store_failure(error: StoreError, files: int) -> StoreError:

@@ -29,6 +29,7 @@ class ClassFiles:
     """
 
     def __init__(self, source: Source, given: ClassFile | None) -> None:
+        self._source = source
         self._given = given
         self._files = _read(source, strict=given is None)
         self._known: dict[str, ClassFile] = {}
@@ -42,7 +43,15 @@ class ClassFiles:
 
     def _find(self, folder: str) -> ClassFile:
         if self._given is None and not self._files:
-            raise ConfigurationError(f"YOLO labels need class names: give `classes`, or put one of these into the source: {_EXPECTED}.")
+            outside = self._source.found_outside(CLASS_FILES)
+            hint = (
+                f" There is {outside}, outside the source: give it as `classes`, or the folder that it lies in as the source."
+                if outside
+                else ""
+            )
+            raise ConfigurationError(
+                f"YOLO labels need class names: give `classes`, or put one of these into the source: {_EXPECTED}.{hint}"
+            )
         found = self._given or self._nearest(folder, self._files)
         # Names count as given; of a text they say nothing of keypoints.
         shapes = [replace(file, names=found.names) for file in self._files if _is_yaml(file)]

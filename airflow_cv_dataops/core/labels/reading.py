@@ -11,6 +11,7 @@ from typing import Any
 from airflow_cv_dataops.core.arguments import as_names_or_uri, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
 from airflow_cv_dataops.core.labels.annotation_files import SourceFile, open_source, read_file
+from airflow_cv_dataops.core.labels.file_names import strip_extension
 from airflow_cv_dataops.core.labels.formats.coco_reader import parse_coco
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
 from airflow_cv_dataops.core.labels.formats.csv_reader import parse_csv
@@ -73,7 +74,7 @@ def read_labels(
     if not files:
         raise _no_label_file(source, format)
     records = RecordBuilder(label_set, format)
-    parse = yolo.parse if yolo else _parser(format, csv_columns)
+    parse = yolo.parse if yolo else _parser(format, csv_columns, files)
     refused: list[ConfigurationError] = []
     unread = UnreadFiles(opened, len(files), max_unreadable_ratio)
     progress = Progress("label files", len(files), log)
@@ -114,11 +115,12 @@ def _no_label_file(source: str, format: str) -> EmptySourceError:  # noqa: A002
     return EmptySourceError(f"No label file in {without_credentials(source)}: expected {wanted} for {format}{others}.")
 
 
-def _parser(format: str, csv_columns: CsvColumns | Mapping[str, Any] | None) -> Parser:  # noqa: A002
+def _parser(format: str, csv_columns: CsvColumns | Mapping[str, Any] | None, files: Sequence[SourceFile]) -> Parser:  # noqa: A002
     if format == "coco":
         return lambda file, data, records: parse_coco(data, records)
     if format == "voc":
-        return lambda file, data, records: parse_voc(data, file.path, records)
+        siblings = frozenset(strip_extension(file.path) for file in files)
+        return lambda file, data, records: parse_voc(data, file.path, records, siblings)
     columns = _csv_columns(csv_columns)
     return lambda file, data, records: parse_csv(data, columns, records)
 

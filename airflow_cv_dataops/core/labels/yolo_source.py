@@ -7,13 +7,14 @@ import logging
 from airflow_cv_dataops.core.labels.annotation_files import Source, SourceFile
 from airflow_cv_dataops.core.labels.class_files import ClassFiles
 from airflow_cv_dataops.core.labels.formats.yolo_classes import ClassFile, UnnamedClasses
-from airflow_cv_dataops.core.labels.formats.yolo_reader import parse_yolo
+from airflow_cv_dataops.core.labels.formats.yolo_reader import is_comment, parse_yolo
 from airflow_cv_dataops.core.labels.formats.yolo_texts import TextKind, is_named_otherwise, text_kind
 from airflow_cv_dataops.core.labels.records import UNSUPPORTED_LABEL, Problem, RecordBuilder, excerpt
 
 log = logging.getLogger(__name__)
 
 _NO_CLASSES = ClassFile({})
+_NO_LABEL = "No line of the file is a label"
 
 
 class YoloSource:
@@ -60,9 +61,12 @@ class YoloSource:
         notes = 0
         for file, start in self._prose:
             records.start_file(file.path, file.uri, len(start))
-            shown = excerpt(start.decode("utf-8", "replace").strip())
+            text = start.decode("utf-8-sig", "replace").strip()
+            shown = excerpt(text)
+            is_comments = all(map(is_comment, text.splitlines()))
+            what = "The file holds comments (#) alone, where one that says that nothing is there is empty" if is_comments else _NO_LABEL
             if not self._folders or _folder(file) in self._folders:
-                records.lost(f"No line of the file is a label, and it lies where label files do: {shown}")
+                records.lost(f"{what}, and it lies where label files do: {shown}")
             else:
                 notes += 1
                 records.problem(UNSUPPORTED_LABEL, f"Not read as labels, as no line of it begins with a number: {shown}")

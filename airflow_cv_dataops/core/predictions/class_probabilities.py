@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.labels.records import clean_text, excerpt
+from airflow_cv_dataops.core.labels.formats.image_columns import IMAGE_IDS, IMAGE_NAMES, LINES_LOOKED_AT, column_place, image_column
+from airflow_cv_dataops.core.labels.records import clean_text, excerpt, number
+from airflow_cv_dataops.core.predictions.class_columns import RANGE_TOLERANCE, SUM_TOLERANCE, check_names, class_columns, matrix
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-SUM_TOLERANCE = 1e-3
-# Softmax in single precision may end a few ulps above 1.
-_RANGE_TOLERANCE = 1e-6
 _ROWS_PER_BLOCK = 4096
 
-_ID_NAMES = ("image", "file", "filename", "file_name", "path", "image_id", "id")
+_ID_NAMES = (*IMAGE_NAMES, *IMAGE_IDS)
 _NPZ_IDS = ("ids", "id", "image_ids", "file_names", "filenames", "files", "names", "paths")
 _NPZ_PROBABILITIES = ("probabilities", "probs", "pred_probs", "predictions", "y_prob", "scores")
 _NPZ_CLASSES = ("classes", "class_names", "categories")
 _EMBEDDINGS = ("embedding", "embeddings")
-# The row number that pandas writes beside its columns: without a name, or with one that pandas gave it.
-_ROW_NUMBER = re.compile(r"\s*|Unnamed: [0-9]+(_level_[0-9]+)?|__index_level_[0-9]+__")
 _ABSENT = frozenset(("", "n/a", "na", "nan", "null", "none", "-", "#n/a"))
-_LABEL_NAMES = frozenset(("label", "category", "class", "class_name", "prediction", "predicted", "pred", "predicted_label"))
-_SCORE_NAMES = frozenset(("score", "confidence", "probability", "prob", "conf", "p"))
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ def invalid_rows(found: Probabilities) -> dict[int, str]:
         block = found.values[start : start + _ROWS_PER_BLOCK].astype(np.float64)
         finite = np.asarray(np.isfinite(block).all(axis=1))
         low, high, total = block.min(axis=1), block.max(axis=1), block.sum(axis=1)
-        inside = (low >= -_RANGE_TOLERANCE) & (high <= 1 + _RANGE_TOLERANCE)
+        inside = (low >= -RANGE_TOLERANCE) & (high <= 1 + RANGE_TOLERANCE)
         bad = ~(finite & inside & (np.abs(total - 1) <= SUM_TOLERANCE))
         for row in np.flatnonzero(bad).tolist():
             if not finite[row]:
@@ -110,6 +106,7 @@ def _parquet(data: bytes) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    check_names(pq.read_schema(pa.BufferReader(data)).names)
     return pq.read_table(pa.BufferReader(data))
 
 
@@ -118,8 +115,9 @@ def _csv(data: bytes, id_column: str | None) -> pa.Table:
     import pyarrow as pa
     import pyarrow.csv as pc
 
-    header = next(csv.reader(io.StringIO(data[: 1 << 20].decode("utf-8-sig", "replace"), newline="")), [])
-    identity = _id_name(header, id_column)
+    header, *lines = list(_first_lines(data)) or [[]]
+    check_names(header)
+    identity = _id_name(header, id_column, lines)
     try:
         options = pc.ConvertOptions(column_types={name: pa.string() if name == identity else pa.float64() for name in header})
         return pc.read_csv(pa.BufferReader(data), convert_options=options)
@@ -129,12 +127,29 @@ def _csv(data: bytes, id_column: str | None) -> pa.Table:
 
         texts = pc.read_csv(pa.BufferReader(data), convert_options=pc.ConvertOptions(column_types={name: pa.string() for name in header}))
         frame = texts.to_pandas()
-        columns = {identity: texts.column(identity)}
+        columns: dict[str, Any] = {identity: texts.column(identity)}
         for name in header:
             if name != identity:
                 numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype="float64")
                 columns[name] = texts.column(name) if _is_text(frame[name], numbers) else numbers
+        _check_one_header({name: lines[0][header.index(name)] for name in columns if lines and len(lines[0]) == len(header)}, columns)
         return pa.table(columns)
+
+
+def _first_lines(data: bytes) -> Iterator[list[str]]:
+    """Yield the header and some lines below it, as far as they can be read."""
+    with contextlib.suppress(csv.Error):
+        text = data[: 1 << 20].decode("utf-8-sig", "replace")
+        yield from islice(csv.reader(io.StringIO(text, newline="")), 1 + LINES_LOOKED_AT)
+
+
+def _check_one_header(first: Mapping[str, str], columns: Mapping[str, Any]) -> None:
+    """:raises ValueError: the first line below the header has a text above each column of numbers: it goes on with the header."""
+    import pyarrow as pa
+
+    cells = [cell for name, cell in first.items() if not isinstance(columns[name], pa.ChunkedArray)]
+    if cells and all(cell.strip().lower() not in _ABSENT and number(cell) is None for cell in cells):
+        raise ValueError(f"the second line goes on with the header ({excerpt(', '.join(cells))}): give each class one name, on one line")
 
 
 def _is_text(column: Any, numbers: np.ndarray) -> bool:
@@ -147,7 +162,8 @@ def _is_text(column: Any, numbers: np.ndarray) -> bool:
 def _from_table(table: pa.Table, id_column: str | None, names: tuple[str, ...] | None) -> Probabilities:
     import pyarrow.types as kinds
 
-    identity = _id_name(table.column_names, id_column)
+    start = table.slice(0, LINES_LOOKED_AT)
+    identity = _id_name(table.column_names, id_column, list(zip(*(column.to_pylist() for column in start.columns), strict=True)))
     ids = [None if value is None else clean_text(str(value)) for value in table.column(identity).to_pylist()]
     is_list = (kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list)
     listed = {field.name for field in table.schema if any(check(field.type) for check in is_list)}
@@ -155,37 +171,15 @@ def _from_table(table: pa.Table, id_column: str | None, names: tuple[str, ...] |
     embeddings = None if vectors is None else _matrix_of_lists(table.column(vectors))
     probable = [name for name in table.column_names if name in listed and name != vectors]
     if probable:
-        return _checked(ids, _matrix_of_lists(table.column(probable[0])), names, embeddings)
+        column = next((name for name in _NPZ_PROBABILITIES if name in probable), probable[0])
+        return _checked(ids, _matrix_of_lists(table.column(column)), names, embeddings)
     is_number = (kinds.is_floating, kinds.is_integer)
     numeric = [field.name for field in table.schema if field.name != identity and any(check(field.type) for check in is_number)]
-    chosen = list(names) if names is not None else [name for name in numeric if not _is_row_number(name, table)]
     texts = [field.name for field in table.schema if kinds.is_string(field.type) or kinds.is_large_string(field.type)]
-    _check_is_wide(texts, chosen)
+    chosen = list(names) if names is not None else class_columns(table, numeric, texts)
     if missing := [name for name in chosen if name not in numeric]:
         raise ValueError(f"no column of numbers for the classes {excerpt(missing)}; found {excerpt(table.column_names)}")
-    return _checked(ids, _matrix(table, chosen), tuple(chosen), embeddings)
-
-
-def _is_row_number(name: str, table: pa.Table) -> bool:
-    """Say whether a column is pandas' index. :raises ValueError: it has no name, and is something else."""
-    import numpy as np
-
-    if not _ROW_NUMBER.fullmatch(name):
-        return False
-    if np.array_equal(table.column(name).cast("double").fill_null(np.nan).to_numpy(), np.arange(table.num_rows)):
-        return True
-    raise ValueError(f"the column {name!r} has no name, and does not count the rows: give it the name of its class, or leave it out")
-
-
-def _check_is_wide(texts: Sequence[str], numeric: Sequence[str]) -> None:
-    """:raises ValueError: a line says one label and its score, and not the probability of each class."""
-    label = next((name for name in texts if name.strip().lower() in _LABEL_NAMES), None)
-    score = next((name for name in numeric if name.strip().lower() in _SCORE_NAMES), None)
-    if label is not None and score is not None:
-        raise ValueError(
-            f"a label ({label}) and its score ({score}) are no probabilities: a column of numbers for each class is needed, or give the "
-            "predictions as COCO results"
-        )
+    return _checked(ids, matrix(table, chosen), tuple(chosen), embeddings)
 
 
 def _from_npz(data: bytes, id_column: str | None, names: tuple[str, ...] | None) -> Probabilities:
@@ -240,15 +234,12 @@ def _checked(
     return Probabilities(ids, values, tuple(clean_text(name) for name in classes), embeddings)
 
 
-def _id_name(columns: Sequence[str], id_column: str | None) -> str:
-    wanted = (id_column,) if id_column else _ID_NAMES
-    lowered = {name.strip().lower(): name for name in reversed(columns)}
-    for name in wanted:
-        if name in columns:
-            return name
-        if name.lower() in lowered:
-            return lowered[name.lower()]
-    raise ValueError(f"no column that names the image: looked for {', '.join(wanted)}, found {excerpt(list(columns))}; give `id_column`")
+def _id_name(columns: Sequence[str], id_column: str | None, lines: Sequence[Sequence[object]]) -> str:
+    place = column_place(id_column, columns) if id_column else image_column(columns, lines, _ID_NAMES)
+    if place is None:
+        wanted = id_column or ", ".join(_ID_NAMES)
+        raise ValueError(f"no column that names the image: looked for {wanted}, found {excerpt(list(columns))}; give `id_column`")
+    return columns[place]
 
 
 def _first(arrays: Mapping[str, Any], names: Sequence[str], what: str) -> Any:
@@ -262,15 +253,6 @@ def _texts(values: np.ndarray) -> list[str]:
     if values.ndim != 1 or values.dtype.kind not in "USiu":
         raise ValueError(f"expected a list of texts or whole numbers, found {values.dtype} of shape {values.shape}")
     return [clean_text(item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)) for item in values.tolist()]
-
-
-def _matrix(table: pa.Table, names: Sequence[str]) -> np.ndarray:
-    import numpy as np
-
-    values = np.empty((table.num_rows, len(names)), dtype=np.float64)
-    for position, name in enumerate(names):
-        values[:, position] = table.column(name).cast("double").fill_null(np.nan).to_numpy()
-    return values
 
 
 def _matrix_of_lists(column: pa.ChunkedArray) -> np.ndarray:

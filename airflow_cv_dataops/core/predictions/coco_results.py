@@ -26,11 +26,13 @@ class CocoReference:
     """What the ids of a results file mean.
 
     :param images: ``None``: an image id is taken for the file's name, with or without extension.
-    :param categories: names by category id as text; ``None``: the category id is the name.
+    :param categories: names by category id as text, ``None`` where one has two; without categories the category id is the name.
+    :param source: where the names of the categories come from, for messages.
     """
 
     images: Mapping[str, CocoImage] | None = None
-    categories: Mapping[str, str] | None = None
+    categories: Mapping[str, str | None] | None = None
+    source: str = "coco_reference"
 
 
 @dataclass
@@ -56,9 +58,12 @@ def read_reference(data: bytes, name: str) -> CocoReference:
     return CocoReference(coco_images(document, noted), coco_categories(document, noted) or None)
 
 
-def parse_results(data: bytes, reference: CocoReference, lost: Callable[[str], None]) -> ResultColumns:
+def parse_results(
+    data: bytes, reference: CocoReference, lost: Callable[[str], None], unnamed: dict[str, int] | None = None
+) -> ResultColumns:
     """Return the results of one file; records that cannot be used go to ``lost`` with why.
 
+    :param unnamed: counts the results whose category has no name in ``reference``, by category id.
     :raises ValueError: the file as a whole is no COCO results file.
     """
     document = load_json(data)
@@ -70,7 +75,7 @@ def parse_results(data: bytes, reference: CocoReference, lost: Callable[[str], N
         if problem := _problem(result, reference):
             lost(f"Result {ordinal}: {problem}.")
             continue
-        _take(found, ordinal, result, reference)
+        _take(found, ordinal, result, reference, {} if unnamed is None else unnamed)
     return found
 
 
@@ -94,13 +99,16 @@ def _problem(result: Any, reference: CocoReference) -> str | None:
     return None
 
 
-def _take(found: ResultColumns, ordinal: int, result: dict[str, Any], reference: CocoReference) -> None:
+def _take(found: ResultColumns, ordinal: int, result: dict[str, Any], reference: CocoReference, unnamed: dict[str, int]) -> None:
     file_name, alternative = _names(id_text(result.get("image_id")), _stated_name(result), reference)
     outline = segmentation_text(result["segmentation"]) if is_outline(result.get("segmentation")) else None
     bbox = bbox_values(result.get("bbox"))
     category = id_text(result.get("category_id"))
     if category is not None and reference.categories is not None:
-        category = reference.categories.get(category)
+        name = reference.categories.get(category)
+        if name is None:
+            unnamed[category] = unnamed.get(category, 0) + 1
+        category = name
     found.ordinal.append(ordinal)
     found.file_name.append(file_name)
     found.alternative_name.append(alternative)

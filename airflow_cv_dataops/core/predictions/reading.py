@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.arguments import check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.labels.annotation_files import SourceFile, open_source, read_file
+from airflow_cv_dataops.core.labels.formats.coco_values import unnamed_categories
 from airflow_cv_dataops.core.labels.reading import Classes, resolve_classes
-from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_PREDICTION, Problem, bbox_array, clean_text
+from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_PREDICTION, Problem, bbox_array, clean_text, excerpt
 from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
 from airflow_cv_dataops.core.predictions import pixel_probabilities as pixels
 from airflow_cv_dataops.core.predictions.class_probabilities import Probabilities, invalid_rows, read_ids, read_probabilities
@@ -74,7 +75,8 @@ def read_predictions(
     :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), ``pixel_probabilities`` (an ``.npy`` or
         ``.npz`` for each image), or ``auto``: by extension, one of the first two.
     :param coco_reference: URI of the COCO annotations file whose images and categories a results file refers to.
-    :param classes: class names, or the URI of a file with them; see :func:`read_probabilities`. In a results file: by category id.
+    :param classes: class names, or the URI of a file with them; see :func:`read_probabilities`. In a results file: by category id, instead
+        of a ``coco_reference``.
     :param ids: image names of an ``.npy``, or the URI of a file with them.
     :param pattern: glob that the path of a prediction file below the prefix has to match, whatever its case; default: every path does.
     :param exclude: globs of files below the prefix that are not looked at; default: none. Hidden and house-keeping files never are.
@@ -96,6 +98,11 @@ def read_predictions(
     if not files:
         expected = ", ".join(_EXTENSIONS[wanted])
         raise EmptySourceError(f"No prediction file in {without_credentials(source)}: expected {expected} for {wanted}.")
+    if wanted == "coco" and reference is not None and classes is not None:
+        raise ConfigurationError(
+            "`coco_reference` and `classes` both say what the category ids of COCO results are called, and a list of `classes` counts "
+            "from 0: give one of them."
+        )
     names = None if classes is None else resolve_classes(classes, source_options)
     reader = _Reader(model, wanted, _reference(reference, names), names, id_column, _ids(ids))
     unread = UnreadFiles(opened, len(files), max_unreadable_ratio)
@@ -177,15 +184,18 @@ class _Reader:
         if self._unused == self._files:
             raise SourceError(f"No prediction file of {without_credentials(source)} can be used. {self._problems[0].message}")
         rows = pa.concat_tables(self._chunks) if self._chunks else _schema().empty_table()
+        if self._format == "probabilities":
+            rows = self._of_one_opinion(rows)
         return Predictions(rows, tuple(self._problems), self._files, self._bytes, self._records, self._format)
 
     def _results(self, file: SourceFile, data: bytes) -> list[pa.Table]:
         import pyarrow as pa
 
         lost: list[str] = []
-        found = parse_results(data, self._reference, lost.append)
+        unnamed: dict[str, int] = {}
+        found = parse_results(data, self._reference, lost.append, unnamed)
         self._records += len(found.ordinal) + len(lost)
-        for message in lost:
+        for message in (*lost, *unnamed_categories(unnamed, self._reference.source)):
             self._note(file, MALFORMED_RECORD, message)
         if not found.ordinal:
             return []
@@ -205,6 +215,27 @@ class _Reader:
             self._note(file, MALFORMED_RECORD, f"Row {row} ({found.ids[row]}) {problem}.")
         kept = [row for row in range(len(found.ids)) if row not in problems]
         return [self._block(file, found, kept[start : start + _ROWS_PER_CHUNK]) for start in range(0, len(kept), _ROWS_PER_CHUNK)]
+
+    def _of_one_opinion(self, rows: pa.Table) -> pa.Table:
+        """Return the rows without those of images that are there again: none of them, where they differ, as none is known to count."""
+        import numpy as np
+        import pyarrow as pa
+
+        names = rows["file_name"].combine_chunks().dictionary_encode()
+        counts = np.bincount(names.indices, minlength=len(names.dictionary))
+        is_kept = np.ones(rows.num_rows, dtype=bool)
+        repeated = np.flatnonzero(counts[np.asarray(names.indices)] > 1)
+        of_image: dict[int, list[int]] = {}
+        for row, name in zip(repeated.tolist(), np.asarray(names.indices)[repeated].tolist(), strict=True):
+            of_image.setdefault(name, []).append(row)
+        # Few images are there again, if any.
+        for name, found in of_image.items():
+            first, *others = (rows["probabilities"][row] for row in found)
+            is_kept[found[1:] if all(other == first for other in others) else found] = False
+            taken = "the first was taken" if is_kept[found[0]] else "which differ: none was taken"
+            message = f"{excerpt(names.dictionary[name].as_py())} has {len(found):,} rows, {taken}."
+            self._problems.append(Problem(MALFORMED_RECORD, rows["source"][found[-1]].as_py(), clean_text(message)))
+        return rows.filter(pa.array(is_kept)) if of_image else rows
 
     def _block(self, file: SourceFile, found: Probabilities, kept: list[int]) -> pa.Table:
         import numpy as np
@@ -251,13 +282,12 @@ def _format_of(paths: Sequence[str]) -> str:
 def _reference(place: Place | None, classes: Mapping[int, str] | None) -> CocoReference:
     named = None if classes is None else {str(index): name for index, name in classes.items() if name}
     if place is None:
-        return CocoReference(categories=named)
+        return CocoReference(categories=named, source="`classes`")
     uri = without_credentials(place.uri)
     try:
-        found = read_reference(read_file(place), uri)
+        return read_reference(read_file(place), uri)
     except ValueError as error:
         raise ConfigurationError(f"coco_reference {uri} cannot be used: {error}") from error
-    return CocoReference(found.images, named or found.categories)
 
 
 def _ids(ids: Place | Sequence[str] | None) -> Sequence[str] | None:

@@ -10,9 +10,11 @@ from airflow_cv_dataops.core.labels.formats.coco_values import (
     bbox_values,
     flag,
     id_text,
+    image_name,
     is_outline,
     keypoint_values,
     segmentation_text,
+    unnamed_categories,
 )
 from airflow_cv_dataops.core.labels.records import (
     BACKGROUND,
@@ -30,6 +32,8 @@ from airflow_cv_dataops.core.labels.records import (
 _MODELLED = frozenset(
     ("id", "image_id", "category_id", "bbox", "segmentation", "area", "iscrowd", "keypoints", "num_keypoints", "annotator", "attributes")
 )
+# LVIS looks for some categories in each image: that none of them was found says nothing of the others.
+_LOOKED_FOR = frozenset(("neg_category_ids", "not_exhaustive_category_ids"))
 _LABELS = frozenset(("category_id", "bbox", "segmentation", "keypoints"))
 
 
@@ -49,9 +53,9 @@ def parse_coco(data: bytes, records: RecordBuilder) -> None:
     """Add the annotations of one COCO file to ``records``.
 
     An annotation of an image that the file does not define is kept with the file name ``#<image_id>``; one of a category
-    that it does not define is kept without category. Segmentations are stored as JSON with the very numbers of the file. An image
-    of ``images`` without annotation in ``annotations`` is stated to show nothing. Captions and panoptic segments are left out
-    and counted; a file with any of them states nothing of its other images.
+    that it does not define is kept without category, a problem for each such id. Segmentations are stored as JSON with the very numbers of
+    the file. An image of ``images`` without annotation in ``annotations`` is stated to show nothing, unless it is one of LVIS. Captions and
+    panoptic segments are left out and counted; a file with any of them states nothing of its other images.
     """
     try:
         document = load_json(data)
@@ -70,6 +74,7 @@ def parse_coco(data: bytes, records: RecordBuilder) -> None:
         return
     unsupported = dict.fromkeys(("caption", "segments_info"), 0)
     labelled: set[str | None] = set()
+    unnamed: dict[str, int] = {}
     # Each annotation is a Python object of its own shape, so it is checked by itself.
     for ordinal, annotation in enumerate(annotations):
         annotations[ordinal] = None  # its memory is needed for what is made of it
@@ -81,7 +86,15 @@ def parse_coco(data: bytes, records: RecordBuilder) -> None:
         else:
             image_key = id_text(annotation.get("image_id"))
             labelled.add(image_key if image_key in images else None)
-            records.add(_record(ordinal, annotation, image_key, images, categories, records))
+            stated = annotation.get("category_id")
+            category_key = id_text(stated)
+            if stated is not None and category_key not in categories:
+                shown = category_key or excerpt(stated)
+                unnamed[shown] = unnamed.get(shown, 0) + 1
+            category = categories.get(category_key or "")
+            records.add(_record(ordinal, annotation, image_key, images, category, records))
+    for message in unnamed_categories(unnamed, "`categories`"):
+        records.problem(MALFORMED_RECORD, message)
     for kind, count in unsupported.items():
         if count:
             records.unsupported(count, f"{count:,} annotations with `{kind}` were left out: labels of this kind are not supported.")
@@ -113,11 +126,9 @@ def coco_images(document: dict[str, Any], records: RecordBuilder) -> dict[str, C
         if key is None:
             records.problem(MALFORMED_RECORD, f"images[{position}] has no id that can be used: {excerpt(image)}")
             continue
-        name = image.get("file_name")
-        file_name = clean_text(name) if isinstance(name, str) and name else None
-        found = CocoImage(file_name, pixels(image.get("width")), pixels(image.get("height")))
+        found = CocoImage(image_name(image), pixels(image.get("width")), pixels(image.get("height")))
         if found.file_name is None:
-            records.problem(MALFORMED_RECORD, f"images[{position}] (id {excerpt(key)}) has no file_name.")
+            records.problem(MALFORMED_RECORD, f"images[{position}] (id {excerpt(key)}) has no file_name and no coco_url.")
         if images.get(key, found).file_name != found.file_name:
             both = f"{excerpt(images[key].file_name)} and {excerpt(found.file_name)}"
             records.problem(MALFORMED_RECORD, f"Image id {excerpt(key)} stands for {both}; its annotations join neither.")
@@ -126,8 +137,8 @@ def coco_images(document: dict[str, Any], records: RecordBuilder) -> dict[str, C
     return images
 
 
-def coco_categories(document: dict[str, Any], records: RecordBuilder) -> dict[str, str]:
-    """Return names of the file's ``categories`` by id as text; an id with two names, or a blank one, has none."""
+def coco_categories(document: dict[str, Any], records: RecordBuilder) -> dict[str, str | None]:
+    """Return names of the file's ``categories`` by id as text; ``None`` for an id with two names. One with a blank name is left out."""
     named: dict[str, str] = {}
     refused: set[str] = set()
     for position, category, key in _entries(document, "categories"):
@@ -140,7 +151,7 @@ def coco_categories(document: dict[str, Any], records: RecordBuilder) -> dict[st
             both = f"{excerpt(first)} and {excerpt(name)}"
             records.problem(MALFORMED_RECORD, f"Category id {excerpt(key)} stands for {both}; its annotations are kept without category.")
             refused.add(key)
-    return {key: name for key, name in named.items() if key not in refused}
+    return {key: None if key in refused else name for key, name in named.items()}
 
 
 def _entries(document: dict[str, Any], part: str) -> Iterator[tuple[int, dict[str, Any], str | None]]:
@@ -162,7 +173,7 @@ def _record(
     annotation: dict[str, Any],
     image_key: str | None,
     images: dict[str, CocoImage],
-    categories: dict[str, str],
+    category: str | None,
     records: RecordBuilder,
 ) -> Record:
     def taken(name: str, value: Any, given: Any) -> Any:
@@ -176,9 +187,7 @@ def _record(
     boxed = taken("bbox", bbox_values(bbox), bbox)
     outlined = taken("segmentation", segmentation_text(segmentation), segmentation) if is_outlined else None
     pointed = taken("keypoints", keypoint_values(keypoints), keypoints) if keypoints else None
-    category_key = id_text(annotation.get("category_id"))
     image = images.get(image_key or "") or CocoImage(None)
-    category = categories.get(category_key or "")
     annotator = annotation.get("annotator")
     # What is stated and cannot be used is no classification either.
     task = (
@@ -217,14 +226,14 @@ def _add_background(
     document: dict[str, Any], annotations: int, images: dict[str, CocoImage], labelled: set[str | None], records: RecordBuilder
 ) -> None:
     """State of each file without annotation, under whatever id, that nothing is in it; ordinals follow those of the annotations."""
-    entries = [(position, entry.get("file_name"), key) for position, entry, key in _entries(document, "images")]
-    stated = {name for _, name, key in entries if key in labelled and isinstance(name, str)}
-    for position, name, key in entries:
-        if key is not None and isinstance(name, str) and name and name not in stated:
+    entries = [(position, entry, image_name(entry), key) for position, entry, key in _entries(document, "images")]
+    stated = {name for _, _, name, key in entries if key in labelled}
+    for position, entry, name, key in entries:
+        if key is not None and name is not None and name not in stated and entry.keys().isdisjoint(_LOOKED_FOR):
             stated.add(name)
             image = images[key]
             ordinal = annotations + position
-            records.add(Record(ordinal, clean_text(name), BACKGROUND, stated_width=image.width, stated_height=image.height))
+            records.add(Record(ordinal, name, BACKGROUND, stated_width=image.width, stated_height=image.height))
 
 
 def _attributes(annotation: dict[str, Any], category: str | None) -> str | None:

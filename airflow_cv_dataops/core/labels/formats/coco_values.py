@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from airflow_cv_dataops.core.labels.records import clean_text, json_text, number, whole
+from airflow_cv_dataops.core.labels.records import clean_text, excerpt, json_text, number, whole
 
 _NUMBERS = {int, float}
 _TRIANGLE = 6
 _TRUTH = {"false": 0.0, "true": 1.0}
+_MOST_TOLD = 100
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -19,6 +22,27 @@ def id_text(value: Any) -> str | None:
     if type(value) is float and value.is_integer():
         return str(int(value)) if abs(value) < 1e40 else None
     return clean_text(value) if isinstance(value, str) and value else None
+
+
+def image_name(image: Mapping[str, Any]) -> str | None:
+    """Return the ``file_name`` of an entry of ``images``, or, as in LVIS, the path that its ``coco_url`` has below the host."""
+    name, url = image.get("file_name"), image.get("coco_url")
+    if isinstance(name, str) and name:
+        return clean_text(name)
+    try:
+        path = urlsplit(url).path.lstrip("/") if isinstance(url, str) else ""
+    except ValueError:  # a host that is none
+        return None
+    return clean_text(path) or None
+
+
+def unnamed_categories(labels: Mapping[str, int], where: str) -> Iterator[str]:
+    """Yield a message for each category id without name, and one for what is beyond a hundred. :param labels: how many have each id."""
+    told = list(labels.items())[:_MOST_TOLD]
+    for key, count in told:
+        yield f"Category id {excerpt(key)} has no name in {where}: {count:,} records are kept without category."
+    if more := len(labels) - len(told):
+        yield f"{more:,} more category ids have no name in {where}: {sum(labels.values()) - sum(count for _, count in told):,} records."
 
 
 def bbox_values(value: Any) -> tuple[float, float, float, float] | None:

@@ -7,15 +7,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.labels.records import clean_text, excerpt
+from airflow_cv_dataops.core.labels.formats.image_columns import IMAGE_NAMES, column_place, image_column
+from airflow_cv_dataops.core.labels.records import clean_text, excerpt, number
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 SIDES = ("x", "y", "width", "height")
+CENTRED = ("x_center", "y_center", "width", "height")
 LISTED = ("bbox",)
 SIZE = ("image_width", "image_height")
 REQUIRED = ("file", "label")
 
+_KINDS = (CORNERS, SIDES, CENTRED, LISTED)
 _POSITION = re.compile("[0-9]{1,6}")
+# Columns that look like a box, by their names in lower case without any sign: `roi.x1`, `left`, `x_top_left`.
+_PLACE = re.compile(
+    "(?:bbox|bndbox|boundingbox|box|bb|rect|roi|region)?"
+    "(?:(?P<across>left|right|(?:min|max|start|end|center|centre|c)x|x(?:min|max|start|end|[0-4]|c|cent(?:er|re)|left|right|tl|br|"
+    "topleft|bottomright|upperleft|lowerright)?)|(?P<down>top|bottom|(?:min|max|start|end|center|centre|c)y|y(?:min|max|start|end|[0-4]|c|"
+    "cent(?:er|re)|top|bottom|tl|br|topleft|bottomright|upperleft|lowerright)?))"
+)
+_SHAPES = frozenset(
+    """
+    bndbox boundingbox boundingboxes bboxes box boxes encodedpixels points polygon polygons predictionstring rectangle regionshapeattributes
+    rle segmentation xywh xyxy
+    """.split()  # noqa: SIM905 (a list to read)
+)
 
 
 @dataclass(frozen=True)
@@ -23,9 +39,9 @@ class CsvColumns:
     """Which column says what; ``None``: found by its usual names, whatever their case.
 
     A column is named by its header, or, in a CSV without a header, by its position from 0; then all lines are labels. Boxes are in
-    pixels: two corners, or top-left corner, width and height, or these four as a JSON list.
+    pixels: two corners, or top-left corner or centre with width and height, or left, top, width and height as a JSON list.
 
-    :param file: the image; else ``image``, ``file``, ``filename``, ``file_name`` or ``path``.
+    :param file: the image; else ``image``, ``file``, ``filename``, ``file_name``, ``path`` or ``image_path``: one of image files first.
     :param label: the category; else ``label``, ``category`` or ``class``.
     :param annotator: who labelled; else ``annotator``; may be absent.
     :param labeled_at: when, ISO 8601 (UTC where it has no zone); else ``labeled_at``; may be absent.
@@ -40,6 +56,8 @@ class CsvColumns:
     :param bbox: ``[x, y, width, height]``; else ``bbox``.
     :param image_width: the image's as stated; else ``image_width``, ``img_width``, or ``width`` where it is not the box's.
     :param image_height: the image's as stated; else ``image_height``, ``img_height``, or ``height`` where it is not the box's.
+    :param x_center: the middle of the box, with ``width``; else ``x_center``, ``center_x``, ``cx`` or ``xc``.
+    :param y_center: the middle of the box, with ``height``; else ``y_center``, ``center_y``, ``cy`` or ``yc``.
     """
 
     file: str | int | None = None
@@ -57,10 +75,12 @@ class CsvColumns:
     bbox: str | int | None = None
     image_width: str | int | None = None
     image_height: str | int | None = None
+    x_center: str | int | None = None
+    y_center: str | int | None = None
 
 
 _USUAL_NAMES = {
-    "file": ("image", "file", "filename", "file_name", "path"),
+    "file": IMAGE_NAMES,
     "label": ("label", "category", "class"),
     "annotator": ("annotator",),
     "labeled_at": ("labeled_at",),
@@ -72,6 +92,8 @@ _USUAL_NAMES = {
     "y": ("y", "bbox_y"),
     "width": ("w", "bbox_width", "bbox_w", "width"),
     "height": ("h", "bbox_height", "bbox_h", "height"),
+    "x_center": ("x_center", "x_centre", "center_x", "centre_x", "xcenter", "bbox_cx", "cx", "xc"),
+    "y_center": ("y_center", "y_centre", "center_y", "centre_y", "ycenter", "bbox_cy", "cy", "yc"),
     "bbox": ("bbox",),
     "image_width": ("image_width", "img_width", "width"),
     "image_height": ("image_height", "img_height", "height"),
@@ -83,7 +105,7 @@ class Places:
     """Where what stands.
 
     :param of: the position of each column that is there, by meaning.
-    :param box: the columns that make a box, in order: ``CORNERS``, ``SIDES`` or ``LISTED``; empty: the labels have no boxes.
+    :param box: the columns that make a box, in order: ``CORNERS``, ``SIDES``, ``CENTRED`` or ``LISTED``; empty: the labels have no boxes.
     :param others: position and name of the columns that mean nothing to us.
     :param names: what the columns are called.
     :param has_header: whether the first line is no label.
@@ -96,24 +118,34 @@ class Places:
     has_header: bool
 
 
-def find_columns(first: Sequence[str], columns: CsvColumns) -> Places:
-    """Find the columns by the first line of a CSV.
+_NO_HEADER = " Where the first line is no header, give positions from 0: csv_columns={'file': 0, 'label': 1, …}."
 
-    :raises ConfigurationError: one that is needed or named is not there, or some columns of a box are there and others are not.
+
+def find_columns(first: Sequence[str], columns: CsvColumns, lines: Sequence[Sequence[str]] = ()) -> Places:
+    """Find the columns by the first line of a CSV, and, of two that may name the image, by some ``lines`` below it.
+
+    :raises ConfigurationError: one that is needed or named is not there, some columns of a box are there and others are not, columns look
+        like a box and cannot be told, or columns are given by position where the first line is a header.
     """
     header = [name.strip() for name in first]
     named = {field.name: given for field in fields(columns) if (given := getattr(columns, field.name)) is not None}
     has_header = not _are_positions(named, header)
-    found = _by_header(named, header) if has_header else _by_position(named, header)
+    found = _by_header(named, header, lines) if has_header else _by_position(named, header)
     box = _box_columns(found, named, header)
-    unused = {role for role in (*CORNERS, *SIDES, *LISTED) if role not in box}
+    if has_header and not box:
+        _check_no_box(header)
+    if not has_header:
+        _check_no_header(found, box, header)
+    unused = {role for kind in _KINDS for role in kind if role not in box}
     found = {role: place for role, place in found.items() if role not in unused}
     if has_header:
         found |= _size_columns(found, named, header)
     for role in REQUIRED:
         if role not in found:
             looked = ", ".join(map(repr, _USUAL_NAMES[role]))
-            raise ConfigurationError(f"No column for the {role}: looked for {looked}, found {excerpt(header)}; name it in csv_columns.")
+            raise ConfigurationError(
+                f"No column for the {role}: looked for {looked}, found {excerpt(header)}; name it in csv_columns.{_NO_HEADER}"
+            )
     names = tuple(clean_text(name) if has_header else f"column_{place}" for place, name in enumerate(header))
     taken = set(found.values())
     others = tuple((place, name) for place, name in enumerate(names) if place not in taken)
@@ -122,9 +154,11 @@ def find_columns(first: Sequence[str], columns: CsvColumns) -> Places:
 
 def _are_positions(named: Mapping[str, str | int], header: Sequence[str]) -> bool:
     """Say whether columns are given by position: as whole numbers, or (from a template) as their digits, where no header has them all."""
-    for given in named.values():
-        if isinstance(given, bool) or (isinstance(given, int) and given < 0):
-            raise ConfigurationError(f"csv_columns has {given!r}, which is neither a column's name nor its position from 0.")
+    for role, given in named.items():
+        if isinstance(given, bool) or not isinstance(given, (str, int)) or (isinstance(given, int) and given < 0):
+            raise ConfigurationError(f"csv_columns has {given!r} for {role}, which is neither a column's name nor its position from 0.")
+    if len(set(map(str, named.values()))) < len(named):
+        raise ConfigurationError(f"csv_columns={dict(named)!r} names one column twice.")
     texts = [given for given in named.values() if isinstance(given, str)]
     if len(texts) == len(named):
         return bool(texts) and all(map(_POSITION.fullmatch, texts)) and not set(texts) <= set(header)
@@ -143,11 +177,24 @@ def _by_position(named: Mapping[str, str | int], first: Sequence[str]) -> dict[s
     return found
 
 
-def _by_header(named: Mapping[str, str | int], header: Sequence[str]) -> dict[str, int]:
+def _check_no_header(found: Mapping[str, int], box: Sequence[str], first: Sequence[str]) -> None:
+    """:raises ConfigurationError: the line, which is to be a label, is a header."""
+    numbers = [first[found[role]] for role in box]
+    no_numbers = bool(box) and all(text and number(text) is None for text in numbers) and (box != LISTED or numbers[0].isalpha())
+    if no_numbers or ("file" in found and first[found["file"]].lower() in (*IMAGE_NAMES, "image_id")):
+        raise ConfigurationError(
+            f"csv_columns gives positions, which are for a CSV without a header, and the first line is one: {excerpt(list(first))}; "
+            "name the columns."
+        )
+
+
+def _by_header(named: Mapping[str, str | int], header: Sequence[str], lines: Sequence[Sequence[str]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for role, usual in _USUAL_NAMES.items():
         candidates = (str(named[role]),) if role in named else () if role in SIZE else usual
-        place = _place(candidates, header)
+        place = image_column(header, lines, usual) if role == "file" and role not in named else _place(candidates, header)
+        if place is not None and header.count(header[place]) > 1:
+            raise ConfigurationError(f"{header.count(header[place])} columns are called {header[place]!r}, which is to say the {role}.")
         if place is not None:
             found[role] = place
         elif role in named:
@@ -166,10 +213,9 @@ def _size_columns(found: Mapping[str, int], named: Mapping[str, str | int], head
 
 def _box_columns(found: Mapping[str, int], named: Mapping[str, str | int], header: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that make a box: those that were named, else corners, else sides, else a list."""
-    kinds = (CORNERS, SIDES, LISTED)
-    chosen = next((kind for kind in kinds if any(role in named for role in kind)), None)
-    complete = next((kind for kind in kinds if all(role in found for role in kind)), None)
-    kind = chosen or complete or _begun(found)
+    chosen = [kind for kind in _KINDS if any(role in named for role in kind)]
+    complete = [kind for kind in chosen or _KINDS if all(role in found for role in kind)]
+    kind = complete[0] if complete else max(chosen, key=lambda kind: sum(role in named for role in kind)) if chosen else _begun(found)
     if missing := [role for role in kind if role not in found]:
         there = ", ".join(role for role in kind if role in found)
         raise ConfigurationError(
@@ -182,14 +228,21 @@ def _begun(found: Mapping[str, int]) -> tuple[str, ...]:
     """Return the columns of a box of which some are there. One corner's number, or a width and a height, may be of anything else."""
     if sum(1 for role in CORNERS if role in found) > 1:
         return CORNERS
-    return SIDES if "x" in found and "y" in found else ()
+    return next((kind for kind in (SIDES, CENTRED) if kind[0] in found and kind[1] in found), ())
+
+
+def _check_no_box(header: Sequence[str]) -> None:
+    """:raises ConfigurationError: there are columns that look like a box or an outline: their labels are not of whole images."""
+    plain = {name: re.sub("[^a-z0-9]", "", name.lower()) for name in header}
+    places = [(name, found) for name, text in plain.items() if (found := _PLACE.fullmatch(text))]
+    is_box = any(found["across"] for _, found in places) and any(found["down"] for _, found in places)
+    alike = [*([name for name, _ in places] if is_box else ()), *(name for name, text in plain.items() if text in _SHAPES)]
+    if alike:
+        raise ConfigurationError(
+            f"The CSV has columns that look like a box or an outline ({excerpt(', '.join(alike))}), and which is which is not known: name "
+            "those of the box in csv_columns (xmin, ymin, xmax, ymax, or x, y, width, height, or x_center, …, or bbox), or leave them out."
+        )
 
 
 def _place(names: Sequence[str], header: Sequence[str]) -> int | None:
-    lowered = [name.lower() for name in header]
-    for name in names:
-        if name in header:
-            return header.index(name)
-        if name.lower() in lowered:
-            return lowered.index(name.lower())
-    return None
+    return next((place for name in names if (place := column_place(name, header)) is not None), None)

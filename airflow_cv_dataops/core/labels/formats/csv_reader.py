@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
-from airflow_cv_dataops.core.labels.formats.csv_columns import CORNERS, LISTED, CsvColumns, Places, find_columns
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.labels.formats.csv_columns import CENTRED, CORNERS, LISTED, CsvColumns, Places, find_columns
+from airflow_cv_dataops.core.labels.formats.image_columns import LINES_LOOKED_AT
 from airflow_cv_dataops.core.labels.records import (
     BACKGROUND,
     MALFORMED_RECORD,
@@ -24,6 +26,8 @@ from airflow_cv_dataops.core.labels.records import (
 )
 
 _DELIMITERS = (",", ";", "\t", "|")
+# Numbers of normalised boxes; some reach beyond the border. In pixels they would be a corner of the image.
+_LEAST, _MOST = -0.5, 1.5
 
 Box = tuple[float, float, float, float]
 
@@ -34,28 +38,58 @@ def parse_csv(data: bytes, columns: CsvColumns, records: RecordBuilder) -> None:
     Where there are boxes, a line with an image and neither box nor label states that nothing is there (as RetinaNet's CSVs do); one whose
     box cannot be used, or that has no label, is kept without it. Without boxes a line needs image and label.
 
-    :raises ConfigurationError: the header does not say which column is the image or the label, or has a part of a box.
+    :raises ConfigurationError: the header does not say which column is the image or the label, or has a part of a box; the boxes are
+        normalised; or the labels are JSON objects, as Label Studio exports them.
     """
     try:
         text = _decoded(data)
     except UnicodeDecodeError as error:
         records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: not UTF-8 or UTF-16 text: {error}")
         return
-    lines = _lines(text, records)
+    start = [cells for _, cells in islice(_lines(text), 1 + LINES_LOOKED_AT)]
+    places = find_columns(start[0] if start else [], columns, start[1:])
+    _check_kind(text, places)
+    lines = _lines(text, records.lost)
     first = next(lines, (0, []))
-    places = find_columns(first[1], columns)
     for ordinal, (line, cells) in enumerate(lines if places.has_header else chain([first], lines)):
         if any(cells):
             _add(ordinal, line, cells, places, records)
 
 
+def _check_kind(text: str, places: Places) -> None:
+    """:raises ConfigurationError: the boxes are not in pixels, or the labels are no names."""
+    boxes = inside = fractions = 0
+    for line, cells in islice(_lines(text), int(places.has_header), None):
+        found = _texts(cells, places)
+        stated = _json(found["label"])
+        if any(isinstance(item, dict) for item in (stated if isinstance(stated, list) else [stated])):
+            raise ConfigurationError(
+                f"The label on line {line} is a JSON object, as in the CSVs of Label Studio and VIA: {excerpt(found['label'])}; export the "
+                "labels as COCO or YOLO."
+            )
+        numbers = _box_numbers(places.box, found) if places.box else None
+        if numbers and any(numbers):
+            boxes += 1
+            if all(_LEAST <= side <= _MOST for side in numbers):
+                inside += 1
+                fractions += not all(map(float.is_integer, numbers))
+    if boxes and (inside == boxes or 2 * fractions > boxes):
+        raise ConfigurationError(
+            f"The boxes are normalised, as in OpenImages ({inside:,} of {boxes:,} lie within 0 to 1), and those of a CSV are in pixels: "
+            "multiply them by the width and height of their images, or write them as YOLO."
+        )
+
+
 def _add(ordinal: int, line: int, cells: Sequence[str], places: Places, records: RecordBuilder) -> None:
-    found = {role: cells[place].strip() if place < len(cells) else "" for role, place in places.of.items()}
+    found = _texts(cells, places)
     boxed = [found[role] for role in places.box]
     says_nothing = bool(boxed) and not any(boxed) and not found["label"]
     needed = ("file",) if places.box and (any(boxed) or says_nothing) else ("file", "label")
     if missing := [places.names[places.of[role]] for role in needed if not found[role]]:
         records.lost(f"Line {line} has no {' and no '.join(missing)}: {excerpt(', '.join(cells))}")
+        return
+    if isinstance(_json(found["label"]), (list, dict)):
+        records.lost(f"Line {line} has a list where the name of one label is expected: {excerpt(found['label'])}")
         return
 
     def malformed(message: str) -> None:
@@ -91,15 +125,38 @@ def _add(ordinal: int, line: int, cells: Sequence[str], places: Places, records:
     )
 
 
+def _texts(cells: Sequence[str], places: Places) -> dict[str, str]:
+    return {role: cells[place].strip() if place < len(cells) else "" for role, place in places.of.items()}
+
+
+def _json(text: str) -> Any:
+    """Return the list or object that a text is; ``None`` for any other."""
+    if text[:1] not in ("[", "{"):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _bbox(box: tuple[str, ...], found: Mapping[str, str]) -> Box | None:
     """Return x, y, width and height; ``None`` where there is no box, or one that cannot be used."""
-    if not box:
+    numbers = _box_numbers(box, found) if box else None
+    if numbers is None:
         return None
+    x, y, width, height = numbers
+    if box == CENTRED:
+        return x - width / 2, y - height / 2, width, height
+    return (x, y, width - x, height - y) if box == CORNERS else (x, y, width, height)
+
+
+def _box_numbers(box: tuple[str, ...], found: Mapping[str, str]) -> Box | None:
+    """Return the four numbers of a box as they stand there; ``None`` where one is none."""
     try:
         stated = json.loads(found[LISTED[0]]) if box == LISTED else [found[role] for role in box]
         if isinstance(stated, list) and len(stated) == 4 and not any(isinstance(side, bool) or "_" in str(side) for side in stated):
-            x, y, width, height = map(float, stated)
-            return (x, y, width - x, height - y) if box == CORNERS else (x, y, width, height)
+            first, second, third, fourth = map(float, stated)
+            return first, second, third, fourth
     except (ValueError, TypeError, OverflowError, RecursionError):
         pass
     return None
@@ -111,8 +168,8 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8-sig")
 
 
-def _lines(text: str, records: RecordBuilder) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells; a line that the reader refuses (a cell of megabytes) is noted and left out."""
+def _lines(text: str, lost: Callable[[str], None] = lambda _: None) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells; a line that the reader refuses (a cell of megabytes) goes to ``lost`` with why."""
     first = text.split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=first.count))
     while True:
@@ -121,7 +178,7 @@ def _lines(text: str, records: RecordBuilder) -> Iterator[tuple[int, list[str]]]
         except StopIteration:
             return
         except csv.Error as error:
-            records.lost(f"Line {reader.line_num}: {error}.")
+            lost(f"Line {reader.line_num}: {error}.")
             continue
         yield reader.line_num, cells
 

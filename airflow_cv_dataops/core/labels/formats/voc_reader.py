@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.labels.file_names import image_folder_name, strip_extension
@@ -23,17 +24,23 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _MODELLED = frozenset(("name", "bndbox", "part", "polygon"))
+_SHAPES = ("bndbox", "robndbox", "polygon")
 
 
-def parse_voc(data: bytes, path: str, records: RecordBuilder) -> None:
+def parse_voc(data: bytes, path: str, records: RecordBuilder, siblings: Collection[str] = ()) -> None:
     """Add the objects of one XML to ``records``; one without objects states that nothing is there.
+
+    Objects that LabelMe marks as ``deleted`` are left out. Such as stand neither below ``<annotation>`` nor below its ``<objects>`` are a
+    problem, and then nothing is stated.
 
     ``bbox`` is ``(xmin, ymin, xmax - xmin, ymax - ymin)`` exactly as stated. The VOC development kit counts pixels from 1 and
     includes the last one, nearly every other tool does not, and no file says which: nothing is added or taken away, so that
     an export gives the numbers that came in. The image is the one that ``<filename>`` names, in the folder of the XML where it names none,
-    else the one named as the XML.
+    else the one named as the XML. That goes first where ``<filename>`` is left over from another image: ``<path>`` names the image as the
+    XML is named, or another XML of the folder is named as ``<filename>`` says.
 
     :param path: the XML below the source prefix.
+    :param siblings: the source's XMLs, without extension.
     """
     try:
         root = parse_xml(data)
@@ -44,13 +51,15 @@ def parse_voc(data: bytes, path: str, records: RecordBuilder) -> None:
         records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: expected <annotation>, found <{excerpt(root.tag)}>.")
         return
     alternative = image_folder_name(strip_extension(path))
-    file_name = _image_name(text_of(root, "filename"), alternative)
+    file_name = alternative if _is_left_over(root, strip_extension(path), siblings) else _image_name(text_of(root, "filename"), alternative)
     size = root.find("size")
     width, height = (None, None) if size is None else (pixels(size.findtext("width")), pixels(size.findtext("height")))
-    objects = root.findall("object")
-    if not objects:
+    objects = [*root.findall("object"), *root.findall("objects/object")]
+    is_read = _tell_what_is_elsewhere(root, objects, records)
+    kept = [(ordinal, item) for ordinal, item in enumerate(objects) if (text_of(item, "deleted") or "0").lower() not in ("1", "true")]
+    if not kept and is_read:
         records.add(Record(0, file_name, BACKGROUND, stated_width=width, stated_height=height, alternative_name=alternative))
-    for ordinal, item in enumerate(objects):
+    for ordinal, item in kept:
         name = text_of(item, "name")
         shape = shape_of(item)
         if name is None and shape.stated is None:
@@ -72,6 +81,30 @@ def parse_voc(data: bytes, path: str, records: RecordBuilder) -> None:
                 alternative_name=alternative,
             )
         )
+
+
+def _tell_what_is_elsewhere(root: Element, objects: Sequence[Element], records: RecordBuilder) -> bool:
+    """Note objects, or shapes without objects, where none are looked for, and say whether all was read."""
+    within = [sum(1 for _ in item.iter("object")) for item in objects]
+    for ordinal, count in enumerate(within):
+        if count > 1:
+            records.problem(MALFORMED_RECORD, f"Object {ordinal} has {count - 1} more objects within it, which were not read.", ordinal)
+    if elsewhere := sum(1 for _ in root.iter("object")) - sum(within):
+        records.lost(f"{elsewhere} objects stand neither below <annotation> nor below its <objects>, and were not read.")
+    shape = next((tag for tag in _SHAPES if root.find(f".//{tag}") is not None), None) if not objects and not elsewhere else None
+    if shape:
+        records.lost(f"There is a <{shape}>, and no <object>: nothing was read.")
+    return not elsewhere and not shape
+
+
+def _is_left_over(root: Element, own: str, siblings: Collection[str]) -> bool:
+    """Say whether ``<filename>`` is that of the image whose XML this one was copied from."""
+    stated, (folder, slash, name) = text_of(root, "filename"), own.rpartition("/")
+    stem = strip_extension(stated or name)
+    if stem == name or "/" in stem or "\\" in stem:
+        return False
+    placed = (text_of(root, "path") or "").replace("\\", "/").rpartition("/")[2]
+    return strip_extension(placed) == name or folder + slash + stem in siblings
 
 
 def _image_name(stated: str | None, alternative: str) -> str:

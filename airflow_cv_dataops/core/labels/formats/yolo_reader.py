@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.labels.file_names import image_folder_name, strip_extension
@@ -14,14 +16,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BOX, _SCORED_BOX, _TRIANGLE = 5, 6, 7
+# How far a polygon may reach, in sides of the image: objects are drawn a little beyond the border, not half an image.
+_LEFTMOST, _RIGHTMOST = -0.5, 1.5
+_SCORE_TOLERANCE = 1e-6  # softmax in single precision
+_LABELS_IN_NAME = re.compile("(?<![a-z])labels?(?![a-z])", re.IGNORECASE)
+_FEWEST_KEYPOINTS, _VISIBILITIES = 4, frozenset((0, 1, 2))
 
 
 def parse_yolo(data: bytes, path: str, classes: ClassFile, records: RecordBuilder, unnamed: UnnamedClasses | None = None) -> None:
     """Add the lines of one file to ``records``: ``class cx cy w h``, the same with a confidence, or ``class x1 y1 x2 y2 …``.
 
-    Where ``classes`` has a ``kpt_shape`` each line is ``class cx cy w h`` and the keypoints, and nothing else. Numbers stay normalised;
-    :func:`to_pixels` turns them into pixels once the images' sizes are known. A class that ``classes`` does not name is kept
-    without category, and counted in ``unnamed``. A file without any line states that nothing is there.
+    A polygon that leaves the image by more than half its side is in pixels, or no polygon (keypoints, a tracker's lines): it is left out,
+    as is a line whose sixth number is no confidence. Where ``classes`` has a ``kpt_shape`` each line is ``class cx cy w h`` and the
+    keypoints, and nothing else. Numbers stay normalised; :func:`to_pixels` turns them into pixels once the images' sizes are known. A class
+    that ``classes`` does not name is kept without category, and counted in ``unnamed``. A file without any line states that nothing is
+    there.
 
     :param path: the file below the source prefix; without its extension it names the image.
     """
@@ -31,7 +40,7 @@ def parse_yolo(data: bytes, path: str, classes: ClassFile, records: RecordBuilde
         records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: not UTF-8 text: {error}")
         return
     stem = strip_extension(path)
-    alternative = image_folder_name(stem)
+    alternative = _image_path(stem)
     if not any(line.strip() for line in lines):
         records.add(Record(0, stem, BACKGROUND, alternative_name=alternative))
         return
@@ -40,9 +49,13 @@ def parse_yolo(data: bytes, path: str, classes: ClassFile, records: RecordBuilde
             continue
         numbers = label_numbers(line, classes.keypoints)
         if numbers is None:
-            records.lost(f"Line {ordinal + 1} is {_other_than(classes.keypoints)}: {excerpt(line)}")
+            what = "a comment, which YOLO does not know" if is_comment(line) else _other_than(classes.keypoints)
+            records.lost(f"Line {ordinal + 1} is {what}: {excerpt(line)}")
             continue
         index, values = int(numbers[0]), numbers[1:]
+        if classes.keypoints is None and (problem := _problem(values)):
+            records.lost(f"Line {ordinal + 1} {problem}: {excerpt(line)}")
+            continue
         category = classes.names.get(index) or None
         attributes: dict[str, Any] = {} if category else {"class_index": index}
         if category is None and unnamed is not None:
@@ -83,6 +96,10 @@ def label_numbers(line: str, keypoints: tuple[int, int] | None = None) -> list[f
     return numbers if fits and 0 <= numbers[0] < 1e18 and numbers[0].is_integer() else None
 
 
+def is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
+
+
 def to_pixels(rows: pa.Table, width: np.ndarray, height: np.ndarray) -> pa.Table:
     """Return the rows with boxes, polygons and keypoints in pixels; where there is no size, the normalised numbers go to ``attributes``.
 
@@ -109,6 +126,35 @@ def to_pixels(rows: pa.Table, width: np.ndarray, height: np.ndarray) -> pa.Table
     pointed = rows.column("keypoints").combine_chunks()
     rows = rows.set_column(rows.schema.get_field_index("keypoints"), "keypoints", _keypoint_pixels(pointed, width, height))
     return _keep_normalised(rows, np.flatnonzero(unknown & (is_box | is_polygon)), boxes, outlined, pointed)
+
+
+def _image_path(stem: str) -> str:
+    """Return the path of the image: ``images`` for ``labels`` as a folder, else as a word in a folder's name (``train_labels/1``)."""
+    exchanged = image_folder_name(stem)
+    if exchanged != stem:
+        return exchanged
+    folders, slash, name = stem.rpartition("/")
+    found = list(_LABELS_IN_NAME.finditer(folders))
+    return f"{folders[: found[-1].start()]}images{folders[found[-1].end() :]}{slash}{name}" if found else stem
+
+
+def _problem(values: list[float]) -> str | None:
+    """Return what is wrong with the numbers after the class of a line without keypoints: of a box with confidence, or of a polygon."""
+    if len(values) == _SCORED_BOX - 1 and not -_SCORE_TOLERANCE <= values[4] <= 1 + _SCORE_TOLERANCE:
+        return f"has the sixth number {values[4]:g}, which is no confidence from 0 to 1 (a tracker's number?)"
+    if len(values) < _SCORED_BOX:
+        return None
+    points, left = divmod(len(values) - (_BOX - 1), 3)
+    seen = values[_BOX + 1 :: 3]
+    if not left and _VISIBILITIES.issuperset(seen) and (points >= _FEWEST_KEYPOINTS or 2 in seen):
+        return f"looks like a box and {points} keypoints with visibility, and no class file has a kpt_shape: it is not taken for a polygon"
+    far = next((value for value in values if math.isfinite(value) and not _LEFTMOST <= value <= _RIGHTMOST), None)
+    if far is not None:
+        return (
+            f"is no polygon of normalised coordinates: {far:g} is more than half an image beyond the border (pixels, keypoints without "
+            "kpt_shape, or a tracker's number?)"
+        )
+    return None
 
 
 def _other_than(keypoints: tuple[int, int] | None) -> str:

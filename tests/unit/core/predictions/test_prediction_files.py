@@ -205,8 +205,24 @@ def test_results_are_named_by_their_reference(read, tmp_path):
     found = read(json.dumps([result(), result(image_id=9, category_id=9)]), "r.json", coco_reference=str(tmp_path / "reference.json"))
     assert found.rows.column("file_name").to_pylist() == ["a.jpg", "#9"]
     assert found.rows.column("category").to_pylist() == ["cat", None]
+    assert [problem.message for problem in found.problems] == [
+        "Category id 9 has no name in coco_reference: 1 records are kept without category."
+    ]
     assert found.rows.column("score").to_pylist() == [0.5, 0.5]
     assert found.rows.column("bbox").to_pylist()[0] == {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}
+
+
+def test_names_of_categories_come_from_one_place(read, tmp_path):
+    reference = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 7, "name": "cat"}, {"id": 7, "name": "dog"}]}
+    (tmp_path / "reference.json").write_text(json.dumps(reference))
+    with pytest.raises(ConfigurationError, match="`coco_reference` and `classes` both"):
+        read(json.dumps([result()]), "r.json", coco_reference=str(tmp_path / "reference.json"), classes=["cat"])
+    found = read(json.dumps([result(), result()]), "r.json", coco_reference=str(tmp_path / "reference.json"))
+    assert found.rows.column("category").to_pylist() == [None, None]
+    assert [problem.check for problem in found.problems] == ["malformed_record"]
+    found = read(json.dumps([result(), result(category_id=1)]), "r.json", classes=["cat", "dog"])
+    assert found.rows.column("category").to_pylist() == [None, "dog"]
+    assert "Category id 7 has no name in `classes`" in found.problems[0].message
 
 
 def test_a_reference_below_the_source_is_not_taken_for_results(tmp_path):
@@ -356,11 +372,67 @@ def test_the_row_numbers_that_pandas_writes_are_no_class(read, shared_data):
         ("image,cat, \na.jpg,0.5,0.5\n", "has no name"),
         ("image,label,score\na.jpg,cat,0.9\nb.jpg,dog,1.0\n", r"a label \(label\) and its score \(score\) are no probabilities"),
         ("image,Class,Confidence\na.jpg,cat,1\n", "are no probabilities"),
+        ("image,label,score\na.jpg,0,1.0\n", r"no column is the probability of a class, going by the names \['label', 'score'\]"),
+        ("image,cat,cat\na.jpg,0.5,0.5\n", "several columns are called cat"),
+        ("image,image,cat\na.jpg,b.jpg,1\n", "several columns are called image"),
+        (",p,p\n,cat,dog\nimage,,\na.jpg,0.4,0.6\n", "several columns are called p"),
+        ("image,p,p.1\n,cat,dog\na.jpg,0.4,0.6\n", r"the second line goes on with the header \(cat, dog\)"),
+        ("image,cat,dog,age\na.jpg,0.5,0.5,30\nb.jpg,0.9,0.1,41\n", r"the numbers of age \(30 to 41\) are no probabilities"),
+        ("image,cat,dog,blur\na.jpg,0.5,0.5,0.3\nb.jpg,0.9,0.1,0.4\n", r"the numbers of blur \(0.3 to 0.4\) are no probabilities"),
+        ("image,cat,dog,blur\na.jpg,0.5,0.5,\nb.jpg,0.9,0.1,\n", r"the numbers of blur \(nan to nan\) are no probabilities"),
+        ("image,cat,dog\na.jpg,-2.5,7\nb.jpg,3,-1\n", r"the numbers of cat, dog \(-2.5 to 7\) are no probabilities"),
     ],
 )
 def test_a_table_that_is_none_of_probabilities_by_class_is_refused(read, data, says):
     with pytest.raises(SourceError, match=says):
         read(data, "p.csv")
+
+
+def test_columns_of_several_levels_are_refused_in_parquet(read):
+    twice = pa.table([pa.array(["a.jpg"]), pa.array([0.5]), pa.array([0.5])], names=["image", "cat", "cat"])
+    levels = pa.table({"image": ["a.jpg"], "('p', 'cat')": [0.5], "('p', 'dog')": [0.5]})
+    for table, says in ((twice, "several columns are called cat"), (levels, "column names of several levels")):
+        with pytest.raises(SourceError, match=says):
+            read(parquet(table), "p.parquet")
+
+
+@pytest.mark.parametrize("name", ["fold", "Epoch", "index", "label", "true_label", "prediction", "confidence", "image_id", "id"])
+def test_what_tools_write_beside_the_classes_is_no_class(read, name):
+    found = read(f"filename,{name},cat,dog\na.jpg,0,0.5,0.5\nb.jpg,1,0.9,0.1\n", "p.csv")
+    assert (found.rows["file_name"].to_pylist(), found.problems) == (["a.jpg", "b.jpg"], ())
+    assert set(found.rows["classes"].to_pylist()) == {'["cat", "dog"]'}
+
+
+def test_a_class_may_be_called_as_such_a_column_is(read):
+    text = "image,thumb,index\na.jpg,0.25,0.75\nb.jpg,0.5,0.5\n"
+    for options in ({}, {"classes": ["thumb", "index"]}):
+        found = read(text, "p.csv", **options)
+        assert (found.rows["category"].to_pylist(), found.problems) == (["index", "thumb"], ())
+
+
+@pytest.mark.parametrize("extension", ["csv", "parquet"])
+def test_a_column_of_image_files_names_the_image(read, extension):
+    table = pa.table({"image": [17, 18], "filename": ["a.jpg", "b.jpg"], "cat": [0.5, 0.9], "dog": [0.5, 0.1]})
+    data = parquet(table) if extension == "parquet" else table.to_pandas().to_csv(index=False)
+    found = read(data, f"p.{extension}")
+    assert (found.rows["file_name"].to_pylist(), found.problems) == (["a.jpg", "b.jpg"], ())
+    with pytest.raises(SourceError, match="no column that names the image: looked for picture"):
+        read(data, f"p.{extension}", id_column="picture")
+
+
+def test_an_image_that_is_there_twice_has_one_opinion_or_none(tmp_path):
+    (tmp_path / "a.csv").write_text("image,cat,dog\na.jpg,0.9,0.1\nb.jpg,0.5,0.5\na.jpg,0.1,0.9\nc.jpg,0.4,0.6\n")
+    (tmp_path / "b.csv").write_text("image,cat,dog\nb.jpg,0.5,0.5\nd.jpg,1,0\n")
+    found = read_predictions(str(tmp_path), model="m")
+    assert found.rows.select(["file_name", "score"]).to_pylist() == [
+        {"file_name": "b.jpg", "score": 0.5},
+        {"file_name": "c.jpg", "score": 0.6},
+        {"file_name": "d.jpg", "score": 1.0},
+    ]
+    assert [(problem.check, problem.source[-5:], problem.message) for problem in found.problems] == [
+        ("malformed_record", "a.csv", "a.jpg has 2 rows, which differ: none was taken."),
+        ("malformed_record", "b.csv", "b.jpg has 2 rows, the first was taken."),
+    ]
 
 
 def test_a_column_of_texts_is_no_class(read):

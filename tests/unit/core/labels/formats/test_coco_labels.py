@@ -72,6 +72,36 @@ def test_an_unknown_category_is_kept_as_attribute(read_file):
     assert json.loads(labels.rows.column("attributes")[0].as_py()) == {"score": 0.5, "occluded": True, "category_id": 8}
 
 
+def test_category_ids_without_a_name_are_one_problem_an_id(read_file):
+    unknown = [{"image_id": 1, "category_id": key} for key in (8, 8, "8", 9, 7, None, [])]
+    labels = read_file(coco(*unknown), "a.json", format="coco")
+    assert labels.rows.column("category").to_pylist() == [None, None, None, None, "cat", None, None]
+    assert [problem.message for problem in labels.problems] == [
+        f"Category id {key} has no name in `categories`: {count} records are kept without category."
+        for key, count in (("8", 3), ("9", 1), ("[]", 1))
+    ]
+    many = read_file(coco(*({"image_id": 1, "category_id": key} for key in range(103)), categories=[]), "b.json", format="coco")
+    assert (len(many.problems), many.problems[-1].message) == (101, "3 more category ids have no name in `categories`: 3 records.")
+
+
+def test_images_of_lvis_are_named_by_their_url_and_not_said_to_be_empty(read_file):
+    base = "http://images.cocodataset.org/train2017"
+    images = [
+        {"id": 1, "coco_url": f"{base}/1.jpg", "neg_category_ids": [3], "not_exhaustive_category_ids": []},
+        {"id": 2, "coco_url": f"{base}/2.jpg", "neg_category_ids": [], "not_exhaustive_category_ids": []},
+        {"id": 3, "coco_url": f"{base}/3.jpg?x=1", "file_name": ""},
+    ]
+    labels = read_file(coco({"image_id": 1, "category_id": 7}, images=images), "a.json", format="coco")
+    assert labels.rows.select(["file_name", "task"]).to_pylist() == [
+        {"file_name": "train2017/1.jpg", "task": "classification"},
+        {"file_name": "train2017/3.jpg", "task": "background"},
+    ]
+    assert not labels.problems
+    assert checks(read_file(coco(images=[{"id": 1, "coco_url": url} for url in ("http://[", 5)]), "b.json", format="coco")) == (
+        ["malformed_record"] * 2
+    )
+
+
 def test_ids_of_different_types_are_one_id(read_file):
     labels = read_file(coco({"image_id": "1", "category_id": 7.0}), "a.json", format="coco")
     assert labels.rows.select(["file_name", "category"]).to_pylist() == [{"file_name": "a.jpg", "category": "cat"}]

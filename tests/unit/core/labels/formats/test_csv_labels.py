@@ -115,6 +115,9 @@ def test_tensorflows_boxes_are_read(shared_data):
         ("image,label,x,y,w,h,width,height", "1,2,3,4.5,640,480", (1, 2, 3, 4.5), 640),
         ("image,label,x,y,width,height,image_width", "1,2,3,4.5,640", (1, 2, 3, 4.5), 640),
         ("image,label,width,height,bbox", '640,480,"[1, 2.0, 3, 4.5]"', (1, 2, 3, 4.5), 640),
+        ("image,label,x_center,y_center,width,height", "2.5,4.25,3,4.5", (1, 2, 3, 4.5), None),
+        ("image,label,cx,cy,w,h,width,height", "2.5,4.25,3,4.5,640,480", (1, 2, 3, 4.5), 640),
+        ("image,label,XC,YC,W,H", "2.5,4.25,3,4.5", (1, 2, 3, 4.5), None),
         ("image,label,xmin,ymin,xmax,ymax,width,height", "1,2,4,6.5,0,0", (1, 2, 3, 4.5), None),
     ],
 )
@@ -145,12 +148,79 @@ def test_columns_that_make_no_box_are_no_box(read_file, header):
         ("image,label,xmin,ymin,xmax", {}, "ymax"),
         ("image,label,x,y", {}, "width, height"),
         ("image,label,x,y,width", {}, "height"),
+        ("image,label,cx,cy", {}, "width, height"),
         ("image,label,left", {"csv_columns": {"xmin": "left"}}, "ymin, xmax, ymax"),
     ],
 )
 def test_a_part_of_a_box_is_a_configuration_error_that_says_what_is_missing(read_file, header, options, missing):
     with pytest.raises(ConfigurationError, match=f"none for {missing}"):
         read_file(f"{header}\na.jpg,cat,1,2,3\n", "a.csv", format="csv", **options)
+
+
+@pytest.mark.parametrize(
+    ("header", "alike"),
+    [
+        ("image,label,left,top,right,bottom", "left, top, right, bottom"),
+        ("image;label;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2", "Roi.X1, Roi.Y1, Roi.X2, Roi.Y2"),
+        ("image,label,bbox_xmin,bbox_ymin,bbox_xmax,bbox_ymax", "bbox_xmin, bbox_ymin, bbox_xmax, bbox_ymax"),
+        ("image,label,x_top_left,y_top_left,w,h", ""),
+        ("image,label,polygon", "polygon"),
+        ("image,label,Bounding Box", "Bounding Box"),
+    ],
+)
+def test_columns_that_look_like_a_box_are_no_classifications(read_file, header, alike):
+    with pytest.raises(ConfigurationError, match=f"look like a box or an outline .{alike}"):
+        read_file(f"{header}\na.jpg,cat,1,2,3,4\n", "a.csv", format="csv")
+
+
+KEYS = ("file", "xmin", "ymin", "xmax", "ymax", "label")
+OPEN_IMAGES = "image,label,XMin,XMax,YMin,YMax"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{OPEN_IMAGES}\na.jpg,cat,0.1,0.4,0.2,0.8\nb.jpg,cat,0,1,0,1\n",
+        f"{OPEN_IMAGES}\na.jpg,cat,0,1,0,1\n",
+        f"{OPEN_IMAGES}\na.jpg,cat,0.1,0.4,0.2,1.01\nb.jpg,cat,0.1,0.4,0.2,0.3\nc.jpg,cat,5,6,7,8\n",
+        "image,label,cx,cy,w,h\na.jpg,cat,0.5,0.5,0.2,0.2\n",
+        'image,label,bbox\na.jpg,cat,"[0.5, 0.5, 0.2, 0.2]"\n',
+    ],
+)
+def test_normalised_boxes_are_not_taken_for_pixels(read_file, text):
+    with pytest.raises(ConfigurationError, match="The boxes are normalised"):
+        read_file(text, "a.csv", format="csv")
+
+
+def test_boxes_of_zeros_and_a_few_small_ones_are_in_pixels(read_file):
+    text = f"{OPEN_IMAGES}\na.jpg,cat,0,0,0,0\nb.jpg,cat,0,1,0,1\nc.jpg,cat,0,1,0,1\nd.jpg,cat,1.5,7,2,8\n"
+    labels = read_file(text, "a.csv", format="csv")
+    assert boxes(labels) == [(0, 0, 0, 0), (0, 0, 1, 1), (0, 0, 1, 1), (1.5, 2, 5.5, 6)]
+    assert not labels.problems
+
+
+def test_labels_that_are_json_are_no_names(tmp_path, read_file):
+    rectangle = json.dumps([{"x": 10.0, "y": 20.0, "width": 5, "height": 5, "rectanglelabels": ["cat"]}]).replace('"', '""')
+    for cell in (rectangle, '{""name"": ""rect""}'):
+        with pytest.raises(ConfigurationError, match="JSON object, as in the CSVs of Label Studio"):
+            read_file(f'annotation_id,image,label\n1,a.jpg,\n2,b.jpg,"{cell}"\n', "a.csv", format="csv")
+    labels = read_file('image,label\na.jpg,"[""cat"", ""dog""]"\nb.jpg,[sic]\n', "b.csv", format="csv")
+    assert (labels.rows.column("category").to_pylist(), checks(labels)) == (["[sic]"], ["malformed_record"])
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "name"),
+    [
+        ("image,filename,label", "17,a.jpg,cat", "a.jpg"),
+        ("image_id,image_path,label", "17,x/a.jpg,cat", "x/a.jpg"),
+        ("image_id,label", "a.jpg,cat", "a.jpg"),
+        ("id,path,label", "17,stem,cat", "stem"),
+        ("filename,path,label", "a.jpg,x/a.jpg,cat", "a.jpg"),
+        ("image,filename,label", "17,stem,cat", "17"),
+    ],
+)
+def test_a_column_of_image_files_names_the_image(read_file, header, line, name):
+    assert read_file(f"{header}\n{line}\n", "a.csv", format="csv").rows.column("file_name").to_pylist() == [name]
 
 
 @pytest.mark.parametrize("line", ["a.jpg,cat,1,2,,4", "a.jpg,cat,1,2,x,4", "a.jpg,cat,,,,", "a.jpg,cat,1_0,2,3,4", "a.jpg,cat"])
@@ -203,6 +273,26 @@ def test_a_header_of_digits_is_a_header(read_file):
 
 
 @pytest.mark.parametrize(
+    ("text", "columns", "says"),
+    [
+        ("a.jpg,cat\n", {}, "positions from 0: csv_columns="),
+        ("picture,xmin,ymin,xmax,ymax,kind\na.jpg,1,2,3,4,cat\n", dict(zip(KEYS, range(6), strict=True)), "the first line is one"),
+        ("filename,kind\na.jpg,cat\n", {"file": 0, "label": 1}, "the first line is one"),
+        ("what,kind,bbox\na.jpg,cat,[]\n", {"file": "0", "label": "1", "bbox": "2"}, "the first line is one"),
+        ("a.jpg,cat\n", {"file": [0], "label": 1}, r"csv_columns has \[0\] for file"),
+        ("a.jpg,cat\n", {"file": 0.0, "label": 1}, "csv_columns has 0.0 for file"),
+        ("a.jpg,cat\n", {"file": {}, "label": b"1"}, "csv_columns has {} for file"),
+        ("a.jpg,cat\n", {"file": 0, "label": "0"}, "names one column twice"),
+        ("a.jpg,cat\n", ["file", "label"], "is not some of file, label"),
+        ("image,label,label\na.jpg,cat,dog\n", {}, "2 columns are called 'label'"),
+    ],
+)
+def test_what_csv_columns_cannot_mean_is_a_configuration_error_that_says_why(read_file, text, columns, says):
+    with pytest.raises(ConfigurationError, match=says):
+        read_file(text, "a.csv", format="csv", csv_columns=columns)
+
+
+@pytest.mark.parametrize(
     "columns", [{"file": 0, "label": "label"}, {"file": 0, "label": 7}, {"file": 0}, {"file": -1, "label": 1}, {"file": True, "label": 1}]
 )
 def test_positions_that_cannot_be_are_a_configuration_error(read_file, columns):
@@ -210,7 +300,7 @@ def test_positions_that_cannot_be_are_a_configuration_error(read_file, columns):
         read_file("a.jpg,label\n", "a.csv", format="csv", csv_columns=columns)
 
 
-cell = st.sampled_from(["", " ", "a.jpg", "cat", "1", "-2.5", "nan", "1e400", "x", '"', '"a, b"', "[1, 2, 3, 4]", '"[1, 2, 3, 4]"'])
+cell = st.sampled_from(["", " ", "a.jpg", "cat", "10", "-2.5", "nan", "1e400", "x", '"', '"a, b"', "[1, 2, 3, 4]", '"[1, 2, 3, 4]"'])
 HEADERS = ["image,label", "image,xmin,ymin,xmax,ymax,label", "image,label,x,y,w,h", "image,label,bbox", "image,label,labeled_at,annotator"]
 
 

@@ -183,3 +183,13 @@ def test_a_label_beside_the_statement_of_another_label_set_is_written():
 def test_in_yolo_a_label_of_no_class_says_that_nothing_of_the_classes_is_there_and_one_without_a_box_says_nothing():
     drawn = annotations([(NAMES[0], "another", (1.0, 2.0, 3.0, 4.0)), (NAMES[1], CLASSES[0], None)])
     assert to_yolo(images(), drawn, CLASSES) == {"a.txt": ""}
+
+
+def test_in_yolo_an_image_of_labels_without_category_is_not_said_to_be_empty(caplog):
+    box = (1.0, 2.0, 3.0, 4.0)
+    drawn = annotations([(NAMES[0], None, box), (NAMES[0], "another", box), (NAMES[1], None, box), (NAMES[1], CLASSES[0], box)])
+    files = to_yolo(images(), drawn, CLASSES)
+    assert {name: text.split()[0] for name, text in files.items()} == {"sub/b c.txt": "0"}
+    assert "no place for 2 labels, which have no category or no box; 1 images have no label file" in caplog.text
+    said = pa.concat_tables([annotations([(NAMES[0], None, box)]), backgrounds(NAMES[0])])
+    assert to_yolo(images(), said, CLASSES) == {}

@@ -197,6 +197,58 @@ def test_the_folder_of_the_xml_counts_in_the_field_case(shared_data):
     assert labels.rows.column("file_name").to_pylist() == ["cam2/0001.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("filename", "path", "expected"),
+    [
+        ("a.jpg", "/home/ann/b.jpg", "b"),
+        ("a.jpg", "C:\\ann\\b.jpg", "b"),
+        ("a.jpg", "/home/ann/a.jpg", "a.jpg"),
+        ("b.jpg", "/home/ann/a.jpg", "b.jpg"),
+        ("renamed.jpg", "", "renamed.jpg"),
+    ],
+)
+def test_a_filename_that_was_left_over_in_a_copy_does_not_count(read_file, filename, path, expected):
+    text = voc(f"<object><name>cat</name>{BOX}</object>", f"<filename>{filename}</filename><path>{path}</path>")
+    assert read_file(text, "b.xml", format="voc").rows.column("file_name").to_pylist() == [expected]
+
+
+def test_of_two_xmls_that_name_one_image_the_one_named_so_has_it(tmp_path, joined_rows):
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.xml").write_text(voc(f"<object><name>{name}</name>{BOX}</object>"))
+    rows = joined_rows(read_labels(str(tmp_path), format="voc"), ["a.jpg", "b.jpg"])
+    assert [(row["category"], row["source_uri"]) for row in rows] == [
+        ("a", "file:///source/a.jpg"),
+        ("b", "file:///source/b.jpg"),
+        ("c", None),
+    ]
+
+
+def test_deleted_objects_of_labelme_are_left_out(read_file):
+    gone = f"<object><name>dog</name><deleted>1</deleted>{BOX}</object>"
+    labels = read_file(voc(f"{gone}<object><name>cat</name><deleted>0</deleted>{BOX}</object>"), "x.xml", format="voc")
+    assert (labels.rows.column("category").to_pylist(), labels.problems) == (["cat"], ())
+    assert read_file(voc(gone), "y.xml", format="voc").rows.column("task").to_pylist() == ["background"]
+
+
+@pytest.mark.parametrize(
+    ("objects", "categories", "says"),
+    [
+        (f"<objects><object><name>cat</name>{BOX}</object></objects>", ["cat"], None),
+        (f"<outputs><object><name>cat</name>{BOX}</object></outputs>", [], "1 objects stand neither below <annotation>"),
+        (f"<item><name>cat</name>{BOX}</item>", [], "There is a <bndbox>, and no <object>"),
+        (
+            f"<object><name>car</name>{BOX}<object><name>wheel</name>{BOX}</object></object>",
+            ["car"],
+            "Object 0 has 1 more objects within it",
+        ),
+    ],
+)
+def test_objects_elsewhere_are_read_or_told_and_never_an_empty_file(read_file, objects, categories, says):
+    labels = read_file(voc(objects), "x.xml", format="voc")
+    assert labels.rows.column("category").to_pylist() == categories
+    assert [problem.message.startswith(says) for problem in labels.problems] == ([True] if says else [])
+
+
 def test_an_xml_without_objects_says_that_nothing_is_there(read_file):
     labels = read_file(voc(""), "x.xml", format="voc")
     (row,) = labels.rows.to_pylist()

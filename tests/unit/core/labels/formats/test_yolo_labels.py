@@ -64,6 +64,39 @@ def test_a_line_of_another_shape_is_counted_and_left_out(read_file, line):
     assert (labels.rows.num_rows, labels.records, checks(labels)) == (1, 2, ["malformed_record"])
 
 
+SEEN = "0.1 0.2 1 0.3 0.4 0 0.5 0.6 1 0.6 0.6 1"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("0 10 20 60 20 60 70", "10 is more than half an image beyond the border (pixels"),
+        ("0 0.1 0.2 0.5 0.2 0.5 -0.6", "-0.6 is more than half an image"),
+        ("0 0.5 0.5 0.2 0.2 0.9 17", "17 is more than half an image"),
+        ("0 0.5 0.5 0.2 0.2 17", "the sixth number 17, which is no confidence"),
+        ("0 0.5 0.5 0.2 0.2 -0.1", "the sixth number -0.1"),
+        ("0 0.5 0.5 0.2 0.2 nan", "the sixth number nan"),
+        (f"0 0.5 0.5 0.4 0.4 {SEEN}", "a box and 4 keypoints with visibility, and no class file has a kpt_shape"),
+        ("0 0.5 0.5 0.4 0.4 0.4 0.4 2 0 0 0", "a box and 2 keypoints with visibility"),
+        ("# 0 0.5 0.5 0.2 0.2", "a comment"),
+    ],
+)
+def test_what_is_no_polygon_and_no_confidence_is_left_out_and_told(read_file, line, says):
+    labels = read_file(f"0 0.5 0.5 0.1 0.1\n{line}\n", "a.txt", format="yolo", classes=["cat"])
+    assert (labels.rows.num_rows, labels.records, checks(labels)) == (1, 2, ["malformed_record"])
+    assert labels.problems[0].message.startswith("Line 2 ")
+    assert says in labels.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["0 -0.1 0 1.2 0 1.5 1 0 1", "0 0 0 0.5 0 1 0 1 1 0.5 1 0 1", "0 0.5 0.5 0.2 0.2 1.0000001", "0 0.2 0.3 0.3 0.5 0.1 0.6 0 0.4 0 0"],
+)
+def test_polygons_that_touch_or_cross_the_border_are_polygons(read_file, line):
+    labels = read_file(line, "a.txt", format="yolo", classes=["cat"])
+    assert (labels.rows.num_rows, labels.problems) == (1, ())
+
+
 def test_numbers_that_are_not_finite_stay_in_the_box(read_file, joined_rows):
     labels = read_file("0 nan 0.5 0.1 0.1\n0 0.1 0.2 inf 0.2 0.5 0.8", "a.txt", format="yolo", classes=["cat"])
     boxed, outlined = joined_rows(labels, ["a.jpg"])
@@ -114,6 +147,15 @@ def test_labels_without_class_names_anywhere_are_a_configuration_error(tmp_path)
         read_labels(str(tmp_path), format="yolo")
 
 
+def test_class_names_outside_the_source_are_pointed_at(tmp_path):
+    source = tree(tmp_path, {"data.yaml": "names: [cat]", "labels/a.txt": BOX})
+    for place in (f"{source}/labels", f"{source}/labels/a.txt"):
+        if place.endswith(".txt"):
+            (tmp_path / "data.yaml").rename(tmp_path / "labels" / "data.yaml")
+        with pytest.raises(ConfigurationError, match=r"There is file://.*/data\.yaml, outside the source"):
+            read_labels(place, format="yolo")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -132,7 +174,16 @@ def test_a_class_file_without_names_is_a_configuration_error(text):
         parse_classes(text.encode(), "data.yaml")
 
 
-@pytest.mark.parametrize(("label", "image"), [("labels/train/a.txt", "images/train/a.jpg"), ("train/labels/a.txt", "train/images/a.jpg")])
+@pytest.mark.parametrize(
+    ("label", "image"),
+    [
+        ("labels/train/a.txt", "images/train/a.jpg"),
+        ("train/labels/a.txt", "train/images/a.jpg"),
+        ("train_labels/a.txt", "train_images/a.jpg"),
+        ("x/Labels-train/a.txt", "x/images-train/a.jpg"),
+        ("x/train label/1/a.txt", "x/train images/1/a.jpg"),
+    ],
+)
 def test_images_of_one_name_are_told_apart_by_the_layouts_folders(tmp_path, joined_rows, label, image):
     (tmp_path / label).parent.mkdir(parents=True)
     (tmp_path / label).write_text("0 0.5 0.5 0.1 0.1")
@@ -312,6 +363,13 @@ def test_what_lies_beside_the_labels_of_a_cvat_export_is_no_label(shared_data, c
 def test_texts_that_are_no_labels_are_told_from_damaged_ones(tmp_path, name, text, rows, problems):
     labels = read_labels(tree(tmp_path, {"labels/classes.txt": "cat", "labels/a.txt": BOX, name: text}), format="yolo", classes=["cat"])
     assert (labels.rows.num_rows, checks(labels)) == (rows, problems)
+
+
+def test_a_file_of_comments_alone_is_told_for_what_it_is(tmp_path):
+    source = tree(tmp_path, {"labels/a.txt": BOX, "labels/b.txt": "# nothing here\n# checked by ann\n"})
+    labels = read_labels(source, format="yolo", classes=["cat"])
+    assert (labels.rows.num_rows, checks(labels)) == (1, ["malformed_record"])
+    assert labels.problems[0].message.startswith("The file holds comments (#) alone")
 
 
 def test_a_folder_of_texts_without_any_label_is_no_clean_import(tmp_path):
