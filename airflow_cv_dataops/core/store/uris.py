@@ -48,6 +48,15 @@ def local_path(uri: str) -> str:
     return os.fsdecode(unquote_to_bytes(normalize_uri(uri)[len("file://") :]))
 
 
+def table_location(uri: str) -> str:
+    """Return a URI as PyIceberg is given it, for a table or one of its files.
+
+    It decodes no URI and cuts a local one at ``#``: where URI and path are spelled differently, a local path stands as it is, which every
+    engine takes so.
+    """
+    return local_path(uri) if uri.startswith("file://") and "%" in uri else uri
+
+
 def parts_of(uri: str) -> tuple[str, str, str]:
     """Return scheme, authority and path of a URI, the path without its leading slash; nothing is decoded."""
     scheme, _, rest = uri.partition("://")
