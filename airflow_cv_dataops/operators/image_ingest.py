@@ -44,8 +44,8 @@ class ImageIngestOperator(SourceOperator):
     :param worker_memory_bytes: most memory of a worker process, where the platform can limit it; default: 4 GiB. (templated)
     :param force: read every file, changed or not. (templated)
     :param allow_empty: let a source that is absent or empty, or of which no file is wanted or none is an image, empty a partition that
-        holds images or rejects, and a link behind which nothing is take out what was found there; default: the task fails and may be
-        retried. (templated)
+        holds images or rejects, a link behind which nothing is take out what was found there, and ``pattern`` or ``exclude`` leave out
+        every file; default: the task fails and may be retried. (templated)
     :param workers: processes that read, decode and write; default: one for each core.
     """
 

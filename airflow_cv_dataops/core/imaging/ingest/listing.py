@@ -29,11 +29,13 @@ class Listing:
     """The files that are wanted, sorted by ``source_uri``, with the columns that ``images`` has of a source.
 
     :param listed: files at the source. :param skipped: those that are not wanted, and objects that only stand for a folder.
+    :param left_out: those that would be wanted without ``pattern`` and with the default ``exclude``.
     """
 
     files: pa.Table
     listed: int
     skipped: int
+    left_out: int
 
     @property
     def bytes(self) -> int:
@@ -51,15 +53,20 @@ def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str] 
     import pyarrow as pa
 
     is_wanted = image_selector(pattern, exclude, of_listed=source.is_list)
-    batches = []
+    is_wanted_by_default = image_selector(None, None, of_listed=source.is_list)
+    batches, left_out = [], 0
     with Progress("files listed", None, log) as progress:
         entries = progress.over(entries_of(source, kept))
         while found := list(islice(entries, _AT_ONCE)):
-            batches.append(columns_of([file for file in found if is_wanted(file.path) and not file.is_folder]))
+            wanted, others = [], []
+            for file in found:
+                (wanted if is_wanted(file.path) and not file.is_folder else others).append(file)
+            batches.append(columns_of(wanted))
+            left_out += sum(is_wanted_by_default(file.path) and not file.is_folder for file in others)
     files = pa.Table.from_batches(batches, schema=files_schema()).sort_by("source_uri").combine_chunks()
     if not files.num_rows:
         log.warning("Nothing to take at %s: %s files listed, none of them wanted", source.uri, f"{progress.done:,}")
-    return Listing(files, progress.done, progress.done - files.num_rows)
+    return Listing(files, progress.done, progress.done - files.num_rows, left_out)
 
 
 def needs_reading(files: pa.Table) -> bool:

@@ -78,7 +78,8 @@ def plan_shards(
     :param recorded_at: when the run started, for the rows; default: now.
     :return: the plan; ``shards`` says how many there are, 0 for a source without files.
     :raises ConfigurationError: an argument cannot be used.
-    :raises SourceError: the source cannot be listed, or there is nothing at it or behind a link (``allow_empty``).
+    :raises SourceError: the source cannot be listed, or there is nothing at it, nothing that ``pattern`` and ``exclude`` let through or nothing
+        behind a link (``allow_empty``).
     """
     check_partition_key(partition_key)
     check_flag("allow_empty", allow_empty)
