@@ -30,7 +30,8 @@ class ImageIngestOperator(SourceOperator):
     :param archive_limits: what an archive may cost, by name, e.g. ``{"max_temporary_bytes": 2e11}`` (``ArchiveLimits``). (templated)
     :param pattern: glob on the path below the prefix, e.g. ``*.jpg``; default: every file. (templated)
     :param exclude: globs of files that are no images and not to be reported as rejects; default: label files (``*.txt``,
-        ``*.xml``, ``*.json``, …). Hidden and house-keeping files are skipped in any case. (templated)
+        ``*.xml``, ``*.json``, …), which globs of your own replace: name these too where they lie beside the images. Hidden and
+        house-keeping files are skipped in any case. (templated)
     :param copy_images: copy images to the dataset's content-addressed store; ``False`` references them where they are. (templated)
     :param formats: decoders to try, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF,
         and AVIF and HEIF where they are installed. (templated)

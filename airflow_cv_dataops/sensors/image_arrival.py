@@ -26,8 +26,8 @@ class ImageArrivalSensor(ObservingSensor):
     :param min_images: how many there must be. (templated)
     :param settle_seconds: how long nothing new may have come. (templated)
     :param pattern: glob that a path below the prefix has to match, as in ``ImageIngestOperator``; default: every path does. (templated)
-    :param exclude: globs of files that do not count, as in ``ImageIngestOperator``; default: label files. Hidden and house-keeping files
-        never do. (templated)
+    :param exclude: globs of files that do not count, as in ``ImageIngestOperator``; default: label files, which globs of your own
+        replace. Hidden and house-keeping files never do. (templated)
     """
 
     template_fields: Sequence[str] = (*ObservingSensor.template_fields, "source", "min_images", "settle_seconds", "pattern", "exclude")

@@ -35,8 +35,8 @@ class IngestSettings:
     """What an ingest is told beside its source; the defaults are those of ``ImageIngestOperator``.
 
     :param pattern: glob that a path below the source has to match; ``*`` crosses ``/``, case does not matter.
-    :param exclude: globs of paths to skip; default: label files (``*.txt``, ``*.xml``, ``*.json``, …). Hidden and house-keeping files are
-        skipped in any case.
+    :param exclude: globs of paths to skip; default: label files (``*.txt``, ``*.xml``, ``*.json``, …), which globs of your own
+        replace. Hidden and house-keeping files are skipped in any case.
     :param list_column: the column of a list file that names the images; default: detected.
     :param archive_limits: what an archive may cost.
     :param formats: the only decoders that are tried, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF,

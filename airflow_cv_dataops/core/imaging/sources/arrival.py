@@ -62,7 +62,8 @@ def observe_arrival(
     :param min_images: how many images there must be.
     :param settle_seconds: how old the newest must be.
     :param pattern: glob that a path below the prefix has to match, as in an ingest; default: every path does.
-    :param exclude: globs of paths that do not count, as in an ingest; default: label files. Hidden and house-keeping files never do.
+    :param exclude: globs of paths that do not count, as in an ingest; default: label files, which globs of your own replace. Hidden and
+        house-keeping files never do.
     :param now: the moment that ages are counted from; default: now.
     :raises SourceError: the prefix cannot be listed; an absent prefix is just empty.
     """
