@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, numbers, required_number
+from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, as_pattern, numbers, required_number
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
@@ -111,7 +111,7 @@ class ImageIngestOperator(SourceOperator):
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 
-        source, options = self.located(self.source, partition_key)
+        source, options = self.located_source(partition_key)
         return ingest_images(
             dataset,
             partition_key,
@@ -137,7 +137,7 @@ class ImageIngestOperator(SourceOperator):
             "worker_memory_bytes": as_count("worker_memory_bytes", self.worker_memory_bytes),
         }
         return IngestSettings(
-            pattern=self.pattern or None,
+            pattern=as_pattern(self.pattern),
             exclude=as_list("exclude", self.exclude),
             list_column=self.list_column or None,
             archive_limits=ArchiveLimits(**numbers("archive_limits", ArchiveLimits, as_mapping("archive_limits", self.archive_limits))),

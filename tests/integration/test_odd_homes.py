@@ -55,7 +55,9 @@ def with_uri(folder: Path) -> CatalogConfig:
 
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("catalog", [embedded, with_path, with_uri])
-def test_a_dataset_is_written_and_read_back_in_a_folder_of_any_name(tmp_path: Path, source: Path, catalog: Callable[[Path], CatalogConfig], name: str) -> None:
+def test_a_dataset_is_written_and_read_back_in_a_folder_of_any_name(
+    tmp_path: Path, source: Path, catalog: Callable[[Path], CatalogConfig], name: str
+) -> None:
     home = tmp_path / name
     config = catalog(home)
     ingest_images(open_dataset("digits", config), KEY, source, workers=1)

@@ -167,7 +167,7 @@ def _sqlite_file(config: CatalogConfig) -> str | None:
 
 
 def _sqlite_uri(file: str) -> str:
-    """Return SQLAlchemy's address of a SQLite file. From version 2.1 on it decodes the path, before it did not: it knows how to write it."""
+    """Return SQLAlchemy's address of a SQLite file. From version 2.1 on it decodes the path, before it did not: it can write it."""
     if "%" in file:
         from sqlalchemy import URL
 

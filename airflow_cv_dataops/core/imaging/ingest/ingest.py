@@ -57,8 +57,8 @@ def ingest_images(
     :param recorded_at: when the run started, for the rows; default: now.
     :raises ConfigurationError: an argument cannot be used.
     :raises SourceError: the source cannot be listed, there is nothing or no image at it, nothing that ``pattern`` and ``exclude`` let
-        through or nothing behind a link (``allow_empty``), or more files than ``max_reject_ratio`` allows could not be read for reasons that
-        may pass; nothing was committed.
+        through or nothing behind a link (``allow_empty``), or more files than ``max_reject_ratio`` allows could not be read for reasons
+        that may pass; nothing was committed.
     :raises OSError: a copy could not be written, or the source's store does not answer (``StoreError``); nothing was committed.
     """
     started = time.monotonic()

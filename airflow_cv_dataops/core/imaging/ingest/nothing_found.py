@@ -1,4 +1,4 @@
-"""A source at which an ingest finds nothing to take, or no image: an error where that would empty a partition, or the globs are at fault."""
+"""A source at which an ingest finds nothing to take, or no image: an error where it would empty a partition, or globs are at fault."""
 
 from __future__ import annotations
 
