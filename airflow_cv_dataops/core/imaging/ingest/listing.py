@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.imaging.sources.base import is_refused
 from airflow_cv_dataops.core.imaging.sources.selection import DEFAULT_EXCLUDE, image_selector
 from airflow_cv_dataops.core.progress import Progress
-from airflow_cv_dataops.core.store.objects import ObjectStore
+from airflow_cv_dataops.core.store.objects import ObjectInfo, ObjectStore
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,7 +59,8 @@ def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str] 
     with Progress("files listed", None, log) as progress:
         entries = progress.over(entries_of(source, kept))
         while found := list(islice(entries, _AT_ONCE)):
-            wanted, others = [], []
+            wanted: list[ObjectInfo] = []
+            others: list[ObjectInfo] = []
             for file in found:
                 (wanted if is_wanted(file.path) and not file.is_folder else others).append(file)
             batches.append(columns_of(wanted))
