@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.errors import CvDataOpsError as CvDataOpsError
     from airflow_cv_dataops.core.errors import DatasetNotFoundError as DatasetNotFoundError
     from airflow_cv_dataops.core.errors import EmptySourceError as EmptySourceError
+    from airflow_cv_dataops.core.errors import SharedPartitionError as SharedPartitionError
     from airflow_cv_dataops.core.errors import SourceError as SourceError
     from airflow_cv_dataops.core.errors import StoreError as StoreError
     from airflow_cv_dataops.core.imaging.decoding.decode import Limits as Limits
@@ -83,6 +84,7 @@ _MODULES = {
     "QualityThresholds": "core.imaging.measures.quality",
     "Release": "core.release.reader",
     "ReportLimits": "core.audit.report",
+    "SharedPartitionError": "core.errors",
     "SourceError": "core.errors",
     "StepResult": "core.summary",
     "StoreError": "core.errors",

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_cv_dataops.core.arguments import as_list as as_list
 from airflow_cv_dataops.core.arguments import as_names_or_uri as as_names_or_uri
-from airflow_cv_dataops.core.arguments import read_array, read_literal
+from airflow_cv_dataops.core.arguments import check_pattern, read_array, read_literal
 from airflow_cv_dataops.core.errors import ConfigurationError
 
 
@@ -115,6 +115,12 @@ def numbers(name: str, known: type, given: Mapping[str, Any] | None) -> dict[str
     readers = {key: as_count if str(kind) == "int" else as_number for key, kind in kinds.items()}
     values = {key: readers[key](f"{name}[{key!r}]", value) for key, value in (given or {}).items()}
     return {key: value for key, value in values.items() if value is not None}
+
+
+def as_pattern(value: Any) -> str | None:
+    """Return a glob; ``None`` from nothing. :raises ConfigurationError: it is no string."""
+    check_pattern(value)
+    return value or None
 
 
 def as_entries(name: str, value: Any) -> list[Any]:

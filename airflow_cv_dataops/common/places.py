@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_cv_dataops.common.arguments import as_names_or_uri
+from airflow_cv_dataops.core.arguments import as_place
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.base import Place
 
 Locate = Callable[[str, str], tuple[str, Mapping[str, Any]]]
@@ -23,6 +25,13 @@ def path_text(value: Any) -> Any:
         return value
     text = os.fsdecode(value)
     return text if "/" in text else f"./{text}"  # so that no name of a class is read into it
+
+
+def given_source(value: Any) -> str:
+    """Return a source as it was given or rendered. :raises ConfigurationError: it is no URI or path, or a template rendered nothing."""
+    if isinstance(value, str) and value.strip() in ("", "None"):
+        raise ConfigurationError(f"source={value!r} is not a place: its template rendered nothing; expected a URI or a local path.")
+    return as_place("source", value)
 
 
 def place_of(uri: str | None, partition_key: str, locate: Locate) -> Place | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from typing import Any
 
@@ -17,6 +18,22 @@ def check_list(name: str, value: Any) -> None:
     """:raises ConfigurationError: it is a string where a list of strings is meant, which would be taken letter by letter."""
     if isinstance(value, (str, bytes)):
         raise ConfigurationError(f"{name}={value!r} is a string: expected a list, e.g. [{value!r}].")
+
+
+def check_pattern(value: Any) -> None:
+    """:raises ConfigurationError: it is something else than one glob or ``None``."""
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(
+            f"pattern={value!r} cannot be used: expected one glob, a string such as '*.jpg'; exclude takes a list of globs."
+        )
+
+
+def as_place(name: str, value: Any) -> str:
+    """Return the text of a URI or path. :raises ConfigurationError: it is neither, or blank."""
+    text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if isinstance(text, str) and text.strip():
+        return text
+    raise ConfigurationError(f"{name}={value!r} is not a place: expected a URI such as s3://bucket/prefix, or a local path.")
 
 
 def check_ratio(name: str, value: Any) -> None:

@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.common.partition import with_partition_key
-from airflow_cv_dataops.common.places import path_text, stable_source
+from airflow_cv_dataops.common.places import given_source, path_text, stable_source
 from airflow_cv_dataops.common.writers import writer_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.hooks.dataset import DatasetHook
@@ -144,9 +144,13 @@ class SourceOperator(DatasetOperator):
             options = self.hook.storage("s3://")[1]  # a list that lies elsewhere may name images on S3
         return place, options
 
+    def located_source(self, partition_key: str) -> tuple[str, Mapping[str, Any]]:
+        """Return the same of the source. :raises ConfigurationError: there is none."""
+        return self.located(given_source(self.source), partition_key)
+
     def source_use(self, storage_format: str) -> DatasetUse:
         """Describe the source for lineage: what lies above ``{partition_key}``, so that every run names the same dataset."""
-        return DatasetUse(uri=stable_source(self.source), storage_format=storage_format)
+        return DatasetUse(uri=stable_source(given_source(self.source)), storage_format=storage_format)
 
     def stable_lineage(self, lineage: StepLineage) -> StepLineage:
         (source, *others), planned = lineage.inputs, self.planned_lineage().inputs[0]

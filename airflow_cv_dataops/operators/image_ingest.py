@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, numbers, required_number
+from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, as_pattern, numbers, required_number
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
@@ -30,7 +30,8 @@ class ImageIngestOperator(SourceOperator):
     :param archive_limits: what an archive may cost, by name, e.g. ``{"max_temporary_bytes": 2e11}`` (``ArchiveLimits``). (templated)
     :param pattern: glob on the path below the prefix, e.g. ``*.jpg``; default: every file. (templated)
     :param exclude: globs of files that are no images and not to be reported as rejects; default: label files (``*.txt``,
-        ``*.xml``, ``*.json``, …). Hidden and house-keeping files are skipped in any case. (templated)
+        ``*.xml``, ``*.json``, …), which globs of your own replace: name these too where they lie beside the images. Hidden and
+        house-keeping files are skipped in any case. (templated)
     :param copy_images: copy images to the dataset's content-addressed store; ``False`` references them where they are. (templated)
     :param formats: decoders to try, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF,
         and AVIF and HEIF where they are installed. (templated)
@@ -44,8 +45,8 @@ class ImageIngestOperator(SourceOperator):
     :param worker_memory_bytes: most memory of a worker process, where the platform can limit it; default: 4 GiB. (templated)
     :param force: read every file, changed or not. (templated)
     :param allow_empty: let a source that is absent or empty, or of which no file is wanted or none is an image, empty a partition that
-        holds images or rejects, and a link behind which nothing is take out what was found there; default: the task fails and may be
-        retried. (templated)
+        holds images or rejects, a link behind which nothing is take out what was found there, and ``pattern`` or ``exclude`` leave out
+        every file; default: the task fails and may be retried. (templated)
     :param workers: processes that read, decode and write; default: one for each core.
     """
 
@@ -110,7 +111,7 @@ class ImageIngestOperator(SourceOperator):
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 
-        source, options = self.located(self.source, partition_key)
+        source, options = self.located_source(partition_key)
         return ingest_images(
             dataset,
             partition_key,
@@ -136,7 +137,7 @@ class ImageIngestOperator(SourceOperator):
             "worker_memory_bytes": as_count("worker_memory_bytes", self.worker_memory_bytes),
         }
         return IngestSettings(
-            pattern=self.pattern or None,
+            pattern=as_pattern(self.pattern),
             exclude=as_list("exclude", self.exclude),
             list_column=self.list_column or None,
             archive_limits=ArchiveLimits(**numbers("archive_limits", ArchiveLimits, as_mapping("archive_limits", self.archive_limits))),

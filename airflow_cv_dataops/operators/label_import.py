@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, required_number
+from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, as_pattern, required_number
 from airflow_cv_dataops.common.places import names_or_place, path_text
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
@@ -96,7 +96,7 @@ class LabelImportOperator(SourceOperator):
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.labels.importing import import_labels
 
-        source, options = self.located(self.source, partition_key)
+        source, options = self.located_source(partition_key)
         return import_labels(
             dataset,
             partition_key,
@@ -105,7 +105,7 @@ class LabelImportOperator(SourceOperator):
             label_set=self.label_set,
             classes=names_or_place("classes", self.classes, partition_key, self.located),
             csv_columns=as_mapping("csv_columns", self.csv_columns) or None,
-            pattern=self.pattern or None,
+            pattern=as_pattern(self.pattern),
             exclude=as_list("exclude", self.exclude),
             source_options=options,
             on_findings=self.on_findings,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_flag, as_list, required_number
+from airflow_cv_dataops.common.arguments import as_flag, as_list, as_pattern, required_number
 from airflow_cv_dataops.common.places import names_or_place, path_text, place_of
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
@@ -108,7 +108,7 @@ class PredictionImportOperator(SourceOperator):
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.predictions.importing import import_predictions
 
-        source, options = self.located(self.source, partition_key)
+        source, options = self.located_source(partition_key)
         return import_predictions(
             dataset,
             partition_key,
@@ -118,7 +118,7 @@ class PredictionImportOperator(SourceOperator):
             format=self.format,
             classes=names_or_place("classes", self.classes, partition_key, self.located),
             id_column=self.id_column,
-            pattern=self.pattern or None,
+            pattern=as_pattern(self.pattern),
             exclude=as_list("exclude", self.exclude),
             source_options=options,
             on_findings=self.on_findings,

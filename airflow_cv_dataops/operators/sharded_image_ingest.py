@@ -70,7 +70,7 @@ class ImageShardPlanOperator(ImageIngestOperator):
         from airflow_cv_dataops.core.imaging.ingest.shards.steps import plan_shards
 
         dataset, partition_key = self.begin(context)
-        source, options = self.located(self.source, partition_key)
+        source, options = self.located_source(partition_key)
         plan = plan_shards(
             dataset,
             partition_key,
@@ -103,7 +103,7 @@ class ImageShardOperator(ImageIngestOperator):
         from airflow_cv_dataops.core.imaging.ingest.shards.steps import ingest_shard
 
         dataset, partition_key = self.begin(context)
-        source, options = self.located(self.source, partition_key)
+        source, options = self.located_source(partition_key)
         return ingest_shard(dataset, partition_key, source, self.plan, int(self.index), source_options=options, workers=self.workers)
 
     def planned_lineage(self) -> StepLineage:

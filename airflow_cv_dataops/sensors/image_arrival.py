@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_count, as_list, as_number
+from airflow_cv_dataops.common.arguments import as_count, as_list, as_number, as_pattern
 from airflow_cv_dataops.common.partition import with_partition_key
-from airflow_cv_dataops.common.places import path_text, stable_source
+from airflow_cv_dataops.common.places import given_source, path_text, stable_source
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.sensors.base import ObservingSensor
 
@@ -26,8 +26,8 @@ class ImageArrivalSensor(ObservingSensor):
     :param min_images: how many there must be. (templated)
     :param settle_seconds: how long nothing new may have come. (templated)
     :param pattern: glob that a path below the prefix has to match, as in ``ImageIngestOperator``; default: every path does. (templated)
-    :param exclude: globs of files that do not count, as in ``ImageIngestOperator``; default: label files. Hidden and house-keeping files
-        never do. (templated)
+    :param exclude: globs of files that do not count, as in ``ImageIngestOperator``; default: label files, which globs of your own
+        replace. Hidden and house-keeping files never do. (templated)
     """
 
     template_fields: Sequence[str] = (*ObservingSensor.template_fields, "source", "min_images", "settle_seconds", "pattern", "exclude")
@@ -53,7 +53,7 @@ class ImageArrivalSensor(ObservingSensor):
     def observe(self, partition_key: str) -> Arrival:
         from airflow_cv_dataops.core.imaging.sources.arrival import observe_arrival
 
-        source, options = self.hook.storage(with_partition_key(self.source, partition_key))
+        source, options = self.hook.storage(with_partition_key(given_source(self.source), partition_key))
         return observe_arrival(source, options=options, **self._condition())
 
     def from_event(self, observed: Mapping[str, Any]) -> Arrival:
@@ -65,7 +65,7 @@ class ImageArrivalSensor(ObservingSensor):
         from airflow_cv_dataops.triggers.image_arrival import ImageArrivalTrigger
 
         return ImageArrivalTrigger(
-            source=with_partition_key(self.source, self._resolve(context)),
+            source=with_partition_key(given_source(self.source), self._resolve(context)),
             cv_catalog_conn_id=self.cv_catalog_conn_id,
             aws_conn_id=self.aws_conn_id,
             poke_interval=self.poke_interval,
@@ -85,9 +85,9 @@ class ImageArrivalSensor(ObservingSensor):
         return {
             "min_images": as_count("min_images", self.min_images) or 1,
             "settle_seconds": as_number("settle_seconds", self.settle_seconds) or 0.0,
-            "pattern": self.pattern or None,
+            "pattern": as_pattern(self.pattern),
             "exclude": as_list("exclude", self.exclude),
         }
 
     def _source_use(self) -> DatasetUse:
-        return DatasetUse(uri=stable_source(self.source), storage_format="image")
+        return DatasetUse(uri=stable_source(given_source(self.source)), storage_format="image")

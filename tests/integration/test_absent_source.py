@@ -124,6 +124,38 @@ def test_a_partition_that_holds_nothing_may_stay_so(make_dataset: MakeDataset, s
     assert dataset.images(partition_key="2026-11-04").num_rows == 3
 
 
+@pytest.mark.parametrize("run", [whole, sharded])
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (IngestSettings(pattern="*.jpg"), r"pattern='\*\.jpg', exclude=\['\*\.txt', .*\]"),
+        (IngestSettings(exclude=["*.png", "*.json"]), r"pattern=None, exclude=\['\*\.png', '\*\.json'\]"),
+    ],
+)
+def test_globs_that_leave_out_every_file_are_an_error_on_the_first_run_too(
+    make_dataset: MakeDataset, source: Path, run: Callable[..., StepResult], settings: IngestSettings, said: str
+) -> None:
+    dataset = make_dataset(made=True)
+    (source / "labels.json").write_text("{}")
+    for _ in range(2):
+        wanted = rf"None of the 5 files at {re.escape(source.as_uri())} is wanted \({said}; .*, and 4 would be with neither set\..*"
+        with pytest.raises(EmptySourceError, match=wanted + "allow_empty=True"):
+            run(dataset, source, settings)
+    assert run(dataset, source, settings, allow_empty=True).summary.counts["images"] == 0
+
+
+@pytest.mark.parametrize("run", [whole, sharded])
+def test_a_source_without_a_file_that_could_be_an_image_is_a_day_without_images(
+    make_dataset: MakeDataset, source: Path, run: Callable[..., StepResult]
+) -> None:
+    for file in source.iterdir():
+        file.unlink()
+    for name in ("labels.json", "_SUCCESS", ".DS_Store"):
+        (source / name).write_bytes(b"{}")
+    result = run(make_dataset(), source, IngestSettings(pattern="*.jpg"))
+    assert (result.failure, result.summary.counts["listed"], result.summary.counts["images"]) == (None, 3, 0)
+
+
 def test_a_source_that_moved_behind_a_link_is_taken_whole(make_dataset: MakeDataset, source: Path) -> None:
     dataset = make_dataset()
     (source / "sub").mkdir()

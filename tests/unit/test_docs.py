@@ -18,8 +18,10 @@ from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.dataset import open_dataset
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
+from airflow_cv_dataops.core.predictions.importing import import_predictions
 from airflow_cv_dataops.core.release.promote import promote_dataset
-from airflow_cv_dataops.core.summary import Summary
+from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
+from airflow_cv_dataops.core.summary import StepResult, Summary
 
 PAGES = sorted([*PROJECT_ROOT.glob("*.md"), *(PROJECT_ROOT / "docs").rglob("*.md")])
 OPERATOR_PAGES = sorted([*(PROJECT_ROOT / "docs/operators").glob("*.md"), *(PROJECT_ROOT / "docs/sensors").glob("*.md")])
@@ -110,6 +112,18 @@ def test_json_in_the_docs_is_a_summary_of_today(code: str):
     assert list(found)[: len(shared)] == shared
 
 
+def test_the_examples_of_summaries_have_the_keys_that_the_steps_give(tmp_path: Path):
+    """The examples themselves are those of scripts/demo.py; metrics, and counts by check, may be shortened."""
+    summaries = {page: result.summary.to_dict() for page, result in all_steps(tmp_path).items()}
+    for page, summary in summaries.items():
+        text = (PROJECT_ROOT / "docs" / "operators" / f"{page}.md").read_text()
+        [told] = [json.loads(code) for kind, code in _FENCE.findall(text) if kind == "json" and '"dataset"' in code]
+        assert list(told) == list(summary), page
+        assert list(told["counts"]) == list(summary["counts"]), page
+        assert page == "dataset_promotion" or list(told["metrics"]) == list(summary["metrics"]), page
+        assert set(told["metrics"]) <= set(summary["metrics"]), page
+
+
 def test_connections_in_the_docs_make_a_catalog(monkeypatch: pytest.MonkeyPatch):
     from airflow_cv_dataops.hooks.dataset import DatasetHook
 
@@ -142,6 +156,27 @@ def test_every_page_is_in_the_index():
     index = PROJECT_ROOT / "docs" / "index.md"
     linked = {(index.parent / link["target"]).resolve() for link in _LINK.finditer(index.read_text())}
     assert {page for page in PAGES if page.is_relative_to(index.parent) and page != index} <= linked
+
+
+def all_steps(folder: Path) -> dict[str, StepResult]:
+    """Run all steps on thirty images, and return what each has done by its page."""
+    source = folder / "source"
+    source.mkdir()
+    for number in range(30):
+        Image.effect_noise((32, 32), 10 + number).save(source / f"{number}.png")
+    (folder / "labels.csv").write_text("file,label\n" + "".join(f"{number}.png,{'ab'[number % 2]}\n" for number in range(27)))
+    likely = [(0.9, 0.1), (0.2, 0.8)]
+    table = "".join(f"{number}.png,{likely[number % 2][0]},{likely[number % 2][1]}\n" for number in range(30))
+    (folder / "predictions.csv").write_text("file,a,b\n" + table)
+    digits, key = open_dataset("digits", home=str(folder / "home")), "2026-11-05"
+    return {
+        "image_ingest": ingest_images(digits, key, source),
+        "label_import": import_labels(digits, key, folder / "labels.csv", format="csv"),
+        "prediction_import": import_predictions(digits, key, folder / "predictions.csv", model="m"),
+        "label_audit": audit_labels(digits, key, on_findings="warn"),
+        "hard_example_sampling": sample_hard_examples(digits, key, budget=2),
+        "dataset_promotion": promote_dataset(digits),
+    }
 
 
 def small_digits(folder: Path) -> None:

@@ -18,6 +18,7 @@ from project import PROJECT_ROOT
 
 import airflow_cv_dataops
 from airflow_cv_dataops import Dataset
+from airflow_cv_dataops.core import errors
 
 PAGE = PROJECT_ROOT / "docs" / "python.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
@@ -78,6 +79,12 @@ def test_every_public_name_is_on_the_page() -> None:
     text = PAGE.read_text()
     names = set(airflow_cv_dataops.__all__) - {"__version__", "Check"}
     assert sorted(name for name in names if not re.search(rf"\b{name}\b", text)) == []
+
+
+def test_every_error_is_handed_on_and_in_the_table_of_errors() -> None:
+    raised = {name for name, value in vars(errors).items() if isinstance(value, type) and value is not errors.CvDataOpsError}
+    assert sorted(raised - set(airflow_cv_dataops.__all__)) == []
+    assert set(re.findall(r"^\| `(\w+Error)` \|", PAGE.read_text(), re.MULTILINE)) == raised
 
 
 def test_the_examples_import_from_the_one_place() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.audit.label_errors.judged_labels import classes_by_model, classification_rows
 from airflow_cv_dataops.core.audit.masks.pixel_scores import probability_files
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.predictions.batches import stored_classes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +124,7 @@ def _pixels(data: AuditInput) -> tuple[frozenset[str], Iterable[tuple[str, froze
     by_model: dict[str, set[str]] = {}
     files = probability_files(data).group_by(["model", "classes"]).aggregate([]).sort_by("model")
     for row in files.to_pylist():
-        by_model.setdefault(row["model"], set()).update(_class_names(row["classes"]))
+        by_model.setdefault(row["model"], set()).update(stored_classes(row["classes"]))
     return _labels_with(data, "segmentation"), [(model, frozenset(names)) for model, names in by_model.items()]
 
 
@@ -160,14 +160,6 @@ def _predicted(data: AuditInput, column: str) -> Iterator[tuple[str, frozenset[s
     pairs = rows.select(["model", "category"]).filter(is_such).group_by(["model", "category"]).aggregate([])
     for model in sorted(pc.unique(pairs["model"]).to_pylist()):
         yield model, frozenset(pairs["category"].filter(pc.equal(pairs["model"], model)).to_pylist())
-
-
-def _class_names(text: str | None) -> list[str]:
-    try:
-        names = json.loads(text or "[]")
-    except (ValueError, RecursionError):
-        return []
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _capped(names: Sequence[str]) -> list[str]:

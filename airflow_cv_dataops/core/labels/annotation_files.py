@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from airflow_cv_dataops.core.arguments import check_list
+from airflow_cv_dataops.core.arguments import check_list, check_pattern
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError, StoreError
 from airflow_cv_dataops.core.store.objects import ObjectStore, Place, normalize_uri, open_store, read_uri, without_credentials
 from airflow_cv_dataops.core.store.selection import selector
@@ -145,9 +145,10 @@ def open_source(
 
     :param pattern: glob that the path of a label or prediction file below the prefix has to match; default: every path does.
     :param exclude: globs of files that are not looked at; hidden and house-keeping files never are.
-    :raises ConfigurationError: ``exclude`` is a string.
+    :raises ConfigurationError: ``pattern`` is no string, or ``exclude`` is one.
     :raises EmptySourceError: there is nothing. :raises SourceError: it cannot be listed, or the store does not say.
     """
+    check_pattern(pattern)
     check_list("exclude", exclude)
     uri = normalize_uri(uri)
     parent, _, name = uri.rpartition("/")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.arguments import check_flag, check_ratio
+from airflow_cv_dataops.core.arguments import as_place, check_flag, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.findings import check_policy
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
@@ -89,7 +88,7 @@ def import_labels(
     :raises DatasetNotFoundError: there is no such dataset: an ingest makes it.
     """
     started = time.monotonic()
-    source = os.fspath(source)
+    source = as_place("source", source)
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
     check_flag("allow_empty", allow_empty)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.image_places import ImagePlaces
-from airflow_cv_dataops.core.predictions.batches import rows_in_batch
+from airflow_cv_dataops.core.predictions.batches import rows_in_batch, stored_classes
 from airflow_cv_dataops.core.sampling.hardest import HardestPredictions
 from airflow_cv_dataops.core.sampling.reading import Predictions
 from airflow_cv_dataops.core.sampling.scores import box_uncertainty, uncertainty
@@ -98,7 +97,7 @@ def likely_classes(predictions: Predictions, prediction_ids: Collection[str]) ->
     wanted = pa.array(sorted(prediction_ids), pa.string())
     for batch in predictions.batches(("prediction_id", "probabilities", "classes"), _rows_at_once(predictions)):
         for row in batch.filter(pc.is_in(batch["prediction_id"], value_set=wanted)).to_pylist():
-            names, values = _names(row["classes"]), row["probabilities"]
+            names, values = stored_classes(row["classes"]), row["probabilities"]
             if names and values is not None and len(values) == len(names):
                 largest = sorted(zip(names, values, strict=True), key=lambda item: (-item[1], item[0]))[:_TOP]
                 found[row["prediction_id"]] = {name: round(float(value), 6) for name, value in largest}
@@ -108,7 +107,7 @@ def likely_classes(predictions: Predictions, prediction_ids: Collection[str]) ->
 def _rows_at_once(predictions: Predictions) -> int:
     """Return how many rows a batch may have: each holds the names of all classes, of 1,000 some 10 kB."""
     first = next(predictions.batches(("classes",), 1), None)
-    return min(rows_in_batch(len(_names(first["classes"][0].as_py())) if first else 1), _MOST_ROWS)
+    return min(rows_in_batch(len(stored_classes(first["classes"][0].as_py())) if first else 1), _MOST_ROWS)
 
 
 def _row_uncertainty(predictions: pa.Table, strategy: str) -> np.ndarray:
@@ -124,7 +123,7 @@ def _row_uncertainty(predictions: pa.Table, strategy: str) -> np.ndarray:
     numbered = predictions.select(["probabilities", "classes"]).append_column("row", pa.array(np.arange(predictions.num_rows)))
     numbered = numbered.filter(has_probabilities)
     for text in pc.unique(numbered["classes"]).to_pylist():
-        names = _names(text)
+        names = stored_classes(text)
         fitting = numbered.filter(
             pc.and_(pc.equal(numbered["classes"], text or ""), pc.equal(pc.list_value_length(numbered["probabilities"]), len(names)))
         )
@@ -132,12 +131,3 @@ def _row_uncertainty(predictions: pa.Table, strategy: str) -> np.ndarray:
             flat = pc.fill_null(pc.list_flatten(fitting["probabilities"]), float("nan")).to_numpy()
             result[fitting["row"].to_numpy()] = uncertainty(flat.reshape(fitting.num_rows, len(names)), strategy)
     return result
-
-
-def _names(text: str | None) -> list[str]:
-    """Return the class names of a ``classes`` value; none where it is not a JSON array of strings."""
-    try:
-        names = json.loads(text or "[]")
-    except (ValueError, RecursionError):
-        return []
-    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []

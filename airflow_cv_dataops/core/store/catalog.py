@@ -101,7 +101,7 @@ def embedded_catalog(home: str | PathLike[str] | None = None) -> CatalogConfig:
         )
     return CatalogConfig(
         name=CATALOG_NAME,
-        properties={"type": "sql", "uri": f"sqlite:///{folder}/catalog.db?timeout=60", "warehouse": join_uri(home_uri, "warehouse")},
+        properties={"type": "sql", "uri": _sqlite_uri(f"{folder}/catalog.db"), "warehouse": join_uri(home_uri, "warehouse")},
     )
 
 
@@ -159,7 +159,20 @@ def _sqlite_file(config: CatalogConfig) -> str | None:
     """Return the path of a SQLite catalog's file; ``None`` for any other catalog."""
     uri = config.properties.get("uri", "")
     file = uri[len("sqlite:///") :].split("?", 1)[0] if uri.startswith("sqlite:///") else ""
+    if "%" in file:
+        from sqlalchemy import make_url
+
+        file = make_url(uri).database or ""
     return None if file in ("", ":memory:") else file
+
+
+def _sqlite_uri(file: str) -> str:
+    """Return SQLAlchemy's address of a SQLite file. From version 2.1 on it decodes the path, before it did not: it can write it."""
+    if "%" in file:
+        from sqlalchemy import URL
+
+        return URL.create("sqlite", database=file, query={"timeout": "60"}).render_as_string()
+    return f"sqlite:///{file}?timeout=60"
 
 
 def _opened(config: CatalogConfig, more: Mapping[str, str]) -> Catalog:

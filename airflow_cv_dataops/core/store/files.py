@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.store.objects import open_store
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
 from airflow_cv_dataops.core.store.table_rows import conform, with_keys
 from airflow_cv_dataops.core.store.temporary_file import TemporaryFile
+from airflow_cv_dataops.core.store.uris import table_location
 from airflow_cv_dataops.core.store.writers import Writer
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def overwrite_with_files(table: Table, keys: Mapping[str, str], uris: Sequence[s
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
     _ensure_name_mapping(table)
-    overwrite(table, keys, [parquet_file_to_data_file(table.io, table.metadata, uri) for uri in uris], writer)
+    overwrite(table, keys, [parquet_file_to_data_file(table.io, table.metadata, table_location(uri)) for uri in uris], writer)
 
 
 def files_of_rows(table: Table, batches: Iterable[pa.Table]) -> list[Any]:

@@ -13,6 +13,7 @@ from airflow_cv_dataops.core.store.catalog import CatalogConfig, load, open_exis
 from airflow_cv_dataops.core.store.former_names import check_former_names
 from airflow_cv_dataops.core.store.patience import Patience
 from airflow_cv_dataops.core.store.schema import TABLES, TableModel, iceberg_schema
+from airflow_cv_dataops.core.store.uris import table_location
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -136,7 +137,7 @@ class Tables:
                 self.identifier(model.name),
                 schema=schema,
                 partition_spec=spec,
-                location=self._config.table_location(self._namespace, model.name),
+                location=table_location(uri) if (uri := self._config.table_location(self._namespace, model.name)) else None,
                 properties=properties,
             )
         except (TableAlreadyExistsError, IntegrityError):

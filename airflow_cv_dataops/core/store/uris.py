@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.arguments import as_place
 
 WEB_SCHEMES = ("http", "https")
 
@@ -26,10 +26,11 @@ _PATH_SCHEMES = ("file", "s3", "s3a", "s3n", "gs", "gcs", "az", "azure", "adl", 
 
 
 def normalize_uri(uri: str | PathLike[str]) -> str:
-    """Return an absolute URI without a trailing slash: a plain path becomes a percent-encoded ``file://`` URI."""
-    uri = os.fspath(uri)
-    if not uri or not uri.strip():
-        raise ConfigurationError("An empty string is not a place: expected a URI such as s3://bucket/prefix or a local path.")
+    """Return an absolute URI without a trailing slash: a plain path becomes a percent-encoded ``file://`` URI.
+
+    :raises ConfigurationError: it is neither a URI nor a path, or blank.
+    """
+    uri = as_place("uri", uri)
     match = _SCHEME.match(uri)
     if match and match.group(1) == "file":
         return file_uri(os.path.abspath(unquote_to_bytes(uri[len("file://") :])))
@@ -46,6 +47,15 @@ def join_uri(uri: str, *parts: str) -> str:
 def local_path(uri: str) -> str:
     """Return the local path of a ``file://`` URI or of a path as it is."""
     return os.fsdecode(unquote_to_bytes(normalize_uri(uri)[len("file://") :]))
+
+
+def table_location(uri: str) -> str:
+    """Return a URI as PyIceberg is given it, for a table or one of its files.
+
+    It decodes no URI and cuts a local one at ``#``: where URI and path are spelled differently, a local path stands as it is, which every
+    engine takes so.
+    """
+    return local_path(uri) if uri.startswith("file://") and "%" in uri else uri
 
 
 def parts_of(uri: str) -> tuple[str, str, str]:

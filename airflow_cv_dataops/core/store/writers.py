@@ -50,8 +50,8 @@ class Writer:
             raise SharedPartitionError(
                 f"Copy {self.copy} of task {self.task} (source {self.source}) would replace the rows of {'.'.join(table.name())} that "
                 f"its copy {copy} (source {source}) has written in the same run: {where}. Nothing of copy {self.copy} was committed there. "
-                "Give each copy a partition_key, label_set or model of its own, or let one task read them all: the prefix that they "
-                "share, or a list."
+                "Give each copy a partition_key, label_set or model of its own, or let one task read them all: below a prefix that they "
+                "share, or, where an ingest does it, from a list of the images."
             )
 
 

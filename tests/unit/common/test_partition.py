@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pendulum
 import pytest
 from airflow.sdk import DAG, Asset
 from airflow.timetables.interval import CronDataIntervalTimetable
@@ -284,6 +285,23 @@ def test_the_zone_of_the_timetable_goes_before_that_of_the_dag() -> None:
     for timetable in (nightly, several, or_assets):
         dag = SimpleNamespace(timetable=timetable, timezone=ZoneInfo("UTC"))
         assert resolve_partition_key({"dag": dag, "logical_date": midnight, "dag_run": dag_run()}) == "2026-11-05"
+
+
+def test_airflows_dates_are_in_utc_and_the_recipe_gives_the_dags_own_day() -> None:
+    """As docs/operators/common.md says of a DAG in Europe/Berlin that is due at midnight."""
+    midnight = pendulum.datetime(2026, 11, 5, tz="Europe/Berlin").in_timezone("UTC")
+    keys = {}
+    with DAG("d", schedule="0 0 * * *", start_date=datetime(2026, 11, 1, tzinfo=ZoneInfo("Europe/Berlin"))) as dag:
+        for name, key in (
+            ("utc", "{{ logical_date | ds }}"),
+            ("recipe", "{{ logical_date.in_timezone('Europe/Berlin') | ds }}"),
+            ("default", None),
+        ):
+            task = ImageIngestOperator(task_id=name, dataset="d", source="/in", partition_key=key)
+            context: Any = {"dag": dag, "logical_date": midnight, "dag_run": dag_run(logical_date=midnight)}
+            task.render_template_fields(context)
+            keys[name] = task.partition_key_of(context)
+    assert keys == {"utc": "2026-11-04", "recipe": "2026-11-05", "default": "2026-11-05"}
 
 
 def test_every_day_of_a_backfill_has_its_own_partition_and_no_warning(warned: Callable[..., list[str]]) -> None:

@@ -59,7 +59,11 @@ def test_a_second_source_into_one_partition_and_label_set_fails_and_says_what_to
     said = str(failed.value)
     assert f"Copy 1 of task dataops/scheduled__1/import_labels (source file://{labels}/b.csv) would replace" in said
     assert f"its copy 0 (source file://{labels}/a.csv) has written in the same run: partition_key 2026-11-05, " in said
-    assert "Give each copy a partition_key, label_set or model of its own, or let one task read them all" in said
+    assert (
+        "Give each copy a partition_key, label_set or model of its own, or let one task read them all: below a prefix that they share"
+        in said
+    )
+    assert "where an ingest does it, from a list of the images" in said
     assert categories(digits) == ["a"]
     findings = digits.read("metrics", where="step = 'label_import:default' and metric = 'annotations'")
     assert findings["value"].to_pylist() == [1.0]

@@ -13,11 +13,21 @@ from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
 from unit.hooks.fake_connections import AddConnection, add_connection
 
-from airflow_cv_dataops import Dataset, import_labels, import_predictions
+from airflow_cv_dataops import (
+    ConfigurationError,
+    Dataset,
+    IngestSettings,
+    import_labels,
+    import_predictions,
+    ingest_images,
+    observe_arrival,
+    plan_shards,
+)
 from airflow_cv_dataops.common.places import path_text
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
 from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
+from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardPlanOperator
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 
 __all__ = ["add_connection"]
@@ -79,3 +89,62 @@ def test_python_takes_paths_to_everything(tmp_path: Path, make_dataset: Callable
     (tmp_path / "p.json").write_text('[{"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]')
     import_predictions(dataset, "k", tmp_path / "p.json", model="m", coco_reference=tmp_path / "ref.json")
     assert dataset.read("predictions", columns=["file_name", "category"]).to_pylist() == [{"file_name": "x.jpg", "category": "cat"}]
+
+
+OF_FILES: dict[type, dict[str, Any]] = {
+    ImageIngestOperator: {"dataset": "d"},
+    ImageShardPlanOperator: {"dataset": "d"},
+    LabelImportOperator: {"dataset": "d", "format": "coco"},
+    PredictionImportOperator: {"dataset": "d", "model": "m"},
+    ImageArrivalSensor: {},
+}
+
+
+def run(kind: type, **arguments: Any) -> None:
+    task = kind(task_id="t", partition_key="k", **{**OF_FILES[kind], **arguments})
+    context: Any = {"ti": SimpleNamespace(), "params": {"empty": "", "null": None}}
+    task.render_template_fields(context)
+    task.execute(context)
+
+
+@pytest.mark.parametrize("kind", OF_FILES)
+@pytest.mark.parametrize("source", [None, "", " ", "{{ params.empty }}", "{{ params.null }}", [None], ["/in"], 7, b"/in"], ids=str)
+def test_a_source_that_is_none_is_refused(kind: type, source: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"source=.* is not a place: .*expected a URI"):
+        run(kind, source=source)
+
+
+@pytest.mark.parametrize("kind", OF_FILES)
+@pytest.mark.parametrize("pattern", [["*.jpg", "*.png"], [], 3], ids=str)
+def test_a_pattern_is_one_glob(kind: type, pattern: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"pattern=.* cannot be used: expected one glob, a string such as '\*\.jpg'; exclude"):
+        run(kind, source=str(tmp_path), pattern=pattern)
+
+
+@pytest.mark.parametrize("source", [None, "", " ", [None], 7, b"/in"], ids=str)
+def test_python_refuses_a_source_that_is_none(source: Any, make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset(made=True)
+    calls: list[Callable[[], Any]] = [
+        lambda: ingest_images(dataset, "k", source),
+        lambda: plan_shards(dataset, "k", source),
+        lambda: observe_arrival(source),
+        lambda: import_labels(dataset, "k", source, format="coco"),
+        lambda: import_predictions(dataset, "k", source, model="m"),
+    ]
+    for call in calls:
+        with pytest.raises(ConfigurationError, match=r"source=.* is not a place: expected a URI"):
+            call()
+
+
+@pytest.mark.parametrize("pattern", [["*.jpg"], [], 3], ids=str)
+def test_python_refuses_a_pattern_that_is_no_glob(pattern: Any, tmp_path: Path, make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset(made=True)
+    calls: list[Callable[[], Any]] = [
+        lambda: observe_arrival(tmp_path, pattern=pattern),
+        lambda: import_labels(dataset, "k", tmp_path, format="coco", pattern=pattern),
+        lambda: import_predictions(dataset, "k", tmp_path, model="m", pattern=pattern),
+        lambda: IngestSettings(pattern=pattern),
+    ]
+    for call in calls:
+        with pytest.raises(ConfigurationError, match=r"pattern=.* cannot be used: expected"):
+            call()

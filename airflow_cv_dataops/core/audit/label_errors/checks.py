@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
+from airflow_cv_dataops.core.audit.denied_labels import denied_labels
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, number, text
 from airflow_cv_dataops.core.audit.grouping import group_codes
 from airflow_cv_dataops.core.audit.label_errors.judged_labels import classification_rows, judged_images, judged_labels, label_source
@@ -26,7 +27,8 @@ _PROBABILITIES = ("predictions.task", "predictions.probabilities", "predictions.
 
 @check(
     "warning",
-    meaning="Classification labels of one image, or of byte-identical images, that name different categories.",
+    meaning="Classification labels of one image, or of byte-identical images, that name different categories; or the statement of a label"
+    " set that nothing is in an image of which another one has labels, of categories that both know.",
     fix="Decide on one; where an image may have several categories, switch this check off.",
     column="category",
 )
@@ -34,6 +36,7 @@ def conflicting_labels(data: AuditInput) -> pa.Table | None:
     """Find classification labels of one image, or of byte-identical images, that name different categories.
 
     Every label of such an image is a finding; the suggestion holds how often each category was given: ``{"votes": {"cat": 2, "dog": 1}}``.
+    So is every statement that nothing is in an image where another label set has labels of any task (``denied_labels``).
     """
     import numpy as np
     import pyarrow as pa
@@ -49,7 +52,9 @@ def conflicting_labels(data: AuditInput) -> pa.Table | None:
     given = conflicts["image"].to_pylist()
     message = [f"{len(votes[image])} categories for one image: {', '.join(map(str, votes[image]))}" for image in given]
     suggestion = [json.dumps({"votes": votes[image]}, ensure_ascii=False) for image in given]
-    return annotation_rows(data, rows[in_conflict], message, suggestion=suggestion)
+    found = [annotation_rows(data, rows[in_conflict], message, suggestion=suggestion), denied_labels(data)]
+    tables = [table for table in found if table is not None]
+    return pa.concat_tables(tables) if tables else None
 
 
 @check(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.image_places import ImagePlaces
-from airflow_cv_dataops.core.predictions.batches import rows_in_batch
+from airflow_cv_dataops.core.predictions.batches import rows_in_batch, stored_classes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +35,7 @@ class Model:
 
     @property
     def classes(self) -> list[str]:
-        return sorted({name for text in self.texts for name in class_names(text)})
+        return sorted({name for text in self.texts for name in stored_classes(text)})
 
 
 def models_of(data: AuditInput, images: ImagePlaces) -> Mapping[str, Model]:
@@ -103,7 +102,7 @@ class ModelRows:
         import numpy as np
         import pyarrow.compute as pc
 
-        names = class_names(text)
+        names = stored_classes(text)
         fits = pc.and_(pc.equal(part["classes"], text), pc.equal(pc.list_value_length(part["probabilities"]), len(names)))
         fits = pc.fill_null(fits, False)
         rows = part.select(["probabilities"]).filter(fits).combine_chunks()
@@ -120,16 +119,6 @@ class ModelRows:
         placed = np.zeros((len(images), len(self.classes)), dtype=np.float32)
         placed[:, [position[name] for name in names]] = values
         return images, placed
-
-
-def class_names(text: str | None) -> list[str]:
-    """Return the class names of a ``classes`` value; none where it is not a JSON array of distinct strings."""
-    try:
-        names = json.loads(text or "[]")
-    except (ValueError, RecursionError):
-        return []
-    usable = isinstance(names, list) and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
-    return names if usable else []
 
 
 def _wanted(predictions: pa.Table, images: ImagePlaces) -> tuple[pa.Table, np.ndarray]:

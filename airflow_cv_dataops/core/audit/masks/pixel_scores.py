@@ -6,7 +6,6 @@ semantic segmentation data via any model", arXiv 2307.05080, who take it over th
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from airflow_cv_dataops.core.audit.audit_input import AuditInput, derived
 from airflow_cv_dataops.core.audit.masks.coco_masks import mask_of, pixels_of
 from airflow_cv_dataops.core.errors import StoreError
 from airflow_cv_dataops.core.predictions.array_files import read_probabilities
+from airflow_cv_dataops.core.predictions.batches import stored_classes
 from airflow_cv_dataops.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _scores(data: AuditInput, file: dict, labels: list[int]) -> Iterator[tuple[i
     if values.shape[-2:] != (height, width):
         raise ValueError(f"they are {values.shape[-1]} x {values.shape[-2]} px, the image is {width} x {height} px")
     values = values.reshape(-1, height, width)
-    classes = {name: number for number, name in enumerate(json.loads(file["classes"] or "[]"))}
+    classes = {name: number for number, name in enumerate(stored_classes(file["classes"]))}
     if len(classes) != len(values):
         raise ValueError(f"{len(classes)} class names do not fit {len(values)} classes of probabilities")
     scores = []

@@ -51,13 +51,14 @@ def ingest_images(
     :param source_options: obstore configuration of the source.
     :param max_reject_ratio: share of rejects, 0 to 1, above which the result carries a ``failure``; 1: never.
     :param allow_empty: whether a source that is absent or empty, or of which no file is wanted or none is an image, may empty a partition
-        that holds images or rejects, and a link behind which nothing is take out what was found behind it; where there is nothing to
-        lose, such a source is a result either way.
+        that holds images or rejects, and a link behind which nothing is take out what was found behind it; and whether a ``pattern`` or
+        ``exclude`` that leaves out every file is a result. An absent or empty source is one either way where there is nothing to lose.
     :param workers: processes that read, decode and write; default: one for each core.
     :param recorded_at: when the run started, for the rows; default: now.
     :raises ConfigurationError: an argument cannot be used.
-    :raises SourceError: the source cannot be listed, there is nothing or no image at it or nothing behind a link (``allow_empty``), or more
-        files than ``max_reject_ratio`` allows could not be read for reasons that may pass; nothing was committed.
+    :raises SourceError: the source cannot be listed, there is nothing or no image at it, nothing that ``pattern`` and ``exclude`` let
+        through or nothing behind a link (``allow_empty``), or more files than ``max_reject_ratio`` allows could not be read for reasons
+        that may pass; nothing was committed.
     :raises OSError: a copy could not be written, or the source's store does not answer (``StoreError``); nothing was committed.
     """
     started = time.monotonic()

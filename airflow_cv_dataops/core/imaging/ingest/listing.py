@@ -12,9 +12,9 @@ from airflow_cv_dataops.core.imaging.ingest.file_columns import columns_of, file
 from airflow_cv_dataops.core.imaging.ingest.kept_listings import entries_of
 from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.imaging.sources.base import is_refused
-from airflow_cv_dataops.core.imaging.sources.selection import image_selector
+from airflow_cv_dataops.core.imaging.sources.selection import DEFAULT_EXCLUDE, image_selector
 from airflow_cv_dataops.core.progress import Progress
-from airflow_cv_dataops.core.store.objects import ObjectStore
+from airflow_cv_dataops.core.store.objects import ObjectInfo, ObjectStore
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,11 +29,13 @@ class Listing:
     """The files that are wanted, sorted by ``source_uri``, with the columns that ``images`` has of a source.
 
     :param listed: files at the source. :param skipped: those that are not wanted, and objects that only stand for a folder.
+    :param left_out: those that would be wanted without ``pattern`` and with the default ``exclude``.
     """
 
     files: pa.Table
     listed: int
     skipped: int
+    left_out: int
 
     @property
     def bytes(self) -> int:
@@ -51,15 +53,32 @@ def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str] 
     import pyarrow as pa
 
     is_wanted = image_selector(pattern, exclude, of_listed=source.is_list)
-    batches = []
+    is_wanted_by_default = image_selector(None, None, of_listed=source.is_list)
+    is_no_label_file = image_selector(pattern, None, of_listed=source.is_list)
+    batches, left_out, label_files = [], 0, 0
     with Progress("files listed", None, log) as progress:
         entries = progress.over(entries_of(source, kept))
         while found := list(islice(entries, _AT_ONCE)):
-            batches.append(columns_of([file for file in found if is_wanted(file.path) and not file.is_folder]))
+            wanted: list[ObjectInfo] = []
+            others: list[ObjectInfo] = []
+            for file in found:
+                (wanted if is_wanted(file.path) and not file.is_folder else others).append(file)
+            batches.append(columns_of(wanted))
+            label_files += sum(not is_no_label_file(file.path) for file in wanted) if exclude else 0
+            left_out += sum(is_wanted_by_default(file.path) and not file.is_folder for file in others)
     files = pa.Table.from_batches(batches, schema=files_schema()).sort_by("source_uri").combine_chunks()
     if not files.num_rows:
         log.warning("Nothing to take at %s: %s files listed, none of them wanted", source.uri, f"{progress.done:,}")
-    return Listing(files, progress.done, progress.done - files.num_rows)
+    if label_files:
+        log.warning(
+            "%s of the files to take at %s are label files, which are left out without an exclude of your own and are rejects with "
+            "exclude=%r: add their globs to it (the default: %s)",
+            f"{label_files:,}",
+            source.uri,
+            list(exclude or ()),
+            ", ".join(DEFAULT_EXCLUDE),
+        )
+    return Listing(files, progress.done, progress.done - files.num_rows, left_out)
 
 
 def needs_reading(files: pa.Table) -> bool:

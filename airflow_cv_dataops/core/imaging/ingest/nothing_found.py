@@ -1,10 +1,11 @@
-"""A source at which an ingest finds nothing to take, or no image: a result where the partition is empty, an error where it is not."""
+"""A source at which an ingest finds nothing to take, or no image: an error where it would empty a partition, or globs are at fault."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_cv_dataops.core.errors import EmptySourceError
 from airflow_cv_dataops.core.imaging.ingest.listing import Listing
 from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.imaging.sources import ImageSource
@@ -16,7 +17,11 @@ _TABLES = ("images", "rejects")
 
 
 def check_listing(dataset: Dataset, partition_key: str, source: ImageSource, listing: Listing, settings: IngestSettings) -> None:
-    """:raises EmptySourceError: the partition holds rows, and there is nothing to take at the source, or behind a link that gave some."""
+    """Look whether nothing, or something less, may be taken.
+
+    :raises EmptySourceError: the partition holds rows, and there is nothing to take at the source, or behind a link that gave some; or
+        there are files, and ``pattern`` or ``exclude`` leaves out every one of them.
+    """
     if listing.files.num_rows:
         check_dead_links(dataset, partition_key, _TABLES, source.dead_links, column="source_uri")
         return
@@ -27,6 +32,11 @@ def check_listing(dataset: Dataset, partition_key: str, source: ImageSource, lis
     else:
         found = f"Nothing was found at {source.uri}: {source.why_nothing()}"
     check_may_empty(dataset, partition_key, _TABLES, found)
+    if listing.left_out:  # a slip of the pen, which a task that ends well would hide
+        raise EmptySourceError(
+            f"{found}, and {listing.left_out:,} would be with neither set. Mend the globs: they are matched against the path below the "
+            "source, whatever its case. Where such a source is a result, allow_empty=True takes it as one."
+        )
 
 
 def check_plan_of_nothing(dataset: Dataset, partition_key: str, source_uri: str, listed: int) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
 from types import NoneType
 from typing import Any
 
-from airflow_cv_dataops.core.arguments import check_list
+from airflow_cv_dataops.core.arguments import as_place, check_list
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.imaging.decoding.decode import DEFAULT_FORMATS, Limits
 from airflow_cv_dataops.core.imaging.ingest.parameters import IngestParameters
@@ -35,8 +34,8 @@ class IngestSettings:
     """What an ingest is told beside its source; the defaults are those of ``ImageIngestOperator``.
 
     :param pattern: glob that a path below the source has to match; ``*`` crosses ``/``, case does not matter.
-    :param exclude: globs of paths to skip; default: label files (``*.txt``, ``*.xml``, ``*.json``, …). Hidden and house-keeping files are
-        skipped in any case.
+    :param exclude: globs of paths to skip; default: label files (``*.txt``, ``*.xml``, ``*.json``, …), which globs of your own
+        replace. Hidden and house-keeping files are skipped in any case.
     :param list_column: the column of a list file that names the images; default: detected.
     :param archive_limits: what an archive may cost.
     :param formats: the only decoders that are tried, in Pillow's names; default: JPEG, PNG, WebP, TIFF, BMP, GIF,
@@ -82,10 +81,10 @@ class IngestSettings:
         """Open the source, to be closed after use.
 
         :param options: obstore's configuration of it.
-        :raises SourceError: it cannot be opened.
+        :raises ConfigurationError: it is no URI or path. :raises SourceError: it cannot be opened.
         """
         return open_image_source(
-            os.fspath(source),
+            as_place("source", source),
             options=options,
             list_column=self.list_column,
             max_bytes=self.limits.max_bytes,

@@ -10,7 +10,7 @@ from itertools import islice
 from os import PathLike
 from typing import Any
 
-from airflow_cv_dataops.core.arguments import check_list
+from airflow_cv_dataops.core.arguments import as_place, check_list, check_pattern
 from airflow_cv_dataops.core.imaging.sources.selection import image_selector
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
@@ -62,13 +62,15 @@ def observe_arrival(
     :param min_images: how many images there must be.
     :param settle_seconds: how old the newest must be.
     :param pattern: glob that a path below the prefix has to match, as in an ingest; default: every path does.
-    :param exclude: globs of paths that do not count, as in an ingest; default: label files. Hidden and house-keeping files never do.
+    :param exclude: globs of paths that do not count, as in an ingest; default: label files, which globs of your own replace. Hidden and
+        house-keeping files never do.
     :param now: the moment that ages are counted from; default: now.
+    :raises ConfigurationError: an argument cannot be used.
     :raises SourceError: the prefix cannot be listed; an absent prefix is just empty.
     """
     now = now or datetime.now(UTC)  # before listing: what arrives meanwhile may be missed, and must not count as quiet
     tally = _Tally(pattern, exclude)
-    for found in open_store(source, options or {}).list():
+    for found in open_store(as_place("source", source), options or {}).list():
         tally.add(found)
     return tally.arrival(min_images, settle_seconds, now)
 
@@ -91,7 +93,7 @@ async def aobserve_arrival(
     """
     now = now or datetime.now(UTC)
     # Making a store takes 5 to 8 ms (it reads certificates from disk): not in the loop's own thread either.
-    listing = iter((await asyncio.to_thread(open_store, source, options or {})).list())
+    listing = iter((await asyncio.to_thread(open_store, as_place("source", source), options or {})).list())
     tally = _Tally(pattern, exclude)
     while found := await asyncio.to_thread(lambda: list(islice(listing, _LISTED_AT_ONCE))):
         for one in found:
@@ -103,6 +105,7 @@ class _Tally:
     """What a listing comes to; memory does not grow with it."""
 
     def __init__(self, pattern: str | None, exclude: Sequence[str] | None) -> None:
+        check_pattern(pattern)
         check_list("exclude", exclude)
         self._is_wanted = image_selector(pattern, exclude)
         self._images = self._bytes = 0

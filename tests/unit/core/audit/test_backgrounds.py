@@ -9,6 +9,7 @@ import pytest
 from airflow_cv_dataops.core.audit.check import enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.audit.detection.checks import badly_located_bbox, overlooked_bbox, spurious_bbox, swapped_category
+from airflow_cv_dataops.core.audit.label_errors.checks import conflicting_labels
 from airflow_cv_dataops.core.audit.statistics import audit_metrics, count_findings
 from airflow_cv_dataops.core.audit.structure import image_without_label, missing_image
 from airflow_cv_dataops.core.findings import Findings
@@ -109,3 +110,32 @@ def test_labels_of_an_image_that_another_label_set_calls_empty_are_judged_as_bef
     assert overlooked_bbox(audit_input([*labels, said], predictions=outputs)).equals(
         overlooked_bbox(audit_input(labels, predictions=outputs))
     )
+
+
+def test_a_statement_that_another_label_set_contradicts_is_a_conflict(audit_input):
+    said = [background("a" * 64, "a.jpg", label_set="vendor"), background("a" * 64, "copy.jpg", label_set="vendor"), background()]
+    [found] = conflicting_labels(audit_input([{}, *said], images=IMAGES)).to_pylist()
+    assert found["message"] == "label set vendor says that nothing is in the image, which has labels of default"
+    assert (found["image_id"], found["annotation_id"], found["category"], found["suggestion"]) == ("a" * 64, "1", None, None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_conflict"),
+    [
+        ([{"label_set": "vendor", "image_id": UNLABELLED, "category": "cell"}], True),
+        ([{"label_set": "vendor", "image_id": UNLABELLED, "category": "face"}], False),
+        ([{"label_set": "vendor", "image_id": UNLABELLED, "category": "face"}, {"category": "face"}], True),
+    ],
+    ids=["both know cells", "one is about faces", "one of the labels is a face"],
+)
+def test_a_label_set_about_other_things_is_not_contradicted(audit_input, labels, is_conflict):
+    said = background("a" * 64, "a.jpg", label_set="vendor")
+    found = conflicting_labels(audit_input([{"category": "cell"}, *labels, said], images=IMAGES))
+    assert (found is not None) == is_conflict
+
+
+def test_a_label_set_does_not_contradict_itself_and_a_conflict_is_no_label_error(audit_input):
+    assert conflicting_labels(audit_input([{}, background("a" * 64, "a.jpg")], images=IMAGES)) is None
+    data = audit_input([{}, background("a" * 64, "a.jpg", label_set="vendor")], images=IMAGES)
+    counted = count_findings(data, [], [Findings("conflicting_labels", "warning", conflicting_labels(data))])
+    assert (counted.by_check, counted.annotations_with_findings, counted.label_error_rate) == ({"conflicting_labels": 1}, 0, 0)

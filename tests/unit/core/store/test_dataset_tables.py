@@ -290,13 +290,14 @@ def test_the_embedded_catalog_refuses_a_folder_that_its_address_cannot_hold(tmp_
         embedded_catalog(str(tmp_path / "what?"))
 
 
-@pytest.mark.parametrize("folder", ["with space", "100%", "a#b", "ünicode", "it's"])
+@pytest.mark.parametrize("folder", ["with space", "100%", "my%20home", "a#b", "ünicode", "it's"])
 def test_the_embedded_catalog_works_in_a_folder_of_any_name(tmp_path: Path, folder: str) -> None:
     home = tmp_path / folder
     dataset = open_dataset("digits", home=str(home))
     dataset.replace_partition("rejects", "p", rejects("a"))
     assert names(open_dataset("digits", home=str(home))) == ["a"]
-    assert (home / "catalog.db").is_file()
+    assert {path.name for path in tmp_path.iterdir()} == {folder}
+    assert {path.name for path in home.iterdir()} == {"catalog.db", "warehouse"}
 
 
 def test_the_warehouse_is_known_only_where_it_is_a_uri() -> None:

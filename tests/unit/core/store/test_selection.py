@@ -110,6 +110,13 @@ def test_a_pattern_that_asks_for_a_kind_of_label_files_takes_them_where_nothing_
     assert not image_selector("*.json", ["*.json"])("a.json")
 
 
+def test_a_folder_is_left_out_at_the_top_and_further_down_by_two_stars() -> None:
+    """As docs/operators/label_import.md and docs/image-sources.md say."""
+    paths = ("drafts/a.json", "x/drafts/a.json", "x/drafts/y/a.json", "a.json", "mydrafts/a.json")
+    assert list(filter(selector(None, ["**/drafts/*"]), paths)) == ["a.json", "mydrafts/a.json"]
+    assert list(filter(selector(None, ["*/drafts/*"]), paths)) == ["drafts/a.json", "a.json", "mydrafts/a.json"]
+
+
 def test_of_an_entry_of_a_list_only_its_own_name_counts() -> None:
     assert image_selector(None, None, of_listed=True)("bucket/.cache/images/a.jpg")
     assert not image_selector(None, None, of_listed=True)("bucket/day/.DS_Store")

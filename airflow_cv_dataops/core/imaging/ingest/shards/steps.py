@@ -12,7 +12,6 @@ of the same plan writes the same files, and nobody sees them before the commit.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_cv_dataops.core.arguments import check_flag
+from airflow_cv_dataops.core.arguments import as_place, check_flag
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.ingest.commit import commit_partition
 from airflow_cv_dataops.core.imaging.ingest.ingest import check_numbers
@@ -78,7 +77,8 @@ def plan_shards(
     :param recorded_at: when the run started, for the rows; default: now.
     :return: the plan; ``shards`` says how many there are, 0 for a source without files.
     :raises ConfigurationError: an argument cannot be used.
-    :raises SourceError: the source cannot be listed, or there is nothing at it or behind a link (``allow_empty``).
+    :raises SourceError: the source cannot be listed, or there is nothing at it, nothing that ``pattern`` and ``exclude`` let through or
+        nothing behind a link (``allow_empty``).
     """
     check_partition_key(partition_key)
     check_flag("allow_empty", allow_empty)
@@ -139,7 +139,7 @@ def ingest_shard(
     files = read_shard(dataset, plan["list_uri"], index)
     previous = PreviousRows(dataset, partition_key, plan["previous"], parameters) if plan["previous"] else None
     with open_image_source(
-        os.fspath(source),
+        as_place("source", source),
         options=source_options,
         list_column=plan["list_column"],
         max_bytes=parameters.limits.max_bytes,
