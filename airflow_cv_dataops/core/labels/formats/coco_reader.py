@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from airflow_cv_dataops.core.labels.formats.coco_values import (
@@ -17,6 +18,7 @@ from airflow_cv_dataops.core.labels.formats.coco_values import (
     unnamed_categories,
 )
 from airflow_cv_dataops.core.labels.records import (
+    AMBIGUOUS_FILE_NAME,
     BACKGROUND,
     MALFORMED_RECORD,
     UNPARSABLE_LABEL,
@@ -120,7 +122,11 @@ def load_json(data: bytes) -> Any:
 
 
 def coco_images(document: dict[str, Any], records: RecordBuilder) -> dict[str, CocoImage]:
-    """Return the file's ``images`` by id as text; an id that stands for two files settles no file name."""
+    """Return the file's ``images`` by id as text.
+
+    An id that stands for two files settles no file name, nor does a name that images of different sizes share. One that images of the same
+    size share is kept: it may be one picture that is listed for each of its annotators.
+    """
     images: dict[str, CocoImage] = {}
     for position, image, key in _entries(document, "images"):
         if key is None:
@@ -134,7 +140,26 @@ def coco_images(document: dict[str, Any], records: RecordBuilder) -> dict[str, C
             records.problem(MALFORMED_RECORD, f"Image id {excerpt(key)} stands for {both}; its annotations join neither.")
             found = CocoImage(None)
         images[key] = found
+    for name, keys in _shared_names(images).items():
+        ids = f"Ids {excerpt(', '.join(keys))}: {len(keys):,} images of the file are called {excerpt(name)}"
+        if len({images[key][1:] for key in keys if None not in images[key]}) > 1:
+            records.problem(MALFORMED_RECORD, f"{ids} and differ in size; their annotations join none.")
+            images |= dict.fromkeys(keys, CocoImage(None))
+        else:
+            records.problem(
+                AMBIGUOUS_FILE_NAME, f"{ids}. If they are several pictures, all their annotations count for one; name their folders."
+            )
     return images
+
+
+def _shared_names(images: Mapping[str, CocoImage]) -> dict[str, list[str]]:
+    """Return the ids of images that have the file name of another."""
+    count = Counter(image.file_name for image in images.values())
+    shared: dict[str, list[str]] = {}
+    for key, image in images.items():
+        if image.file_name is not None and count[image.file_name] > 1:
+            shared.setdefault(image.file_name, []).append(key)
+    return shared
 
 
 def coco_categories(document: dict[str, Any], records: RecordBuilder) -> dict[str, str | None]:

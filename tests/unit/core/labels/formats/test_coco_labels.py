@@ -199,6 +199,28 @@ def test_an_image_id_that_stands_for_two_files_settles_neither(read_file):
     assert checks(labels) == ["malformed_record"]
 
 
+@pytest.mark.parametrize(
+    ("size", "names", "check", "message"),
+    [
+        ((640, 481), ["#1", "#9"], "malformed_record", "called a.jpg and differ in size; their annotations join none"),
+        ((640, 480), ["a.jpg", "a.jpg"], "ambiguous_file_name", "called a.jpg. If they are several pictures, all their annotations count"),
+        (
+            (None, None),
+            ["a.jpg", "a.jpg"],
+            "ambiguous_file_name",
+            "called a.jpg. If they are several pictures, all their annotations count",
+        ),
+    ],
+)
+def test_images_of_one_name_are_told(read_file, size, names, check, message):
+    images = [*IMAGES, {"id": 9, "file_name": "a.jpg", "width": size[0], "height": size[1]}, {"id": 10, "file_name": "b.jpg"}]
+    labels = read_file(coco({"image_id": 1, "category_id": 7}, {"image_id": 9, "category_id": 7}, images=images), "a.json", format="coco")
+    assert labels.rows["file_name"].to_pylist()[:2] == names
+    (problem,) = labels.problems
+    assert problem.check == check
+    assert problem.message.startswith(f"Ids 1, 9: 2 images of the file are {message}")
+
+
 def test_a_repeated_annotation_id_is_kept_for_the_audit_to_find(read_file):
     labels = read_file(coco({"id": 3, "image_id": 1}, {"id": 3, "image_id": 1}), "a.json", format="coco")
     assert labels.rows.num_rows == 2
