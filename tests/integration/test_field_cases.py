@@ -123,6 +123,7 @@ def test_predictions_of_which_none_is_of_an_image_fail_the_import(case, tmp_path
     (tmp_path / "p.json").write_text(json.dumps([{"image_id": n, "category_id": 1, "bbox": [1, 1, 9, 9], "score": 0.9} for n in range(5)]))
     result = import_predictions(dataset, KEY, str(tmp_path / "p.json"), model="m", on_findings="warn")
     assert "0 of 5 predictions joined" in result.failure
+    assert "keep_unmatched" not in result.failure  # it would fail as well
     assert result.summary.to_dict()["counts"]["unmatched_by"] == {"absent_image": 5}
     assert import_predictions(dataset, KEY, str(tmp_path / "p.json"), model="m", min_match_ratio=0).failure is None
 
@@ -175,7 +176,9 @@ def test_predictions_of_other_partitions_may_be_left_out(case, tmp_path):
     dataset, _ = case("sampling_background")
     found = [{"file_name": name, "category_id": 1, "bbox": [1, 1, 9, 9], "score": 0.9} for name in ("a.jpg", *"uvwxyz")]
     (tmp_path / "p.json").write_text(json.dumps(found))
-    assert "1 of 7" in import_predictions(dataset, KEY, str(tmp_path / "p.json"), model="m", on_findings="warn").failure
+    failure = import_predictions(dataset, KEY, str(tmp_path / "p.json"), model="m", on_findings="warn").failure
+    assert "1 of 7" in failure
+    assert "keep_unmatched=False" in failure
     assert import_predictions(dataset, KEY, str(tmp_path / "p.json"), model="m", keep_unmatched=False).failure is None
     assert joined(dataset, "predictions") == [("a.jpg", "a.jpg")]
     assert findings(dataset) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -12,6 +13,8 @@ from airflow_cv_dataops.core.labels.splits import same_part
 
 # Behind a path without extension: no path of a file has it.
 _STEM = "\0"
+# What an archive has behind its name in the URI of a member.
+_ARCHIVE = re.compile(r"\.(?:zip|tar(?:\.[a-z0-9]+)?|t[a-z0-9]+)!(?=/)", re.IGNORECASE)
 # How many images of one name are told apart.
 _KEPT = 64
 
@@ -260,8 +263,9 @@ def content_parts(name: str) -> list[str]:
 
 
 def address(uri: str) -> list[str]:
-    """Return :func:`content_parts` of an image's URI, without scheme, host and query."""
-    return content_parts(unquote(uri.rpartition("://")[2].partition("?")[0].partition("/")[2]))
+    """Return :func:`content_parts` of an image's URI, without scheme, host and query; an archive ``train.tar!`` is a folder ``train``."""
+    path = unquote(uri.rpartition("://")[2].partition("?")[0].partition("/")[2])
+    return content_parts(_ARCHIVE.sub("", path))
 
 
 def own_folders(question: Question) -> list[str]:

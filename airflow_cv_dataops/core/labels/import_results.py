@@ -90,13 +90,12 @@ class Import:
             first = self.unmatched["message"][0].as_py()
             share = f"{self.matched:,} of {self.rows:,} {self.what} joined an image of partition {partition_key} ({self.match_ratio:.1%})"
             lost = f"{self._without_image()}. The first: {first}"
-            question = "Is it the right source, and has the partition its images?"
+            question = "Is it the right source, split and day, and has the partition its images?"
             if not self.keep_unmatched:
                 return f"{share}: {lost}. {question} Where it may have none of them, set min_match_ratio=0.", False
-            return (
-                f"{share}, fewer than min_match_ratio={min_match_ratio} asks for: {lost}. All are in {where}. {question} Of a file that "
-                f"holds {self.what} of other partitions, too, take this partition's alone: keep_unmatched=False."
-            ), False
+            others = f" Of a file that holds {self.what} of other partitions, too, take this partition's alone: keep_unmatched=False."
+            asked = f"{share}, fewer than min_match_ratio={min_match_ratio} asks for"
+            return f"{asked}: {lost}. All are in {where}. {question}{others if self.matched else ''}", False
         first = f"; the first: {self.problems[0].message}" if self.problems else ""
         severities: Counter[str] = Counter()
         for check, number in self._found().items():

@@ -198,7 +198,9 @@ def _from_npz(data: bytes, id_column: str | None, names: tuple[str, ...] | None)
     values = _first(arrays, _NPZ_PROBABILITIES, "probabilities")
     stated = next((tuple(_texts(arrays[name])) for name in _NPZ_CLASSES if name in arrays), None)
     embeddings = next((arrays[name] for name in _EMBEDDINGS if name in arrays), None)
-    return _checked(_texts(identity), values, names or stated, embeddings)
+    if names and stated and names != stated:
+        raise ValueError(f"its classes {excerpt(list(stated))} are not those of `classes`, {excerpt(list(names))}: leave that out")
+    return _checked(_texts(identity), values, stated or names, embeddings)
 
 
 def _array(data: bytes) -> np.ndarray:

@@ -122,6 +122,13 @@ def test_python_objects_are_refused_and_never_unpickled(read, name, data):
         read(data, name, ids=IDS)
 
 
+def test_classes_that_a_file_states_otherwise_are_refused(read):
+    data = npz(ids=np.array(IDS), probabilities=VALUES, classes=np.array(CLASSES))
+    assert read(data, "p.npz", classes=CLASSES).rows["classes"].to_pylist() == [json.dumps(CLASSES, ensure_ascii=False)] * len(IDS)
+    with pytest.raises(SourceError, match=r"its classes .* are not those of `classes`"):
+        read(data, "p.npz", classes=CLASSES[::-1])
+
+
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
