@@ -15,14 +15,17 @@ _IMAGE_FOLDERS = {"labels": "images", "Annotations": "JPEGImages"}
 # Folders that say what kind of files lies in them, not which: images and labels of one picture differ in them. Splits (`train`) are none.
 LAYOUT_FOLDERS = frozenset(
     """
-    anno annos annotation annotations bbox bboxes boxes coco data dataset datasets frames image images img imgs jpeg jpegs jpegimages jpg
-    json jsons label labels labeltxt obj_train_data obj_valid_data obj_test_data photo photos picture pictures png prediction predictions
-    preds txt voc xml xmls yolo
+    anno annos annotation annotations bbox bboxes coco data dataset datasets frames ground_truth groundtruth gt image images img imgs jpeg
+    jpegs jpegimages jpg json jsons label labels labeltxt photo photos picture pictures png prediction predictions preds txt voc xml xmls
+    yolo
     """.split()  # noqa: SIM905
 )
 # The same words in a folder's name: `train_images` holds the pictures of the labels in `train_labels`.
-_KIND = "images?|imgs?|labels?|annotations?|annos?|bbox(?:es)?|jpegimages|xmls?"
+_KIND = "images?|imgs?|labels?|annotations?|annos?|bbox(?:es)?|jpegimages|xmls?|yolo|coco|voc"
 _KIND_IN_NAME = re.compile(rf"^(?:{_KIND})[-_. ]+(?=.)|(?<=.)[-_. ]+(?:{_KIND})$", re.IGNORECASE)
+# Where CVAT puts a subset's labels and images in YOLO's format; what belongs to none lies in the first.
+_NO_SUBSET = "obj_train_data"
+_SUBSET = re.compile("obj_(.+)_data")
 _DRIVE = re.compile("[A-Za-z]:")
 # What a plain relative path has not: in it, at its start or its end.
 _UNUSUAL = ("\\", ":", "%", "?", "//", "/.")
@@ -61,12 +64,20 @@ def without_layout(path: str) -> str:
 
 @lru_cache(maxsize=1 << 14)  # millions of files lie in few folders
 def _content_folders(folders: str) -> str:
-    return "".join(f"{_without_kind(folder)}/" for folder in folders.split("/") if folder.lower() not in LAYOUT_FOLDERS)
+    return "".join(f"{folder}/" for folder in map(content_of, folders.split("/")) if folder)
 
 
-def _without_kind(folder: str) -> str:
-    found = _KIND_IN_NAME.search(folder)
-    return folder if found is None else folder[: found.start()] + folder[found.end() :]
+def content_of(folder: str) -> str:
+    """Return what a folder's name says of the images in it, if anything."""
+    if folder == _NO_SUBSET:
+        return ""
+    if subset := _SUBSET.fullmatch(folder):
+        return subset[1]
+    while folder.lower() not in LAYOUT_FOLDERS:
+        if (found := _KIND_IN_NAME.search(folder)) is None:
+            return folder
+        folder = folder[: found.start()] + folder[found.end() :]
+    return ""
 
 
 def spellings(name: str) -> list[str]:

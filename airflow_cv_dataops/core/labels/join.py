@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, strip_extension
 from airflow_cv_dataops.core.labels.formats.yolo_reader import to_pixels
-from airflow_cv_dataops.core.labels.image_names import Answer, Images, Question, address, find_images
+from airflow_cv_dataops.core.labels.image_index import Answer, Images, Question
+from airflow_cv_dataops.core.labels.image_names import find_images
+from airflow_cv_dataops.core.labels.name_parts import address
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, BACKGROUND, CONTRADICTED_FILE_NAME, excerpt
 from airflow_cv_dataops.core.labels.rival_names import without_rivals
-from airflow_cv_dataops.core.labels.splits import split_of
+from airflow_cv_dataops.core.labels.splits import without_kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 IMAGE_COLUMNS = ("source_uri", "image_id", "file_name", "width", "height")
 
 _SHOWN = 3
+_RUN = re.compile("(?:train|val|predict|track)[0-9]*")
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ def join_labels(labels: pa.Table, images: pa.Table) -> Joined:
     import pyarrow.compute as pc
 
     by_stem = pc.is_in(labels.column("format"), value_set=pa.array(["voc", "yolo"]))
-    folders = _folders_of_files(labels.column("source"), is_of_one_image=by_stem)
-    matches = match_images(labels.column("file_name"), images, labels.column("alternative_name"), by_stem=by_stem, folders=folders)
+    sources, names, others = (labels.column(name) for name in ("source", "file_name", "alternative_name"))
+    matches = match_images(names, images, others, by_stem=by_stem, sources=sources, of_one_image=by_stem)
     rows = labels
     is_yolo = pc.equal(labels.column("format"), "yolo")
     if pc.any(is_yolo).as_py():
@@ -96,24 +100,27 @@ def match_images(
     alternatives: pa.ChunkedArray | None = None,
     *,
     by_stem: pa.ChunkedArray | bool = False,
-    folders: pa.ChunkedArray | None = None,
+    sources: pa.ChunkedArray | None = None,
+    of_one_image: pa.ChunkedArray | bool = False,
 ) -> Matches:
     """Return, for each name, its image in ``images``, or why it joins none.
 
     :param alternatives: second names, tried where the first joins no image.
     :param by_stem: names that may differ from the image's in their extension.
-    :param folders: where the files lie that the names are from, see :class:`~airflow_cv_dataops.core.labels.image_names.Question`.
+    :param sources: URIs of the files that the names are from: where these lie tells images of one name apart.
+    :param of_one_image: names that are from files of one image each.
     """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    second, places = (pa.scalar("") if column is None else column.fill_null("") for column in (alternatives, folders))
-    stem = pc.if_else(by_stem, "y", "n")
+    second = pa.scalar("") if alternatives is None else alternatives.fill_null("")
+    places = pa.scalar("") if sources is None else _folders_of_files(sources, of_one_image)
+    flags = pc.binary_join_element_wise(pc.if_else(by_stem, "y", "n"), pc.if_else(of_one_image, "y", "n"), "")
     # A label file names an image again for each of its labels: each distinct name is looked up once.
-    asked = pc.binary_join_element_wise(stem, places, second, names, "\0").combine_chunks().dictionary_encode()
+    asked = pc.binary_join_element_wise(flags, places, second, names, "\0").combine_chunks().dictionary_encode()
     parts = (text.split("\0", 3) for text in asked.dictionary.to_pylist())
-    questions = [Question(name, alternative, by == "y", folder) for by, folder, alternative, name in parts]
+    questions = [Question(name, other, flag[0] == "y", folder, flag[1] == "y") for flag, folder, other, name in parts]
     known = Images(
         images.column("file_name").to_pylist(),
         images.column("image_id").to_pylist(),
@@ -126,17 +133,23 @@ def match_images(
     return Matches(pa.array(position, mask=position < 0), answers, indices)
 
 
-def _folders_of_files(sources: pa.ChunkedArray, *, is_of_one_image: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the folders of label files, those of a layout aside; of ``instances_val.json`` with the split that it is named after."""
+def _folders_of_files(sources: pa.ChunkedArray, of_one_image: pa.ChunkedArray | bool) -> pa.ChunkedArray:
+    """Return the folders of label files, those of a layout aside; of ``instances_val.json`` with what it is named after."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     encoded = sources.combine_chunks().dictionary_encode()
-    paths = [address(uri) for uri in encoded.dictionary.to_pylist()]
+    paths = [_without_run(address(uri)) for uri in encoded.dictionary.to_pylist()]
     folders = ["/".join(folders) for *folders, _ in paths]
-    with_split = ["/".join([*folders, *filter(None, [split_of(strip_extension(name))])]) for *folders, name in paths]
-    plain, named = (pa.chunked_array([pa.array(texts, pa.string()).take(encoded.indices)]) for texts in (folders, with_split))
-    return pc.if_else(is_of_one_image, plain, named)
+    with_name = ["/".join([*folders, *filter(None, [without_kind(strip_extension(name))])]) for *folders, name in paths]
+    plain, named = (pa.chunked_array([pa.array(texts, pa.string()).take(encoded.indices)]) for texts in (folders, with_name))
+    return pc.if_else(of_one_image, plain, named)
+
+
+def _without_run(path: list[str]) -> list[str]:
+    """Return the path without the folder of an Ultralytics run, ``runs/detect/val2``: the mode that it is named after is no split."""
+    start = next((at for at, folder in enumerate(path[:-3]) if folder == "runs" and _RUN.fullmatch(path[at + 2])), None)
+    return path if start is None else [*path[:start], *path[start + 3 :]]
 
 
 def unmatched_names(rows: pa.Table, matches: Matches, images: pa.Table) -> pa.Table:

@@ -6,31 +6,23 @@ import re
 from collections.abc import Sequence
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, without_layout
-from airflow_cv_dataops.core.labels.image_names import (
-    Answer,
-    Images,
-    Question,
-    address,
-    common_end,
-    content_parts,
-    own_folders,
-    unlike_ends,
-)
+from airflow_cv_dataops.core.labels.image_index import Answer, Images, Question, own_folders
+from airflow_cv_dataops.core.labels.name_parts import address, common_end, content_parts
+from airflow_cv_dataops.core.labels.places import expanded, in_other_split, is_elsewhere, overlap, same_folder, without_machine
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, CONTRADICTED_FILE_NAME
-from airflow_cv_dataops.core.labels.splits import other_split
 
-_ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*://")
-_DIGITS = re.compile("[0-9]+")
+_ON_A_DISK = re.compile(r"[/\\]|[A-Za-z]:[/\\]|file:")
 
 
 def without_rivals(questions: Sequence[Question], answers: Sequence[Answer], images: Images) -> list[Answer]:
     """Return the answers without those that the image's address, the label file's place, or another name speaks against.
 
     Paths are compared below the source's prefix, so ``test/1.png`` fits the ``1.png`` of a source that ends in ``train/``. It is refused
-    where its folder and that of the image's address are two splits, differ in numbers alone (``cam1/``, ``cam2/``), or are both folders
-    of the names asked for; so it is where the label file lies in the folder of another split. Where one image is claimed by
-    ``test/1.png`` and ``train/1.png``, neither of which is the end of the other, it is given to the one that agrees longest with the
-    image's address, and to none where that does not tell; of ``1.png`` and ``1.jpg`` to the one with its extension.
+    where its folders and those of the image's address are of two splits, differ in numbers alone (``cam1/``, ``2026-11-05/raw/``), or
+    where other names have the address's folder in the place of its own; so it is where the label file lies in another split. Where one
+    image is claimed by ``test/1.png`` and ``train/1.png``, neither of which is the end of the other, it is given to the one that agrees
+    longest with the image's address, and to none where that does not tell; of ``1.png`` and ``1.jpg`` to the one with its extension; of
+    the label files ``cam1.csv`` and ``cam2.csv`` to the one that is named like a folder of the image.
     """
     checked = list(answers)
     places = _Places(questions)
@@ -45,11 +37,13 @@ def without_rivals(questions: Sequence[Question], answers: Sequence[Answer], ima
     for row, numbers in claims.items():
         if len(numbers) > 1:
             named = [questions[number] for number in numbers]
-            paths = [_meant(question, images.names[row]) for question in named]
+            paths = [_place(question.name, _meant(question, images.names[row])) for question in named]
             refused = _of_other_files(named, images.names[row], row)
             rest = [place for place, why in enumerate(refused) if why is None]
             for place, why in zip(rest, _settled([paths[place] for place in rest], address(images.uris[row]), row), strict=True):
                 refused[place] = why
+            if any(question.folder for question in named):
+                refused = [why or other for why, other in zip(refused, _of_other_label_folders(named, images.uris[row], row), strict=True)]
             for number, why in zip(numbers, refused, strict=True):
                 checked[number] = why or checked[number]
     return checked
@@ -60,14 +54,14 @@ class _Places:
 
     def __init__(self, questions: Sequence[Question]) -> None:
         folders = {folder for question in questions for name in question[:2] for folder in _folders(name)}
-        self._named = {part.casefold() for folder in folders for part in without_layout(folder).split("/")} - {""}
+        # Of each folder of a name how many parts of the name follow it, those of a layout aside.
+        self._named = {place for folder in folders for place in enumerate(reversed(without_layout(folder.casefold()).split("/")))}
         self._known: dict[tuple[object, ...], bool] = {}
 
     def speak_against(self, question: Question, image: str, uri: str) -> bool:
         """Say whether an image that a name fits is, by its address, not the one that is meant."""
-        name, alternative, by_stem, folder = question
-        is_absolute = _ABSOLUTE.match(name) is not None
-        key = (_folders(name), _folders(alternative), _folders(image), _folder(uri), folder, by_stem, is_absolute)
+        name, alternative, folder, of_one_image = question.name, question.alternative, question.folder, question.of_one_image
+        key = (_folders(name), _folders(alternative), _folders(image), _folder(uri), folder, of_one_image, _is_on_a_disk(name))
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._differ(question, image, uri) or _lies_in_other_split(question, uri)
@@ -76,24 +70,48 @@ class _Places:
     def _differ(self, question: Question, image: str, uri: str) -> bool:
         path, own = _meant(question, image), content_parts(image)
         above = path[: -len(own)]
-        left, place = unlike_ends(above, address(uri)[: -len(own)])
-        if not left or not place:
+        if not above:
             return False
-        said, here = left[-1], place[-1]
-        if len(left) < len(above) and _ABSOLUTE.match(question.name):
-            return other_split(said, here)  # `/home/user1/set/` and `/home/user2/set/` are the same set on two machines
-        return other_split(said, here) or _differ_in_digits(said, here) or here.casefold() in self._named
+        here = address(uri, is_image=True)[: -len(own)]
+        if is_elsewhere(_place(question.name, above), _place(uri, here)):
+            return True
+        agreeing = common_end(above, here)
+        if agreeing in (len(above), len(here)):
+            return False
+        return (len(own) + agreeing, here[-1 - agreeing].casefold()) in self._named
 
 
 def _lies_in_other_split(question: Question, uri: str) -> bool:
-    if not question.folder:
-        return False
-    left, place = unlike_ends(own_folders(question), address(uri)[:-1])
-    return bool(left and place) and other_split(left[-1], place[-1])
+    return bool(question.folder) and in_other_split(own_folders(question), address(uri, is_image=True)[:-1])
 
 
-def _differ_in_digits(said: str, here: str) -> bool:
-    return _DIGITS.sub("0", said.casefold()) == _DIGITS.sub("0", here.casefold())
+def _of_other_label_folders(questions: Sequence[Question], uri: str, row: int) -> list[Answer | None]:
+    """Return for each of several names of one image why its label file's place speaks against it; ``None`` where nothing does.
+
+    Of ``cam1/labels.csv`` and ``cam2/labels.csv`` the one belongs to images in a folder ``cam1``; of two annotators' folders either may.
+    """
+    here = expanded(_place(uri, address(uri, is_image=True)[:-1]))
+    places = {question.folder: expanded(question.folder.split("/")) for question in questions if question.folder}
+    shared = {folder: overlap(parts, here).shared for folder, parts in places.items()}
+
+    def belongs_elsewhere(folder: str) -> bool:
+        own = places[folder]
+        return any(
+            len(theirs) == len(own) and any(at not in shared[folder] and not same_folder(theirs[at], own[at]) for at in shared[other])
+            for other, theirs in places.items()
+            if other != folder
+        )
+
+    why = {folder: Answer(reason=CONTRADICTED_FILE_NAME, near=(row,)) if belongs_elsewhere(folder) else None for folder in places}
+    return [why.get(question.folder) for question in questions]
+
+
+def _place(name: str, parts: Sequence[str]) -> Sequence[str]:
+    return without_machine(parts) if _is_on_a_disk(name) else parts
+
+
+def _is_on_a_disk(name: str) -> bool:
+    return _ON_A_DISK.match(name) is not None
 
 
 def _of_other_files(questions: Sequence[Question], image: str, row: int) -> list[Answer | None]:

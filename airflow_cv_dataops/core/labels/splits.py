@@ -13,6 +13,7 @@ _NAMES = {
     **dict.fromkeys(("test", "testing", "testset", "eval", "evaluation", "holdout"), "test"),
 }
 _WORD = re.compile("[a-z]+")
+_PARTS = re.compile("([-_. ]+)")
 _BESIDE = LAYOUT_FOLDERS | {"set", "split", "instances", "keypoints", "captions", "person"}
 
 
@@ -26,15 +27,8 @@ def split_of(name: str) -> str | None:
     return _NAMES.get(words[0]) if len(words) == 1 else None
 
 
-def same_part(part: str, other: str) -> bool:
-    """Say whether two folders are the same, whatever their case and the spelling of a split."""
-    if part.casefold() == other.casefold():
-        return True
-    split = split_of(part)
-    return split is not None and split == split_of(other)
-
-
-def other_split(part: str, other: str) -> bool:
-    """Say whether two folders are of different splits."""
-    split, second = split_of(part), split_of(other)
-    return split is not None and second is not None and split != second
+def without_kind(stem: str) -> str:
+    """Return what the name of a file of labels says of their images: ``cam1`` of ``instances_cam1``, the split of ``val_labels_2``."""
+    words = _PARTS.split(stem)
+    kept = [number for number, word in enumerate(words) if number % 2 == 0 and word.lower() not in _BESIDE]
+    return split_of(stem) or ("".join(words[kept[0] : kept[-1] + 1]) if kept else "")

@@ -187,7 +187,8 @@ def _joined(rows: pa.Table, images: pa.Table, model_version: str | None) -> tupl
     import pyarrow.compute as pc
 
     names = rows.column("file_name")
-    matches = match_images(names, images, rows.column("alternative_name"), by_stem=True)
+    alternatives, of_one_image = rows.column("alternative_name"), pc.is_valid(rows.column("pixel_probabilities"))
+    matches = match_images(names, images, alternatives, by_stem=True, sources=rows.column("source"), of_one_image=of_one_image)
     by_id = pc.index_in(names, value_set=images.column("image_id").combine_chunks()).combine_chunks().cast(pa.int64())
     matches = replace(matches, position=pc.coalesce(matches.position, by_id))
     unmatched = unmatched_names(rows, matches, images)

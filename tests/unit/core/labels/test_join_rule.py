@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_cv_dataops.core.labels.image_names import Answer, Images, Question, find_images
+from airflow_cv_dataops.core.labels.image_index import Answer, Images, Question
+from airflow_cv_dataops.core.labels.image_names import find_images
 from airflow_cv_dataops.core.labels.rival_names import without_rivals
 
 LAYOUT = {"images", "labels", "data"}
@@ -87,22 +88,47 @@ SPLITS = {"train": "train", "train2017": "train", "training_images": "train", "v
     label=paths,
     prefix=st.sampled_from([f"s3://bucket/{split}" for split in SPLITS]),
     folder=st.sampled_from(["", "sets", *SPLITS]),
-    by_stem=st.booleans(),
+    of_one_image=st.booleans(),
 )
-def test_a_label_never_joins_an_image_of_another_split(names, label, prefix, folder, by_stem):
-    """Of two folders that lie before the end in which both agree, neither says one split where the other says another."""
+def test_a_label_never_joins_an_image_of_another_split(names, label, prefix, folder, of_one_image):
+    """Neither by what it names nor by where it lies, whatever other folders there are."""
     images = images_of(names, list(range(len(names))), prefix)
-    question = Question(label, by_stem=by_stem, folder=folder)
+    question = Question(label, folder=folder, of_one_image=of_one_image)
     (answer,) = without_rivals([question], find_images([question], images), images)
     if answer.row < 0:
         return
-    *address, _ = content(images.uris[answer.row].partition("://")[2])
-    *stated, _ = content(label)
-    for own in (stated, [folder] if by_stem else [folder, *stated]):
-        for mine, theirs in zip(reversed(own), reversed(address), strict=False):
-            if SPLITS.get(mine, mine) != SPLITS.get(theirs, theirs):
-                assert SPLITS.get(mine) is None or SPLITS.get(theirs) is None
-                break
+    theirs = splits_of(content(images.uris[answer.row].partition("://")[2]))
+    for own in (content(label), [folder, *([] if of_one_image else content(label))]):
+        assert splits_of(own) == theirs or len(splits_of(own)) != 1 or len(theirs) != 1
+
+
+def splits_of(parts: list[str]) -> set[str]:
+    return {SPLITS[part] for part in parts if part in SPLITS}
+
+
+numbered = st.lists(st.sampled_from(["cam1", "cam2", "cam02", "2026-11-05", "20261104", "2026/11/05", "raw", "a"]), max_size=3)
+
+
+@settings(max_examples=400, deadline=None)
+@given(below=numbered, prefix=numbered, stated=numbered, is_absolute=st.booleans())
+def test_a_label_never_joins_an_image_of_another_number(below, prefix, stated, is_absolute):
+    """Of one camera or day where the label says another, wherever in the path that is, and however it is written."""
+    image, address = "/".join([*below, "1.png"]), "/".join(["lake", *prefix, *below, "1.png"])
+    images = Images([image], ["1"], [f"file:///{address}"], [0])
+    question = Question("/".join([*(["/lake"] if is_absolute else []), *stated, "1.png"]))
+    (answer,) = without_rivals([question], find_images([question], images), images)
+    if answer.row < 0:
+        return
+    for numbers in (cameras, days):
+        assert numbers(stated) == numbers([*prefix, *below]) or len(numbers(stated)) != 1 or len(numbers([*prefix, *below])) != 1
+
+
+def cameras(parts: list[str]) -> set[int]:
+    return {int(part[3:]) for part in parts if part.startswith("cam")}
+
+
+def days(parts: list[str]) -> set[str]:
+    return {part.replace("-", "").replace("/", "") for part in parts if part.startswith("2026")}
 
 
 @settings(max_examples=300, deadline=None)

@@ -159,6 +159,18 @@ def test_of_two_paths_that_claim_one_image_the_one_of_its_address_has_it(make_im
         ("s3://lake/val2017.tar.gz!/1.png", "train2017/1.png"),
         ("s3://lake/cam1.tbz2!/1.png", "cam2/1.png"),
         ("s3://lake/cam1/1.png", "D:\\lake\\cam2\\1.png"),
+        ("s3://lake/train/cam1/1.png", "test/1.png"),
+        ("s3://lake/2026-11-05/raw/1.png", "2026-11-04/1.png"),
+        ("s3://lake/2026-11-05/raw/1.png", "20261104/1.png"),
+        ("s3://lake/2026/11/05/1.png", "2026-11-04/1.png"),
+        ("s3://lake/2026/11/05/1.png", "/lake/2026/10/05/1.png"),
+        ("file:///lake/2026/11/05/1.png", "/lake/2026/10/05/1.png"),
+        ("s3://lake/2026/11/05/1.png", "s3://archive/2026/05/11/1.png"),
+        ("s3://lake/cam1/raw/1.png", "/data/local-files/?d=cam2/raw/1.png"),
+        ("file:///lake/cam1/raw/1.png", "/mnt/disk2/cam2/raw/1.png"),
+        ("s3://lake/obj_train_data/1.png", "obj_valid_data/1.png"),
+        ("s3://lake/train2017/1.png", "train2014/1.png"),
+        ("s3://lake/fold07/1.png", "fold8/1.png"),
     ],
 )
 def test_a_folder_that_differs_from_the_address_in_numbers_or_split_speaks_against(make_images, address, name):
@@ -169,16 +181,35 @@ def test_a_folder_that_differs_from_the_address_in_numbers_or_split_speaks_again
     assert all_found(images, ["export/1.png"]) == ["1.png"]
 
 
-def test_an_absolute_path_of_another_machine_may_differ_in_numbers_further_up(make_images):
+def test_an_absolute_path_of_another_machine_may_differ_in_its_disks_and_users(make_images):
     images = make_images(["1.png"]).set_column(0, "source_uri", pa.array(["file:///home/user1/cells/1.png"]))
-    assert found(images, "/home/user2/cells/1.png") == "1.png"
-    assert found(images, "C:\\Users\\user2\\cells\\1.png") == "1.png"
+    assert all_found(images, ["/home/user2/cells/1.png", "C:\\Users\\user2\\cells\\1.png", "/mnt/disk2/cells/1.png"]) == ["1.png"] * 3
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("s3://lake/test/coco/train2017/1.png", "coco/train2017/1.png"),
+        ("s3://lake/test/coco/train2017/1.png", "dev/coco/train/1.png"),
+        ("s3://lake/2026/11/05/1.png", "05/1.png"),
+        ("s3://lake/2026/11/05/1.png", "5/1.png"),
+        ("s3://lake/2026/11/05/1.png", "2026-11-05/1.png"),
+        ("s3://lake/2026/cam/1.png", "17/1.png"),  # no year
+        ("s3://lake/2026-11-05/cam1/1.png", "cam1/1.png"),
+        ("s3://lake/v2/train/1.png", "/mnt/data3/v2/train/1.png"),
+    ],
+)
+def test_folders_further_up_may_be_others_where_nothing_says_another_place(make_images, address, name):
+    images = make_images(["1.png"]).set_column(0, "source_uri", pa.array([address]))
+    assert found(images, name) == "1.png"
 
 
 def test_a_folder_of_the_address_that_other_names_have_speaks_against_names_of_another(make_images):
     images = make_images(["1.png", "2.png"]).set_column(0, "source_uri", pa.array(["s3://lake/left/1.png", "s3://lake/left/2.png"]))
     assert all_found(images, ["right/1.png"]) == ["1.png"]  # nothing tells what `right` is
     assert all_found(images, ["right/1.png", "left/2.png", "other/left/9.png"]) == [CONTRADICTED, "2.png", ABSENT]
+    # Only in the same place: a folder `left` further up, or below, says nothing.
+    assert all_found(images, ["right/1.png", "left/x/9.png"]) == ["1.png", ABSENT]
 
 
 def test_of_names_with_several_extensions_the_image_belongs_to_its_own(make_images):
@@ -227,6 +258,47 @@ def test_the_label_files_own_folder_tells_images_of_one_name_apart(make_images, 
         only = in_folder(make_images([f"{split}/1.jpg"]), source, name, format)
         unstated = image is None and "all" in source
         assert only == (f"{split}/1.jpg" if unstated or image == f"{split}/1.jpg" else None)
+
+
+def in_folders(images: pa.Table, *files: str, name: str = "1.jpg") -> list[bool]:
+    """Return of label files that name an image each whether they join it."""
+    made = RecordBuilder("default", "csv")
+    for number, file in enumerate(files):
+        made.start_file(file, f"file:///lab/{file}", number)
+        made.add(Record(0, name, "classification", "cat"))
+    return join_labels(made.finish().rows, images).rows["source_uri"].is_valid().to_pylist()
+
+
+@pytest.mark.parametrize("folder", ["cam1", "left", "2026-11-05", "2026/11/05", "cam01"])
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        ("{0}/labels.csv", "{1}/labels.csv"),
+        ("{0}.csv", "{1}.csv"),
+        ("instances_{0}.json", "instances_{1}.json"),
+        ("ann/{0}/a.csv", "bob/{1}/b.csv"),
+        ("{0}/x/labels.csv", "{1}/y/labels.csv"),
+    ],
+)
+def test_of_label_files_for_several_folders_an_images_own_has_it(make_images, folder, own, other):
+    if "/" in folder and "." in own.partition("/")[0]:
+        own, other = own.replace("{0}", "{2}"), other
+    wrong = {"left": "right", "2026-11-05": "2026-11-06", "2026/11/05": "2026-11-06"}.get(folder, "cam2")
+    names = [text.format(folder, wrong, folder.replace("/", "-")) for text in (own, other)]
+    for images in (make_images([f"{folder}/1.jpg"]), make_images(["1.jpg"]).set_column(0, "source_uri", [[f"s3://x/{folder}/1.jpg"]])):
+        assert in_folders(images, *names) == [True, False]
+        assert in_folders(images, *names[::-1]) == [False, True]
+
+
+def test_label_files_of_several_people_or_parts_all_join(make_images):
+    images = make_images(["cam1/1.jpg"])
+    assert in_folders(images, "ann/labels.csv", "bob/labels.csv", "labels.csv") == [True] * 3
+    assert in_folders(images, "part-1.csv", "part-2.csv", "2026-11-05.csv", "2026-11-06.csv") == [True] * 4
+    assert in_folders(images, "cam1/ann/labels.csv", "cam1/bob/labels.csv", "all.csv") == [True] * 3
+
+
+def test_a_run_of_a_trainer_is_no_split(make_images):
+    assert in_folders(make_images(["train/1.jpg"]), "runs/detect/val2/results.csv", "val/results.csv") == [True, False]
 
 
 def test_a_label_file_named_like_its_image_is_of_no_split(make_images):

@@ -1,0 +1,48 @@
+"""Paths of images and label files in their parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension, without_layout
+from airflow_cv_dataops.core.labels.places import same_folder
+
+# What an archive has behind its name in the URI of a member.
+_ARCHIVE = re.compile(r"\.(?:zip|tar(?:\.[a-z0-9]+)?|t[a-z0-9]+)!(?=/)", re.IGNORECASE)
+
+
+def last_part(path: str) -> str:
+    """Return a path's file name."""
+    return path.rpartition("/")[2]
+
+
+def stem_parts(name: str) -> list[str]:
+    """Return the parts of a path, layout folders among them, without the extension of an image."""
+    plain = (spellings(name) or [""])[0]
+    return (strip_extension(plain) if has_image_extension(plain) else plain).split("/")
+
+
+def content_parts(name: str) -> list[str]:
+    """Return the parts of a path without those of a layout, and without the extension of an image."""
+    return without_layout("/".join(stem_parts(name))).split("/")
+
+
+def address(uri: str, *, is_image: bool = False) -> list[str]:
+    """Return :func:`content_parts` of a URI, without scheme, host and query; an archive ``train.tar!`` is a folder ``train``.
+
+    :param is_image: so is the ``obj_train_data`` of an image, where CVAT puts labels of every split.
+    """
+    path = unquote(uri.rpartition("://")[2].partition("?")[0].partition("/")[2])
+    return content_parts(_ARCHIVE.sub("", path.replace("obj_train_data/", "train/") if is_image else path))
+
+
+def common_end(path: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many parts of two paths agree from their ends, whatever their case and the spelling of a split."""
+    length = 0
+    for own, theirs in zip(reversed(path), reversed(other), strict=False):
+        if own.casefold() != theirs.casefold() and not (length and same_folder(own, theirs)):
+            break
+        length += 1
+    return length
