@@ -91,19 +91,16 @@ def _of_other_label_folders(questions: Sequence[Question], uri: str, row: int) -
     Of ``cam1/labels.csv`` and ``cam2/labels.csv`` the one belongs to images in a folder ``cam1``; of two annotators' folders either may.
     """
     here = expanded(_place(uri, address(uri, is_image=True)[:-1]))
-    places = {question.folder: expanded(question.folder.split("/")) for question in questions if question.folder}
-    shared = {folder: overlap(parts, here).shared for folder, parts in places.items()}
+    said = [tuple(expanded(own_folders(question))) if question.folder else () for question in questions]
+    shared = {place: overlap(place, here).shared for place in set(said)}
 
-    def belongs_elsewhere(folder: str) -> bool:
-        own = places[folder]
+    def belongs_elsewhere(own: tuple[str, ...]) -> bool:
         return any(
-            len(theirs) == len(own) and any(at not in shared[folder] and not same_folder(theirs[at], own[at]) for at in shared[other])
-            for other, theirs in places.items()
-            if other != folder
+            len(theirs) == len(own) and any(at not in shared[own] and not same_folder(theirs[at], own[at]) for at in shared[theirs])
+            for theirs in shared
         )
 
-    why = {folder: Answer(reason=CONTRADICTED_FILE_NAME, near=(row,)) if belongs_elsewhere(folder) else None for folder in places}
-    return [why.get(question.folder) for question in questions]
+    return [Answer(reason=CONTRADICTED_FILE_NAME, near=(row,)) if belongs_elsewhere(place) else None for place in said]
 
 
 def _place(name: str, parts: Sequence[str]) -> Sequence[str]:

@@ -16,7 +16,9 @@ from airflow_cv_dataops.core.findings import check_policy
 from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, source_use
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, match_images, unmatched_names, with_image
 from airflow_cv_dataops.core.labels.reading import Classes
+from airflow_cv_dataops.core.labels.records import Problem
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.predictions.opinions import repeated_opinions
 from airflow_cv_dataops.core.predictions.reading import Predictions, no_predictions, read_predictions
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -131,7 +133,8 @@ def import_predictions(
     if not found.rows.num_rows and not allow_empty:
         said = f"There is no prediction in the {found.files:,} prediction files at {without_credentials(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("predictions",), said, owner=model)
-    rows, unmatched = _joined(found.rows, images, model_version)
+    rows, unmatched, problems = _joined(found.rows, images, model_version)
+    found = replace(found, problems=(*found.problems, *problems))
     step = f"prediction_import:{model}"
     matched = rows.num_rows - rows["image_id"].null_count
     imported = Import("predictions", step, found.problems, unmatched, rows=rows.num_rows, matched=matched, keep_unmatched=keep_unmatched)
@@ -181,8 +184,9 @@ def import_predictions(
     return StepResult(summary, lineage, failure, skip)
 
 
-def _joined(rows: pa.Table, images: pa.Table, model_version: str | None) -> tuple[pa.Table, pa.Table]:
-    """Return the rows with their images, by image id where a name is one, else by name; and the names that joined none."""
+def _joined(rows: pa.Table, images: pa.Table, model_version: str | None) -> tuple[pa.Table, pa.Table, list[Problem]]:
+    """Return the rows with their images, by image id where a name is one, else by name; the names that joined none; and what is lost."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -190,12 +194,15 @@ def _joined(rows: pa.Table, images: pa.Table, model_version: str | None) -> tupl
     alternatives, of_one_image = rows.column("alternative_name"), pc.is_valid(rows.column("pixel_probabilities"))
     matches = match_images(names, images, alternatives, by_stem=True, sources=rows.column("source"), of_one_image=of_one_image)
     by_id = pc.index_in(names, value_set=images.column("image_id").combine_chunks()).combine_chunks().cast(pa.int64())
-    matches = replace(matches, position=pc.coalesce(matches.position, by_id))
+    position = pc.coalesce(matches.position, by_id)
+    is_kept, problems = repeated_opinions(rows, position)
+    rows = rows.filter(is_kept)
+    matches = replace(matches, position=position.filter(is_kept), asked=matches.asked[np.asarray(is_kept)])
     unmatched = unmatched_names(rows, matches, images)
     for name in ("image_id", "source_uri"):
         rows = rows.append_column(name, images.column(name).take(matches.position))
     versions = pa.array([model_version] * rows.num_rows, pa.string())
-    return rows.drop_columns(["alternative_name"]).append_column("model_version", versions), unmatched
+    return rows.drop_columns(["alternative_name"]).append_column("model_version", versions), unmatched, problems
 
 
 def _counts(found: Predictions, rows: pa.Table, imported: Import, images: pa.Table) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError,
 from airflow_cv_dataops.core.labels.annotation_files import SourceFile, open_source, read_file
 from airflow_cv_dataops.core.labels.formats.coco_values import unnamed_categories
 from airflow_cv_dataops.core.labels.reading import Classes, resolve_classes
-from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_PREDICTION, Problem, bbox_array, clean_text, excerpt
+from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_PREDICTION, Problem, bbox_array, clean_text
 from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
 from airflow_cv_dataops.core.predictions import pixel_probabilities as pixels
 from airflow_cv_dataops.core.predictions.class_probabilities import Probabilities, invalid_rows, read_ids, read_probabilities
@@ -184,8 +184,6 @@ class _Reader:
         if self._unused == self._files:
             raise SourceError(f"No prediction file of {without_credentials(source)} can be used. {self._problems[0].message}")
         rows = pa.concat_tables(self._chunks) if self._chunks else _schema().empty_table()
-        if self._format == "probabilities":
-            rows = self._of_one_opinion(rows)
         return Predictions(rows, tuple(self._problems), self._files, self._bytes, self._records, self._format)
 
     def _results(self, file: SourceFile, data: bytes) -> list[pa.Table]:
@@ -215,27 +213,6 @@ class _Reader:
             self._note(file, MALFORMED_RECORD, f"Row {row} ({found.ids[row]}) {problem}.")
         kept = [row for row in range(len(found.ids)) if row not in problems]
         return [self._block(file, found, kept[start : start + _ROWS_PER_CHUNK]) for start in range(0, len(kept), _ROWS_PER_CHUNK)]
-
-    def _of_one_opinion(self, rows: pa.Table) -> pa.Table:
-        """Return the rows without those of images that are there again: none of them, where they differ, as none is known to count."""
-        import numpy as np
-        import pyarrow as pa
-
-        names = rows["file_name"].combine_chunks().dictionary_encode()
-        counts = np.bincount(names.indices, minlength=len(names.dictionary))
-        is_kept = np.ones(rows.num_rows, dtype=bool)
-        repeated = np.flatnonzero(counts[np.asarray(names.indices)] > 1)
-        of_image: dict[int, list[int]] = {}
-        for row, name in zip(repeated.tolist(), np.asarray(names.indices)[repeated].tolist(), strict=True):
-            of_image.setdefault(name, []).append(row)
-        # Few images are there again, if any.
-        for name, found in of_image.items():
-            first, *others = (rows["probabilities"][row] for row in found)
-            is_kept[found[1:] if all(other == first for other in others) else found] = False
-            taken = "the first was taken" if is_kept[found[0]] else "which differ: none was taken"
-            message = f"{excerpt(names.dictionary[name].as_py())} has {len(found):,} rows, {taken}."
-            self._problems.append(Problem(MALFORMED_RECORD, rows["source"][found[-1]].as_py(), clean_text(message)))
-        return rows.filter(pa.array(is_kept)) if of_image else rows
 
     def _block(self, file: SourceFile, found: Probabilities, kept: list[int]) -> pa.Table:
         import numpy as np

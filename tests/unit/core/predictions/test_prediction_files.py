@@ -427,21 +427,6 @@ def test_a_column_of_image_files_names_the_image(read, extension):
         read(data, f"p.{extension}", id_column="picture")
 
 
-def test_an_image_that_is_there_twice_has_one_opinion_or_none(tmp_path):
-    (tmp_path / "a.csv").write_text("image,cat,dog\na.jpg,0.9,0.1\nb.jpg,0.5,0.5\na.jpg,0.1,0.9\nc.jpg,0.4,0.6\n")
-    (tmp_path / "b.csv").write_text("image,cat,dog\nb.jpg,0.5,0.5\nd.jpg,1,0\n")
-    found = read_predictions(str(tmp_path), model="m")
-    assert found.rows.select(["file_name", "score"]).to_pylist() == [
-        {"file_name": "b.jpg", "score": 0.5},
-        {"file_name": "c.jpg", "score": 0.6},
-        {"file_name": "d.jpg", "score": 1.0},
-    ]
-    assert [(problem.check, problem.source[-5:], problem.message) for problem in found.problems] == [
-        ("malformed_record", "a.csv", "a.jpg has 2 rows, which differ: none was taken."),
-        ("malformed_record", "b.csv", "b.jpg has 2 rows, the first was taken."),
-    ]
-
-
 def test_a_column_of_texts_is_no_class(read):
     found = read("image,note,cat,dog\na.jpg,blurred,0.5,0.5\nb.jpg,,1,0\n", "p.csv")
     assert (found.rows.num_rows, found.problems) == (2, ())
