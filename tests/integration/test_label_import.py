@@ -335,12 +335,12 @@ def test_detector_output_joins_through_its_own_reference(make_dataset, shared_da
 def test_predictions_are_joined_by_image_id_too_and_replace_their_own_model(make_dataset, tmp_path):
     dataset = make_dataset("by_id")
     put_images(dataset, ["a.jpg", "b.jpg"])
-    (tmp_path / "p.csv").write_text(f"image_id,cat,dog\n{1:064x},0.25,0.75\nb.jpg,1,0\nnone,0,1\n")
+    (tmp_path / "p.csv").write_text(f"image_id,cat,dog\n{0:064x},0.25,0.75\nb.jpg,1,0\nnone,0,1\n")
     for model in ("one", "two", "one"):
         result = import_predictions(dataset, KEY, str(tmp_path / "p.csv"), model=model, recorded_at=NOW)
     assert (result.summary.counts["matched"], result.summary.counts["unmatched"]) == (2, 1)
     rows = dataset.read("predictions", where="model = 'one'").to_pylist()
-    assert sorted(row["source_uri"] or "" for row in rows) == ["", "file:///source/b.jpg", "file:///source/b.jpg"]
+    assert sorted(row["source_uri"] or "" for row in rows) == ["", "file:///source/a.jpg", "file:///source/b.jpg"]
     assert dataset.read("predictions").num_rows == 6
 
 

@@ -54,8 +54,6 @@ def written(folder: Path, *names: str, cat: float = 0.9) -> Path:
 
 
 @pytest.mark.parametrize("names", [("train.csv", "valid.csv"), ("train/p.csv", "valid/p.csv"), ("train_predictions.csv", "s/val2017.csv")])
-    "names", [("train.csv", "valid.csv"), ("train/p.csv", "valid/p.csv"), ("train_predictions.csv", "sets/val2017.csv")]
-)
 def test_the_files_place_tells_images_of_one_name_apart(splits, tmp_path, names):
     dataset = splits("train", "valid")
     expected = sorted(zip(names, ("train", "valid"), strict=True))
