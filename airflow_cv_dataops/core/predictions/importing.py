@@ -134,11 +134,21 @@ def import_predictions(
     rows, unmatched = _joined(found.rows, images, model_version)
     step = f"prediction_import:{model}"
     matched = rows.num_rows - rows["image_id"].null_count
-    imported = Import("predictions", step, found.problems, unmatched, rows=rows.num_rows, matched=matched, keep_unmatched=keep_unmatched)
+    imported = Import(
+        "predictions",
+        step,
+        images.num_rows,
+        found.problems,
+        unmatched,
+        rows=rows.num_rows,
+        matched=matched,
+        keep_unmatched=keep_unmatched,
+    )
     if not keep_unmatched:
         rows = with_image(rows)
         if not rows.num_rows and not allow_empty:
-            check_may_empty(dataset, partition_key, ("predictions",), imported.why_nothing_joined(source), owner=model)
+            why, advice = imported.why_nothing_joined(source), imported.advice_where_nothing_joined()
+            check_may_empty(dataset, partition_key, ("predictions",), why, owner=model, advice=advice)
     counts = _counts(found, rows, imported, images)
 
     imported.write_findings(dataset, partition_key)
