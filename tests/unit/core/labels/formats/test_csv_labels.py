@@ -283,7 +283,7 @@ def test_a_header_of_digits_is_a_header(read_file):
         ("a.jpg,cat\n", {"file": 0.0, "label": 1}, "csv_columns has 0.0 for file"),
         ("a.jpg,cat\n", {"file": {}, "label": b"1"}, "csv_columns has {} for file"),
         ("a.jpg,cat\n", {"file": 0, "label": "0"}, "names one column twice"),
-        ("a.jpg,cat\n", ["file", "label"], "is not some of file, label"),
+        ("a.jpg,cat\n", ["file", "label"], "is no mapping from meanings .file, label"),
         ("image,label,label\na.jpg,cat,dog\n", {}, "2 columns are called 'label'"),
     ],
 )
