@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from test_label_import import put_images
 
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
+from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.predictions.importing import import_predictions
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -215,3 +218,25 @@ def test_a_coco_file_of_images_alone_states_nothing(dataset, folder):
     source = folder({"labels.json": {"info": {}, "licenses": [{"id": 1}], "images": COCO["images"], "categories": COCO["categories"]}})
     result = import_labels(dataset, KEY, str(source), format="coco")
     assert (result.failure, result.summary.counts["annotations"]) == (None, 0)
+
+
+def test_the_yolo_data_set_by_split_of_the_docs_joins_split_by_split(make_dataset, folder):
+    dataset = make_dataset("signs")
+    files: dict[str, Any] = {"data.yaml": "names: [stop, yield]"}
+    for split, colour, label in (("train", "red", "0"), ("val", "blue", "1")):
+        sink = io.BytesIO()
+        Image.new("RGB", (64, 48), colour).save(sink, "JPEG")
+        files |= {f"{split}/images/0001.jpg": sink.getvalue(), f"{split}/labels/0001.txt": f"{label}{LINE[1:]}"}
+    source = folder(files)
+    ingest_images(dataset, KEY, str(source), IngestSettings(pattern="**/images/*"), workers=1)
+    expected = [("train/images/0001.jpg", "stop"), ("val/images/0001.jpg", "yield")]
+
+    def joined(label_set: str) -> list[tuple[str, str]]:
+        rows = dataset.read("annotations").to_pylist()
+        return sorted((row["source_uri"].partition("/source/")[2], row["category"]) for row in rows if row["label_set"] == label_set)
+
+    assert import_labels(dataset, KEY, str(source), format="yolo").failure is None
+    assert joined("default") == expected
+    for classes in (str(source / "data.yaml"), ["stop", "yield"]):
+        result = import_labels(dataset, KEY, str(source / "train/labels"), format="yolo", classes=classes, label_set="train")
+        assert (result.failure, joined("train")) == (None, expected[:1])

@@ -68,7 +68,8 @@ def import_predictions(
     :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), ``pixel_probabilities`` (an ``.npy`` or
         ``.npz`` for each image, which the audit opens where it lies), or ``auto``: by extension, one of the first two.
     :param coco_reference: URI of the COCO annotations file that a results file's image and category ids refer to; default: an
-        image id is the image's name, a category id the category's name.
+        image id is the image's name (of a number with a warning in the log, as ``1.jpg`` may be another image), a category id the
+        category's name.
     :param classes: class names or the URI of a file with them; for tables also which columns are classes, in this order.
     :param id_column: the column that names the image; default: ``image``, ``file``, ``filename``, ``path``, ``image_id`` or ``id``.
     :param ids: image names of an ``.npy``, in its order, or the URI of a file with them.
