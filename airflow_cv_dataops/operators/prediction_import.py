@@ -28,8 +28,9 @@ class PredictionImportOperator(SourceOperator):
     :param model: name of the model; a rerun replaces its own model's predictions. (templated)
     :param model_version: version of the model. (templated)
     :param format: ``auto`` (by file suffix: ``coco`` or ``probabilities``), or one of these two, or ``pixel_probabilities``. (templated)
-    :param coco_reference: COCO JSON that says which file and category the ids of COCO results mean: give it where an ``image_id`` is a
-        number, or ``1`` joins any ``1.jpg`` of the partition, which may be another image. (templated)
+    :param coco_reference: COCO JSON that says which file and category the ids of COCO results mean, which makes it certain: give it where
+        an ``image_id`` is a number, or ``1`` joins any ``1.jpg`` of the partition, with a warning in the log, though it may be another
+        image. (templated)
     :param classes: class names in the order of the probabilities (a list, or names separated by commas), or the URI of a file
         with them, where the predictions do not say; of COCO results by category id, from 0, instead of ``coco_reference``. (templated)
     :param ids: file with the image names of a ``.npy``. (templated)

@@ -367,4 +367,4 @@ def test_labels_of_which_none_joins_an_image_are_a_warning_and_a_failure(make_da
     result = import_labels(dataset, KEY, str(tmp_path / "labels.csv"), format="csv", on_findings="warn")
     assert "0 of 1 annotations joined" in (result.failure or "")
     [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert "1 annotations, 1 without image (1 absent_image)" in warning.getMessage()
+    assert "1 annotations read, 1 kept, 1 without image (1 absent_image)" in warning.getMessage()

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from airflow_cv_dataops.core.arguments import check_list, check_pattern
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError, StoreError
+from airflow_cv_dataops.core.labels.other_files import advice_on
 from airflow_cv_dataops.core.store.objects import ObjectStore, Place, normalize_uri, open_store, read_uri, without_credentials
 from airflow_cv_dataops.core.store.selection import selector
 
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 _READERS = 16
 _FILES_PER_BATCH = 512
+# `set/data.yaml` lies two above `set/train/labels`.
+_FOLDERS_ABOVE = 2
 _NO_OPTIONS: Mapping[str, Any] = {}
 
 
@@ -66,20 +69,28 @@ class Source:
         return self._store.dead_links
 
     def found_outside(self, names: Sequence[str]) -> str | None:
-        """Return the URI of the first of some files that lies in the folder above the source, or beside a single file; for messages.
+        """Return the URI of the first of some files that lies in one of the two folders above the source, or beside a single file.
 
-        ``None`` where there is none, and where it cannot be told.
+        The nearer folder goes first; for messages. ``None`` where there is none, and where it cannot be told.
         """
         from obstore.exceptions import BaseError
 
-        folder = self._store.uri if self.is_file else self._store.uri.rstrip("/").rpartition("/")[0]
-        if folder.endswith((":", "/")):
-            return None
-        try:
-            store = open_store(folder, self._options)
-            return next((without_credentials(store.uri_of(name)) for name in names if store.size(name) is not None), None)
-        except (StoreError, OSError, BaseError, ConfigurationError):
-            return None
+        folder = self._store.uri.rstrip("/")
+        above = [folder] if self.is_file else []
+        for _ in range(_FOLDERS_ABOVE):
+            folder = folder.rpartition("/")[0]
+            above.append(folder)
+        for folder in above:
+            if folder.endswith((":", "/")) or not folder:
+                return None
+            try:
+                store = open_store(folder, self._options)
+                found = next((name for name in names if store.size(name) is not None), None)
+            except (StoreError, OSError, BaseError, ConfigurationError):
+                return None
+            if found is not None:
+                return without_credentials(store.uri_of(found))
+        return None
 
     def select(self, extensions: Sequence[str], *, named_by_image: bool = False) -> list[SourceFile]:
         """Return the files with one of the extensions, by path, each once; a single file whatever its extension.
@@ -145,20 +156,25 @@ def open_source(
 
     :param pattern: glob that the path of a label or prediction file below the prefix has to match; default: every path does.
     :param exclude: globs of files that are not looked at; hidden and house-keeping files never are.
-    :raises ConfigurationError: ``pattern`` is no string, or ``exclude`` is one.
+    :raises ConfigurationError: ``pattern`` is no string, ``exclude`` is one, or the file is an archive or JSON lines.
     :raises EmptySourceError: there is nothing. :raises SourceError: it cannot be listed, or the store does not say.
     """
     check_pattern(pattern)
     check_list("exclude", exclude)
     uri = normalize_uri(uri)
+    advice = advice_on(uri)
     parent, _, name = uri.rpartition("/")
     is_file, refused = _is_file(parent, name, options) if name and not parent.endswith(":/") else (False, None)
+    if is_file and advice:
+        raise ConfigurationError(f"{without_credentials(uri)} is {advice}")
     if is_file:
         return Source(open_store(parent, options), [_own_name(name, parent)], is_file=True, options=options)
     store = open_store(uri, options)
     paths = sorted(found.path for found in store.list() if not found.is_folder)
     if not paths and refused is not None:
         raise SourceError(f"Cannot tell whether there is a file at {without_credentials(uri)}: {refused}") from refused
+    if not paths and advice and "!/" in uri:
+        raise ConfigurationError(f"{without_credentials(uri)} is {advice}")
     if not paths:
         why = store.why_nothing()
         raise EmptySourceError(f"There is nothing at {without_credentials(uri)} ({why}): expected a file, or a prefix with files below it.")

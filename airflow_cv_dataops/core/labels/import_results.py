@@ -26,7 +26,8 @@ MIN_MATCH_RATIO = 0.5
 class Import:
     """What was imported, and what was wrong with it.
 
-    :param what: ``annotations`` or ``predictions``, for messages. :param step: the owner of its findings and metrics.
+    :param what: ``annotations``, ``backgrounds`` or ``predictions``, for messages. :param step: the owner of its findings and metrics.
+    :param images: how many images the partition has.
     :param problems: of the files themselves.
     :param unmatched: names that joined no image, see :func:`~airflow_cv_dataops.core.labels.join.unmatched_names`.
     :param rows: how many rows were made. :param matched: how many of them joined an image.
@@ -36,6 +37,7 @@ class Import:
 
     what: str
     step: str
+    images: int
     problems: Sequence[Problem]
     unmatched: pa.Table
     rows: int
@@ -50,7 +52,13 @@ class Import:
     def why_nothing_joined(self, source: str) -> str:
         """Say that no label or prediction of a source is of this partition."""
         found = f"None of the {self.rows:,} {self.what} at {without_credentials(normalize_uri(source))} joined an image"
-        return f"{found}: {self._without_image()}" if self.rows else found
+        if not self.rows:
+            return found
+        return f"{found}: {self._without_image()}. {self._first_unmatched()}"
+
+    def advice_where_nothing_joined(self) -> str:
+        """Say what to do where rows would be lost because none joined."""
+        return f"{self._question()} Where it is to have none of these {self.what} any more, set allow_empty=True and min_match_ratio=0."
 
     def counts(self) -> dict[str, Any]:
         """Return the part of a summary's counts that both imports have."""
@@ -75,9 +83,11 @@ class Import:
     def log(self, log: logging.Logger) -> None:
         """Say what was imported, and what joined no image and why."""
         problems = ", ".join(f"{number:,} {check}" for check, number in self._found().items()) or "none"
-        words = (self.step, self.rows, self.what, self._without_image(), problems)
+        kept = self.rows if self.keep_unmatched else self.matched
+        lost = self._without_image() + ("" if self.images or not self.rows else ", as the partition has no image")
+        words = (self.step, self.rows, self.what, kept, lost, problems)
         is_lost = self.rows > 0 and not self.matched
-        log.log(logging.WARNING if is_lost else logging.INFO, "%s: %d %s, %s; problems: %s", *words)
+        log.log(logging.WARNING if is_lost else logging.INFO, "%s: %d %s read, %d kept, %s; problems: %s", *words)
 
     def outcome(
         self, dataset: Dataset, partition_key: str, *, min_match_ratio: float, on_findings: str, fail_on: Sequence[str]
@@ -87,16 +97,15 @@ class Import:
         if not self.keep_unmatched:
             min_match_ratio = min(min_match_ratio, 1 / self.rows) if self.rows else 0.0  # one row shows that the names are of this kind
         if self.rows and self.match_ratio < min_match_ratio:
-            first = self.unmatched["message"][0].as_py()
             share = f"{self.matched:,} of {self.rows:,} {self.what} joined an image of partition {partition_key} ({self.match_ratio:.1%})"
-            lost = f"{self._without_image()}. The first: {first}"
-            question = "Is it the right source, split and day, and has the partition its images?"
+            lost = f"{self._without_image()}. {self._first_unmatched()}"
+            question = self._question()
             if not self.keep_unmatched:
                 return f"{share}: {lost}. {question} Where it may have none of them, set min_match_ratio=0.", False
             others = f" Of a file that holds {self.what} of other partitions, too, take this partition's alone: keep_unmatched=False."
             asked = f"{share}, fewer than min_match_ratio={min_match_ratio} asks for"
             return f"{asked}: {lost}. All are in {where}. {question}{others if self.matched else ''}", False
-        first = f"; the first: {self.problems[0].message}" if self.problems else ""
+        first = f"; the first: {self.problems[0].told}" if self.problems else ""
         severities: Counter[str] = Counter()
         for check, number in self._found().items():
             severities[SEVERITY_OF_PROBLEM[check]] += number
@@ -121,6 +130,14 @@ class Import:
     def _without_image(self) -> str:
         reasons = ", ".join(f"{number:,} {check}" for check, number in self._unmatched_by().items())
         return f"{self.rows - self.matched:,} without image" + (f" ({reasons})" if reasons else "")
+
+    def _first_unmatched(self) -> str:
+        return f"The first: {self.unmatched['message'][0].as_py()}" if self.images else "The partition has no image"
+
+    def _question(self) -> str:
+        if not self.images:
+            return "Ingest its images before this import, or look whether partition_key is the one that they were ingested under."
+        return "Is it the right source, split and day, and has the partition its images?"
 
     def _findings(self) -> Iterator[Findings]:
         import pyarrow as pa

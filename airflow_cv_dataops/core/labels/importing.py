@@ -123,22 +123,31 @@ def import_labels(
     unusable = {problem.check for problem in labels.problems} <= {UNPARSABLE_LABEL, UNSUPPORTED_LABEL}
     if labels.problems and not labels.rows.num_rows and unusable:
         # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
-        raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].message}")
+        raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].told}.")
     if not _labels_in(labels.rows).num_rows and not allow_empty:
         found = f"There is no label in the {labels.files:,} label files at {without_credentials(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("annotations",), found, owner=label_set)
     joined = join_labels(labels.rows, images)
     rows = joined.rows if task is None else _with_task(joined.rows, task)
     step = f"label_import:{label_set}"
-    judged = _labels_in(rows) if _labels_in(rows).num_rows else rows  # a file of statements alone may be of the wrong images, too
+    # A file of statements alone may be of the wrong images, too.
+    judged, what = (_labels_in(rows), "annotations") if _labels_in(rows).num_rows or not rows.num_rows else (rows, "backgrounds")
     matched = judged.num_rows - judged["image_id"].null_count
     imported = Import(
-        "annotations", step, labels.problems, joined.unmatched, rows=judged.num_rows, matched=matched, keep_unmatched=keep_unmatched
+        what,
+        step,
+        images.num_rows,
+        labels.problems,
+        joined.unmatched,
+        rows=judged.num_rows,
+        matched=matched,
+        keep_unmatched=keep_unmatched,
     )
     if not keep_unmatched:
         rows = with_image(rows)
         if not _labels_in(rows).num_rows and not allow_empty:
-            check_may_empty(dataset, partition_key, ("annotations",), imported.why_nothing_joined(source), owner=label_set)
+            why, advice = imported.why_nothing_joined(source), imported.advice_where_nothing_joined()
+            check_may_empty(dataset, partition_key, ("annotations",), why, owner=label_set, advice=advice)
     counts = _counts(labels, rows, imported, count_images(images["image_id"]) - joined.images, joined.images)
 
     imported.write_findings(dataset, partition_key)

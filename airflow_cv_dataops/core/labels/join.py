@@ -166,8 +166,9 @@ def unmatched_names(rows: pa.Table, matches: Matches, images: pa.Table) -> pa.Ta
     found = found.group_by(["source", "file_name", "answer"], use_threads=False).aggregate([([], "count_all")])
     answers = [matches.answers[place] for place in found["answer"].to_pylist()]
     names = found["file_name"].to_pylist()
-    why = [_why(name, answer, images) for name, answer in zip(names, answers, strict=True)]
-    kept = pc.binary_join_element_wise(pa.array(why, pa.string()), found["count_all"].cast("string"), "; records without image: ")
+    why = pa.array([_why(name, answer, images) for name, answer in zip(names, answers, strict=True)], pa.string())
+    count = pc.binary_join_element_wise(found["count_all"].cast("string"), found["source"], " in ")
+    kept = pc.binary_join_element_wise(why, count, "; records without image: ")
     return pa.table(
         {
             "check": pa.array([answer.reason for answer in answers], pa.string()),
@@ -179,6 +180,8 @@ def unmatched_names(rows: pa.Table, matches: Matches, images: pa.Table) -> pa.Ta
 
 
 def _why(name: str, answer: Answer, images: pa.Table) -> str:
+    if not images.num_rows:
+        return f"The partition has no image, so none is named {excerpt(name)}"
     # A folder that contradicts may be one of the address alone.
     column = "source_uri" if answer.reason == CONTRADICTED_FILE_NAME else "file_name"
     shown = ", ".join(excerpt(images[column][row].as_py()) for row in answer.near[:_SHOWN])

@@ -10,13 +10,14 @@ from typing import Any
 
 from airflow_cv_dataops.core.arguments import as_names_or_uri, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
-from airflow_cv_dataops.core.labels.annotation_files import SourceFile, open_source, read_file
+from airflow_cv_dataops.core.labels.annotation_files import Source, SourceFile, open_source, read_file
 from airflow_cv_dataops.core.labels.file_names import strip_extension
 from airflow_cv_dataops.core.labels.formats.coco_reader import parse_coco
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
 from airflow_cv_dataops.core.labels.formats.csv_reader import parse_csv
 from airflow_cv_dataops.core.labels.formats.voc_reader import parse_voc
 from airflow_cv_dataops.core.labels.formats.yolo_classes import ClassFile, class_names, parse_classes
+from airflow_cv_dataops.core.labels.other_files import advice_instead
 from airflow_cv_dataops.core.labels.records import UNPARSABLE_LABEL, Labels, RecordBuilder
 from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
 from airflow_cv_dataops.core.labels.yolo_source import YoloSource
@@ -72,7 +73,7 @@ def read_labels(
     yolo = YoloSource(opened, _given_classes(classes, source_options)) if format == "yolo" and files else None
     files = yolo.label_files(files) if yolo else files
     if not files:
-        raise _no_label_file(source, format)
+        raise _no_label_file(opened, source, format)
     records = RecordBuilder(label_set, format)
     parse = yolo.parse if yolo else _parser(format, csv_columns, files)
     refused: list[ConfigurationError] = []
@@ -100,7 +101,7 @@ def read_labels(
     problems = yolo.finish(records) if yolo else ()
     labels = records.finish()
     if not labels.files:
-        raise _no_label_file(source, format)
+        raise _no_label_file(opened, source, format)
     return replace(labels, problems=(*labels.problems, *problems), dead_links=opened.dead_links)
 
 
@@ -109,10 +110,11 @@ def no_labels(format: str, label_set: str) -> Labels:  # noqa: A002
     return RecordBuilder(label_set, format).finish()
 
 
-def _no_label_file(source: str, format: str) -> EmptySourceError:  # noqa: A002
+def _no_label_file(opened: Source, source: str, format: str) -> EmptySourceError:  # noqa: A002
     wanted = " or ".join(_EXTENSIONS[format])
     others = " that is no list of images or classes and no README" if format == "yolo" else ""
-    return EmptySourceError(f"No label file in {without_credentials(source)}: expected {wanted} for {format}{others}.")
+    hint = advice_instead(opened.wanted)
+    return EmptySourceError(f"No label file in {without_credentials(source)}: expected {wanted} for {format}{others}.{hint}")
 
 
 def _parser(format: str, csv_columns: CsvColumns | Mapping[str, Any] | None, files: Sequence[SourceFile]) -> Parser:  # noqa: A002
@@ -149,8 +151,13 @@ def _class_file(classes: Classes, options: Mapping[str, Any]) -> ClassFile:
 def _csv_columns(columns: CsvColumns | Mapping[str, Any] | None) -> CsvColumns:
     if columns is None or isinstance(columns, CsvColumns):
         return columns or CsvColumns()
-    try:
-        return CsvColumns(**columns)
-    except TypeError as error:
-        known = ", ".join(field.name for field in fields(CsvColumns))
-        raise ConfigurationError(f"csv_columns={columns!r} is not some of {known}: {error}") from error
+    known = [field.name for field in fields(CsvColumns)]
+    if not isinstance(columns, Mapping):
+        raise ConfigurationError(f"csv_columns={columns!r} is no mapping from meanings ({', '.join(known)}) to the CSV's columns.")
+    if unknown := [key for key in columns if key not in known]:
+        shown = ", ".join(map(repr, unknown))
+        raise ConfigurationError(
+            f"csv_columns has no key {shown}: a key says what a column means, its value what the CSV calls it, as in "
+            f"{{'label': 'colour'}}. Known keys: {', '.join(known)}."
+        )
+    return CsvColumns(**columns)

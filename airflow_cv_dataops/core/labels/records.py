@@ -88,6 +88,11 @@ class Problem:
     message: str
     annotation_id: str | None = None
 
+    @property
+    def told(self) -> str:
+        """The message with the file's name, for where only one of the problems is shown."""
+        return f"{self.message.rstrip('.')} ({self.source})"
+
 
 @dataclass(frozen=True)
 class Labels:

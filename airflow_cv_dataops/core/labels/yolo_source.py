@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from functools import cached_property
 
 from airflow_cv_dataops.core.labels.annotation_files import Source, SourceFile
 from airflow_cv_dataops.core.labels.class_files import ClassFiles
+from airflow_cv_dataops.core.labels.file_names import has_image_extension, strip_extension, without_layout
 from airflow_cv_dataops.core.labels.formats.yolo_classes import ClassFile, UnnamedClasses
 from airflow_cv_dataops.core.labels.formats.yolo_reader import is_comment, parse_yolo
-from airflow_cv_dataops.core.labels.formats.yolo_texts import TextKind, is_named_otherwise, text_kind
+from airflow_cv_dataops.core.labels.formats.yolo_texts import TextKind, is_named_otherwise, may_be_of_an_image, text_kind
 from airflow_cv_dataops.core.labels.records import UNSUPPORTED_LABEL, Problem, RecordBuilder, excerpt
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ class YoloSource:
 
     def __init__(self, source: Source, given: ClassFile | None) -> None:
         self._is_file = source.is_file
+        self._paths = source.paths
         self._classes = ClassFiles(source, given)
         self._unnamed = UnnamedClasses()
         self._left_out: list[str] = []
@@ -40,7 +43,8 @@ class YoloSource:
 
     def holds_labels(self, file: SourceFile, data: bytes) -> bool:
         """Say whether a file is to be parsed; :meth:`finish` tells of the others. A source that is one file is always parsed."""
-        kind = TextKind.LABELS if self._is_file else text_kind(file.path, data)
+        is_of_image = not self._is_file and may_be_of_an_image(file.path) and _image(file.path) in self._images
+        kind = TextKind.LABELS if self._is_file else text_kind(file.path, data, is_of_image=is_of_image)
         if kind is TextKind.OTHER:
             self._left_out.append(file.path)
         elif kind is TextKind.PROSE:
@@ -48,6 +52,11 @@ class YoloSource:
         else:
             self._folders.add(_folder(file))
         return kind is TextKind.LABELS
+
+    @cached_property
+    def _images(self) -> frozenset[str]:
+        """What label files of the source's images would be called, a layout's folders aside; empty where the images lie elsewhere."""
+        return frozenset(map(_image, filter(has_image_extension, self._paths)))
 
     def parse(self, file: SourceFile, data: bytes, records: RecordBuilder) -> None:
         """Add the labels of a file. :raises ConfigurationError: it cannot be told what its classes are called."""
@@ -75,6 +84,11 @@ class YoloSource:
         if self._left_out:
             log.info("%d text files are no label files, as names or contents say; the first: %s", len(self._left_out), self._left_out[0])
         return self._unnamed.problems()
+
+
+def _image(path: str) -> str:
+    """Return what an image and its label file have in common."""
+    return without_layout(strip_extension(path))
 
 
 def _folder(file: SourceFile) -> str:

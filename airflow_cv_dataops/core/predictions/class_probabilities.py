@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.labels.formats.csv_texts import DELIMITERS, decoded, is_utf_16, most_frequent_delimiter, stated_delimiter
 from airflow_cv_dataops.core.labels.formats.image_columns import IMAGE_IDS, IMAGE_NAMES, LINES_LOOKED_AT, column_place, image_column
 from airflow_cv_dataops.core.labels.records import clean_text, excerpt, number
 from airflow_cv_dataops.core.predictions.class_columns import RANGE_TOLERANCE, SUM_TOLERANCE, check_names, class_columns, matrix
@@ -26,6 +29,7 @@ _NPZ_IDS = ("ids", "id", "image_ids", "file_names", "filenames", "files", "names
 _NPZ_PROBABILITIES = ("probabilities", "probs", "pred_probs", "predictions", "y_prob", "scores")
 _NPZ_CLASSES = ("classes", "class_names", "categories")
 _EMBEDDINGS = ("embedding", "embeddings")
+_DECIMAL_COMMA = re.compile("[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
 _ABSENT = frozenset(("", "n/a", "na", "nan", "null", "none", "-", "#n/a"))
 
 
@@ -115,32 +119,68 @@ def _csv(data: bytes, id_column: str | None) -> pa.Table:
     import pyarrow as pa
     import pyarrow.csv as pc
 
-    header, *lines = list(_first_lines(data)) or [[]]
-    check_names(header)
-    identity = _id_name(header, id_column, lines)
+    text = _CsvText(data, id_column)
+    check_names(text.header)
+    identity = _id_name(text.header, id_column, text.lines)
+
+    def read(number: pa.DataType) -> pa.Table:
+        kinds = {name: pa.string() if name == identity else number for name in text.header}
+        convert = pc.ConvertOptions(column_types=kinds, decimal_point=text.decimal_point)
+        return pc.read_csv(text.buffer(), parse_options=pc.ParseOptions(delimiter=text.delimiter), convert_options=convert)
+
     try:
-        options = pc.ConvertOptions(column_types={name: pa.string() if name == identity else pa.float64() for name in header})
-        return pc.read_csv(pa.BufferReader(data), convert_options=options)
+        return read(pa.float64())
     except pa.ArrowInvalid:
         # Some cell is no number: read texts, and let what does not convert be null.
         import pandas as pd
 
-        texts = pc.read_csv(pa.BufferReader(data), convert_options=pc.ConvertOptions(column_types={name: pa.string() for name in header}))
+        texts = read(pa.string())
         frame = texts.to_pandas()
         columns: dict[str, Any] = {identity: texts.column(identity)}
-        for name in header:
+        for name in text.header:
             if name != identity:
-                numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype="float64")
+                cells = frame[name].str.replace(text.decimal_point, ".", regex=False)
+                numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype="float64")
                 columns[name] = texts.column(name) if _is_text(frame[name], numbers) else numbers
-        _check_one_header({name: lines[0][header.index(name)] for name in columns if lines and len(lines[0]) == len(header)}, columns)
+        first = [cell.replace(text.decimal_point, ".") for cell in text.lines[0]] if text.lines else []
+        is_whole = len(first) == len(text.header)
+        _check_one_header({name: first[text.header.index(name)] for name in columns} if is_whole else {}, columns)
         return pa.table(columns)
 
 
-def _first_lines(data: bytes) -> Iterator[list[str]]:
-    """Yield the header and some lines below it, as far as they can be read."""
+class _CsvText:
+    """How a CSV is written, going by its first lines: with commas, or as the Excel of half of Europe writes it.
+
+    :ivar header: the names of the columns. :ivar lines: some lines below it, as far as they can be read.
+    """
+
+    def __init__(self, data: bytes, id_column: str | None) -> None:
+        self._data = decoded(data).encode() if is_utf_16(data) else data
+        start = self._data[: 1 << 20].decode("utf-8-sig", "replace")
+        stated, self._skipped = stated_delimiter(start)
+        rows = {mark: _first_lines(start[self._skipped :], mark) for mark in ([stated] if stated else DELIMITERS)}
+        named = (mark for mark, lines in rows.items() if len(lines[0]) > 1 and _id_place(lines[0], id_column, lines[1:]) is not None)
+        self.delimiter = next(named, stated or most_frequent_delimiter(start.partition("\n")[0]))
+        self.header, *self.lines = rows[self.delimiter]
+        cells = [cell.strip() for cells in self.lines for cell in cells]
+        has_commas = self.delimiter != "," and any(map(_DECIMAL_COMMA.fullmatch, cells))
+        self.decimal_point = "," if has_commas else "."
+
+    def buffer(self) -> pa.BufferReader:
+        """Return the text from its header on."""
+        import pyarrow as pa
+
+        # Of ASCII, but for the mark of UTF-8 that is no part of the text.
+        mark = len(codecs.BOM_UTF8) if self._data.startswith(codecs.BOM_UTF8) else 0
+        return pa.BufferReader(pa.py_buffer(self._data)[mark + self._skipped :])
+
+
+def _first_lines(text: str, delimiter: str) -> list[list[str]]:
+    """Return the header and some lines below it, as far as they can be read."""
+    found: list[list[str]] = []
     with contextlib.suppress(csv.Error):
-        text = data[: 1 << 20].decode("utf-8-sig", "replace")
-        yield from islice(csv.reader(io.StringIO(text, newline="")), 1 + LINES_LOOKED_AT)
+        found.extend(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1 + LINES_LOOKED_AT))
+    return found or [[]]
 
 
 def _check_one_header(first: Mapping[str, str], columns: Mapping[str, Any]) -> None:
@@ -237,11 +277,15 @@ def _checked(
 
 
 def _id_name(columns: Sequence[str], id_column: str | None, lines: Sequence[Sequence[object]]) -> str:
-    place = column_place(id_column, columns) if id_column else image_column(columns, lines, _ID_NAMES)
+    place = _id_place(columns, id_column, lines)
     if place is None:
         wanted = id_column or ", ".join(_ID_NAMES)
         raise ValueError(f"no column that names the image: looked for {wanted}, found {excerpt(list(columns))}; give `id_column`")
     return columns[place]
+
+
+def _id_place(columns: Sequence[str], id_column: str | None, lines: Sequence[Sequence[object]]) -> int | None:
+    return column_place(id_column, columns) if id_column else image_column(columns, lines, _ID_NAMES)
 
 
 def _first(arrays: Mapping[str, Any], names: Sequence[str], what: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from airflow_cv_dataops.core.labels.formats.coco_reader import (
     load_json,
 )
 from airflow_cv_dataops.core.labels.formats.coco_values import bbox_values, id_text, is_outline, segmentation_text
+from airflow_cv_dataops.core.labels.formats.json_kinds import is_coco_annotations
 from airflow_cv_dataops.core.labels.records import RecordBuilder, clean_text, excerpt, number
 
 # Softmax and sigmoid in single precision may end a few ulps outside 0 to 1.
@@ -49,6 +51,35 @@ class ResultColumns:
     segmentation: list[str | None] = field(default_factory=list)
 
 
+class NumberedImages:
+    """Counts the results that name their image by a bare number, where no reference says which file it means."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first = self._source = ""
+
+    def add(self, found: ResultColumns, source: str) -> None:
+        """Look at the results of one file; ``000000000042`` is the name of a file, ``42`` is not."""
+        numbers = [name for name, padded in zip(found.file_name, found.alternative_name, strict=True) if padded and not _is_padded(name)]
+        if numbers and not self._count:
+            self._first, self._source = numbers[0], source
+        self._count += len(numbers)
+
+    def log(self, log: logging.Logger) -> None:
+        """Warn of them: an image of that name need not be the one that the number means, and no check can tell."""
+        if self._count:
+            log.warning(
+                "%d results name their image by a number alone, and there is no coco_reference: they join the images that are called so "
+                "(image_id %s in %s joins %s.jpg, else %s.jpg, whatever image the number stands for). coco_reference, the COCO annotations "
+                "file that the numbers are from, makes it certain; so does a file_name in each result.",
+                *(self._count, self._first, self._source, self._first, self._first.zfill(_PADDED_DIGITS)),
+            )
+
+
+def _is_padded(name: str) -> bool:
+    return len(name) > 1 and name.startswith("0")
+
+
 def read_reference(data: bytes, name: str) -> CocoReference:
     """Return image and category names from a COCO annotations file. :raises ValueError: it is not one."""
     document = load_json(data)
@@ -67,6 +98,11 @@ def parse_results(
     :raises ValueError: the file as a whole is no COCO results file.
     """
     document = load_json(data)
+    if is_coco_annotations(document):
+        raise NotCocoError(
+            "it is a COCO annotations file, not results: give it as `coco_reference` if the results' ids are from it, else leave it out by "
+            "`exclude`"
+        )
     if not isinstance(document, list):
         raise NotCocoError("not COCO results: expected a list of objects with image_id, category_id and score")
     found = ResultColumns()

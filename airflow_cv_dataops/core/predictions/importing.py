@@ -70,7 +70,8 @@ def import_predictions(
     :param format: ``coco`` (results JSON), ``probabilities`` (Parquet, CSV, ``.npz``, ``.npy``), ``pixel_probabilities`` (an ``.npy`` or
         ``.npz`` for each image, which the audit opens where it lies), or ``auto``: by extension, one of the first two.
     :param coco_reference: URI of the COCO annotations file that a results file's image and category ids refer to; default: an
-        image id is the image's name, a category id the category's name.
+        image id is the image's name (of a number with a warning in the log, as ``1.jpg`` may be another image), a category id the
+        category's name.
     :param classes: class names or the URI of a file with them; for tables also which columns are classes, in this order.
     :param id_column: the column that names the image; default: ``image``, ``file``, ``filename``, ``path``, ``image_id`` or ``id``.
     :param ids: image names of an ``.npy``, in its order, or the URI of a file with them.
@@ -137,11 +138,21 @@ def import_predictions(
     found = replace(found, problems=(*found.problems, *problems))
     step = f"prediction_import:{model}"
     matched = rows.num_rows - rows["image_id"].null_count
-    imported = Import("predictions", step, found.problems, unmatched, rows=rows.num_rows, matched=matched, keep_unmatched=keep_unmatched)
+    imported = Import(
+        "predictions",
+        step,
+        images.num_rows,
+        found.problems,
+        unmatched,
+        rows=rows.num_rows,
+        matched=matched,
+        keep_unmatched=keep_unmatched,
+    )
     if not keep_unmatched:
         rows = with_image(rows)
         if not rows.num_rows and not allow_empty:
-            check_may_empty(dataset, partition_key, ("predictions",), imported.why_nothing_joined(source), owner=model)
+            why, advice = imported.why_nothing_joined(source), imported.advice_where_nothing_joined()
+            check_may_empty(dataset, partition_key, ("predictions",), why, owner=model, advice=advice)
     counts = _counts(found, rows, imported, images)
 
     imported.write_findings(dataset, partition_key)

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
-from airflow_cv_dataops.core.labels.annotation_files import SourceFile, open_source, read_file
+from airflow_cv_dataops.core.labels.annotation_files import Source, SourceFile, open_source, read_file
 from airflow_cv_dataops.core.labels.formats.coco_values import unnamed_categories
+from airflow_cv_dataops.core.labels.other_files import advice_instead
 from airflow_cv_dataops.core.labels.reading import Classes, resolve_classes
 from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_PREDICTION, Problem, bbox_array, clean_text
 from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
 from airflow_cv_dataops.core.predictions import pixel_probabilities as pixels
 from airflow_cv_dataops.core.predictions.class_probabilities import Probabilities, invalid_rows, read_ids, read_probabilities
-from airflow_cv_dataops.core.predictions.coco_results import CocoReference, parse_results, read_reference
+from airflow_cv_dataops.core.predictions.coco_results import CocoReference, NumberedImages, parse_results, read_reference
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import Place, normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.schema import arrow_schema
@@ -94,10 +95,10 @@ def read_predictions(
     reference = None if coco_reference is None else Place.of(coco_reference, source_options)
     ids = Place.of(ids, source_options) if isinstance(ids, (str, PathLike)) else ids
     beside = {without_credentials(normalize_uri(place.uri)) for place in (reference, ids) if isinstance(place, Place)}
-    files = [file for file in opened.select(_EXTENSIONS[wanted], named_by_image=wanted == "pixel_probabilities") if file.uri not in beside]
+    found_there = opened.select(_EXTENSIONS[wanted], named_by_image=wanted == "pixel_probabilities")
+    files = [file for file in found_there if file.uri not in beside]
     if not files:
-        expected = ", ".join(_EXTENSIONS[wanted])
-        raise EmptySourceError(f"No prediction file in {without_credentials(source)}: expected {expected} for {wanted}.")
+        raise _no_prediction_file(opened, source, format, wanted, found_there)
     if wanted == "coco" and reference is not None and classes is not None:
         raise ConfigurationError(
             "`coco_reference` and `classes` both say what the category ids of COCO results are called, and a list of `classes` counts "
@@ -120,6 +121,23 @@ def read_predictions(
             reader.leave_out(file, found)
     unread.check()
     return replace(reader.finish(source), dead_links=opened.dead_links)
+
+
+def _no_prediction_file(opened: Source, source: str, format: str, wanted: str, left_out: Sequence[SourceFile]) -> Exception:  # noqa: A002
+    """Say that no file is left to be read.
+
+    :param left_out: files that say what the predictions mean, and so are none themselves.
+    """
+    where = f"No prediction file in {without_credentials(source)}"
+    if left_out:
+        shown = ", ".join(file.uri for file in left_out[:2])
+        named = "coco_reference" if wanted == "coco" else "ids"
+        why = f"{shown} is given as `{named}`, which says what predictions mean, and so is not read for predictions"
+        error = ConfigurationError if opened.is_file else EmptySourceError
+        return error(f"{where}: {why}. Give the file of the predictions themselves, or a prefix with it, as `source`.")
+    formats = ("probabilities", "coco") if format == "auto" else (wanted,)
+    expected = " or ".join(f"{', '.join(_EXTENSIONS[name])} for {name}" for name in formats)
+    return EmptySourceError(f"{where}: expected {expected}.{advice_instead(opened.wanted)}")
 
 
 def no_predictions(format: str) -> Predictions:  # noqa: A002
@@ -147,6 +165,7 @@ class _Reader:
         self._chunks: list[pa.Table] = []
         self._problems: list[Problem] = []
         self._files = self._bytes = self._records = self._unused = 0
+        self._numbered = NumberedImages()
 
     def read(self, file: SourceFile, data: bytes) -> None:
         """Take one file; one that cannot be parsed as a whole is a problem."""
@@ -182,7 +201,8 @@ class _Reader:
         import pyarrow as pa
 
         if self._unused == self._files:
-            raise SourceError(f"No prediction file of {without_credentials(source)} can be used. {self._problems[0].message}")
+            raise SourceError(f"No prediction file of {without_credentials(source)} can be used. {self._problems[0].told}.")
+        self._numbered.log(log)
         rows = pa.concat_tables(self._chunks) if self._chunks else _schema().empty_table()
         return Predictions(rows, tuple(self._problems), self._files, self._bytes, self._records, self._format)
 
@@ -197,6 +217,7 @@ class _Reader:
             self._note(file, MALFORMED_RECORD, message)
         if not found.ordinal:
             return []
+        self._numbered.add(found, file.uri)
         schema = _schema()
         columns = {name: values for name, values in vars(found).items() if name not in ("ordinal", "bbox")}
         arrays = {name: pa.array(values, schema.field(name).type) for name, values in columns.items()}

@@ -11,24 +11,28 @@ from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import partition_keys_of
 from airflow_cv_dataops.core.store.schema import TABLES, model_of
 
+_IS_SOURCE_THERE = (
+    "Look whether the source is where it should be (a disk that is not mounted, a folder that was renamed), and run it again; "
+    "allow_empty=True empties the partition."
+)
 
-def check_may_empty(dataset: Dataset, partition_key: str, tables: Sequence[str], found: str, *, owner: str | None = None) -> None:
+
+def check_may_empty(
+    dataset: Dataset, partition_key: str, tables: Sequence[str], found: str, *, owner: str | None = None, advice: str = _IS_SOURCE_THERE
+) -> None:
     """Refuse to replace rows by nothing: a source that is gone for now looks the same as one that has been emptied.
 
     A partition without rows may stay so.
 
     :param tables: those that the step would leave without rows of this partition and owner.
     :param found: what the step found, and where it looked: a sentence without its full stop.
+    :param advice: what to do.
     :raises EmptySourceError: one of the tables holds rows.
     """
     held = {table: count_rows(dataset, table, partition_key, owner=owner) for table in tables}
     if not any(held.values()):
         return
-    raise EmptySourceError(
-        f"{found}. That would take out {_lost(dataset, held, partition_key, owner)}, so nothing was committed. Look whether the source is "
-        "where it should be (a disk that is not mounted, a folder that was renamed), and run it again; allow_empty=True empties the "
-        "partition."
-    )
+    raise EmptySourceError(f"{found}. That would take out {_lost(dataset, held, partition_key, owner)}, so nothing was committed. {advice}")
 
 
 def check_dead_links(

@@ -17,6 +17,7 @@ from airflow_cv_dataops.core.labels.formats.coco_values import (
     segmentation_text,
     unnamed_categories,
 )
+from airflow_cv_dataops.core.labels.formats.json_kinds import labels_under_another_name, other_kind
 from airflow_cv_dataops.core.labels.records import (
     AMBIGUOUS_FILE_NAME,
     BACKGROUND,
@@ -61,6 +62,8 @@ def parse_coco(data: bytes, records: RecordBuilder) -> None:
     """
     try:
         document = load_json(data)
+        if kind := other_kind(document):
+            raise NotCocoError(f"not COCO, but {kind}")
         if not isinstance(document, dict) or not any(isinstance(document.get(part), list) for part in ("annotations", "images")):
             raise NotCocoError(f"not COCO: expected an object with `images` and `annotations`, found {_shape(document)}")
     except NotCocoError as error:
@@ -70,6 +73,11 @@ def parse_coco(data: bytes, records: RecordBuilder) -> None:
     categories = coco_categories(document, records)
     annotations = document.get("annotations")
     if annotations is None and "annotations" not in document:
+        if others := labels_under_another_name(document):
+            shown = excerpt(", ".join(f"`{name}`" for name in others))
+            records.problem(
+                UNPARSABLE_LABEL, f"The file has `images` and no `annotations`; {shown} is not read: call the list of labels `annotations`."
+            )
         return
     if not isinstance(annotations, list):
         records.problem(UNPARSABLE_LABEL, f"`annotations` is {_shape(annotations)}, not a list; nothing of it was taken.")
@@ -118,7 +126,8 @@ def load_json(data: bytes) -> Any:
     except RecursionError:
         raise NotCocoError("nested too deeply") from None
     except ValueError as error:
-        raise NotCocoError(f"not JSON: {error}") from None
+        is_lines = isinstance(error, json.JSONDecodeError) and error.msg == "Extra data"
+        raise NotCocoError(f"not JSON: {error}{'; JSON lines are to be written as one JSON document' if is_lines else ''}") from None
 
 
 def coco_images(document: dict[str, Any], records: RecordBuilder) -> dict[str, CocoImage]:

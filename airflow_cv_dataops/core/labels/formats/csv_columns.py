@@ -16,6 +16,8 @@ CENTRED = ("x_center", "y_center", "width", "height")
 LISTED = ("bbox",)
 SIZE = ("image_width", "image_height")
 REQUIRED = ("file", "label")
+# Columns of OpenImages' CSVs: their boxes are normalised, and their Confidence 0 says that a label is absent.
+OPEN_IMAGES = frozenset(("ImageID", "LabelName", "Confidence"))
 
 _KINDS = (CORNERS, SIDES, CENTRED, LISTED)
 _POSITION = re.compile("[0-9]{1,6}")
@@ -117,6 +119,10 @@ class Places:
     names: tuple[str, ...]
     has_header: bool
 
+    def name(self, role: str) -> str:
+        """Return what the file calls a column, its meaning where it has no header."""
+        return self.names[self.of[role]] if self.has_header else role
+
 
 _NO_HEADER = " Where the first line is no header, give positions from 0: csv_columns={'file': 0, 'label': 1, …}."
 
@@ -142,14 +148,28 @@ def find_columns(first: Sequence[str], columns: CsvColumns, lines: Sequence[Sequ
         found |= _size_columns(found, named, header)
     for role in REQUIRED:
         if role not in found:
-            looked = ", ".join(map(repr, _USUAL_NAMES[role]))
-            raise ConfigurationError(
-                f"No column for the {role}: looked for {looked}, found {excerpt(header)}; name it in csv_columns.{_NO_HEADER}"
-            )
+            raise _no_column(role, header)
     names = tuple(clean_text(name) if has_header else f"column_{place}" for place, name in enumerate(header))
     taken = set(found.values())
     others = tuple((place, name) for place, name in enumerate(names) if place not in taken)
     return Places(found, box, others, names, has_header)
+
+
+def _no_column(role: str, header: Sequence[str]) -> ConfigurationError:
+    if set(header) >= OPEN_IMAGES:
+        return ConfigurationError(
+            f"The columns are those of OpenImages ({excerpt(', '.join(header))}), whose boxes are normalised and whose lines with "
+            "Confidence 0 say that a label is absent: convert them to COCO or YOLO."
+        )
+    looked = ", ".join(map(repr, _USUAL_NAMES[role]))
+    said = f"No column for the {role}: looked for {looked}, found {excerpt(header)}; name it in csv_columns."
+    ids = [name for name in header if name.lower().replace("_", "") in ("imageid", "id", "imgid")]
+    if role == "file" and ids:
+        return ConfigurationError(f"{said} If the values are file names, with or without extension: csv_columns={{'file': {ids[0]!r}}}.")
+    if role == "label":
+        one = "Where all labels are of one category, add a column `label` that says it in each line."
+        return ConfigurationError(f"{said} {one}{_NO_HEADER}")
+    return ConfigurationError(f"{said}{_NO_HEADER}")
 
 
 def _are_positions(named: Mapping[str, str | int], header: Sequence[str]) -> bool:
@@ -217,11 +237,17 @@ def _box_columns(found: Mapping[str, int], named: Mapping[str, str | int], heade
     complete = [kind for kind in chosen or _KINDS if all(role in found for role in kind)]
     kind = complete[0] if complete else max(chosen, key=lambda kind: sum(role in named for role in kind)) if chosen else _begun(found)
     if missing := [role for role in kind if role not in found]:
-        there = ", ".join(role for role in kind if role in found)
+        has_header = not _are_positions(named, header)
+        there = ", ".join(header[found[role]] if has_header else role for role in kind if role in found)
         raise ConfigurationError(
-            f"The CSV has columns of a box ({there}), and none for {', '.join(missing)}: found {excerpt(header)}; name them in csv_columns."
+            f"The CSV has columns of a box ({there}), and none for {_wanted(missing)}: found {excerpt(header)}; name them in csv_columns."
         )
     return kind
+
+
+def _wanted(roles: Sequence[str]) -> str:
+    """Name columns that are missed by what they are usually called."""
+    return " and ".join(f"{role} ({', '.join(map(repr, _USUAL_NAMES[role][:3]))}, …)" for role in roles)
 
 
 def _begun(found: Mapping[str, int]) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from itertools import chain, islice
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.labels.formats.csv_columns import CENTRED, CORNERS, LISTED, CsvColumns, Places, find_columns
+from airflow_cv_dataops.core.labels.formats.csv_columns import CENTRED, CORNERS, LISTED, OPEN_IMAGES, CsvColumns, Places, find_columns
+from airflow_cv_dataops.core.labels.formats.csv_texts import decoded, most_frequent_delimiter, stated_delimiter
 from airflow_cv_dataops.core.labels.formats.image_columns import LINES_LOOKED_AT
 from airflow_cv_dataops.core.labels.records import (
     BACKGROUND,
@@ -22,10 +23,10 @@ from airflow_cv_dataops.core.labels.records import (
     attributes_text,
     clean_text,
     excerpt,
+    number,
     pixels,
 )
 
-_DELIMITERS = (",", ";", "\t", "|")
 # Numbers of normalised boxes; some reach beyond the border. In pixels they would be a corner of the image.
 _LEAST, _MOST = -0.5, 1.5
 
@@ -42,7 +43,7 @@ def parse_csv(data: bytes, columns: CsvColumns, records: RecordBuilder) -> None:
         normalised; or the labels are JSON objects, as Label Studio exports them.
     """
     try:
-        text = _decoded(data)
+        text = decoded(data)
     except UnicodeDecodeError as error:
         records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: not UTF-8 or UTF-16 text: {error}")
         return
@@ -59,6 +60,7 @@ def parse_csv(data: bytes, columns: CsvColumns, records: RecordBuilder) -> None:
 def _check_kind(text: str, places: Places) -> None:
     """:raises ConfigurationError: the boxes are not in pixels, or the labels are no names."""
     boxes = inside = fractions = 0
+    confidence = places.names.index("Confidence") if set(places.names) >= OPEN_IMAGES else None
     for line, cells in islice(_lines(text), int(places.has_header), None):
         found = _texts(cells, places)
         stated = _json(found["label"])
@@ -66,6 +68,11 @@ def _check_kind(text: str, places: Places) -> None:
             raise ConfigurationError(
                 f"The label on line {line} is a JSON object, as in the CSVs of Label Studio and VIA: {excerpt(found['label'])}; export the "
                 "labels as COCO or YOLO."
+            )
+        if confidence is not None and confidence < len(cells) and number(cells[confidence]) == 0:
+            raise ConfigurationError(
+                f"The label on line {line} has Confidence 0: in OpenImages that says that the image does not show it, and it is no label. "
+                "Leave such lines out."
             )
         numbers = _box_numbers(places.box, found) if places.box else None
         if numbers and any(numbers):
@@ -105,7 +112,8 @@ def _add(ordinal: int, line: int, cells: Sequence[str], places: Places, records:
     bbox = None if says_nothing else _bbox(places.box, found)
     if places.box and bbox is None and not says_nothing:
         stated = {role: text for role in places.box if (text := found[role])}
-        malformed(f" has no box that can be used: {excerpt(', '.join(f'{role}={text}' for role, text in stated.items()) or 'no numbers')}")
+        numbers = ", ".join(f"{places.name(role)}={text}" for role, text in stated.items())
+        malformed(f" has no box that can be used: {excerpt(numbers or 'no numbers')}")
         attributes.update(stated)
     if bbox is not None and not found["label"]:
         malformed(f" has a box, and no {places.names[places.of['label']]}.")
@@ -162,25 +170,21 @@ def _box_numbers(box: tuple[str, ...], found: Mapping[str, str]) -> Box | None:
     return None
 
 
-def _decoded(data: bytes) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16")
-    return data.decode("utf-8-sig")
-
-
 def _lines(text: str, lost: Callable[[str], None] = lambda _: None) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and cells; a line that the reader refuses (a cell of megabytes) goes to ``lost`` with why."""
+    delimiter, start = stated_delimiter(text)
+    before = int(start > 0)
     first = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=first.count))
+    reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter or most_frequent_delimiter(first))
     while True:
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            lost(f"Line {reader.line_num}: {error}.")
+            lost(f"Line {before + reader.line_num}: {error}.")
             continue
-        yield reader.line_num, cells
+        yield before + reader.line_num, cells
 
 
 def _instant(text: str) -> datetime | None:

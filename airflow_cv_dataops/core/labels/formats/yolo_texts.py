@@ -9,7 +9,7 @@ from airflow_cv_dataops.core.labels.file_names import has_image_extension
 
 # These are no label files whatever is in them.
 _NEVER = re.compile(r"(readme|licen[cs]e|requirements|classes|changelog)(\..*)?\.txt")
-# These are none unless a line of theirs is a label: an image may be called `test.jpg`.
+# These are none unless a line of theirs is a label, or an image lies beside them that is called so: `val.jpg`.
 _HARDLY_EVER = re.compile(
     r"((train|val|valid|validation|test|trainval|minival|default|all|notes?|notice|copying|authors|todo|changes|attribution|info|"
     r"labelmap|label_map|synsets|names|labels|environment|predefined_classes|obj_names)|.*[._-](readme|notes?|list))\.txt"
@@ -30,8 +30,15 @@ def is_named_otherwise(path: str) -> bool:
     return _NEVER.fullmatch(_name(path)) is not None
 
 
-def text_kind(path: str, data: bytes) -> TextKind:
+def may_be_of_an_image(path: str) -> bool:
+    """Say whether it takes an image of that name to tell that a text file is one of labels."""
+    return _HARDLY_EVER.fullmatch(_name(path)) is not None
+
+
+def text_kind(path: str, data: bytes, *, is_of_image: bool = False) -> TextKind:
     """Say what a text file is.
+
+    :param is_of_image: whether an image is called so.
 
     An empty file is one of labels: it says that nothing is there. So is one with a label in any line, with a line that begins with a
     number or holds as many numbers as a label, and one that is no text: these may be labels, and what is wrong with them is to be told.
@@ -42,7 +49,7 @@ def text_kind(path: str, data: bytes) -> TextKind:
         return TextKind.LABELS
     if any(map(_is_label, lines)):
         return TextKind.LABELS
-    if _HARDLY_EVER.fullmatch(_name(path)) or _lists_images(lines):
+    if (may_be_of_an_image(path) and not is_of_image) or _lists_images(lines):
         return TextKind.OTHER
     return TextKind.PROSE if lines and not any(map(_may_be_label, lines)) else TextKind.LABELS
 

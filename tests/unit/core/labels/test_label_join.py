@@ -313,11 +313,11 @@ def test_reasons_name_the_images_that_were_nearly_meant(make_images):
     unmatched = unmatched_names(rows, match_images(rows["file_name"], images), images).to_pylist()
     assert {row["check"]: row["records"] for row in unmatched if row["check"] != ABSENT} == {AMBIGUOUS: 2, CONTRADICTED: 1}
     assert [row["message"] for row in unmatched] == [
-        "a.jpg fits several images of the partition: w/a.jpg, x/a.jpg, y/a.jpg and 1 more; records without image: 2",
+        "a.jpg fits several images of the partition: w/a.jpg, x/a.jpg, y/a.jpg and 1 more; records without image: 2 in file:///l.csv",
         "test/b.jpg is not in the partition, but the same file name in another folder: file:///source/train/b.jpg; records "
-        "without image: 1",
-        "No image of the partition is named c.jpg (with another extension there is c.jpeg); records without image: 1",
-        "No image of the partition is named d.jpg; records without image: 1",
+        "without image: 1 in file:///l.csv",
+        "No image of the partition is named c.jpg (with another extension there is c.jpeg); records without image: 1 in file:///l.csv",
+        "No image of the partition is named d.jpg; records without image: 1 in file:///l.csv",
     ]
 
 
