@@ -55,11 +55,13 @@ class Answer(NamedTuple):
     :param row: the image, -1 where none joins.
     :param reason: why none does, as the id of a finding.
     :param near: the images that were nearly meant, each with other bytes (at most 64): all that fit, or those of that name elsewhere.
+    :param is_of_file: whether it is the label file's place that contradicts, not the name.
     """
 
     row: int = -1
     reason: str | None = None
     near: tuple[int, ...] = ()
+    is_of_file: bool = False
 
 
 def own_folders(question: Question) -> list[str]:
@@ -112,11 +114,6 @@ class Index:
                         for end in _ends_of_depth(key, depths):
                             if end in asked:
                                 self._ends.add(end, row)
-
-    @staticmethod
-    def may_find(question: Question) -> bool:
-        """Say whether it is worth while to look for a name."""
-        return bool(question.name or question.alternative)
 
     def find(self, question: Question) -> Answer | None:
         """Return the image, or that several fit; ``None`` where none does."""
@@ -185,10 +182,6 @@ class FoldedIndex(Index):
 class SplitIndex(FoldedIndex):
     """The same, whatever the spelling of a split; ``val`` is the ``val2017`` of an image, too."""
 
-    @staticmethod
-    def may_find(question: Question) -> bool:
-        return any(split_of(folder) for name in question[:2] for folder in name.split("/")[:-1])
-
     def _keys(self, path: str, *, by_stem: bool) -> Iterator[str]:
         return super()._keys(_with_splits(path, _without_number), by_stem=by_stem)
 
@@ -197,7 +190,7 @@ class SplitIndex(FoldedIndex):
 
 
 def _with_splits(path: str, named: Callable[[str], str | None]) -> str:
-    *folders, name = path.split("/")
+    *folders, name = without_layout(path).split("/")
     return "/".join([*(named(folder) or folder for folder in folders), name])
 
 

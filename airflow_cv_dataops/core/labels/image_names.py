@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension, without_layout
 from airflow_cv_dataops.core.labels.image_index import KEPT, Answer, FoldedIndex, Images, Index, Question, Rows, SplitIndex, literally
 from airflow_cv_dataops.core.labels.name_parts import last_part
 from airflow_cv_dataops.core.labels.records import ABSENT_IMAGE, CONTRADICTED_FILE_NAME
+from airflow_cv_dataops.core.labels.splits import split_of
 
 
 def find_images(questions: Sequence[Question], images: Images) -> list[Answer]:
@@ -21,7 +23,9 @@ def find_images(questions: Sequence[Question], images: Images) -> list[Answer]:
     found = _beside(questions, images)
     found |= _very_same([question for question in questions if question not in found], images)
     for index in (Index, FoldedIndex, SplitIndex):
-        lost = [question for question in questions if question not in found and index.may_find(question)]
+        lost = [question for question in questions if question not in found]
+        if index is SplitIndex:
+            lost = _of_known_splits(lost, images)
         if lost:
             known = index(lost, images)
             found.update((question, answer) for question in lost if (answer := known.find(question)))
@@ -67,6 +71,22 @@ def _very_same(questions: Sequence[Question], images: Images) -> dict[Question, 
             if own in asked:
                 rows.add(own, row)
     return {question: Answer(same[0]) for question in questions if len(same := rows.of(question.name)) == 1}
+
+
+def _of_known_splits(questions: Sequence[Question], images: Images) -> list[Question]:
+    """Return the questions that name a split that images lie in."""
+    known = {split for name in images.names if (split := _split_in(name))}
+    return [question for question in questions if known and not known.isdisjoint(map(_split_in, question[:2]))]
+
+
+def _split_in(path: str) -> str | None:
+    """Return the last split among the folders of a path."""
+    return _split_of_folders(path[: path.rfind("/") + 1])
+
+
+@lru_cache(maxsize=1 << 14)
+def _split_of_folders(folders: str) -> str | None:
+    return next((split for folder in reversed(without_layout(folders).split("/")) if (split := split_of(folder))), None)
 
 
 def _reasons(lost: Sequence[Question], images: Images) -> Iterator[Answer]:

@@ -190,6 +190,9 @@ def _why(name: str, answer: Answer, images: pa.Table) -> str:
         return f"{excerpt(name)} and another name of the label files both fit {shown}, and its address does not tell which is meant"
     if answer.reason == AMBIGUOUS_FILE_NAME:
         return f"{excerpt(name)} fits several images of the partition: {shown}{more}"
+    if answer.is_of_file:
+        advice = "write the image's folder into the name, or move or rename the file, where they belong together"
+        return f"{excerpt(name)} is in the partition as {shown}, and the place or name of the file that names it is another's: {advice}"
     if answer.reason == CONTRADICTED_FILE_NAME:
         both = (name, images["file_name"][answer.near[0]].as_py())
         extensions = {text.rpartition(".")[2].lower() for text in both if has_image_extension(text)}

@@ -30,8 +30,8 @@ def without_rivals(questions: Sequence[Question], answers: Sequence[Answer], ima
     for number, (question, answer) in enumerate(zip(questions, answers, strict=True)):
         if answer.row < 0:
             continue
-        if places.speak_against(question, images.names[answer.row], images.uris[answer.row]):
-            checked[number] = Answer(reason=CONTRADICTED_FILE_NAME, near=(answer.row,))
+        if why := places.speak_against(question, images.names[answer.row], images.uris[answer.row]):
+            checked[number] = why._replace(near=(answer.row,))
         else:
             claims.setdefault(answer.row, []).append(number)
     for row, numbers in claims.items():
@@ -56,16 +56,17 @@ class _Places:
         folders = {folder for question in questions for name in question[:2] for folder in _folders(name)}
         # Of each folder of a name how many parts of the name follow it, those of a layout aside.
         self._named = {place for folder in folders for place in enumerate(reversed(without_layout(folder.casefold()).split("/")))}
-        self._known: dict[tuple[object, ...], bool] = {}
+        self._known: dict[tuple[object, ...], Answer | None] = {}
 
-    def speak_against(self, question: Question, image: str, uri: str) -> bool:
-        """Say whether an image that a name fits is, by its address, not the one that is meant."""
+    def speak_against(self, question: Question, image: str, uri: str) -> Answer | None:
+        """Say why an image that a name fits is, by its address, not the one that is meant; ``None`` where it may be."""
         name, alternative, folder, of_one_image = question.name, question.alternative, question.folder, question.of_one_image
         key = (_folders(name), _folders(alternative), _folders(image), _folder(uri), folder, of_one_image, _is_on_a_disk(name))
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._differ(question, image, uri) or _lies_in_other_split(question, uri)
-        return found
+        if key not in self._known:
+            is_of_file = not self._differ(question, image, uri)
+            is_against = not is_of_file or _lies_in_other_split(question, uri)
+            self._known[key] = Answer(reason=CONTRADICTED_FILE_NAME, is_of_file=is_of_file) if is_against else None
+        return self._known[key]
 
     def _differ(self, question: Question, image: str, uri: str) -> bool:
         path, own = _meant(question, image), content_parts(image)
@@ -100,7 +101,7 @@ def _of_other_label_folders(questions: Sequence[Question], uri: str, row: int) -
             for theirs in shared
         )
 
-    return [Answer(reason=CONTRADICTED_FILE_NAME, near=(row,)) if belongs_elsewhere(place) else None for place in said]
+    return [Answer(-1, CONTRADICTED_FILE_NAME, (row,), is_of_file=True) if belongs_elsewhere(place) else None for place in said]
 
 
 def _place(name: str, parts: Sequence[str]) -> Sequence[str]:

@@ -226,84 +226,21 @@ def test_a_folder_may_name_its_kind_beside_its_content(make_images, images, labe
     assert found(make_images([other]), labels, by_stem=True) == CONTRADICTED
 
 
-def in_folder(images: pa.Table, source: str, name: str, format: str) -> str | None:  # noqa: A002
-    """Return the image that a name of a label file joins, if any."""
-    made = RecordBuilder("default", format)
-    made.start_file(source, source, 0)
-    made.add(Record(0, name, "classification", "cat"))
-    row = join_labels(made.finish().rows, images).rows["source_uri"][0].as_py()
-    return row and row.removeprefix("file:///source/")
-
-
 @pytest.mark.parametrize(
-    ("source", "name", "format", "image"),
+    ("image", "label"),
     [
-        ("file:///source/valid/_annotations.coco.json", "1.jpg", "coco", "valid/1.jpg"),
-        ("file:///elsewhere/validation/_annotations.coco.json", "1.jpg", "coco", "valid/1.jpg"),
-        ("file:///source/annotations/instances_val2017.json", "1.jpg", "coco", "valid/1.jpg"),
-        ("file:///source/annotations/instances_test2017.json", "1.jpg", "coco", None),
-        ("file:///source/annotations/all.json", "1.jpg", "coco", None),
-        ("file:///source/train.csv", "1.jpg", "csv", "train/1.jpg"),
-        ("file:///source/valid/labels.csv", "train/1.jpg", "csv", "train/1.jpg"),
-        ("file:///source/labels/train/1.txt", "1", "yolo", "train/1.jpg"),
-        ("file:///source/labels/test/1.txt", "1", "yolo", None),
-        ("file:///source/train_xml/1.xml", "1.jpg", "voc", "train/1.jpg"),
+        ("val/images/1.jpg", "valid/labels/1"),
+        ("val2017/1.jpg", "val/1"),
+        ("images/val2017/1.jpg", "labels/validation/1"),
+        ("train/1.jpg", "train/labels_yolo/1"),
+        ("train/images/1.jpg", "train/gt/1"),
+        ("valid/1.jpg", "obj_val_data/1"),
+        ("x/1.jpg", "obj_train_data/x/1"),
     ],
 )
-def test_the_label_files_own_folder_tells_images_of_one_name_apart(make_images, source, name, format, image):  # noqa: A002
-    images = make_images(["train/1.jpg", "valid/1.jpg"])
-    assert in_folder(images, source, name, format) == image
-    # Where the other split is the only one there is, that is no reason to take it.
-    for split in ("train", "valid"):
-        only = in_folder(make_images([f"{split}/1.jpg"]), source, name, format)
-        unstated = image is None and "all" in source
-        assert only == (f"{split}/1.jpg" if unstated or image == f"{split}/1.jpg" else None)
-
-
-def in_folders(images: pa.Table, *files: str, name: str = "1.jpg") -> list[bool]:
-    """Return of label files that name an image each whether they join it."""
-    made = RecordBuilder("default", "csv")
-    for number, file in enumerate(files):
-        made.start_file(file, f"file:///lab/{file}", number)
-        made.add(Record(0, name, "classification", "cat"))
-    return join_labels(made.finish().rows, images).rows["source_uri"].is_valid().to_pylist()
-
-
-@pytest.mark.parametrize("folder", ["cam1", "left", "2026-11-05", "2026/11/05", "cam01"])
-@pytest.mark.parametrize(
-    ("own", "other"),
-    [
-        ("{0}/labels.csv", "{1}/labels.csv"),
-        ("{0}.csv", "{1}.csv"),
-        ("instances_{0}.json", "instances_{1}.json"),
-        ("ann/{0}/a.csv", "bob/{1}/b.csv"),
-        ("{0}/x/labels.csv", "{1}/y/labels.csv"),
-    ],
-)
-def test_of_label_files_for_several_folders_an_images_own_has_it(make_images, folder, own, other):
-    if "/" in folder and "." in own.partition("/")[0]:
-        own, other = own.replace("{0}", "{2}"), other
-    wrong = {"left": "right", "2026-11-05": "2026-11-06", "2026/11/05": "2026-11-06"}.get(folder, "cam2")
-    names = [text.format(folder, wrong, folder.replace("/", "-")) for text in (own, other)]
-    for images in (make_images([f"{folder}/1.jpg"]), make_images(["1.jpg"]).set_column(0, "source_uri", [[f"s3://x/{folder}/1.jpg"]])):
-        assert in_folders(images, *names) == [True, False]
-        assert in_folders(images, *names[::-1]) == [False, True]
-
-
-def test_label_files_of_several_people_or_parts_all_join(make_images):
-    images = make_images(["cam1/1.jpg"])
-    assert in_folders(images, "ann/labels.csv", "bob/labels.csv", "labels.csv") == [True] * 3
-    assert in_folders(images, "part-1.csv", "part-2.csv", "2026-11-05.csv", "2026-11-06.csv") == [True] * 4
-    assert in_folders(images, "cam1/ann/labels.csv", "cam1/bob/labels.csv", "all.csv") == [True] * 3
-
-
-def test_a_run_of_a_trainer_is_no_split(make_images):
-    assert in_folders(make_images(["train/1.jpg"]), "runs/detect/val2/results.csv", "val/results.csv") == [True, False]
-
-
-def test_a_label_file_named_like_its_image_is_of_no_split(make_images):
-    images = make_images(["train/test_1.jpg"])
-    assert in_folder(images, "file:///labels/test_1.txt", "test_1", "yolo") == "train/test_1.jpg"
+def test_splits_and_layouts_have_several_spellings(make_images, image, label):
+    images = make_images([image, "test/1.jpg", "train/x/1.jpg"])
+    assert found(images, label, by_stem=True) == image
 
 
 def test_reasons_name_the_images_that_were_nearly_meant(make_images):
