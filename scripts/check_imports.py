@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 NAME = "airflow_cv_dataops"
@@ -90,18 +91,18 @@ def main() -> int:
 def check(path: Path) -> Iterator[str]:
     """Yield what a file imports or opens that its layer leaves to another."""
     place = path.relative_to(PACKAGE)
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
+    nodes = nodes_of(path.read_text())
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.level:
             yield f"{path}:{node.lineno}: name modules from {NAME} on, not from where they are imported"
-    for line, module in sorted(imports(tree)):
+    for line, module in sorted(imports(nodes)):
         root = module.split(".")[0]
         if place.parts[0] == "core" and root == "airflow":
             yield f"{path}:{line}: core must not import Airflow ({module})"
         if place.parts[0] in SURFACE and root in STORAGE:
             yield f"{path}:{line}: the Airflow surface leaves {root} to core"
     if place.parts[0] in SURFACE:
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open":
                 yield f"{path}:{node.lineno}: the Airflow surface opens no files"
 
@@ -174,8 +175,8 @@ def imports_inside(paths: Sequence[Path]) -> Iterator[Import]:
     """Yield every import of one module of the package by another."""
     modules = {module_of(path): path for path in paths}
     for importer, path in modules.items():
-        tree = ast.parse(path.read_text())
-        for line, name in [*imports(tree), *(named(tree) if importer.startswith("core.") else ())]:
+        nodes = nodes_of(path.read_text())
+        for line, name in [*imports(nodes), *(named(nodes) if importer.startswith("core.") else ())]:
             if name != NAME and not name.startswith(f"{NAME}."):
                 continue
             imported = name.removeprefix(NAME).lstrip(".")
@@ -185,9 +186,15 @@ def imports_inside(paths: Sequence[Path]) -> Iterator[Import]:
                 yield Import(importer, imported, path, line)
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+@cache
+def nodes_of(code: str) -> tuple[ast.AST, ...]:
+    """Return everything in the syntax tree of a file, which is looked at more than once."""
+    return tuple(ast.walk(ast.parse(code)))
+
+
+def imports(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield line and name of all that is imported; ``from a import b`` is ``a.b``, which may be a module or lie in one."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -201,9 +208,9 @@ def called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-def named(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def named(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield line and text of every string that names a module of the package: somebody will import it."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and MODULE.fullmatch(node.value):
             yield node.lineno, node.value
 

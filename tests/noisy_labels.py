@@ -32,6 +32,6 @@ def out_of_sample(features, given, *, seed):
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    model = RandomForestClassifier(40, random_state=seed, n_jobs=1)
+    model = RandomForestClassifier(20, random_state=seed, n_jobs=1)
     folds = StratifiedKFold(3, shuffle=True, random_state=seed)
     return cross_val_predict(model, features, given, cv=folds, method="predict_proba")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -13,15 +13,17 @@ import pytest
 from project import PROJECT_ROOT
 
 
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+@pytest.fixture(scope="module")
+def script() -> Iterator[ModuleType]:
+    """The script, which reads a file that it has read before no second time."""
     spec = importlib.util.spec_from_file_location("check_imports", PROJECT_ROOT / "scripts" / "check_imports.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "check_imports", module)  # where dataclasses look for their module
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "check_imports", module)  # where dataclasses look for their module
+        spec.loader.exec_module(module)
+        yield module
 
 
 @pytest.fixture

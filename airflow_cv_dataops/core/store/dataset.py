@@ -207,11 +207,14 @@ class Dataset:
         """
         from pyiceberg.exceptions import CommitFailedException
 
+        from airflow_cv_dataops.core.store.transactions import QuickTransaction
+
         current = self.ensure_table(table)
         if current_snapshot_id(current) != expected_snapshot_id:
             return None
         try:
-            current.append(ordered(conform(rows, arrow_schema(table)), TABLES[table]))
+            with QuickTransaction(current) as changes:
+                changes.append(ordered(conform(rows, arrow_schema(table)), TABLES[table]))
         except CommitFailedException:
             return None
         return current_snapshot_id(current)

@@ -117,6 +117,8 @@ def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any], write
     """
     from pyiceberg.expressions import AlwaysTrue, And, EqualTo
 
+    from airflow_cv_dataops.core.store.transactions import QuickTransaction
+
     partition: Any = AlwaysTrue()
     for name, value in keys.items():
         partition = And(partition, EqualTo(name, value))
@@ -127,7 +129,7 @@ def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any], write
     if writer is not None:
         writer.check(table, keys)
         properties = writer.properties(keys)
-    with table.transaction() as transaction, transaction.update_snapshot(snapshot_properties=properties).overwrite() as snapshot:
+    with QuickTransaction(table) as changes, changes.update_snapshot(snapshot_properties=properties).overwrite() as snapshot:
         snapshot.delete_by_predicate(partition)
         for data_file in replaced:
             snapshot.delete_data_file(data_file)

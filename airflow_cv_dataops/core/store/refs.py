@@ -33,6 +33,10 @@ def write_refs(dataset: Dataset, table: str, wanted: Callable[[Collection[str]],
         read: where another writer, who knows more, comes between, the commit is refused, and who knew less has not the last word.
     :raises StoreError: others came first for too long.
     """
+    from pyiceberg.table.update.snapshot import ManageSnapshots
+
+    from airflow_cv_dataops.core.store.transactions import QuickTransaction
+
     are_there = True
 
     def change(found: Table) -> None:
@@ -46,7 +50,7 @@ def write_refs(dataset: Dataset, table: str, wanted: Callable[[Collection[str]],
         gone = [name for name in refs.gone if name in at]
         if not tags and not branches and not gone:
             return
-        with found.manage_snapshots() as changes:
+        with ManageSnapshots(QuickTransaction(found, autocommit=True)) as changes:
             for name, snapshot_id in tags.items():
                 changes.create_tag(snapshot_id, name)
             for name, snapshot_id in branches.items():

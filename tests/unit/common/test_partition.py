@@ -374,7 +374,11 @@ def test_a_format_that_gives_an_empty_or_an_odd_key_is_refused() -> None:
         resolve_partition_key(without("partition_key"), partition_format="%Y%n")
 
 
-@given(st.text(min_size=1, max_size=250).filter(str.isprintable))
+# Of control characters, unassigned ones and separators, only the space is printable.
+PRINTABLE = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
+
+
+@given(st.text(PRINTABLE, min_size=1, max_size=250))
 def test_any_printable_key_of_at_most_250_characters_comes_back_as_it_is(key: str) -> None:
     assert resolve_partition_key({}, key) == resolve_partition_key({"partition_key": key}) == key
 

@@ -280,70 +280,56 @@ def test_the_test_button_says_what_went_wrong(add_connection: AddConnection, tmp
     assert (ok, message) == (False, "AirflowNotFoundException: The conn_id `absent` isn't defined")
 
 
-END_TO_END = """
-import json
-import pyarrow as pa
-from datetime import UTC, datetime
-from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.hooks.dataset import DatasetHook
-
-hook = DatasetHook("cv_local")
-before = hook.test_connection()
-write_metrics(hook.dataset("digits"), "p", "ingest", [Metric("images", 3)], datetime.now(UTC))
-rows = DatasetHook("cv_local").dataset("digits").read("metrics").select(["metric", "value"]).to_pylist()
-print("RESULT " + json.dumps([before, hook.test_connection(), rows]))
-"""
-
-
-@pytest.mark.integration
-def test_a_connection_in_an_environment_variable_works_end_to_end(tmp_path: Path) -> None:
-    connection = {
-        "conn_type": "cv_catalog",
-        "host": f"sqlite:///{tmp_path}/new folder/catalog.db",
-        "extra": {"type": "sql", "warehouse": str(tmp_path / "w")},
-    }
-    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW_CONN_CV_LOCAL": json.dumps(connection)}
-    done = subprocess.run([sys.executable, "-c", END_TO_END], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    before, after, rows = json.loads(done.stdout.rpartition("RESULT ")[2])
-    assert before == [True, "There is no catalog yet: the first ingest makes it"]
-    assert after == [True, "The catalog answers: 1 dataset"]
-    assert rows == [{"metric": "images", "value": 3.0}]
-    assert (tmp_path / "new folder" / "catalog.db").is_file()
-    assert (tmp_path / "w" / "digits" / "metrics" / "metadata").is_dir()
-
-
 IN_A_SCRIPT = """
-import os, sys
+import json, os, sys
 os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
 from airflow.models.connection import Connection
-from airflow.utils.db import initdb
+from airflow.settings import engine
 from airflow.utils.session import create_session
 
-initdb()
+Connection.metadata.create_all(engine)
 uri, warehouse = sys.argv[1:]
 with create_session() as session:
     extra = {"type": "sql", "warehouse": warehouse}
     session.add(Connection(conn_id="cv_catalog_default", conn_type="cv_catalog", host=uri, extra=extra))
 del os.environ["_AIRFLOW_PROCESS_CONTEXT"]
 
+from datetime import UTC, datetime
+from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 
-print("RESULT", DatasetHook().catalog_config().properties["uri"], DatasetHook().dataset("digits").images().num_rows)
+of_airflow = [DatasetHook().catalog_config().properties["uri"], DatasetHook().dataset("digits").images().num_rows]
+hook = DatasetHook("cv_local")
+before = hook.test_connection()
+write_metrics(hook.dataset("digits"), "p", "ingest", [Metric("images", 3)], datetime.now(UTC))
+rows = DatasetHook("cv_local").dataset("digits").read("metrics").select(["metric", "value"]).to_pylist()
+print("RESULT " + json.dumps([of_airflow, before, hook.test_connection(), rows]))
 """
 
 
 @pytest.mark.integration
-def test_a_script_finds_the_default_connection_of_airflows_database(tmp_path: Path) -> None:
+def test_connections_of_airflows_database_and_of_the_environment_work_end_to_end_in_a_script(tmp_path: Path) -> None:
     from airflow_cv_dataops.core.dataset import open_dataset
 
     uri, warehouse = f"sqlite:///{tmp_path}/catalog.db", str(tmp_path / "warehouse")
     open_dataset("digits", {"type": "sql", "uri": uri, "warehouse": warehouse}).ensure_table("images")
-    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    connection = {
+        "conn_type": "cv_catalog",
+        "host": f"sqlite:///{tmp_path}/new folder/catalog.db",
+        "extra": {"type": "sql", "warehouse": str(tmp_path / "w")},
+    }
+    settings = {"AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    environment = {**os.environ, **settings, "AIRFLOW_CONN_CV_LOCAL": json.dumps(connection)}
     (tmp_path / "airflow").mkdir()
     done = subprocess.run([sys.executable, "-c", IN_A_SCRIPT, uri, warehouse], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.rpartition("RESULT ")[2].split() == [uri, "0"]
+    of_airflow, before, after, rows = json.loads(done.stdout.rpartition("RESULT ")[2])
+    assert of_airflow == [uri, 0], "the default connection, of Airflow's database"
+    assert before == [True, "There is no catalog yet: the first ingest makes it"]
+    assert after == [True, "The catalog answers: 1 dataset"]
+    assert rows == [{"metric": "images", "value": 3.0}]
+    assert (tmp_path / "new folder" / "catalog.db").is_file()
+    assert (tmp_path / "w" / "digits" / "metrics" / "metadata").is_dir()
 
 
 def test_two_connections_and_a_notebook_see_the_same_tables_of_a_sql_catalog(add_connection: AddConnection, tmp_path: Path) -> None:

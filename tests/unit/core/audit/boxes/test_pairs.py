@@ -126,10 +126,11 @@ def test_a_crowded_image_is_swept_and_no_pair_of_it_is_missed():
     again, _ = repeated(groups * 2 + names, tuple(corners), 0.9)
     expected_here, same = set(), set()
     for row in range(10_000):
-        others = np.arange(10_000)
-        like = np.flatnonzero((pairwise_iou(tuple(corners), np.full(10_000, row), others) >= 0.9) & (others != row))
-        expected_here |= {row} if (names[like] != names[row]).any() else set()
-        same |= {(row, int(other)) for other in like[names[like] == names[row]] if row < other}
+        others = np.arange(row + 1, 10_000)
+        like = others[pairwise_iou(tuple(corners), np.full(len(others), row), others) >= 0.9]
+        conflicting = like[names[like] != names[row]]
+        expected_here |= {row, *conflicting.tolist()} if len(conflicting) else set()
+        same |= {(row, int(other)) for other in like[names[like] == names[row]]}
     assert set(here.tolist()) == expected_here
     repeats = set(again.tolist())
     assert all(a in repeats or b in repeats for a, b in same)
