@@ -57,6 +57,8 @@ def is_elsewhere(folders: Sequence[str], other: Sequence[str]) -> bool:
     Only what neither shares with the other is compared: ``2026/10/05`` and ``2026/11/05`` differ in the month. A date is one however it
     is written, ``20261105`` or ``2026/11/05``, and a number with or without zeros before it.
     """
+    if not any(_without_numbers(folder) or split_of(folder) for folder in folders):
+        return False  # of most folders nothing needs to be laid over anything
     own, theirs = expanded(folders), expanded(other)
     found = overlap(own, theirs)
     if not found.left or not found.other_left:
@@ -67,7 +69,7 @@ def is_elsewhere(folders: Sequence[str], other: Sequence[str]) -> bool:
 
 def in_other_split(folders: Sequence[str], other: Sequence[str]) -> bool:
     """Say whether two lists of folders are of different splits."""
-    return _is_other_split(folders, overlap(folders, other))
+    return any(map(split_of, folders)) and _is_other_split(folders, overlap(folders, other))
 
 
 def _is_other_split(folders: Sequence[str], found: Overlap) -> bool:
