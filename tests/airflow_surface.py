@@ -19,6 +19,7 @@ TESTS = Path(__file__).resolve().parent
 WITHOUT_AIRFLOW = "CV_DATAOPS_TEST_WITHOUT_AIRFLOW"
 
 _NAMES_AIRFLOW = re.compile(r"\b(?:from|import) +airflow\b|\bairflow_cv_dataops\.(?!core\b)[a-z]|\"-m\", \"airflow\"")
+_AIRFLOW_ALONE = re.compile(r"airflow\b(?!.*\bor\b)")  # an expression for -m that no test without the marker fulfils
 _IMPORTED = re.compile(r"^ *(?:from|import) +([a-z0-9_]+)", re.MULTILINE)
 
 
@@ -43,9 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what touches Airflow, where Airflow is out of reach."""
-    is_test = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
-    return True if os.environ.get(WITHOUT_AIRFLOW) and is_test and touches_airflow(collection_path) else None
+    """Leave out what touches Airflow, where Airflow is out of reach; and what does not, unread, where that alone is asked for."""
+    if collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    if touches_airflow(collection_path):
+        return True if os.environ.get(WITHOUT_AIRFLOW) else None
+    return True if _AIRFLOW_ALONE.match(config.option.markexpr) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

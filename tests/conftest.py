@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -45,6 +46,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["AIRFLOW_HOME"] = home
     for plugin in (airflow_surface, skips_in_ci, targets):
         config.pluginmanager.register(plugin)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of each later garbage collection: it stays to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

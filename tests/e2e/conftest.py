@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import fcntl
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,10 +20,17 @@ from processes import PATIENCE_SECONDS
 
 @pytest.fixture(scope="session")
 def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated metadata database, made once and copied for each deployment."""
-    home = tmp_path_factory.mktemp("airflow")
-    environment = Deployment(home).environment
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True)
+    """A migrated metadata database, made once, by the worker that comes first, and copied for each deployment."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder  # that of all workers
+    home = folder / "migrated"
+    with (folder / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            unfinished = tmp_path_factory.mktemp("airflow")
+            environment = Deployment(unfinished).environment
+            subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True)
+            unfinished.rename(home)
     return home
 
 
@@ -37,6 +48,24 @@ def dag_runs(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 def deployment(migrated_home: Path, dag_runs: DagRuns, tmp_path: Path) -> Deployment:
     """An Airflow with the example DAGs and the DAGs of these tests."""
     return deploy(migrated_home, tmp_path, dag_runs)
+
+
+@pytest.fixture(scope="session")
+def few_clothes(shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source for the DAG clothing_dataops, where the number of images does not matter: 20 of clothing_mini, with their labels."""
+    clothing, folder = shared_data("clothing_mini"), tmp_path_factory.mktemp("few_clothes")
+    (folder / "images").mkdir()
+    images = {image.stem: image for image in (clothing / "images").iterdir()}
+    with (clothing / "images.csv").open() as labels:
+        rows = csv.DictReader(labels)
+        kept = [row for row in rows if row["image"] in images][:20]
+    for row in kept:
+        shutil.copy(images[row["image"]], folder / "images")
+    with (folder / "images.csv").open("w") as labels:
+        writer = csv.DictWriter(labels, list(kept[0]))
+        writer.writeheader()
+        writer.writerows(kept)
+    return folder
 
 
 @pytest.fixture

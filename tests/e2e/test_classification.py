@@ -5,24 +5,30 @@ from __future__ import annotations
 import csv
 
 import pytest
+from deployment import deploy
 from older_libraries import HAS_GATES
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.once(reason="what an audit finds does not depend on Airflow's version")
-def test_clothing_shows_orphans_duplicates_and_unknown_categories(deployment, shared_data, check_summaries, validate_events):
-    source = shared_data("clothing_mini")
+@pytest.fixture(scope="module")
+def clothing(migrated_home, dag_runs, tmp_path_factory, shared_data):
+    """A deployment in which one day has been released, and that day's run."""
+    deployment, source = deploy(migrated_home, tmp_path_factory.mktemp("clothing"), dag_runs), shared_data("clothing_mini")
     with (source / "images.csv").open() as file:
         categories = sorted({row["label"] for row in csv.DictReader(file)} - {"Not sure", "Skip", "Other"})
-    run = deployment.run("clothing_dataops", conf={"source": str(source), "categories": ",".join(categories)})
+    return deployment, deployment.run("clothing_dataops", conf={"source": str(source), "categories": ",".join(categories)})
 
+
+@pytest.mark.once(reason="what an audit finds does not depend on Airflow's version")
+def test_clothing_shows_orphans_duplicates_and_unknown_categories(clothing, check_summaries, validate_events):
+    deployment, run = clothing
     assert run.state == "success", run.log[-3000:]
     check_summaries(run)
     validate_events(run.events)
     assert run.xcom["ingest"]["counts"]["images"] == 409
     assert run.xcom["ingest"]["counts"]["duplicates"] == 1
-    findings = deployment.dataset("clothing").read("findings").to_pylist()
+    findings = deployment.dataset("clothing").read("findings", partition_key="2026-11-05").to_pylist()
     by_check: dict[str, list] = {}
     for finding in findings:
         by_check.setdefault(finding["check"], []).append(finding)
@@ -32,10 +38,11 @@ def test_clothing_shows_orphans_duplicates_and_unknown_categories(deployment, sh
     assert run.xcom["promote"]["counts"]["images"] == 408
 
 
-def test_a_failed_gate_fails_the_task_and_changes_nothing(deployment, shared_data, check_summaries, validate_events):
-    conf = {"source": str(shared_data("clothing_mini"))}
-    assert deployment.run("clothing_dataops", conf=conf).state == "success"
-    run = deployment.run("clothing_dataops", logical_date="2026-11-06", conf={**conf, "gate": "images >= 100000"})
+def test_a_failed_gate_fails_the_task_and_changes_nothing(clothing, shared_data, check_summaries, validate_events):
+    deployment, released = clothing
+    assert released.state == "success"
+    conf = {"source": str(shared_data("clothing_mini")), "gate": "images >= 100000"}
+    run = deployment.run("clothing_dataops", logical_date="2026-11-06", conf=conf)
 
     assert run.state == "failed"
     assert run.tasks["promote"] == "failed"
@@ -56,8 +63,8 @@ def test_a_failed_gate_fails_the_task_and_changes_nothing(deployment, shared_dat
     assert [dataset["name"].rpartition("/")[2] for dataset in started["outputs"]] == ["releases"]
 
 
-def test_a_run_without_interval_and_logical_date_has_a_partition_key(deployment, shared_data):
-    run = deployment.run("clothing_dataops", logical_date=None, conf={"source": str(shared_data("clothing_mini"))})
+def test_a_run_without_interval_and_logical_date_has_a_partition_key(deployment, few_clothes):
+    run = deployment.run("clothing_dataops", logical_date=None, conf={"source": str(few_clothes)})
 
     assert run.state == "success", run.log[-3000:]
     key = run.xcom["ingest"]["partition_key"]

@@ -9,6 +9,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,21 +41,21 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def of_events(migrated_home, dag_runs, tmp_path_factory, shared_data) -> Told:
+def of_events(migrated_home, dag_runs, tmp_path_factory, shared_data, few_clothes) -> Told:
     """Everything that the runs send, as it arrives."""
     deployment = deploy(migrated_home, tmp_path_factory.mktemp("lineage"), dag_runs)
     already_taken = len(dag_runs.taken)
-    do_runs(deployment, shared_data)
+    do_runs(deployment, shared_data, few_clothes)
     taken = dag_runs.taken[already_taken:]
     return Told(EventsAnswers([request.event for request in taken]), str(deployment.home), taken)
 
 
 @pytest.fixture(scope="module")
-def of_marquez(migrated_home, tmp_path_factory, shared_data, service) -> Told:
+def of_marquez(migrated_home, tmp_path_factory, shared_data, few_clothes, service) -> Told:
     marquez = service("marquez")
     deployment = deploy(migrated_home, tmp_path_factory.mktemp("marquez"))
     with DagRuns(deployment, {"type": "http", "url": marquez.url}) as runs:
-        do_runs(replace(deployment, runs=runs), shared_data)
+        do_runs(replace(deployment, runs=runs), shared_data, few_clothes)
     time.sleep(2)
     return Told(MarquezAnswers(marquez.url), str(deployment.home), [])
 
@@ -64,14 +65,13 @@ def told(request) -> Told:
     return request.getfixturevalue(f"of_{request.param}")
 
 
-def do_runs(deployment: Deployment, shared_data) -> None:
+def do_runs(deployment: Deployment, shared_data, few_clothes: Path) -> None:
     """Two days and the first again; labels with errors; a gate that does not hold; an ingest in shards."""
     for day in (*DAYS, DAYS[0]):
         assert deployment.run("digits_dataops", logical_date=day).state == "success"
     cells = {"source": str(shared_data("bccd") / "BCCD")}
     assert deployment.run("strict_audit", conf=cells).tasks["audit"] == "failed"
-    clothing = shared_data("clothing_mini")
-    conf = {"source": str(clothing), "gate": "images >= 100000"}
+    conf = {"source": str(few_clothes), "gate": "images >= 100000"}
     assert deployment.run("clothing_dataops", conf=conf).tasks["promote"] == "failed"
     source = deployment.home / "landing" / "many"
     source.mkdir(parents=True)

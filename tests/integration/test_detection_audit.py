@@ -38,6 +38,12 @@ def faults() -> ModuleType:
     return detection_faults
 
 
+@pytest.fixture(scope="module")
+def bccd(faults, shared_data):
+    """BCCD's boxes, and the number of its images."""
+    return faults.load_bccd(shared_data("bccd"))
+
+
 # Below the worst of seeds 100 to 109 (docs/detection-audit.md). Added: the detector misses 5 % of the objects and 3 % of the labels are
 # spurious, so that most labels without a prediction are right.
 FLOORS = {
@@ -48,25 +54,26 @@ FLOORS = {
 
 @pytest.mark.parametrize("detector", ["sharp", "soft"])
 @pytest.mark.parametrize("seed", [200, 201, 202])
-def test_injected_faults_of_bccd_are_found(faults, shared_data, seed, detector):
-    original, images = faults.load_bccd(shared_data("bccd"))
-    found = faults.measure(original, images, seed, detector, with_cleanlab=False)["ours"]
+def test_injected_faults_of_bccd_are_found(faults, bccd, seed, detector):
+    found = faults.measure(*bccd, seed, detector, with_cleanlab=False)["ours"]
     for kind, (recall, precision) in FLOORS[detector].items():
         assert found[kind]["recall"] >= recall, kind
         assert found[kind]["precision"] >= precision, kind
 
 
-def test_what_is_found_is_at_least_what_objectlab_finds(faults, shared_data):
+def test_what_is_found_is_at_least_what_objectlab_finds(faults, bccd):
+    """On half of the images: ObjectLab takes its time, and is far behind."""
     pytest.importorskip("cleanlab")
-    original, images = faults.load_bccd(shared_data("bccd"))
-    sides = faults.measure(original, images, 203, "sharp")
+    original, images = bccd
+    half = original.take(np.flatnonzero(original.image < images // 2))
+    sides = faults.measure(half, images // 2, 203, "sharp")
     for kind, theirs in sides["cleanlab"].items():
         for rate in ("recall", "f1", "average_precision"):
             assert sides["ours"][kind][rate] >= theirs[rate], (kind, rate)
 
 
-def test_a_copy_of_bccd_scaled_by_a_tenth_has_the_same_findings(faults, shared_data, make_dataset):
-    original, images = faults.load_bccd(shared_data("bccd"))
+def test_a_copy_of_bccd_scaled_by_a_tenth_has_the_same_findings(faults, bccd, make_dataset):
+    original, images = bccd
     rng = np.random.default_rng(204)
     labels, _, _ = faults.with_faults(original, rng)
     predictions = faults.detector_output(original, rng, "sharp")
@@ -167,7 +174,7 @@ def _write_images(dataset, names, width, height) -> None:
         {
             **measured,
             "source_uri": f"s3://photos/{name}",
-            "storage_uri": f"s3://photos/{name}",
+            "storage_uri": f"file:///photos/{name}",  # where nothing is: a report finds that out at once
             "image_id": hashlib.sha256(name.encode()).hexdigest(),
             "file_name": name,
             "width": across,

@@ -136,8 +136,8 @@ JSON_LIKE = st.recursive(
     | st.text(min_size=1, max_size=5).map(lambda text: text * 2_000)
     | st.floats(width=32).map(np.float32)
     | st.integers(0, 255).map(np.uint8)
-    | st.text(max_size=3).map(lambda text: [text] * 5_000)
-    | st.integers(1_000, 3_000).map(lambda size: {f"key {number}": number / 7 for number in range(size)}),
+    | st.text(max_size=3).map(lambda text: [text] * 3_000)  # by itself too large where the text has two letters
+    | st.integers(300, 1_000).map(lambda size: {f"key {number}": number / 7 for number in range(size)}),  # from 580 keys on
     lambda children: st.lists(children, max_size=5) | st.dictionaries(st.text(max_size=20), children, max_size=5) | st.tuples(children),
     max_leaves=20,
 )
