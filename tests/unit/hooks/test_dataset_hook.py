@@ -283,11 +283,13 @@ def test_the_test_button_says_what_went_wrong(add_connection: AddConnection, tmp
 IN_A_SCRIPT = """
 import json, os, sys
 os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+from airflow import settings
+from airflow.models import import_all_models
 from airflow.models.connection import Connection
-from airflow.settings import engine
 from airflow.utils.session import create_session
 
-Connection.metadata.create_all(engine)
+import_all_models()  # whose tables refer to one another
+Connection.metadata.create_all(settings.engine)
 uri, warehouse = sys.argv[1:]
 with create_session() as session:
     extra = {"type": "sql", "warehouse": warehouse}
