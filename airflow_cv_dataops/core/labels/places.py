@@ -10,7 +10,10 @@ from typing import NamedTuple
 from airflow_cv_dataops.core.labels.splits import split_of
 
 _DIGITS = re.compile("[0-9]+")
-_DATE = re.compile(r"((?:19|20)[0-9]{2})([-_.]?)([01][0-9])\2([0-3][0-9])")
+# Of `2026-11-05` and `20261105_0930` the year, month, day, and what follows.
+_DATE = re.compile(r"((?:19|20)[0-9]{2})([-_.]?)([01][0-9])\2([0-3][0-9])(?![0-9])(.*)")
+# What Hive's partitions have before a date or its parts.
+_KEY = re.compile("(?:date|dt|ds|year|month|day)=", re.IGNORECASE)
 _YEAR = re.compile("(?:19|20)[0-9]{2}")
 # Where a machine keeps its disks and its users: `/home/ann/cells` and `/mnt/disk2/cells` may be copies of one folder.
 _DISKS = re.compile("(?:mnt|media|volumes?|disks?|data|nas|nfs|scratch|ssd|hdd|storage|workspace)[0-9]*", re.IGNORECASE)
@@ -94,7 +97,7 @@ def same_folder(folder: str, other: str) -> bool:
 
 
 def expanded(folders: Sequence[str]) -> list[str]:
-    """Return the folders, a date as its year, month and day."""
+    """Return the folders, a date as its year, month and day, without the ``date=`` of a Hive partition."""
     return [part for folder in folders for part in _parts(folder)]
 
 
@@ -112,11 +115,9 @@ def without_machine(folders: Sequence[str]) -> Sequence[str]:
 
 
 def _parts(folder: str) -> Iterator[str]:
-    found = _DATE.fullmatch(folder)
-    if found is None:
-        yield folder
-    else:
-        yield from (found[1], found[3], found[4])
+    value = folder[key.end() :] if (key := _KEY.match(folder)) else folder
+    found = _DATE.fullmatch(value)
+    yield from (value,) if found is None else filter(None, (found[1], found[3], found[4], found[5]))
 
 
 def _plain(folder: str) -> str:

@@ -171,6 +171,9 @@ def test_of_two_paths_that_claim_one_image_the_one_of_its_address_has_it(make_im
         ("s3://lake/obj_train_data/1.png", "obj_valid_data/1.png"),
         ("s3://lake/train2017/1.png", "train2014/1.png"),
         ("s3://lake/fold07/1.png", "fold8/1.png"),
+        ("s3://lake/date=2026-11-05/1.png", "2026-11-04/1.png"),
+        ("s3://lake/year=2026/month=11/day=05/1.png", "20261104_0930/1.png"),
+        ("s3://lake/2026-11-05T09-30/1.png", "2026-11-05T10-30/1.png"),
     ],
 )
 def test_a_folder_that_differs_from_the_address_in_numbers_or_split_speaks_against(make_images, address, name):
@@ -194,6 +197,8 @@ def test_an_absolute_path_of_another_machine_may_differ_in_its_disks_and_users(m
         ("s3://lake/2026/11/05/1.png", "05/1.png"),
         ("s3://lake/2026/11/05/1.png", "5/1.png"),
         ("s3://lake/2026/11/05/1.png", "2026-11-05/1.png"),
+        ("s3://lake/dt=20261105/1.png", "2026/11/05/1.png"),
+        ("s3://lake/2026-11-05T09-30/1.png", "2026-11-05/1.png"),
         ("s3://lake/2026/cam/1.png", "17/1.png"),  # no year
         ("s3://lake/2026-11-05/cam1/1.png", "cam1/1.png"),
         ("s3://lake/v2/train/1.png", "/mnt/data3/v2/train/1.png"),
