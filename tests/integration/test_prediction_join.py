@@ -93,3 +93,36 @@ def test_an_image_has_one_opinion_or_none_whatever_it_is_called(splits, tmp_path
         ("malformed_record", "b/1.png has 2 rows, the first was taken."),
         ("malformed_record", "none.png has 2 rows, which differ: none was taken."),
     ]
+
+
+@pytest.mark.parametrize(("reference", "image"), [("instances_val.json", "val"), ("train/_annotations.json", "train"), ("all.json", None)])
+def test_a_reference_tells_by_its_own_place_which_images_its_names_are(splits, tmp_path, reference, image):
+    dataset = splits("train", "val")
+    (tmp_path / "annotations" / "train").mkdir(parents=True)
+    coco = {"images": [{"id": 7, "file_name": "1.png"}], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+    (tmp_path / "annotations" / reference).write_text(json.dumps(coco))
+    folder = tmp_path / "p" / "train"  # of the trained model, not of the images
+    folder.mkdir(parents=True)
+    (folder / "predictions.json").write_text(json.dumps([{"image_id": 7, "category_id": 1, "bbox": [1, 1, 3, 3], "score": 0.5}]))
+    assert predicted(dataset, tmp_path / "p", coco_reference=tmp_path / "annotations" / reference) == [("train/predictions.json", image)]
+
+
+def test_a_reference_of_another_split_joins_none(splits, tmp_path):
+    dataset = splits("train")
+    coco = {"images": [{"id": 7, "file_name": "1.png"}], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+    (tmp_path / "instances_val.json").write_text(json.dumps(coco))
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "p.json").write_text(json.dumps([{"image_id": 7, "category_id": 1, "bbox": [1, 1, 3, 3], "score": 0.5}]))
+    assert predicted(dataset, tmp_path / "p", coco_reference=tmp_path / "instances_val.json") == [("p.json", None)]
+    assert [check for check, _ in found(dataset)] == ["contradicted_file_name"]
+
+
+def test_byte_identical_images_have_one_opinion(splits, tmp_path):
+    dataset = splits("a")
+    Image.open(tmp_path / "images/a/1.png").save(tmp_path / "images/a/2.png")
+    ingest_images(dataset, KEY, tmp_path / "images", workers=1)
+    folder = tmp_path / "p"
+    folder.mkdir()
+    (folder / "p.csv").write_text("image,cat,dog\n1.png,0.9,0.1\n2.png,0.1,0.9\n")
+    assert predicted(dataset, folder) == []
+    assert found(dataset) == [("malformed_record", "1.png (also named 2.png) has 2 rows, which differ: none was taken.")]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension, without_layout
-from airflow_cv_dataops.core.labels.name_parts import address, common_end, content_parts, last_part, stem_parts
-from airflow_cv_dataops.core.labels.places import overlap
+from airflow_cv_dataops.core.labels.name_parts import common_end, content_parts, folders_of, last_part, stem_parts
+from airflow_cv_dataops.core.labels.places import expanded, fits, same_folder
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME
-from airflow_cv_dataops.core.labels.splits import split_of
+from airflow_cv_dataops.core.labels.splits import split_of, without_kind
 
 # How many images of one name are told apart.
 KEPT = 64
@@ -39,6 +39,7 @@ class Question(NamedTuple):
     :param alternative: a second name, tried where the first joins no image; ``""``: none.
     :param by_stem: whether the name may differ from the image's in its extension.
     :param folder: where the label file itself lies, layout folders aside: ``sets/val``; ``""``: that does not count.
+    :param file: the label file's own name without extension; ``""``: that does not count.
     :param of_one_image: whether the label file is of this image alone.
     """
 
@@ -46,6 +47,7 @@ class Question(NamedTuple):
     alternative: str = ""
     by_stem: bool = False
     folder: str = ""
+    file: str = ""
     of_one_image: bool = False
 
 
@@ -55,7 +57,7 @@ class Answer(NamedTuple):
     :param row: the image, -1 where none joins.
     :param reason: why none does, as the id of a finding.
     :param near: the images that were nearly meant, each with other bytes (at most 64): all that fit, or those of that name elsewhere.
-    :param is_of_file: whether it is the label file's place that contradicts, not the name.
+    :param is_of_file: whether it is the label file's place that contradicts, not the name; of a joined image, that it might.
     """
 
     row: int = -1
@@ -64,9 +66,17 @@ class Answer(NamedTuple):
     is_of_file: bool = False
 
 
-def own_folders(question: Question) -> list[str]:
-    """Return the folders of a name where its label file lies; a file of one image lies as that image does, whatever it says."""
-    return [*question.folder.split("/"), *(() if question.of_one_image else content_parts(question.name)[:-1])]
+def place_of(question: Question, here: Sequence[str], below: Sequence[str] = ()) -> list[str]:
+    """Return the folders where a label file lies, and what it is named after, if that is a split or one of the folders of an image.
+
+    :param below: the folders that the name itself has.
+    """
+    named_after = without_kind(question.file)
+    folders = expanded(here)
+    is_folder = all(any(same_folder(part, folder) for folder in folders) for part in expanded([named_after]))
+    counts = named_after and (split_of(named_after) or is_folder)
+    # A file of one image lies as that image does, whatever it says.
+    return [*filter(None, question.folder.split("/")), *([named_after] if counts else ()), *(() if question.of_one_image else below)]
 
 
 class Rows:
@@ -146,10 +156,11 @@ class Index:
         if len(rows) == 1:
             return Answer(rows[0])
         images = self._images
-        if question.folder and len(rows) < KEPT:
-            own = own_folders(question)
-            shared = [len(overlap(own, address(images.uris[row], is_image=True)[:-1]).shared) for row in rows]
-            if shared.count(max(shared)) == 1:
+        if (question.folder or question.file) and len(rows) < KEPT:
+            below = content_parts(question.name)[:-1]
+            places = [folders_of(images.uris[row]) for row in rows]
+            shared = [fits(place_of(question, here, below), here) for here in places]
+            if max(shared) and shared.count(max(shared)) == 1:
                 return Answer(rows[shared.index(max(shared))])
         # The alternative names the folder of the images.
         path = stem_parts(question.alternative or question.name)
@@ -165,8 +176,11 @@ class Index:
         if not key:
             return
         yield key
-        if by_stem:
-            yield (strip_extension(key) if has_image_extension(key) else key) + _STEM
+        if by_stem and has_image_extension(key):
+            yield key + _STEM  # `a.jpg.txt` may be the label file of `a.jpg.png`
+            yield strip_extension(key) + _STEM
+        elif by_stem:
+            yield key + _STEM
 
     def _keys_of_image(self, path: str) -> Iterator[str]:
         return self._keys(path, by_stem=has_image_extension(path))

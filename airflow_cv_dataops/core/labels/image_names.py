@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension, without_layout
 from airflow_cv_dataops.core.labels.image_index import KEPT, Answer, FoldedIndex, Images, Index, Question, Rows, SplitIndex, literally
 from airflow_cv_dataops.core.labels.name_parts import last_part
 from airflow_cv_dataops.core.labels.records import ABSENT_IMAGE, CONTRADICTED_FILE_NAME
-from airflow_cv_dataops.core.labels.splits import split_of
+from airflow_cv_dataops.core.labels.splits import split_of, without_kind
 
 
 def find_images(questions: Sequence[Question], images: Images) -> list[Answer]:
@@ -36,30 +37,32 @@ def find_images(questions: Sequence[Question], images: Images) -> list[Answer]:
 
 
 def _beside(questions: Sequence[Question], images: Images) -> dict[Question, Answer]:
-    """Return the answers to names without a folder that are those of an image in a folder that the label file's place names."""
-    folders = {last_part(_content_folder(name)) for name in images.names} - {""}
-    asked = {question: path for question in questions if (path := _path_beside(question, folders))}
-    if not asked:
-        return {}
-    wanted = set(asked.values())
-    rows = Rows(images.image_ids)
-    for row in images.order:
-        path = images.names[row]
-        end = f"{last_part(_content_folder(path))}/{last_part(path)}"
-        if end in wanted:
-            rows.add(end, row)
-    return {question: Answer(same[0]) for question, path in asked.items() if len(same := rows.of(path)) == 1}
+    """Return the answers to names without a folder that several images have, one of them in the folder of the label file.
+
+    That is, its folders are the end of the label file's, or the other way round; failing that, with the file's own name as a folder.
+    """
+    bare = [
+        question for question in questions if question.folder or question.file if not question.of_one_image and "/" not in question.name
+    ]
+    names = {question.name for question in bare}
+    counts = Counter(name for path in images.names if (name := last_part(path)) in names)
+    found: dict[Question, Answer] = {}
+    for with_file in (False, True):
+        lost = [question for question in bare if counts[question.name] > 1 and question not in found]
+        placed = {question: path for question in lost if (path := _path_beside(question, with_file=with_file)) != question.name}
+        if placed:
+            index = Index([Question(path) for path in placed.values()], images)
+            answers = ((question, index.find(Question(path))) for question, path in placed.items())
+            found |= {
+                question: answer
+                for question, answer in answers
+                if answer and answer.row >= 0 and "/" in without_layout(images.names[answer.row])
+            }
+    return found
 
 
-def _path_beside(question: Question, folders: Collection[str]) -> str | None:
-    """Return the name in the folder of images that the last part of its label file's place names, or the one before."""
-    if not question.folder or question.of_one_image or "/" in question.name:
-        return None
-    return next((f"{folder}/{question.name}" for folder in reversed(question.folder.split("/")[-2:]) if folder in folders), None)
-
-
-def _content_folder(path: str) -> str:
-    return without_layout(path[: path.rfind("/") + 1]).rstrip("/")
+def _path_beside(question: Question, *, with_file: bool) -> str:
+    return "/".join(filter(None, (question.folder, without_kind(question.file) if with_file else "", question.name)))
 
 
 def _very_same(questions: Sequence[Question], images: Images) -> dict[Question, Answer]:

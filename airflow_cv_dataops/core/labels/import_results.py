@@ -86,7 +86,7 @@ class Import:
         kept = self.rows if self.keep_unmatched else self.matched
         lost = self._without_image() + ("" if self.images or not self.rows else ", as the partition has no image")
         words = (self.step, self.rows, self.what, kept, lost, problems)
-        is_lost = self.rows > 0 and not self.matched
+        is_lost = self.rows > self.matched and (self.keep_unmatched or not self.matched)
         log.log(logging.WARNING if is_lost else logging.INFO, "%s: %d %s read, %d kept, %s; problems: %s", *words)
 
     def outcome(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from airflow_cv_dataops.core.labels.image_names import find_images
 from airflow_cv_dataops.core.labels.name_parts import address
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, BACKGROUND, CONTRADICTED_FILE_NAME, excerpt
 from airflow_cv_dataops.core.labels.rival_names import without_rivals
-from airflow_cv_dataops.core.labels.splits import without_kind
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 IMAGE_COLUMNS = ("source_uri", "image_id", "file_name", "width", "height")
 
 _SHOWN = 3
-_RUN = re.compile("(?:train|val|predict|track)[0-9]*")
+# The folder of an Ultralytics or YOLOv5 run: the mode that it is named after is no split.
+_RUN = re.compile(r"/runs/(?:(?:detect|segment|classify|pose|obb)/(?:train|val|predict|track)|(?:train|val|test|detect)/exp)[-0-9]*/")
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,12 @@ def match_images(
     import pyarrow.compute as pc
 
     second = pa.scalar("") if alternatives is None else alternatives.fill_null("")
-    places = pa.scalar("") if sources is None else _folders_of_files(sources, of_one_image)
+    places = pa.scalar("\0") if sources is None else _places_of_files(sources, of_one_image)
     flags = pc.binary_join_element_wise(pc.if_else(by_stem, "y", "n"), pc.if_else(of_one_image, "y", "n"), "")
     # A label file names an image again for each of its labels: each distinct name is looked up once.
     asked = pc.binary_join_element_wise(flags, places, second, names, "\0").combine_chunks().dictionary_encode()
-    parts = (text.split("\0", 3) for text in asked.dictionary.to_pylist())
-    questions = [Question(name, other, flag[0] == "y", folder, flag[1] == "y") for flag, folder, other, name in parts]
+    parts = (text.split("\0", 4) for text in asked.dictionary.to_pylist())
+    questions = [Question(name, other, flag[0] == "y", folder, file, flag[1] == "y") for flag, folder, file, other, name in parts]
     known = Images(
         images.column("file_name").to_pylist(),
         images.column("image_id").to_pylist(),
@@ -128,28 +131,36 @@ def match_images(
         pc.sort_indices(images.column("source_uri")).to_pylist(),
     )
     answers = without_rivals(questions, find_images(questions, known), known)
+    _warn_of_other_places(questions, answers, known)
     indices = np.asarray(asked.indices, dtype=np.int64)
     position = np.array([answer.row for answer in answers], dtype=np.int64)[indices]
     return Matches(pa.array(position, mask=position < 0), answers, indices)
 
 
-def _folders_of_files(sources: pa.ChunkedArray, of_one_image: pa.ChunkedArray | bool) -> pa.ChunkedArray:
-    """Return the folders of label files, those of a layout aside; of ``instances_val.json`` with what it is named after."""
+def _places_of_files(sources: pa.ChunkedArray, of_one_image: pa.ChunkedArray | bool) -> pa.ChunkedArray:
+    """Return the folders of label files, those of a layout aside, and their names without extension, a zero byte between."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     encoded = sources.combine_chunks().dictionary_encode()
-    paths = [_without_run(address(uri)) for uri in encoded.dictionary.to_pylist()]
-    folders = ["/".join(folders) for *folders, _ in paths]
-    with_name = ["/".join([*folders, *filter(None, [without_kind(strip_extension(name))])]) for *folders, name in paths]
-    plain, named = (pa.chunked_array([pa.array(texts, pa.string()).take(encoded.indices)]) for texts in (folders, with_name))
+    uris = encoded.dictionary.to_pylist()
+    folders = ["/".join(address(_RUN.sub("/", uri))[:-1]) for uri in uris]
+    with_name = [f"{folder}\0{strip_extension(uri.rpartition('/')[2])}" for folder, uri in zip(folders, uris, strict=True)]
+    without = [f"{folder}\0" for folder in folders]
+    plain, named = (pa.chunked_array([pa.array(texts, pa.string()).take(encoded.indices)]) for texts in (without, with_name))
     return pc.if_else(of_one_image, plain, named)
 
 
-def _without_run(path: list[str]) -> list[str]:
-    """Return the path without the folder of an Ultralytics run, ``runs/detect/val2``: the mode that it is named after is no split."""
-    start = next((at for at, folder in enumerate(path[:-3]) if folder == "runs" and _RUN.fullmatch(path[at + 2])), None)
-    return path if start is None else [*path[:start], *path[start + 3 :]]
+def _warn_of_other_places(questions: Sequence[Question], answers: Sequence[Answer], images: Images) -> None:
+    """Warn of images that were joined though the file that names them lies in the folder of another day or camera."""
+    doubtful = [number for number, answer in enumerate(answers) if answer.row >= 0 and answer.is_of_file]
+    if doubtful:
+        first, image = questions[doubtful[0]], images.uris[answers[doubtful[0]].row]
+        log.warning(
+            "%d names joined images of a folder that differs in a number or a date from that of the file that names them: the first is %s "
+            "in %s, and its image is %s. Where names repeat from folder to folder it is another image; write the folder into the names.",
+            *(len(doubtful), excerpt(first.name), "/".join(filter(None, (first.folder, first.file))), image),
+        )
 
 
 def unmatched_names(rows: pa.Table, matches: Matches, images: pa.Table) -> pa.Table:

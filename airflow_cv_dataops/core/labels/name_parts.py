@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import unquote
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension, without_layout
@@ -29,13 +30,19 @@ def content_parts(name: str) -> list[str]:
     return without_layout("/".join(stem_parts(name))).split("/")
 
 
-def address(uri: str, *, is_image: bool = False) -> list[str]:
-    """Return :func:`content_parts` of a URI, without scheme, host and query; an archive ``train.tar!`` is a folder ``train``.
+def address(uri: str) -> list[str]:
+    """Return :func:`content_parts` of a URI, without scheme, host and query; an archive ``train.tar!`` is a folder ``train``."""
+    return content_parts(_ARCHIVE.sub("", unquote(uri.rpartition("://")[2].partition("?")[0].partition("/")[2])))
 
-    :param is_image: so is the ``obj_train_data`` of an image, where CVAT puts labels of every split.
-    """
-    path = unquote(uri.rpartition("://")[2].partition("?")[0].partition("/")[2])
-    return content_parts(_ARCHIVE.sub("", path.replace("obj_train_data/", "train/") if is_image else path))
+
+def folders_of(uri: str) -> list[str]:
+    """Return the folders of an image's :func:`address`; its ``obj_train_data``, where CVAT puts labels of every split, is ``train``."""
+    return list(_folders_of(uri[: uri.partition("?")[0].rfind("/") + 1]))
+
+
+@lru_cache(maxsize=1 << 14)
+def _folders_of(uri: str) -> tuple[str, ...]:
+    return tuple(address(f"{uri.replace('/obj_train_data/', '/train/')}x")[:-1])
 
 
 def common_end(path: Sequence[str], other: Sequence[str]) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, without_layout
-from airflow_cv_dataops.core.labels.image_index import Answer, Images, Question, own_folders
-from airflow_cv_dataops.core.labels.name_parts import address, common_end, content_parts
-from airflow_cv_dataops.core.labels.places import expanded, in_other_split, is_elsewhere, overlap, same_folder, without_machine
+from airflow_cv_dataops.core.labels.image_index import Answer, Images, Question, place_of
+from airflow_cv_dataops.core.labels.name_parts import common_end, content_parts, folders_of, stem_parts
+from airflow_cv_dataops.core.labels.places import expanded, in_other_split, is_elsewhere, plain, same_folder, without_machine
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, CONTRADICTED_FILE_NAME
+from airflow_cv_dataops.core.labels.splits import without_kind
 
 _ON_A_DISK = re.compile(r"[/\\]|[A-Za-z]:[/\\]|file:")
 
@@ -19,61 +21,79 @@ def without_rivals(questions: Sequence[Question], answers: Sequence[Answer], ima
 
     Paths are compared below the source's prefix, so ``test/1.png`` fits the ``1.png`` of a source that ends in ``train/``. It is refused
     where its folders and those of the image's address are of two splits, differ in numbers alone (``cam1/``, ``2026-11-05/raw/``), or
-    where other names have the address's folder in the place of its own; so it is where the label file lies in another split. Where one
-    image is claimed by ``test/1.png`` and ``train/1.png``, neither of which is the end of the other, it is given to the one that agrees
-    longest with the image's address, and to none where that does not tell; of ``1.png`` and ``1.jpg`` to the one with its extension; of
-    the label files ``cam1.csv`` and ``cam2.csv`` to the one that is named like a folder of the image.
+    where other names have the address's folder in the place of its own; so it is where the label file lies in another split, or where
+    another one lies in the image's folder and this one in its like (``cam1.csv``, ``cam2.csv``). Where one image is claimed by
+    ``test/1.png`` and ``train/1.png``, neither of which is the end of the other, it is given to the one that agrees longest with the
+    image's address, and to none where that does not tell; of ``1.png`` and ``1.jpg`` to the one with its extension; of two names in one
+    file to the one that is its path.
     """
     checked = list(answers)
-    places = _Places(questions)
+    places = _Places(questions, images)
     claims: dict[int, list[int]] = {}
     for number, (question, answer) in enumerate(zip(questions, answers, strict=True)):
         if answer.row < 0:
             continue
-        if why := places.speak_against(question, images.names[answer.row], images.uris[answer.row]):
-            checked[number] = why._replace(near=(answer.row,))
-        else:
+        said = places.speak(question, images.names[answer.row], images.uris[answer.row])
+        checked[number] = said._replace(near=(answer.row,)) if said.reason else said._replace(row=answer.row)
+        if said.reason is None:
             claims.setdefault(answer.row, []).append(number)
     for row, numbers in claims.items():
         if len(numbers) > 1:
-            named = [questions[number] for number in numbers]
-            paths = [_place(question.name, _meant(question, images.names[row])) for question in named]
-            refused = _of_other_files(named, images.names[row], row)
-            rest = [place for place, why in enumerate(refused) if why is None]
-            for place, why in zip(rest, _settled([paths[place] for place in rest], address(images.uris[row]), row), strict=True):
-                refused[place] = why
-            if any(question.folder for question in named):
-                refused = [why or other for why, other in zip(refused, _of_other_label_folders(named, images.uris[row], row), strict=True)]
-            for number, why in zip(numbers, refused, strict=True):
+            for number, why in zip(numbers, _of_others([questions[number] for number in numbers], images, row), strict=True):
                 checked[number] = why or checked[number]
     return checked
+
+
+def _of_others(questions: Sequence[Question], images: Images, row: int) -> list[Answer | None]:
+    """Return for each of several names of one image why another is to have it; ``None`` where nothing is wrong."""
+    image, here = images.names[row], folders_of(images.uris[row])
+    refused = _of_other_files(questions, image, row)
+    for place, is_path in enumerate(_of_one_file(questions, image)):
+        if not is_path:
+            refused[place] = Answer(reason=CONTRADICTED_FILE_NAME, near=(row,))
+    rest = [place for place, why in enumerate(refused) if why is None]
+    paths = [_settled_path(questions[place], image, here) for place in rest]
+    for place, why in zip(rest, _settled(paths, [*here, content_parts(image)[-1]], row), strict=True):
+        refused[place] = why
+    return refused
 
 
 class _Places:
     """Where images lie, against what names say of that. Millions of names have few folders: what was found of folders is kept."""
 
-    def __init__(self, questions: Sequence[Question]) -> None:
+    def __init__(self, questions: Sequence[Question], images: Images) -> None:
         folders = {folder for question in questions for name in question[:2] for folder in _folders(name)}
         # Of each folder of a name how many parts of the name follow it, those of a layout aside.
         self._named = {place for folder in folders for place in enumerate(reversed(without_layout(folder.casefold()).split("/")))}
-        self._known: dict[tuple[object, ...], Answer | None] = {}
+        # Of each part of the label files' places how many precede it.
+        files = {(question.folder, question.file) for question in questions if not question.of_one_image}
+        self._of_files = {(at, plain(part)) for place in files for at, part in enumerate(_file_place(*place))}
+        folders = {_folder(uri) for uri in images.uris} if len(files) > 1 else set()
+        self._of_images = {plain(part) for folder in folders for part in folders_of(folder)}
+        self._known: dict[tuple[object, ...], Answer] = {}
 
-    def speak_against(self, question: Question, image: str, uri: str) -> Answer | None:
-        """Say why an image that a name fits is, by its address, not the one that is meant; ``None`` where it may be."""
-        name, alternative, folder, of_one_image = question.name, question.alternative, question.folder, question.of_one_image
-        key = (_folders(name), _folders(alternative), _folders(image), _folder(uri), folder, of_one_image, _is_on_a_disk(name))
+    def speak(self, question: Question, image: str, uri: str) -> Answer:
+        """Say why an image that a name fits is, by its address, not the one that is meant; without reason where it may be."""
+        name, alternative, _, folder, file, of_one_image = question
+        key = (_folders(name), _folders(alternative), _folders(image), _folder(uri), folder, file, of_one_image, _is_on_a_disk(name))
         if key not in self._known:
-            is_of_file = not self._differ(question, image, uri)
-            is_against = not is_of_file or _lies_in_other_split(question, uri)
-            self._known[key] = Answer(reason=CONTRADICTED_FILE_NAME, is_of_file=is_of_file) if is_against else None
+            self._known[key] = self._said(question, image, uri)
         return self._known[key]
 
-    def _differ(self, question: Question, image: str, uri: str) -> bool:
-        path, own = _meant(question, image), content_parts(image)
-        above = path[: -len(own)]
+    def _said(self, question: Question, image: str, uri: str) -> Answer:
+        path, here = _meant(question, image), folders_of(uri)
+        if self._differ(question, path, content_parts(image), uri):
+            return Answer(reason=CONTRADICTED_FILE_NAME)
+        place = place_of(question, here, path[:-1])
+        if in_other_split(place, here) or (len(path) == 1 and self._is_of_another_file(question, here)):
+            return Answer(reason=CONTRADICTED_FILE_NAME, is_of_file=True)
+        return Answer(is_of_file=is_elsewhere(place, _place(uri, here)))
+
+    def _differ(self, question: Question, path: Sequence[str], own: Sequence[str], uri: str) -> bool:
+        above, here = path[: -len(own)], folders_of(uri)
+        here = here[: len(here) - len(own) + 1]
         if not above:
             return False
-        here = address(uri, is_image=True)[: -len(own)]
         if is_elsewhere(_place(question.name, above), _place(uri, here)):
             return True
         agreeing = common_end(above, here)
@@ -81,27 +101,23 @@ class _Places:
             return False
         return (len(own) + agreeing, here[-1 - agreeing].casefold()) in self._named
 
+    def _is_of_another_file(self, question: Question, here: Sequence[str]) -> bool:
+        """Say whether a label file lies where another has a folder of the image, in one like it or in one of other images."""
+        if question.of_one_image or not self._of_files:
+            return False
+        folders = {plain(folder): folder for folder in expanded(here)}
+        for at, part in enumerate(_file_place(question.folder, question.file)):
+            if plain(part) in folders:
+                continue
+            rivals = [folder for key, folder in folders.items() if (at, key) in self._of_files]
+            if any(plain(part) in self._of_images or is_elsewhere([part], [rival]) for rival in rivals):
+                return True
+        return False
 
-def _lies_in_other_split(question: Question, uri: str) -> bool:
-    return bool(question.folder) and in_other_split(own_folders(question), address(uri, is_image=True)[:-1])
 
-
-def _of_other_label_folders(questions: Sequence[Question], uri: str, row: int) -> list[Answer | None]:
-    """Return for each of several names of one image why its label file's place speaks against it; ``None`` where nothing does.
-
-    Of ``cam1/labels.csv`` and ``cam2/labels.csv`` the one belongs to images in a folder ``cam1``; of two annotators' folders either may.
-    """
-    here = expanded(_place(uri, address(uri, is_image=True)[:-1]))
-    said = [tuple(expanded(own_folders(question))) if question.folder else () for question in questions]
-    shared = {place: overlap(place, here).shared for place in set(said)}
-
-    def belongs_elsewhere(own: tuple[str, ...]) -> bool:
-        return any(
-            len(theirs) == len(own) and any(at not in shared[own] and not same_folder(theirs[at], own[at]) for at in shared[theirs])
-            for theirs in shared
-        )
-
-    return [Answer(-1, CONTRADICTED_FILE_NAME, (row,), is_of_file=True) if belongs_elsewhere(place) else None for place in said]
+@lru_cache(maxsize=1 << 14)
+def _file_place(folder: str, file: str) -> tuple[str, ...]:
+    return tuple(expanded([*filter(None, (*folder.split("/"), without_kind(file)))]))
 
 
 def _place(name: str, parts: Sequence[str]) -> Sequence[str]:
@@ -120,6 +136,23 @@ def _of_other_files(questions: Sequence[Question], image: str, row: int) -> list
         return [None] * len(questions)
     reason = CONTRADICTED_FILE_NAME if own in stated else AMBIGUOUS_FILE_NAME
     return [Answer(reason=reason, near=(row,)) if extension and extension != own else None for extension in stated]
+
+
+def _of_one_file(questions: Sequence[Question], image: str) -> list[bool]:
+    """Say of each of several names of one image whether it may be its name, where its file has the image's path as a name, too."""
+    own = stem_parts(image)
+    are_paths = [any(stem_parts(path)[-len(own) :] == own for path in spellings(question.name)) for question in questions]
+    files = [(question.folder, question.file) for question in questions]
+    told = {file for file, is_path, question in zip(files, are_paths, questions, strict=True) if is_path and not question.of_one_image}
+    return [is_path or file not in told for file, is_path in zip(files, are_paths, strict=True)]
+
+
+def _settled_path(question: Question, image: str, here: Sequence[str]) -> Sequence[str]:
+    """Return the path that a name means; of a file of one image, which two people may have made each, without their folders."""
+    path = _place(question.name, _meant(question, image))
+    if not question.of_one_image:
+        return path
+    return [*(folder for folder in path[:-1] if any(same_folder(folder, theirs) for theirs in here)), *path[-1:]]
 
 
 def _settled(paths: Sequence[Sequence[str]], place: Sequence[str], row: int) -> list[Answer | None]:

@@ -134,7 +134,7 @@ def import_predictions(
     if not found.rows.num_rows and not allow_empty:
         said = f"There is no prediction in the {found.files:,} prediction files at {without_credentials(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("predictions",), said, owner=model)
-    rows, unmatched, problems = _joined(found.rows, images, model_version)
+    rows, unmatched, problems = _joined(found.rows, images, model_version, found.named_by)
     found = replace(found, problems=(*found.problems, *problems))
     step = f"prediction_import:{model}"
     matched = rows.num_rows - rows["image_id"].null_count
@@ -195,7 +195,7 @@ def import_predictions(
     return StepResult(summary, lineage, failure, skip)
 
 
-def _joined(rows: pa.Table, images: pa.Table, model_version: str | None) -> tuple[pa.Table, pa.Table, list[Problem]]:
+def _joined(rows: pa.Table, images: pa.Table, model_version: str | None, named_by: str | None) -> tuple[pa.Table, pa.Table, list[Problem]]:
     """Return the rows with their images, by image id where a name is one, else by name; the names that joined none; and what is lost."""
     import numpy as np
     import pyarrow as pa
@@ -203,10 +203,11 @@ def _joined(rows: pa.Table, images: pa.Table, model_version: str | None) -> tupl
 
     names = rows.column("file_name")
     alternatives, of_one_image = rows.column("alternative_name"), pc.is_valid(rows.column("pixel_probabilities"))
-    matches = match_images(names, images, alternatives, by_stem=True, sources=rows.column("source"), of_one_image=of_one_image)
+    sources = rows.column("source") if named_by is None else pa.chunked_array([pa.repeat(named_by, rows.num_rows)])
+    matches = match_images(names, images, alternatives, by_stem=True, sources=sources, of_one_image=of_one_image)
     by_id = pc.index_in(names, value_set=images.column("image_id").combine_chunks()).combine_chunks().cast(pa.int64())
     position = pc.coalesce(matches.position, by_id)
-    is_kept, problems = repeated_opinions(rows, position)
+    is_kept, problems = repeated_opinions(rows, images["image_id"].take(position))
     rows = rows.filter(is_kept)
     matches = replace(matches, position=position.filter(is_kept), asked=matches.asked[np.asarray(is_kept)])
     unmatched = unmatched_names(rows, matches, images)

@@ -10,20 +10,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def repeated_opinions(rows: pa.Table, position: pa.Array) -> tuple[pa.Array, list[Problem]]:
+def repeated_opinions(rows: pa.Table, image_ids: pa.ChunkedArray) -> tuple[pa.Array, list[Problem]]:
     """Return which rows count of a classifier's probabilities, and what is wrong with the others.
 
     Of an image that has several the first counts if all are equal, else none, as none is known to be right. Names of no image are taken
     for one image each. Other predictions all count.
 
-    :param position: of each row its image's place, null where it joins none.
+    :param image_ids: of each row its image, null where it joins none. Byte-identical files are one image.
     """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kept = np.ones(rows.num_rows, dtype=bool)
-    images = pc.coalesce(pc.binary_join_element_wise("", position.cast(pa.string()), "\0"), rows["file_name"].combine_chunks())
+    # A zero byte before an id: no name begins so.
+    images = pc.coalesce(pc.binary_join_element_wise("", image_ids, "\0"), rows["file_name"]).combine_chunks()
     groups = np.asarray(images.dictionary_encode().indices)
     is_opinion = np.asarray(pc.is_valid(rows["probabilities"]))
     counts = np.bincount(groups[is_opinion], minlength=len(groups))

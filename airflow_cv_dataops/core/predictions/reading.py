@@ -46,6 +46,7 @@ class Predictions:
     :param records: predictions found in the files, malformed ones included.
     :param format: ``coco``, ``probabilities`` or ``pixel_probabilities``.
     :param dead_links: URIs of the links in the source behind which nothing is.
+    :param named_by: URI of the file that says what the images are called; ``None``: each prediction file does.
     """
 
     rows: pa.Table
@@ -55,6 +56,7 @@ class Predictions:
     records: int
     format: str
     dead_links: Sequence[str] = ()
+    named_by: str | None = None
 
 
 def read_predictions(
@@ -120,7 +122,9 @@ def read_predictions(
         else:
             reader.leave_out(file, found)
     unread.check()
-    return replace(reader.finish(source), dead_links=opened.dead_links)
+    named_by = reference or (ids if isinstance(ids, Place) else None)
+    uri = None if named_by is None else without_credentials(normalize_uri(named_by.uri))
+    return replace(reader.finish(source), dead_links=opened.dead_links, named_by=uri)
 
 
 def _no_prediction_file(opened: Source, source: str, format: str, wanted: str, left_out: Sequence[SourceFile]) -> Exception:  # noqa: A002

@@ -8,11 +8,12 @@ import re
 from airflow_cv_dataops.core.labels.file_names import has_image_extension
 
 # These are no label files whatever is in them.
-_NEVER = re.compile(r"(readme|licen[cs]e|requirements|classes|changelog)(\..*)?\.txt")
+_NEVER = re.compile(r"(readme|licen[cs]e|requirements|classes|changelog)\.txt")
 # These are none unless a line of theirs is a label, or an image lies beside them that is called so: `val.jpg`.
 _HARDLY_EVER = re.compile(
-    r"((train|val|valid|validation|test|trainval|minival|default|all|notes?|notice|copying|authors|todo|changes|attribution|info|"
-    r"labelmap|label_map|synsets|names|labels|environment|predefined_classes|obj_names)|.*[._-](readme|notes?|list))\.txt"
+    r"((readme|licen[cs]e|requirements|classes|changelog)\..*|train|val|valid|validation|test|trainval|minival|default|all|notes?|notice|copying|"
+    r"authors|todo|changes|attribution|info|labelmap|label_map|synsets|names|labels|environment|predefined_classes|obj_names|"
+    r".*[._-](readme|notes?|list))\.txt"
 )
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SEPARATORS = re.compile(r"[\s,;]+")

@@ -174,6 +174,9 @@ def test_of_two_paths_that_claim_one_image_the_one_of_its_address_has_it(make_im
         ("s3://lake/date=2026-11-05/1.png", "2026-11-04/1.png"),
         ("s3://lake/year=2026/month=11/day=05/1.png", "20261104_0930/1.png"),
         ("s3://lake/2026-11-05T09-30/1.png", "2026-11-05T10-30/1.png"),
+        ("s3://lake/20261105T101500/1.png", "2026-11-04/1.png"),
+        ("s3://lake/2026-11-05/1.png", "cam1_2026-11-04/1.png"),
+        ("s3://lake/train/1.png", "train1/1.png"),
     ],
 )
 def test_a_folder_that_differs_from_the_address_in_numbers_or_split_speaks_against(make_images, address, name):
@@ -194,6 +197,10 @@ def test_an_absolute_path_of_another_machine_may_differ_in_its_disks_and_users(m
     [
         ("s3://lake/test/coco/train2017/1.png", "coco/train2017/1.png"),
         ("s3://lake/test/coco/train2017/1.png", "dev/coco/train/1.png"),
+        ("s3://lake/2026-11-05/1.png", "/projects/7/raw/1.png"),
+        ("s3://lake/2026-11-05/1.png", "/scratch/48211/signs/1.png"),
+        ("file:///export/home/u456/signs/1.png", "/gpfs/users/u123/signs/1.png"),
+        ("s3://lake/train/1.png", "/srv/dev/signs/1.png"),
         ("s3://lake/2026/11/05/1.png", "05/1.png"),
         ("s3://lake/2026/11/05/1.png", "5/1.png"),
         ("s3://lake/2026/11/05/1.png", "2026-11-05/1.png"),
@@ -215,6 +222,29 @@ def test_a_folder_of_the_address_that_other_names_have_speaks_against_names_of_a
     assert all_found(images, ["right/1.png", "left/2.png", "other/left/9.png"]) == [CONTRADICTED, "2.png", ABSENT]
     # Only in the same place: a folder `left` further up, or below, says nothing.
     assert all_found(images, ["right/1.png", "left/x/9.png"]) == ["1.png", ABSENT]
+
+
+def test_a_label_file_may_be_named_after_an_extension_within_the_images_name(make_images):
+    assert found(make_images(["img.jpg.png"]), "img.jpg", by_stem=True) == "img.jpg.png"
+    assert found(make_images(["img.jpg"]), "img.jpg", by_stem=True) == "img.jpg"
+
+
+@pytest.mark.parametrize(
+    ("image", "names", "joined"),
+    [
+        ("a/1.jpg", ["1.jpg", "a/1.jpg", "/mnt/x/a/1.jpg"], [False, True, True]),
+        ("IMG_1.JPG", ["IMG_1.JPG", "img_1.jpg"], [True, False]),
+        ("images/1.jpg", ["images/1.jpg", "photos/1.jpg"], [True, False]),
+        ("test/1.jpg", ["test/1.jpg", "holdout/1.jpg"], [True, False]),
+        ("a/1.jpg", ["1.jpg", "./1.jpg"], [True, True]),
+    ],
+)
+def test_of_two_names_in_one_file_the_image_is_the_one_of_its_path(make_images, image, names, joined):
+    made = RecordBuilder("default", "coco")
+    made.start_file("l.json", "s3://lab/l.json", 0)
+    for number, name in enumerate(names):
+        made.add(Record(number, name, "classification", "cat"))
+    assert join_labels(made.finish().rows, make_images([image])).rows["source_uri"].is_valid().to_pylist() == joined
 
 
 def test_of_names_with_several_extensions_the_image_belongs_to_its_own(make_images):

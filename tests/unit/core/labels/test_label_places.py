@@ -68,9 +68,74 @@ def test_of_label_files_for_several_folders_an_images_own_has_it(make_images, fo
         own, other = own.replace("{0}", "{2}"), other
     wrong = {"left": "right", "2026-11-05": "2026-11-06", "2026/11/05": "2026-11-06"}.get(folder, "cam2")
     names = [text.format(folder, wrong, folder.replace("/", "-")) for text in (own, other)]
-    for images in (make_images([f"{folder}/1.jpg"]), make_images(["1.jpg"]).set_column(0, "source_uri", [[f"s3://x/{folder}/1.jpg"]])):
+    at_address = make_images(["1.jpg", "9.jpg"]).set_column(0, "source_uri", [[f"s3://x/{folder}/1.jpg", f"s3://x/{wrong}/9.jpg"]])
+    for images in (make_images([f"{folder}/1.jpg", f"{wrong}/9.jpg"]), at_address):
         assert in_folders(images, *names) == [True, False]
         assert in_folders(images, *names[::-1]) == [False, True]
+
+
+def test_the_folder_of_one_label_file_tells_where_another_lies_in_the_images(make_images):
+    """Not every image is named in every folder's file."""
+    images = make_images(["cam1/1.jpg", "cam1/2.jpg"])
+    made = RecordBuilder("default", "coco")
+    for number, (file, name) in enumerate(
+        [("cam1.json", "1.jpg"), ("cam2.json", "2.jpg"), ("cam2/part2.json", "1.jpg"), ("x.json", "2.jpg")]
+    ):
+        made.start_file(file, f"s3://lab/{file}", number)
+        made.add(Record(0, name, "classification", "cat"))
+    assert join_labels(made.finish().rows, images).rows["source_uri"].is_valid().to_pylist() == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("train.csv", "extra.csv"),
+        ("instances_train2017.json", "stuff_train2017.json"),
+        ("instances_train2014.json", "refcoco.json"),
+        ("train-annotations-bbox.csv", "oidv6-train.csv"),
+        ("train/labels.csv", "alice/labels.csv"),
+        ("train.json", "tta.json"),
+    ],
+)
+def test_a_label_file_of_another_word_is_of_no_other_place(make_images, files):
+    assert in_folders(make_images(["train/1.jpg"]), *files) == [True, True]
+
+
+@pytest.mark.parametrize(
+    "names", [("alice/1", "bob/1"), ("voc_a/Annotations/1", "voc_b/Annotations/1"), ("v1/1", "v2/1"), ("f0/labels/1", "f1/labels/1")]
+)
+def test_files_of_one_image_by_two_people_all_join(make_images, names):
+    made = RecordBuilder("default", "voc")
+    for number, name in enumerate(names):
+        made.start_file(f"{name}.xml", f"file:///lab/{name}.xml", number)
+        made.add(Record(0, name, "classification", "cat", alternative_name=name))
+    assert join_labels(made.finish().rows, make_images(["1.jpg"])).rows["source_uri"].is_valid().to_pylist() == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("images", "file", "image"),
+    [
+        (["site1/cam1/1.jpg", "site2/cam1/1.jpg"], "site1/cam3/l.csv", None),
+        (["2026/11/06/1.jpg", "2026/10/07/1.jpg"], "2026/11/05/l.csv", None),
+        (["siteA/left/1.jpg", "siteB/left/1.jpg"], "siteA/right/l.csv", None),
+        (["site1/cam1/1.jpg", "site2/cam3/1.jpg"], "site1/cam3/l.csv", None),
+        (["raw/1.jpg", "crops/defects/1.jpg"], "raw/defects.csv", "raw/1.jpg"),
+        (["batch2/1.jpg", "batch1/cat/1.jpg"], "batch2/cat.csv", "batch2/1.jpg"),
+        (["train/1.jpg", "val/cat/1.jpg"], "train/cat.csv", "train/1.jpg"),
+        (["train/part1/1.jpg", "val/1.jpg"], "val/part1.csv", "val/1.jpg"),
+        (["2026-11-05/1.jpg", "2026-11-06/1.jpg"], "2026/11/05/l.csv", "2026-11-05/1.jpg"),
+        (["date=2026-11-05/1.jpg", "date=2026-11-06/1.jpg"], "2026-11-05.csv", "date=2026-11-05/1.jpg"),
+        (["siteA/cam1/1.jpg", "siteB/cam1/1.jpg"], "siteA/all.csv", "siteA/cam1/1.jpg"),
+        (["siteA/1.jpg", "siteB/1.jpg"], "siteA/ann/l.csv", "siteA/1.jpg"),
+        ([f"d{day}/cam{cam}/1.jpg" for day in range(9) for cam in range(9)], "d3/cam4/l.csv", "d3/cam4/1.jpg"),
+        (["train/1.jpg", "val/1.jpg"], "instances_val2017_cnn_results.json", "val/1.jpg"),
+        (["train/1.jpg", "val/1.jpg"], "results_val.json", "val/1.jpg"),
+        (["train/1.jpg"], "bbox_val_results.json", None),
+        (["train/1.jpg"], "runs/day1/val/labels.csv", None),
+    ],
+)
+def test_of_several_images_the_one_of_the_label_files_place_is_meant_or_none(make_images, images, file, image):
+    assert in_folder(make_images(images), f"s3://lab/{file}", "1.jpg", "csv") == image
 
 
 def test_label_files_of_several_people_or_parts_all_join(make_images):
@@ -94,10 +159,10 @@ def test_a_folder_in_the_name_goes_before_the_place_of_its_file(make_images):
 
 
 def test_of_images_in_folders_the_one_beside_the_label_file_is_meant(make_images):
-    images = make_images(["1.jpg", "cam1/1.jpg", "x/cam2/1.jpg"])
+    images = make_images(["1.jpg", "cam1/1.jpg", "cam2/1.jpg"])
     for file, image in {
         "cam1/a.csv": "cam1/1.jpg",
-        "cam2.csv": "x/cam2/1.jpg",
+        "cam2.csv": "cam2/1.jpg",
         "a.csv": "1.jpg",
         "b/cam1/images/a.csv": "cam1/1.jpg",
     }.items():

@@ -358,6 +358,7 @@ def test_what_lies_beside_the_labels_of_a_cvat_export_is_no_label(shared_data, c
         ("labels/notes_0001.txt", f"{BOX}\n", 2, []),
         ("labels/list.txt", "images/a.jpg\nimages/b.jpg", 1, []),
         ("labels/requirements.txt", f"{BOX}\n", 1, []),
+        ("labels/license.0001.txt", f"{BOX}\n", 2, []),  # of a licence plate
     ],
 )
 def test_texts_that_are_no_labels_are_told_from_damaged_ones(tmp_path, name, text, rows, problems):
