@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension, without_layout
@@ -77,6 +78,11 @@ def place_of(question: Question, here: Sequence[str], below: Sequence[str] = ())
     counts = named_after and (split_of(named_after) or is_folder)
     # A file of one image lies as that image does, whatever it says.
     return [*filter(None, question.folder.split("/")), *([named_after] if counts else ()), *(() if question.of_one_image else below)]
+
+
+@lru_cache(maxsize=1 << 14)
+def _shared(question: Question, here: tuple[str, ...], below: tuple[str, ...]) -> int:
+    return fits(place_of(question, here, below), here)
 
 
 class Rows:
@@ -157,9 +163,10 @@ class Index:
             return Answer(rows[0])
         images = self._images
         if (question.folder or question.file) and len(rows) < KEPT:
-            below = content_parts(question.name)[:-1]
-            places = [folders_of(images.uris[row]) for row in rows]
-            shared = [fits(place_of(question, here, below), here) for here in places]
+            # Of thousands of names in one file the folders are the same.
+            place = question._replace(name="x", alternative="")
+            below = tuple(content_parts(question.name)[:-1])
+            shared = [_shared(place, tuple(folders_of(images.uris[row])), below) for row in rows]
             if max(shared) and shared.count(max(shared)) == 1:
                 return Answer(rows[shared.index(max(shared))])
         # The alternative names the folder of the images.
