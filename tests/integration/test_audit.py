@@ -1,16 +1,14 @@
-"""The audit on real tables: findings, metrics, policy and lineage, and BCCD's real labels."""
+"""The audit on real tables: findings, metrics, policy and lineage."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from defusedxml import ElementTree
+from audit_rows import KEY, NOW, bbox, image, label, write
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.audit.check import Check
@@ -20,36 +18,10 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.release.candidate import build_candidate
 from airflow_cv_dataops.core.report.location import read_report
-from airflow_cv_dataops.core.store.schema import arrow_schema
 
 pytestmark = pytest.mark.integration
 
-KEY = "2026-11-05"
-NOW = datetime(2026, 11, 5, tzinfo=UTC)
 CLASSES = json.dumps(["cat", "dog"])
-
-
-def write(dataset, table: str, rows: list[dict[str, Any]], *, owner: str | None = None, key: str = KEY) -> None:
-    names = {name for row in rows for name in row}
-    schema = pa.schema([field for field in arrow_schema(table) if field.name in names])
-    dataset.replace_partition(table, key, pa.Table.from_pylist(rows, schema), owner=owner)
-
-
-def image(name: str, width: int = 640, height: int = 480) -> dict[str, Any]:
-    uri, kept_at = f"s3://photos/{name}", f"file:///photos/{name}"  # where nothing is: a report finds that out at once
-    measured = {"bytes": 1, "format": "JPEG", "width": width, "height": height, "mode": "RGB", "frames": 1, "ingested_at": NOW}
-    image_id = hashlib.sha256(name.encode()).hexdigest()
-    return {"source_uri": uri, "image_id": image_id, "file_name": name, "storage_uri": kept_at, **measured}
-
-
-def label(name: str, number: int, **more: Any) -> dict[str, Any]:
-    joined = {"image_id": hashlib.sha256(name.encode()).hexdigest(), "source_uri": f"s3://photos/{name}", "file_name": name}
-    made = {"annotation_id": f"{name}:{number}", "task": "detection", "format": "voc", "source": f"s3://labels/{name}.xml"}
-    return {**made, **joined, "category": "cell", "bbox": None, **more}
-
-
-def bbox(x: float, y: float, width: float, height: float) -> dict[str, float]:
-    return {"x": x, "y": y, "width": width, "height": height}
 
 
 @pytest.fixture
@@ -386,29 +358,3 @@ def test_a_check_that_raises_is_named(cells):
 def test_wrong_arguments_are_refused(cells, wrong):
     with pytest.raises(ConfigurationError):
         audit_labels(cells, KEY, **wrong)
-
-
-def test_what_is_wrong_with_bccds_boxes_is_found(shared_data, make_dataset):
-    images, labels = [], []
-    for path in sorted((shared_data("bccd") / "BCCD" / "Annotations").glob("*.xml")):
-        root = ElementTree.parse(path).getroot()
-        name = f"{path.stem}.jpg"
-        images.append(image(name, int(root.findtext("size/width")), int(root.findtext("size/height"))))
-        for number, found in enumerate(root.iter("object")):
-            left, top, right, bottom = (float(found.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax"))
-            box = bbox(left, top, right - left, bottom - top)
-            labels.append(label(name, number, category=found.findtext("name"), bbox=box, stated_width=640, stated_height=480))
-    dataset = make_dataset("bccd")
-    write(dataset, "images", images)
-    write(dataset, "annotations", labels, owner="default")
-    result = audit_labels(dataset, KEY, categories=["RBC", "WBC", "Platelets"])
-    found = dataset.read("findings", where="check = 'zero_area_bbox'")["source_uri"].to_pylist()
-    assert sorted(found) == ["s3://photos/BloodImage_00338.jpg", "s3://photos/BloodImage_00343.jpg"]
-    assert result.summary.counts["by_severity"]["error"] == 2
-    assert result.summary.counts["annotations"] == 4888
-    # Each was looked at: seven cells drawn twice, two white cells called platelets, and a platelet called a white cell.
-    twice = dataset.read("findings", where="check = 'near_duplicate_bbox'")["source_uri"].to_pylist()
-    assert {uri[-7:-4] for uri in twice} == {"020", "100", "104", "251", "284", "331", "403"}
-    odd = dataset.read("findings", where="check = 'outlying_bbox_size'").to_pylist()
-    assert {(row["source_uri"][-7:-4], row["category"]) for row in odd} == {("113", "WBC"), ("133", "Platelets"), ("135", "Platelets")}
-    assert result.summary.counts["by_check"]["outlying_bbox_shape"] == 9

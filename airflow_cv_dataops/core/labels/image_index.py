@@ -7,15 +7,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension, without_layout
-from airflow_cv_dataops.core.labels.name_parts import common_end, content_parts, folders_of, last_part, stem_parts
+from airflow_cv_dataops.core.labels.name_parts import common_end, content_parts, folders_of_image, last_part, stem_parts
 from airflow_cv_dataops.core.labels.places import expanded, fits, same_folder
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME
 from airflow_cv_dataops.core.labels.splits import split_of, without_kind
 
 # How many images of one name are told apart.
 KEPT = 64
-
-
 # Behind a path without extension: no path of a file has it.
 _STEM = "\0"
 
@@ -166,7 +164,7 @@ class Index:
             # Of thousands of names in one file the folders are the same.
             place = question._replace(name="x", alternative="")
             below = tuple(content_parts(question.name)[:-1])
-            shared = [_shared(place, tuple(folders_of(images.uris[row])), below) for row in rows]
+            shared = [_shared(place, tuple(folders_of_image(images.uris[row])), below) for row in rows]
             if max(shared) and shared.count(max(shared)) == 1:
                 return Answer(rows[shared.index(max(shared))])
         # The alternative names the folder of the images.

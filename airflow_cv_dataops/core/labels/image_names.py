@@ -41,23 +41,18 @@ def _beside(questions: Sequence[Question], images: Images) -> dict[Question, Ans
 
     That is, its folders are the end of the label file's, or the other way round; failing that, with the file's own name as a folder.
     """
-    bare = [
-        question for question in questions if question.folder or question.file if not question.of_one_image and "/" not in question.name
-    ]
+    placed = (question for question in questions if (question.folder or question.file) and not question.of_one_image)
+    bare = [question for question in placed if "/" not in question.name]
     names = {question.name for question in bare}
     counts = Counter(name for path in images.names if (name := last_part(path)) in names)
     found: dict[Question, Answer] = {}
     for with_file in (False, True):
         lost = [question for question in bare if counts[question.name] > 1 and question not in found]
-        placed = {question: path for question in lost if (path := _path_beside(question, with_file=with_file)) != question.name}
-        if placed:
-            index = Index([Question(path) for path in placed.values()], images)
-            answers = ((question, index.find(Question(path))) for question, path in placed.items())
-            found |= {
-                question: answer
-                for question, answer in answers
-                if answer and answer.row >= 0 and "/" in without_layout(images.names[answer.row])
-            }
+        asked = {question: Question(path) for question in lost if (path := _path_beside(question, with_file=with_file)) != question.name}
+        if asked:
+            index = Index(list(asked.values()), images)
+            answers = {question: answer for question, path in asked.items() if (answer := index.find(path)) and answer.row >= 0}
+            found |= {question: answer for question, answer in answers.items() if "/" in without_layout(images.names[answer.row])}
     return found
 
 

@@ -12,7 +12,7 @@ from airflow_cv_dataops.core.labels.file_names import has_image_extension, strip
 from airflow_cv_dataops.core.labels.formats.yolo_reader import to_pixels
 from airflow_cv_dataops.core.labels.image_index import Answer, Images, Question
 from airflow_cv_dataops.core.labels.image_names import find_images
-from airflow_cv_dataops.core.labels.name_parts import address
+from airflow_cv_dataops.core.labels.name_parts import folders_of
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, BACKGROUND, CONTRADICTED_FILE_NAME, excerpt
 from airflow_cv_dataops.core.labels.rival_names import without_rivals
 
@@ -144,7 +144,7 @@ def _places_of_files(sources: pa.ChunkedArray, of_one_image: pa.ChunkedArray | b
 
     encoded = sources.combine_chunks().dictionary_encode()
     uris = encoded.dictionary.to_pylist()
-    folders = ["/".join(address(_RUN.sub("/", uri))[:-1]) for uri in uris]
+    folders = ["/".join(folders_of(_RUN.sub("/", uri))) for uri in uris]
     with_name = [f"{folder}\0{strip_extension(uri.rpartition('/')[2])}" for folder, uri in zip(folders, uris, strict=True)]
     without = [f"{folder}\0" for folder in folders]
     plain, named = (pa.chunked_array([pa.array(texts, pa.string()).take(encoded.indices)]) for texts in (without, with_name))

@@ -8,7 +8,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, strip_extension, without_layout
-from airflow_cv_dataops.core.labels.places import same_folder
+from airflow_cv_dataops.core.labels.places import same_folder, without_machine
 
 # What an archive has behind its name in the URI of a member.
 _ARCHIVE = re.compile(r"\.(?:zip|tar(?:\.[a-z0-9]+)?|t[a-z0-9]+)!(?=/)", re.IGNORECASE)
@@ -36,13 +36,19 @@ def address(uri: str) -> list[str]:
 
 
 def folders_of(uri: str) -> list[str]:
-    """Return the folders of an image's :func:`address`; its ``obj_train_data``, where CVAT puts labels of every split, is ``train``."""
+    """Return the folders of an :func:`address`, of a local file without those that are a machine's own."""
     return list(_folders_of(uri[: uri.partition("?")[0].rfind("/") + 1]))
 
 
+def folders_of_image(uri: str) -> list[str]:
+    """Return :func:`folders_of` an image; its ``obj_train_data``, where CVAT puts labels of every split, is ``train``."""
+    return folders_of(uri.replace("/obj_train_data/", "/train/"))
+
+
 @lru_cache(maxsize=1 << 14)
-def _folders_of(uri: str) -> tuple[str, ...]:
-    return tuple(address(f"{uri.replace('/obj_train_data/', '/train/')}x")[:-1])
+def _folders_of(uri: str) -> Sequence[str]:
+    folders = address(f"{uri}x")[:-1]
+    return without_machine(folders) if uri.startswith("file:") else folders
 
 
 def common_end(path: Sequence[str], other: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from airflow_cv_dataops.core.labels.file_names import has_image_extension, spellings, without_layout
 from airflow_cv_dataops.core.labels.image_index import Answer, Images, Question, place_of
-from airflow_cv_dataops.core.labels.name_parts import common_end, content_parts, folders_of, stem_parts
+from airflow_cv_dataops.core.labels.name_parts import common_end, content_parts, folders_of_image, stem_parts
 from airflow_cv_dataops.core.labels.places import expanded, in_other_split, is_elsewhere, plain, same_folder, without_machine
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, CONTRADICTED_FILE_NAME
 from airflow_cv_dataops.core.labels.splits import without_kind
@@ -46,7 +46,7 @@ def without_rivals(questions: Sequence[Question], answers: Sequence[Answer], ima
 
 def _of_others(questions: Sequence[Question], images: Images, row: int) -> list[Answer | None]:
     """Return for each of several names of one image why another is to have it; ``None`` where nothing is wrong."""
-    image, here = images.names[row], folders_of(images.uris[row])
+    image, here = images.names[row], folders_of_image(images.uris[row])
     refused = _of_other_files(questions, image, row)
     for place, is_path in enumerate(_of_one_file(questions, image)):
         if not is_path:
@@ -68,8 +68,8 @@ class _Places:
         # Of each part of the label files' places how many precede it.
         files = {(question.folder, question.file) for question in questions if not question.of_one_image}
         self._of_files = {(at, plain(part)) for place in files for at, part in enumerate(_file_place(*place))}
-        folders = {_folder(uri) for uri in images.uris} if len(files) > 1 else set()
-        self._of_images = {plain(part) for folder in folders for part in folders_of(folder)}
+        images_folders = {_folder(uri) for uri in images.uris} if len(files) > 1 else set()
+        self._of_images = {plain(part) for folder in images_folders for part in folders_of_image(folder)}
         self._known: dict[tuple[object, ...], Answer] = {}
 
     def speak(self, question: Question, image: str, uri: str) -> Answer:
@@ -81,20 +81,20 @@ class _Places:
         return self._known[key]
 
     def _said(self, question: Question, image: str, uri: str) -> Answer:
-        path, here = _meant(question, image), folders_of(uri)
+        path, here = _meant(question, image), folders_of_image(uri)
         if self._differ(question, path, content_parts(image), uri):
             return Answer(reason=CONTRADICTED_FILE_NAME)
         place = place_of(question, here, path[:-1])
         if in_other_split(place, here) or (len(path) == 1 and self._is_of_another_file(question, here)):
             return Answer(reason=CONTRADICTED_FILE_NAME, is_of_file=True)
-        return Answer(is_of_file=is_elsewhere(place, _place(uri, here)))
+        return Answer(is_of_file=is_elsewhere(place, here))
 
     def _differ(self, question: Question, path: Sequence[str], own: Sequence[str], uri: str) -> bool:
-        above, here = path[: -len(own)], folders_of(uri)
+        above, here = path[: -len(own)], folders_of_image(uri)
         here = here[: len(here) - len(own) + 1]
         if not above:
             return False
-        if is_elsewhere(_place(question.name, above), _place(uri, here)):
+        if is_elsewhere(_place(question.name, above), here):
             return True
         agreeing = common_end(above, here)
         if agreeing in (len(above), len(here)):
@@ -103,7 +103,7 @@ class _Places:
 
     def _is_of_another_file(self, question: Question, here: Sequence[str]) -> bool:
         """Say whether a label file lies where another has a folder of the image, in one like it or in one of other images."""
-        if question.of_one_image or not self._of_files:
+        if question.of_one_image:
             return False
         folders = {plain(folder): folder for folder in expanded(here)}
         for at, part in enumerate(_file_place(question.folder, question.file)):

@@ -145,6 +145,20 @@ def test_label_files_of_several_people_or_parts_all_join(make_images):
     assert in_folders(images, "cam1/ann/labels.csv", "cam1/bob/labels.csv", "all.csv") == [True] * 3
 
 
+@pytest.mark.parametrize("file", ["file:///mnt/disk1/lab/cam1/l.csv", "file:///home/ann7/cam1.csv", "s3://lab/cam1/l.csv"])
+def test_the_disks_and_users_of_a_label_file_are_no_folders_of_the_data(make_images, caplog, file):
+    uris = [[f"file:///mnt/disk2/set/cam{number}/1.jpg" for number in (1, 2)]]
+    images = make_images(["cam1/1.jpg", "cam2/1.jpg"]).set_column(0, "source_uri", uris)
+    assert in_folder(images, file, "1.jpg", "csv") == uris[0][0]
+    assert not caplog.records
+
+
+def test_a_label_file_of_another_day_alone_joins_with_a_warning(make_images, caplog):
+    images = make_images(["1.jpg"]).set_column(0, "source_uri", [["file:///mnt/disk2/2026-11-05/1.jpg"]])
+    assert in_folder(images, "file:///mnt/disk1/2026-11-06/l.csv", "1.jpg", "csv") == "file:///mnt/disk2/2026-11-05/1.jpg"
+    assert "1 names joined images of a folder that differs in a number or a date" in caplog.text
+
+
 def test_a_folder_in_the_name_goes_before_the_place_of_its_file(make_images):
     images = make_images(["train/1.jpg"])
     assert in_folders(images, "val.csv") == [False]

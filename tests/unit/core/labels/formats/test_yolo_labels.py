@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.labels.formats.yolo_classes import ClassFile, UnnamedClasses, parse_classes
 from airflow_cv_dataops.core.labels.formats.yolo_reader import parse_yolo, to_pixels
 from airflow_cv_dataops.core.labels.reading import read_labels
@@ -328,59 +328,6 @@ def test_only_a_file_without_any_line_says_that_nothing_is_there(read_file, text
     labels = read_file(text, "a.txt", format="yolo", classes=["cat"])
     assert labels.rows.column("task").to_pylist() == tasks
     assert (checks(labels) == ["malformed_record"]) is not bool(tasks)
-
-
-def test_what_lies_beside_the_labels_of_a_cvat_export_is_no_label(shared_data, caplog):
-    caplog.set_level("INFO")
-    labels = read_labels(str(shared_data("field_cases") / "yolo_cvat_layout" / "lab"), format="yolo")
-    assert [(row["file_name"], row["task"], row["category"]) for row in labels.rows.to_pylist()] == [
-        ("obj_train_data/f/a", "detection", "bus"),
-        ("obj_train_data/f/b", "background", None),
-    ]
-    assert (labels.files, labels.problems) == (2, ())
-    assert "4 text files are no label files" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "rows", "problems"),
-    [
-        # Beside labels a text without numbers is a damaged label file.
-        ("labels/b.txt", "garbage", 1, ["malformed_record"]),
-        ("labels/b.txt", "cat 0.5 0.5 0.1 0.1", 1, ["malformed_record"]),
-        ("b.txt", "cat 0.5 0.5 0.1 0.1", 1, ["malformed_record"]),
-        ("b.txt", "0 0.5 0.5", 1, ["malformed_record"]),
-        # Elsewhere it is a note, which is told.
-        ("about/team.txt", "labelled by team 3", 1, ["unsupported_label"]),
-        # A name that is usual for other texts settles it, if no line is a label.
-        ("labels/notes.txt", "labelled by team 3", 1, []),
-        ("labels/Train.txt", "000001\n000002\n", 1, []),
-        ("labels/test.txt", f"{BOX}\n", 2, []),
-        ("labels/notes_0001.txt", f"{BOX}\n", 2, []),
-        ("labels/list.txt", "images/a.jpg\nimages/b.jpg", 1, []),
-        ("labels/requirements.txt", f"{BOX}\n", 1, []),
-        ("labels/license.0001.txt", f"{BOX}\n", 2, []),  # of a licence plate
-    ],
-)
-def test_texts_that_are_no_labels_are_told_from_damaged_ones(tmp_path, name, text, rows, problems):
-    labels = read_labels(tree(tmp_path, {"labels/classes.txt": "cat", "labels/a.txt": BOX, name: text}), format="yolo", classes=["cat"])
-    assert (labels.rows.num_rows, checks(labels)) == (rows, problems)
-
-
-def test_a_file_of_comments_alone_is_told_for_what_it_is(tmp_path):
-    source = tree(tmp_path, {"labels/a.txt": BOX, "labels/b.txt": "# nothing here\n# checked by ann\n"})
-    labels = read_labels(source, format="yolo", classes=["cat"])
-    assert (labels.rows.num_rows, checks(labels)) == (1, ["malformed_record"])
-    assert labels.problems[0].message.startswith("The file holds comments (#) alone")
-
-
-def test_a_folder_of_texts_without_any_label_is_no_clean_import(tmp_path):
-    source = tree(tmp_path, {"classes.txt": "cat", "b/a.txt": "a cat", "c/b.txt": "two cats"})
-    labels = read_labels(source, format="yolo")
-    assert (labels.rows.num_rows, checks(labels)) == (0, ["malformed_record"] * 2)
-    (tmp_path / "b" / "a.txt").rename(tmp_path / "notes.txt")
-    (tmp_path / "c" / "b.txt").unlink()
-    with pytest.raises(EmptySourceError):
-        read_labels(source, format="yolo")
 
 
 def test_lines_as_people_have_them(shared_data, joined_rows):
