@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.label_errors.batches import LabelBatch, LabelBatches, Sampler
 from airflow_cv_dataops.core.audit.label_errors.scores import best_other, self_confidence
+from airflow_cv_dataops.core.audit.label_errors.temperature import SMALLEST_PROBABILITY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +66,14 @@ class Evidence:
     def disagrees(self) -> np.ndarray:
         """Whether a class is more probable than the given one, (N,) bool: "argmax differs from the label"."""
         return self.other_confidence > self.confidence + _EQUAL
+
+    @cached_property
+    def log_margin(self) -> np.ndarray:
+        """By how much the best other class is more probable than the given one: log p(other) - log p(given), (N,) float64."""
+        import numpy as np
+
+        other, given = (np.log(np.maximum(value, SMALLEST_PROBABILITY)) for value in (self.other_confidence, self.confidence))
+        return other - given
 
     @cached_property
     def joint(self) -> np.ndarray:

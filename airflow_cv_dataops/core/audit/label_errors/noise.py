@@ -1,13 +1,12 @@
-"""How probable it is that each label is wrong, from what a model thinks and from how often each class is given for another.
+"""How probable it is that each label is wrong, by two readings of the labels that a model contradicts.
 
-By Bayes' rule: a label *s* is wrong, and its true class the most probable other one *a*, with odds of
+- *Errors follow classes* (``class_noise``): some classes are given for others, whatever the picture shows. What a model contradicts on an
+  easy picture is a wrong label then, and what it contradicts on a hard one its own error.
+- *Errors follow pictures* (``hard_pictures``): where a picture is hard, people err as models do. A contradicted label is then as probable as
+  the model has it beside its first choice, p(given) / (p(given) + p(other)), at the temperature of the first reading.
 
-    p(a | x) / p(s | x)  x  P(given s | true a) / P(given s | true s)
-
-The first factor is the model's, at a temperature. The second, the noise transition, begins as the calibrated confident joint and is then
-estimated by expectation and maximisation, with a prior of ten labels a class that every other class is given equally often. The
-temperature is the one under which the given labels are most likely *through that transition*: a model that is calibrated against the
-given labels as they are takes the noise for its own uncertainty, and finds hardly a wrong label.
+Of one model's opinion of a label nobody can tell which of the two holds: both explain the same labels. So neither is ever left out. The
+second counts for 0.4, and for up to 0.8 as the labels that a sure model contradicts show that they follow the picture.
 """
 
 from __future__ import annotations
@@ -15,83 +14,44 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.audit.label_errors.temperature import SMALLEST_PROBABILITY, fit_temperature
+from airflow_cv_dataops.core.audit.label_errors.class_noise import ClassNoise, estimate_class_noise
+from airflow_cv_dataops.core.audit.label_errors.hard_pictures import evidence_of_hard_pictures
 
 if TYPE_CHECKING:
     import numpy as np
 
     from airflow_cv_dataops.core.audit.label_errors.confident_learning import Evidence
 
-_PRIOR_LABELS = 10.0
-# After five steps nothing moved any more on the data on which this was chosen.
-_STEPS = 5
-_LOWEST_RATE, _HIGHEST_RATE = 1e-3, 0.5
+# The weight of the second reading, without evidence and with much; and from which log-likelihood ratio to which it goes from one to the
+# other: one nat is what its free parameter gains by chance, four are odds of twenty to one beyond that.
+_LEAST_WEIGHT, _MOST_WEIGHT = 0.4, 0.8
+_NO_EVIDENCE, _MUCH_EVIDENCE = 1.0, 4.0
 
 
 @dataclass(frozen=True, eq=False)
 class LabelNoise:
-    """What is believed about the noise in N labels of K classes.
+    """What is believed about the noise in N labels.
 
     :param error_probability: (N,) float64, in the order of the evidence: the probability that the label is wrong, 0 to 1.
-    :param temperature: of the model, see ``temperature``.
-    :param transition: (K, K) float64, the probability that a label of true class j (column) is given as class i (row).
+    :param by_class: the reading that errors follow classes.
+    :param weight: how much the reading counts that errors follow pictures, 0.4 to 0.8; 0 with a single class.
     """
 
     error_probability: np.ndarray
-    temperature: float
-    transition: np.ndarray
+    by_class: ClassNoise
+    weight: float
 
 
 def estimate_noise(evidence: Evidence) -> LabelNoise:
-    """Return the noise that explains the labels best; with a single class no label can be wrong."""
+    """Return how probable it is that each label is wrong; with a single class none can be."""
     import numpy as np
 
+    by_class = estimate_class_noise(evidence)
     if evidence.classes < 2:
-        return LabelNoise(np.zeros(len(evidence.rows)), 1.0, np.ones((1, 1)))
-    joint = evidence.calibrated_joint
-    transition = _transition(joint, _rate(joint.sum() - joint.trace(), len(evidence.rows)))
-    temperature = fit_temperature(evidence.sample, transition)
-    model = (_log(evidence.other_confidence) - _log(evidence.confidence)) / temperature
-    error = _error_probability(evidence, model, transition)
-    for _ in range(_STEPS):
-        transition = _transition(_expected_joint(evidence, error), _rate(error.sum(), len(error)))
-        error = _error_probability(evidence, model, transition)
-    return LabelNoise(error, temperature, transition)
-
-
-def _error_probability(evidence: Evidence, model: np.ndarray, transition: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    noise = np.log(transition[evidence.given, evidence.other]) - np.log(transition.diagonal()[evidence.given])
-    return 1 / (1 + np.exp(-np.clip(model + noise, -500, 500)))
-
-
-def _expected_joint(evidence: Evidence, error: np.ndarray) -> np.ndarray:
-    """Return how many labels of each given class (row) are expected to be of each true class (column)."""
-    import numpy as np
-
-    size = evidence.classes
-    joint = np.bincount(evidence.given * size + evidence.other, weights=error, minlength=size * size).reshape(size, size)
-    joint[np.diag_indices(size)] += np.bincount(evidence.given, weights=1 - error, minlength=size)
-    return joint
-
-
-def _transition(joint: np.ndarray, rate: float) -> np.ndarray:
-    """Return each column divided by its sum, after adding the prior: labels of which a share of ``rate`` is given as other classes."""
-    import numpy as np
-
-    size = len(joint)
-    counts = joint + _PRIOR_LABELS * rate / (size - 1)
-    counts[np.diag_indices(size)] += _PRIOR_LABELS * (1 - rate - rate / (size - 1))
-    counts /= counts.sum(axis=0)
-    return counts
-
-
-def _rate(errors: float, labels: int) -> float:
-    return min(max(errors / labels, _LOWEST_RATE), _HIGHEST_RATE)
-
-
-def _log(probability: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    return np.log(np.maximum(probability, SMALLEST_PROBABILITY))
+        return LabelNoise(by_class.error_probability, by_class, 0.0)
+    share = (evidence_of_hard_pictures(evidence.sample) - _NO_EVIDENCE) / (_MUCH_EVIDENCE - _NO_EVIDENCE)
+    weight = _LEAST_WEIGHT + (_MOST_WEIGHT - _LEAST_WEIGHT) * min(max(share, 0.0), 1.0)
+    odds = np.exp(np.clip(-evidence.log_margin / by_class.temperature, -500, 500))
+    by_picture = np.where(evidence.disagrees, 1 / (1 + odds), 0.0)
+    error = by_class.error_probability
+    return LabelNoise(weight * np.maximum(by_picture, error) + (1 - weight) * error, by_class, weight)

@@ -30,7 +30,7 @@ def fit_temperature(sample: LabelBatch, transition: np.ndarray | None = None) ->
     """
     import numpy as np
 
-    logs = _logs(sample.probabilities)
+    logs = logarithms(sample.probabilities)
     weights = None if transition is None else transition[sample.given].astype(np.float32)
 
     def unlikelihood(log_temperature: float) -> float:
@@ -51,12 +51,12 @@ def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Return the probabilities at a temperature, (N, K) float32, each row adding up to 1."""
     import numpy as np
 
-    odds = np.exp(_logs(probabilities) / np.float32(temperature))
+    odds = np.exp(logarithms(probabilities) / np.float32(temperature))
     return odds / odds.sum(axis=1, keepdims=True)
 
 
-def _logs(probabilities: np.ndarray) -> np.ndarray:
-    """Return logarithms, the largest of each row 0, float32."""
+def logarithms(probabilities: np.ndarray) -> np.ndarray:
+    """Return logarithms, the largest of each row 0, (N, K) float32; none is below that of the smallest probability."""
     import numpy as np
 
     logs = np.log(np.maximum(probabilities, np.float32(SMALLEST_PROBABILITY)), dtype=np.float32, casting="same_kind")
