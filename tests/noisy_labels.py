@@ -16,6 +16,25 @@ def flipped(labels, rate, *, seed, pairwise=False):
     return noisy
 
 
+def hard_ones_wrong(labels, opinion, rate, *, seed):
+    """Return the labels with this share of them changed where pictures are hard, as people do, and to what they resemble.
+
+    :param opinion: (N, K) class probabilities of a model that sees less than the one that is to judge the labels: how hard each picture is.
+    """
+    random = np.random.default_rng(seed)
+    everyone = np.arange(len(labels))
+    doubt = (1.01 - opinion[everyone, labels]) ** 0.6
+    low, high = 0.0, 100.0
+    for _ in range(50):
+        factor = (low + high) / 2
+        low, high = (factor, high) if np.minimum(factor * doubt, 0.8).mean() < rate else (low, factor)
+    others = np.sqrt(np.maximum(opinion, 1e-6))
+    others[everyone, labels] = 0
+    others /= others.sum(axis=1, keepdims=True)
+    chosen = np.minimum((others.cumsum(axis=1) < random.random(len(labels))[:, None]).sum(axis=1), others.shape[1] - 1)
+    return np.where(random.random(len(labels)) < np.minimum(factor * doubt, 0.8), chosen, labels)
+
+
 def made_up(labels, classes, *, seed, sureness=3.0):
     """Return true classes, given labels (one in ten wrong) and (N, K) probabilities of a model that is right most of the time."""
     random = np.random.default_rng(seed)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_cv_dataops.core.audit.check import Check
+    from airflow_cv_dataops.core.audit.label_errors.estimates import EstimatedErrors
     from airflow_cv_dataops.core.audit.statistics import AuditStatistics
 
 log = logging.getLogger(__name__)
@@ -142,15 +143,18 @@ def _tiles(statistics: AuditStatistics) -> list[Tile]:
     at_fault = f"{statistics.erroneous:,} of {statistics.annotations:,} labels wrong or suspect"
     return [
         _rate_tile("Label error rate", statistics.label_error_rate, at_fault, statistics.interval),
-        *(
-            _rate_tile("Estimated error rate", found.rate, f"of {found.labels:,} labels that models could judge", found.interval)
-            for found in statistics.estimated[:1]
-        ),
+        *(_rate_tile("Estimated error rate", found.rate, _judged(found), found.interval) for found in statistics.estimated[:1]),
         Tile("Findings", f"{statistics.findings:,}", f"on {statistics.annotations_with_findings:,} of the labels"),
         *(Tile(severity, f"{statistics.by_severity[severity]:,}", style=severity) for severity in SEVERITIES),
         Tile("Images", f"{statistics.images:,}", _labelled(statistics)),
         Tile("Labels", f"{statistics.annotations:,}", f"{statistics.predictions:,} predictions" if statistics.predictions else ""),
     ]
+
+
+def _judged(found: EstimatedErrors) -> str:
+    if found.is_known:
+        return f"of {found.labels:,} labels that models could judge"
+    return f"the models agree with {found.agreement:.0%} of {found.labels:,} labels only"
 
 
 def _labelled(statistics: AuditStatistics) -> str:

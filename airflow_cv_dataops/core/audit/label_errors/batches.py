@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,10 @@ class LabelBatch:
     rows: np.ndarray
     given: np.ndarray
     probabilities: np.ndarray
+
+    def taken(self, at: np.ndarray) -> LabelBatch:
+        """Return the labels at these places."""
+        return LabelBatch(self.rows[at], self.given[at], self.probabilities[at])
 
 
 # To be gone through several times, in whatever order; what is made of it depends neither on the order nor on how labels are batched.
@@ -57,6 +61,21 @@ def sample_of(batches: LabelBatches, limit: int) -> LabelBatch | None:
     return sampler.sample()
 
 
+def common_samples(sources: Sequence[LabelBatches], limit: int) -> list[LabelBatch]:
+    """Return a sample of each source's labels; a label that is in one of them is in those of all sources that have it.
+
+    :param limit: so many labels at most of each.
+    """
+    import numpy as np
+
+    nothing = LabelBatch(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 0), np.float32))
+    samples = [sample_of(source, limit) or nothing for source in sources]
+    hashes = [_hashed(sample.rows) for sample in samples]
+    # What a full sample left out has larger hashes than what it holds.
+    end = np.uint64(min((int(one.max()) for one in hashes if len(one) == limit), default=2**64 - 1))
+    return [sample.taken(np.flatnonzero(one <= end)) for sample, one in zip(samples, hashes, strict=True)]
+
+
 class Sampler:
     """What :func:`sample_of` does, for those who go through the batches anyway. Holds up to ``2 * limit`` labels."""
 
@@ -72,7 +91,7 @@ class Sampler:
 
         if self._largest is not None:
             at = np.flatnonzero(_hashed(batch.rows) <= np.uint64(self._largest))
-            batch = LabelBatch(batch.rows[at], batch.given[at], batch.probabilities[at])
+            batch = batch.taken(at)
         elif self._held + len(batch.rows) <= self._limit:
             batch = LabelBatch(batch.rows.copy(), batch.given.copy(), batch.probabilities.copy())
         if len(batch.rows):
@@ -89,7 +108,7 @@ class Sampler:
             return None
         whole = _joined(self._parts)
         order = np.argsort(whole.rows)
-        return LabelBatch(whole.rows[order], whole.given[order], whole.probabilities[order])
+        return whole.taken(order)
 
     def _reduce(self) -> None:
         import numpy as np
@@ -98,7 +117,7 @@ class Sampler:
         hashes = _hashed(whole.rows)
         kept = np.argpartition(hashes, self._limit - 1)[: self._limit]
         self._largest = int(hashes[kept].max())
-        self._parts = [LabelBatch(whole.rows[kept], whole.given[kept], whole.probabilities[kept])]
+        self._parts = [whole.taken(kept)]
         self._held = len(kept)
 
 

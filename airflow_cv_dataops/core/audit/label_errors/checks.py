@@ -60,7 +60,7 @@ def conflicting_labels(data: AuditInput) -> pa.Table | None:
 @check(
     "warning",
     meaning="A classification label that is probably wrong, going by out-of-sample predictions (`mode`: `balanced`, `precision`, `recall`, "
-    "or a filter); score: probability of the given label.",
+    "or a filter); score: probability of the given label beside the suggested one.",
     fix="Look at the picture, lowest score first; relabel, or take the suggested category.",
     column="category",
     reads=_PROBABILITIES,
@@ -71,9 +71,9 @@ def conflicting_labels(data: AuditInput) -> pa.Table | None:
 def suspect_label(data: AuditInput, *, mode: str = "balanced") -> pa.Table | None:
     """Find classification labels that out-of-sample predictions contradict.
 
-    The score is the given label's probability (self-confidence): 0 surely wrong, 1 surely right; the suggestion is the most probable other
-    class. Several models: the mean of their calibrated probabilities. Labels without a prediction, or with a category that the models do
-    not know, cannot be judged and are not findings.
+    The score is the given label's probability beside the most probable other class, p(given) / (p(given) + p(other)): 0 surely wrong, 0.5 a
+    tie; the suggestion is that class with its probability. Several models count as their fit to the labels says (``stacking``). Labels
+    without a prediction, or with a category that the models do not know, cannot be judged and are not findings.
 
     :param mode: ``balanced``: as many labels, the most probably wrong first, as give the highest expected F1; ``precision`` and ``recall``
         lean to one side (F0.5, F2); or a filter of confident learning by its name: ``confident_learning``, ``prune_by_class``,
@@ -121,11 +121,12 @@ def _doubted_rows(data: AuditInput, judged: JudgedLabels, doubted: np.ndarray) -
 
     evidence, rows = judged.evidence, judged.evidence.rows[doubted]
     # Six digits are what a reader can use, and fewer than float32 carries.
-    score = np.round(np.clip(evidence.confidence[doubted], 0, 1), 6)
+    score = np.round(1 / (1 + np.exp(evidence.log_margin[doubted])), 6)
+    given = np.round(np.clip(evidence.confidence[doubted], 0, 1), 6)
     probability = np.round(np.clip(evidence.other_confidence[doubted], 0, 1), 6)
     names = pa.array(judged.classes, pa.string()).take(pa.array(evidence.other[doubted]))
     labels = data.annotations.column("category").take(pa.array(rows))
-    message = text("labelled ", labels, " (probability ", number(score), "), more likely ", names, " (", number(probability), ")")
+    message = text("labelled ", labels, " (probability ", number(given), "), more likely ", names, " (", number(probability), ")")
     pairs = zip(names.to_pylist(), probability.tolist(), strict=True)
     suggestion = [json.dumps({"category": name, "probability": value}, ensure_ascii=False) for name, value in pairs]
     return annotation_rows(data, rows, message, score=score, suggestion=suggestion)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.audit.label_errors.temperature import logarithms
+from airflow_cv_dataops.core.audit.label_errors.temperature import SMALLEST_PROBABILITY, logarithms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,8 @@ _FEWEST = 3
 # Exponents of the model's probabilities that are tried: 0 for not at all, 1 for as probable as the model has it.
 _EXPONENTS = 16
 _LARGEST_EXPONENT = 1.5
+# What is added to all probabilities, by turns: a class to which no tree of a forest gives a vote is not impossible.
+_ADDED = (SMALLEST_PROBABILITY, 0.01)
 
 
 def evidence_of_hard_pictures(sample: LabelBatch) -> float:
@@ -31,7 +33,7 @@ def evidence_of_hard_pictures(sample: LabelBatch) -> float:
 
     Which class was given instead of the model's first is taken to be as frequent as among the other contradicted labels of that first
     class, times the model's probability of it to some power; the best power is compared with 0. In nats, at least 0; 0 as well where
-    there are two classes only, or hardly a contradicted label.
+    there are two classes only, or hardly a contradicted label (fewer than three).
     """
     import numpy as np
 
@@ -53,10 +55,20 @@ def evidence_of_hard_pictures(sample: LabelBatch) -> float:
     others[everyone, seen[predicted]] = 0
     with np.errstate(divide="ignore"):
         by_class = np.log(others / others.sum(axis=1, keepdims=True))
-    likelihoods = []
-    for exponent in np.linspace(0, _LARGEST_EXPONENT, _EXPONENTS):
-        values = by_class + exponent * logs[at]
-        highest = values.max(axis=1)
-        total = highest + np.log(np.exp(values - highest[:, None]).sum(axis=1))
-        likelihoods.append(float((values[everyone, sample.given[at]] - total).sum()))
-    return max(likelihoods) - likelihoods[0]
+    best = 0.0
+    for added in _ADDED:
+        by_picture = np.log(sample.probabilities[at].astype(np.float64) + added)
+        likelihood = [
+            _likelihood(by_class + exponent * by_picture, sample.given[at]) for exponent in np.linspace(0, _LARGEST_EXPONENT, _EXPONENTS)
+        ]
+        best = max(best, max(likelihood) - likelihood[0])
+    return best
+
+
+def _likelihood(values: np.ndarray, given: np.ndarray) -> float:
+    """Return the log-likelihood of the given classes, (n,), whose chances are proportional to exp(values), (n, K)."""
+    import numpy as np
+
+    highest = values.max(axis=1)
+    total = highest + np.log(np.exp(values - highest[:, None]).sum(axis=1))
+    return float((values[np.arange(len(given)), given] - total).sum())

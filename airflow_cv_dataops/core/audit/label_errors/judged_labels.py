@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.audit_input import AuditInput, derived
-from airflow_cv_dataops.core.audit.label_errors.averaging import Averaged, averaged_models
 from airflow_cv_dataops.core.audit.label_errors.batches import LabelBatch, LabelBatches
 from airflow_cv_dataops.core.audit.label_errors.confident_learning import Evidence, examine
 from airflow_cv_dataops.core.audit.label_errors.model_rows import ModelRows, models_of
 from airflow_cv_dataops.core.audit.label_errors.noise import LabelNoise, estimate_noise
+from airflow_cv_dataops.core.audit.label_errors.stacking import combined
 from airflow_cv_dataops.core.image_places import ImagePlaces
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def label_source(data: AuditInput) -> Iterator[LabelSource]:
     """Give the labels with their probabilities, rows being those of ``annotations``; holds a batch at a time, not all of them.
 
     One model with one prediction an image is read from the table in each pass. Several models, or several predictions an image, are
-    averaged into a scratch file first: see ``averaging``.
+    combined in a scratch file first: see ``stacking``.
     """
     labels = _Labels.of(data.annotations)
     places = ImagePlaces(labels.images)
@@ -99,8 +99,8 @@ def label_source(data: AuditInput) -> Iterator[LabelSource]:
         yield LabelSource(_Batches(labels, rows[0]), classes, by_model)
         return
     with tempfile.TemporaryDirectory(prefix="cv_dataops_") as folder:
-        averaged = averaged_models(rows, lambda model: _Batches(labels, model), labels.all_within, folder)
-        yield LabelSource(_Batches(labels, averaged), classes, by_model)
+        opinions = combined(rows, lambda source: _Batches(labels, source), labels.all_within, folder)
+        yield LabelSource(_Batches(labels, opinions), classes, by_model)
 
 
 def classification_rows(annotations: pa.Table) -> np.ndarray:
@@ -174,7 +174,7 @@ class _Batches:
     """Labels of the images that a source of probabilities yields; may be gone through several times."""
 
     labels: _Labels
-    source: ModelRows | Averaged
+    source: Iterable[tuple[np.ndarray, np.ndarray]]
 
     def __iter__(self) -> Iterator[LabelBatch]:
         for images, values in self.source:

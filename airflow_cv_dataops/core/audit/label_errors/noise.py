@@ -2,8 +2,8 @@
 
 - *Errors follow classes* (``class_noise``): some classes are given for others, whatever the picture shows. What a model contradicts on an
   easy picture is a wrong label then, and what it contradicts on a hard one its own error.
-- *Errors follow pictures* (``hard_pictures``): where a picture is hard, people err as models do. A contradicted label is then as probable as
-  the model has it beside its first choice, p(given) / (p(given) + p(other)), at the temperature of the first reading.
+- *Errors follow pictures* (``hard_pictures``): where a picture is hard, people err as models do. A contradicted label is then as probable
+  as the model has it beside its first choice, p(given) / (p(given) + p(other)), at the temperature of the first reading.
 
 Of one model's opinion of a label nobody can tell which of the two holds: both explain the same labels. So neither is ever left out. The
 second counts for 0.4, and for up to 0.8 as the labels that a sure model contradicts show that they follow the picture.

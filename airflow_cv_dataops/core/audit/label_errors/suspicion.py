@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # Which F-beta is to be highest (van Rijsbergen, 1979): recall counts beta times as much as precision.
 _BETAS: Mapping[str, float] = {"balanced": 1.0, "precision": 0.5, "recall": 2.0}
+# The highest expected F-beta always takes one label at least: none below this is taken. It is more than a tie between two classes gives
+# where nothing speaks for errors that follow pictures.
+_LEAST_ERROR_PROBABILITY = 0.25
 MODES = (*_BETAS, *FILTERS)
 
 
@@ -50,7 +53,7 @@ def _best_f_beta(evidence: Evidence, error: np.ndarray, beta: float) -> np.ndarr
     import numpy as np
 
     found = np.zeros(len(evidence.rows), dtype=bool)
-    at = np.flatnonzero(evidence.disagrees)
+    at = np.flatnonzero(evidence.disagrees & (error >= _LEAST_ERROR_PROBABILITY))
     if len(at):
         order = at[np.lexsort((evidence.rows[at], -evidence.log_margin[at], -error[at]))]
         expected = np.cumsum(error[order]) / (np.arange(1, len(order) + 1) + beta**2 * error.sum())

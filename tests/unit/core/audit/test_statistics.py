@@ -58,10 +58,22 @@ def test_error_rates_stand_with_their_interval_in_the_metrics():
 
 
 def test_estimates_join_the_metrics_and_those_of_the_whole_the_summary():
-    found = numbers(CategoryStatistics("cat", 10, 1), estimated=(EstimatedErrors(None, 20, 2.0), EstimatedErrors("cat", 10, 3.0)))
-    assert {name: found.rates()[name] for name in ("estimated_label_error_rate", "judged_labels")} == {
+    found = numbers(CategoryStatistics("cat", 10, 1), estimated=(EstimatedErrors(None, 20, 2.0, 15), EstimatedErrors("cat", 10, 3.0, 5)))
+    assert {name: found.rates()[name] for name in ("estimated_label_error_rate", "model_agreement", "judged_labels")} == {
         "estimated_label_error_rate": 0.1,
+        "model_agreement": 0.75,
         "judged_labels": 20,
     }
     rows = [(metric.value, metric.dimensions) for metric in audit_metrics(found) if metric.name == "estimated_label_error_rate"]
     assert rows == [(0.1, {}), (0.3, {"category": "cat"})]
+
+
+def test_no_error_rate_is_estimated_where_the_models_agree_with_fewer_than_half_of_the_labels():
+    weak = EstimatedErrors(None, 20, 12.0, 9)
+    found = numbers(CategoryStatistics("cat", 10, 1), estimated=(weak, EstimatedErrors("cat", 10, 3.0, 5)))
+    assert {name: value for name, value in found.rates().items() if name.startswith(("estimated", "model", "judged"))} == {
+        "model_agreement": 0.45,
+        "judged_labels": 20,
+    }
+    rows = [(metric.value, metric.dimensions) for metric in audit_metrics(found) if metric.name == "estimated_label_error_rate"]
+    assert rows == [(0.3, {"category": "cat"})]

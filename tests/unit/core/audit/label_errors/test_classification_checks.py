@@ -179,7 +179,7 @@ def test_mnist_errors_that_people_confirmed_are_among_the_worst_doubted(mnist, a
     ]
     data = audit_input(labels, predictions=outputs)
     suspects, disputed = (set(map(int, flagged(check(data)))) for check in (suspect_label, disputed_label))
-    assert (len(suspects), len(suspects & set(confirmed))) == (15, 7)
+    assert (len(suspects), len(suspects & set(confirmed))) == (75, 13)
     assert suspects.isdisjoint(disputed)
     assert (len(suspects | disputed), set(confirmed) <= suspects | disputed) == (87, True)
     ranks = np.argsort(np.argsort(self_confidence(probabilities, given)))

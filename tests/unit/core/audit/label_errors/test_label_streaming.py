@@ -13,12 +13,12 @@ from noisy_labels import made_up
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.audit.label_errors import judged_labels as probabilities_module
-from airflow_cv_dataops.core.audit.label_errors.averaging import _reserve
-from airflow_cv_dataops.core.audit.label_errors.batches import LabelBatch, batches_of
+from airflow_cv_dataops.core.audit.label_errors.batches import batches_of
 from airflow_cv_dataops.core.audit.label_errors.checks import suspect_label
 from airflow_cv_dataops.core.audit.label_errors.confident_learning import examine
 from airflow_cv_dataops.core.audit.label_errors.judged_labels import judged_labels, label_source
-from airflow_cv_dataops.core.audit.label_errors.temperature import fit_temperature, tempered
+from airflow_cv_dataops.core.audit.label_errors.scratch import Means
+from airflow_cv_dataops.core.audit.label_errors.temperature import tempered
 from airflow_cv_dataops.core.image_places import ImagePlaces
 from airflow_cv_dataops.core.predictions import batches
 from airflow_cv_dataops.core.store.schema import arrow_schema
@@ -104,17 +104,35 @@ def test_classes_in_another_order_and_a_class_that_a_model_lacks(audit_input, sm
         assert source.classes == ["ant", "bee"]
 
 
-def test_several_models_are_calibrated_and_then_averaged(audit_input, small_batches):
-    _, given, sure = made_up(200, 4, seed=4)
-    _, _, unsure = made_up(200, 4, seed=4, sureness=0.5)
-    overconfident = tempered(sure, 0.2)
-    outputs = outputs_of(overconfident, model="m") + outputs_of(unsure, model="n")
-    found = collected(audit_input(labels_of(given), predictions=outputs))
-    everyone = np.arange(200)
-    expected = sum(
-        tempered(values, fit_temperature(LabelBatch(everyone, given, values.astype(np.float32)))) for values in (overconfident, unsure)
-    )
-    assert found == pytest.approx(expected / 2, abs=1e-5)
+def test_several_models_count_as_they_fit_the_labels_however_sure_they_are(audit_input, small_batches):
+    _, given, good = made_up(600, 4, seed=4)
+    noise = np.random.default_rng(0).dirichlet(np.ones(4), 600)
+    alone = collected(audit_input(labels_of(given), predictions=outputs_of(good, model="m")))
+    # An overconfident model without a clue, whose word in a mean would be as loud as the good one's.
+    both = collected(audit_input(labels_of(given), predictions=outputs_of(good, model="m") + outputs_of(tempered(noise, 0.2), model="n")))
+    assert both.sum(axis=1) == pytest.approx(np.ones(600), abs=1e-5)
+    assert (both.argmax(axis=1) == alone.argmax(axis=1)).mean() > 0.98
+    sharper = collected(audit_input(labels_of(given), predictions=outputs_of(tempered(good, 0.2), model="m") + outputs_of(good, model="n")))
+    assert sharper.argmax(axis=1).tolist() == good.argmax(axis=1).tolist()
+
+
+def test_two_models_that_see_different_things_are_better_than_either(audit_input, small_batches):
+    true, given, left = made_up(2_000, 4, seed=8, sureness=2.0)
+    logits = np.random.default_rng(9).normal(size=left.shape)
+    logits[np.arange(2_000), true] += 2.0
+    right = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    both = collected(audit_input(labels_of(given), predictions=outputs_of(left, model="m") + outputs_of(right, model="n")))
+    alone = [float((one.argmax(axis=1) == true).mean()) for one in (left, right)]
+    assert (both.argmax(axis=1) == true).mean() > max(alone) + 0.05
+
+
+def test_a_class_that_one_of_two_models_lacks_is_found_by_the_other(audit_input, small_batches):
+    _, given, probabilities = made_up(200, 4, seed=5, sureness=6.0)
+    given[probabilities.argmax(axis=1) == 3] = 0
+    both = outputs_of(probabilities, model="m") + outputs_of(probabilities, model="n", classes=CLASSES[:3])
+    found = collected(audit_input(labels_of(given), predictions=both))
+    is_doe = probabilities.argmax(axis=1) == 3
+    assert (found[is_doe].argmax(axis=1) == 3).mean() > 0.9
 
 
 def test_an_image_that_only_one_of_two_models_has_seen_keeps_that_ones_word(audit_input, small_batches):
@@ -154,8 +172,8 @@ def test_a_disk_that_is_full_is_an_error_that_names_the_place(tmp_path, monkeypa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.posix_fallocate", full)
-    with pytest.raises(OSError, match=f"no room for 4,000 bytes of averaged probabilities in {tmp_path}") as found:
-        _reserve(str(tmp_path / "mean"), 4000)
+    with pytest.raises(OSError, match=f"no room for 4,000 bytes of models' probabilities in {tmp_path}") as found:
+        Means.empty((10, 100), str(tmp_path / "mean"), np.float32)
     assert found.value.errno == errno.ENOSPC
 
 
