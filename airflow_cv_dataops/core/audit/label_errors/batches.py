@@ -92,12 +92,12 @@ class Sampler:
         if self._largest is not None:
             at = np.flatnonzero(_hashed(batch.rows) <= np.uint64(self._largest))
             batch = batch.taken(at)
-        elif self._held + len(batch.rows) <= self._limit:
+        elif self._held + len(batch.rows) < 2 * self._limit:  # else what is kept of it is copied
             batch = LabelBatch(batch.rows.copy(), batch.given.copy(), batch.probabilities.copy())
         if len(batch.rows):
             self._parts.append(batch)
             self._held += len(batch.rows)
-        if self._held > self._limit:
+        if self._held >= 2 * self._limit:
             self._reduce()
 
     def sample(self) -> LabelBatch | None:
@@ -106,6 +106,8 @@ class Sampler:
 
         if not self._parts:
             return None
+        if self._held > self._limit:
+            self._reduce()
         whole = _joined(self._parts)
         order = np.argsort(whole.rows)
         return whole.taken(order)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.audit.label_errors.temperature import SMALLEST_PROBABILITY, logarithms
+from airflow_cv_dataops.core.audit.label_errors.temperature import SMALLEST_PROBABILITY, tempered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,49 +26,66 @@ _EXPONENTS = 16
 _LARGEST_EXPONENT = 1.5
 # What is added to all probabilities, by turns: a class to which no tree of a forest gives a vote is not impossible.
 _ADDED = (SMALLEST_PROBABILITY, 0.01)
+# Of the contradicted labels at most so many are taken for the model's own errors.
+_MOST_OWN_ERRORS = 0.9
 
 
-def evidence_of_hard_pictures(sample: LabelBatch) -> float:
+def evidence_of_hard_pictures(sample: LabelBatch, temperature: float) -> float:
     """Return by how much likelier the labels are that a sure model contradicts if they follow the picture: a log-likelihood ratio.
 
     Which class was given instead of the model's first is taken to be as frequent as among the other contradicted labels of that first
-    class, times the model's probability of it to some power; the best power is compared with 0. In nats, at least 0; 0 as well where
-    there are two classes only, or hardly a contradicted label (fewer than three).
+    class, times the model's probability of it to some power; the best power is compared with 0. As many of the labels as the model's own
+    sureness allows for are right, and follow the picture in any case. In nats, at least 0; 0 as well where there are two classes only, or
+    hardly a contradicted label (fewer than three).
+
+    :param temperature: of the model.
     """
     import numpy as np
 
-    logs = logarithms(sample.probabilities).astype(np.float64)
-    if logs.shape[1] < 3:
+    if sample.probabilities.shape[1] < 3:
         return 0.0
-    runner_up, first = np.partition(logs, -2, axis=1)[:, -2:].T
-    predicted = logs.argmax(axis=1)
-    margin = first - runner_up
-    at = np.flatnonzero((predicted != sample.given) & (margin >= np.quantile(margin, _SURE)))
+    values = tempered(sample.probabilities, temperature).astype(np.float64)
+    second, first = np.partition(values, -2, axis=1)[:, -2:].T
+    predicted = values.argmax(axis=1)
+    margin = np.log(first) - np.log(np.maximum(second, np.finfo(np.float32).tiny))
+    is_sure = margin >= np.quantile(margin, _SURE)
+    at = np.flatnonzero((predicted != sample.given) & is_sure)
     if len(at) < _FEWEST:
         return 0.0
-    everyone = np.arange(len(at))
-    seen, predicted = np.unique(predicted[at], return_inverse=True)
-    counts = np.zeros((len(seen), logs.shape[1]))
-    np.add.at(counts, (predicted, sample.given[at]), 1)
-    others = counts[predicted] + 1
-    others[everyone, sample.given[at]] -= 1  # what a label itself says is no evidence for it
-    others[everyone, seen[predicted]] = 0
-    with np.errstate(divide="ignore"):
-        by_class = np.log(others / others.sum(axis=1, keepdims=True))
+    given, predicted = sample.given[at], predicted[at]
+    own_errors = min(float((1 - first[is_sure]).sum()) / len(at), _MOST_OWN_ERRORS)
+    by_model = own_errors * values[at, given] / np.maximum(1 - first[at], np.finfo(np.float32).tiny)
+    by_class = _frequencies(predicted, given, values.shape[1])
     best = 0.0
     for added in _ADDED:
         by_picture = np.log(sample.probabilities[at].astype(np.float64) + added)
         likelihood = [
-            _likelihood(by_class + exponent * by_picture, sample.given[at]) for exponent in np.linspace(0, _LARGEST_EXPONENT, _EXPONENTS)
+            float(np.log((1 - own_errors) * _chance(by_class + exponent * by_picture, given) + by_model).sum())
+            for exponent in np.linspace(0, _LARGEST_EXPONENT, _EXPONENTS)
         ]
         best = max(best, max(likelihood) - likelihood[0])
     return best
 
 
-def _likelihood(values: np.ndarray, given: np.ndarray) -> float:
-    """Return the log-likelihood of the given classes, (n,), whose chances are proportional to exp(values), (n, K)."""
+def _frequencies(predicted: np.ndarray, given: np.ndarray, classes: int) -> np.ndarray:
+    """Return the logarithm of how often each class is given for the predicted one among the other labels, (n, K); one is added to each."""
     import numpy as np
 
-    highest = values.max(axis=1)
-    total = highest + np.log(np.exp(values - highest[:, None]).sum(axis=1))
-    return float((values[np.arange(len(given)), given] - total).sum())
+    everyone = np.arange(len(given))
+    seen, predicted = np.unique(predicted, return_inverse=True)
+    counts = np.zeros((len(seen), classes))
+    np.add.at(counts, (predicted, given), 1)
+    others = counts[predicted] + 1
+    others[everyone, given] -= 1  # what a label itself says is no evidence for it
+    others[everyone, seen[predicted]] = 0
+    with np.errstate(divide="ignore"):
+        return np.log(others / others.sum(axis=1, keepdims=True))  # type: ignore[no-any-return]
+
+
+def _chance(values: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Return the chance of each given class, (n,), where chances are proportional to exp(values), (n, K)."""
+    import numpy as np
+
+    odds = np.exp(values - values.max(axis=1, keepdims=True))
+    chance: np.ndarray = odds[np.arange(len(given)), given] / odds.sum(axis=1)
+    return chance

@@ -49,7 +49,7 @@ def estimate_noise(evidence: Evidence) -> LabelNoise:
     by_class = estimate_class_noise(evidence)
     if evidence.classes < 2:
         return LabelNoise(by_class.error_probability, by_class, 0.0)
-    share = (evidence_of_hard_pictures(evidence.sample) - _NO_EVIDENCE) / (_MUCH_EVIDENCE - _NO_EVIDENCE)
+    share = (evidence_of_hard_pictures(evidence.sample, by_class.temperature) - _NO_EVIDENCE) / (_MUCH_EVIDENCE - _NO_EVIDENCE)
     weight = _LEAST_WEIGHT + (_MOST_WEIGHT - _LEAST_WEIGHT) * min(max(share, 0.0), 1.0)
     odds = np.exp(np.clip(-evidence.log_margin / by_class.temperature, -500, 500))
     by_picture = np.where(evidence.disagrees, 1 / (1 + odds), 0.0)
