@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.label_errors.batches import LabelBatch, LabelBatches, common_samples
 from airflow_cv_dataops.core.audit.label_errors.scratch import Means
-from airflow_cv_dataops.core.audit.label_errors.temperature import logarithms
+from airflow_cv_dataops.core.audit.label_errors.temperature import fit_temperature, logarithms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 # Labels on which the weights are fitted: as many as hold so many numbers of all models and classes, within these bounds.
 _SAMPLE_VALUES, _SAMPLE_LABELS = 2**20, (500, 4_000)
-# As if each weight were known before to be one over the number of models, with a variance of 1: it decides where there are few labels.
-_PRIOR = 1.0
+# As if each weight were known before to be that of a mean of logarithms, each at its own temperature, with a precision of 300: it decides
+# where there are a few hundred labels, from which weights learn the labels' errors where models have learned them.
+_PRIOR = 300.0
 # No model weighs less, beside the heaviest: an image that only it has seen keeps its word.
 _LEAST_SHARE = 1e-3
 _STEPS, _SETTLED = 50, 1e-6
@@ -128,9 +129,9 @@ def fitted_weights(samples: Sequence[LabelBatch], classes: int) -> np.ndarray:
 
     models = len(samples)
     rows = np.unique(np.concatenate([sample.rows for sample in samples]))
-    weights = np.full(models, 1 / models)
+    prior = np.array([1 / fit_temperature(sample) if len(sample.rows) else 1.0 for sample in samples]) / models
     if not len(rows):
-        return weights
+        return prior
     logs = np.zeros((models, len(rows), classes), dtype=np.float32)
     given = np.zeros(len(rows), dtype=np.int64)
     for number, sample in enumerate(samples):
@@ -149,10 +150,11 @@ def fitted_weights(samples: Sequence[LabelBatch], classes: int) -> np.ndarray:
         odds /= total[:, None]
         mean = np.einsum("mnk,nk->mn", logs, odds).astype(np.float64)
         spread = np.einsum("mnk,lnk,nk->ml", logs, logs, odds, optimize=True).astype(np.float64) - mean @ mean.T
-        away = weights - 1 / models
+        away = weights - prior
         loss = float((highest + np.log(total)).sum(dtype=np.float64) - weights @ of_given + _PRIOR / 2 * away @ away)
         return loss, mean.sum(axis=1) - of_given + _PRIOR * away, spread + _PRIOR * np.eye(models)
 
+    weights = prior
     loss, gradient, curvature = slope(weights)
     for _ in range(_STEPS):
         is_free = (weights > 0) | (gradient < 0)

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from unit.core.report.conftest import KEY, bbox, encoded, photo
 
+from airflow_cv_dataops.core.audit.label_errors.estimates import EstimatedErrors
 from airflow_cv_dataops.core.audit.report import ReportLimits, _tiles
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.objects import local_path
@@ -63,7 +64,7 @@ def test_numbers_and_what_checks_mean_stand_in_the_page_itself(cells, report_of)
 
 
 def test_both_error_rates_are_shown_alike():
-    estimate = SimpleNamespace(rate=0.08, labels=400, interval=(0.057, 0.111))
+    estimate = EstimatedErrors(None, 400, 32.0, 330)
     numbers = SimpleNamespace(
         label_error_rate=0.08,
         interval=(0.057, 0.111),
@@ -82,6 +83,9 @@ def test_both_error_rates_are_shown_alike():
     assert (given.value, estimated.value, given.style, estimated.style) == ("8.00%", "8.00%", "main", "main")
     assert given.note == "32 of 400 labels wrong or suspect; 95% interval 5.7% to 11.1%"
     assert estimated.note == "of 400 labels that models could judge; 95% interval 5.7% to 11.1%"
+    numbers.estimated = [EstimatedErrors(None, 400, 210.0, 136)]
+    unknown = _tiles(numbers)[1]
+    assert (unknown.value, unknown.note) == ("–", "the models agree with 34% of 400 labels only")
 
 
 @pytest.mark.parametrize(
