@@ -49,10 +49,9 @@ def _labelled(data: AuditInput) -> np.ndarray:
     compares=_seen,
 )
 def overlooked_bbox(data: AuditInput, *, precision: float = 0.9, overlap: float = 0.3) -> pa.Table | None:
-    """Find objects that no label marks. Score: 1 - how likely the predicted box is on an object of its category.
+    """Find objects that no label marks. Score: 1 - how likely the predicted box is on an object that nobody labelled.
 
-    :param precision: the share of right boxes among the class's own predictions of that score, from which on one is believed; relative to
-        the class's best predictions, which seem wrong only where labels are missing.
+    :param precision: the share of a category's findings that are to be right, as estimated; none is rather wrong than right.
     :param overlap: a prediction that overlaps any label this much (IoU) is explained by it.
     """
     evidence = box_evidence(data)

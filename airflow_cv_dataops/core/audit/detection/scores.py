@@ -45,20 +45,51 @@ class Doubts:
 
 
 def overlooked(evidence: DetectionEvidence, *, precision: float, overlap: float) -> Doubts:
-    """Find objects that no label marks: predictions of at least this confidence that overlap no label by ``overlap`` or more.
+    """Find objects that no label marks: the likeliest of the predictions that no label explains, as many as are right with ``precision``.
 
-    A prediction that is about a badly placed label of its category is not one, and of several on one object the surest counts.
-    Score: 1 - confidence.
+    Each is rather right than wrong, and of a class that can be judged. Of several on one object the likeliest counts. Score: 1 - how
+    likely it is on an object that nobody labelled.
     """
     import numpy as np
 
-    confidence, pair = evidence.confidence, evidence.own_label
-    is_about_a_label = pair >= 0
-    is_about_a_label[is_about_a_label] = evidence.own_support[evidence.overlaps.label[pair[is_about_a_label]]] < LIKELY
-    unexplained = (evidence.most_overlap < overlap) & ~is_about_a_label & ~evidence.in_crowd & ~evidence.fits
-    at = np.flatnonzero(unexplained & (confidence >= precision))
-    at = at[_surest(evidence, at)]
-    return Doubts(at, 1 - confidence[at], at, evidence.most_overlap[at])
+    likely = evidence.unmatched.probability
+    at = np.flatnonzero(unexplained(evidence, overlap) & (likely >= LIKELY))
+    at = at[_surest(evidence, at, likely)]
+    at = at[_right_on_average(likely[at], evidence.boxes.predictions.category[at], precision)]
+    return Doubts(at, 1 - likely[at], at, evidence.most_overlap[at])
+
+
+def not_judged(evidence: DetectionEvidence, *, overlap: float) -> np.ndarray:
+    """Return, by category, the confident predictions without a label of which nobody can tell whether they are right, each object once.
+
+    Confident is a score of at least 0.5, or of half of the category's matched predictions where these score less.
+    """
+    import numpy as np
+
+    boxes = evidence.boxes
+    category, categories = boxes.predictions.category, len(boxes.categories)
+    usual = _medians(np.append(category[evidence.fits], categories), np.append(boxes.score[evidence.fits], 0.0))[category]
+    is_confident = boxes.score >= np.fmin(LIKELY, usual)
+    at = np.flatnonzero(unexplained(evidence, overlap) & is_confident & ~evidence.unmatched.is_judged)
+    at = at[_surest(evidence, at, boxes.score)]
+    return np.bincount(category[at], minlength=categories)
+
+
+def unexplained(evidence: DetectionEvidence, overlap: float) -> np.ndarray:
+    """Say which predictions no label explains: they overlap none by ``overlap``, lie in no crowd, and are about none.
+
+    One that fits no label is about the one of its category that it overlaps most if no other prediction fits that label or overlaps it more:
+    then the label is badly placed.
+    """
+    import numpy as np
+
+    pairs, own = evidence.overlaps, evidence.own_label
+    claims = own[(own >= 0) & ~evidence.fits]
+    best = best_pair(pairs.label[claims], pairs.overlap[claims], evidence.labels)
+    best = claims[best[(best >= 0) & (evidence.own_support < LIKELY)]]
+    is_about_a_label = np.zeros(evidence.predictions, dtype=bool)
+    is_about_a_label[pairs.prediction[best]] = True
+    return (evidence.most_overlap < overlap) & ~is_about_a_label & ~evidence.in_crowd & ~evidence.fits
 
 
 def badly_located(evidence: DetectionEvidence, *, precision: float, deviations: float, overlap: float) -> Doubts:
@@ -120,7 +151,24 @@ def spurious(evidence: DetectionEvidence, *, recall: float, support: float, over
     return Doubts(at, 1 - found[at] * (1 - held[at]), np.full(len(at), -1), held[at])
 
 
-def _surest(evidence: DetectionEvidence, at: np.ndarray) -> np.ndarray:
+def _right_on_average(likely: np.ndarray, category: np.ndarray, precision: float) -> np.ndarray:
+    """Return the places of the likeliest ones of each category, as many as are right with ``precision`` on average; ascending."""
+    import numpy as np
+
+    if not len(likely):
+        return np.empty(0, np.int64)
+    order = np.lexsort((-likely, category))
+    start = np.searchsorted(category[order], category[order])
+    total = np.cumsum(likely[order])
+    count = np.arange(1, len(order) + 1) - start
+    before = np.where(start > 0, total[start - 1], 0)
+    enough = np.flatnonzero(total - before >= (precision - 1e-9) * count)
+    kept = np.zeros(int(category.max()) + 1, dtype=np.int64)
+    np.maximum.at(kept, category[order][enough], count[enough])
+    return np.sort(order[count <= kept[category[order]]])
+
+
+def _surest(evidence: DetectionEvidence, at: np.ndarray, sureness: np.ndarray) -> np.ndarray:
     """Return places in ``at`` of the predictions that are left when each takes away the less sure ones on the same object.
 
     The predictions of an image are compared in rounds: a round keeps those that are surer than all that they overlap, and takes away
@@ -129,7 +177,7 @@ def _surest(evidence: DetectionEvidence, at: np.ndarray) -> np.ndarray:
     import numpy as np
 
     boxes = evidence.boxes.predictions
-    order = np.lexsort((np.arange(len(at)), -evidence.confidence[at]))
+    order = np.lexsort((np.arange(len(at)), -sureness[at]))
     rank = np.empty(len(at), dtype=np.int64)
     rank[order] = np.arange(len(at))
     better, worse = _overlapping(boxes.image[at], boxes.category[at], boxes.corners[:, at], rank)
