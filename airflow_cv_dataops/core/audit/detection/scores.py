@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # From this confidence on, a prediction is rather right than wrong.
 LIKELY = 0.5
+# An overlooked object is to be as likely as this, whatever the others of its category are.
+_RATHER_RIGHT = 0.6
 # A normal distribution's standard deviation is 1.4826 times its median absolute deviation.
 _SIGMA = 1.4826
 # A category with fewer located labels takes the spread of all.
@@ -53,7 +55,7 @@ def overlooked(evidence: DetectionEvidence, *, precision: float, overlap: float)
     import numpy as np
 
     likely = evidence.unmatched.probability
-    at = np.flatnonzero(unexplained(evidence, overlap) & (likely >= LIKELY))
+    at = np.flatnonzero(unexplained(evidence, overlap) & (likely >= _RATHER_RIGHT))
     at = at[_surest(evidence, at, likely)]
     at = at[_right_on_average(likely[at], evidence.boxes.predictions.category[at], precision)]
     return Doubts(at, 1 - likely[at], at, evidence.most_overlap[at])
@@ -78,13 +80,13 @@ def not_judged(evidence: DetectionEvidence, *, overlap: float) -> np.ndarray:
 def unexplained(evidence: DetectionEvidence, overlap: float) -> np.ndarray:
     """Say which predictions no label explains: they overlap none by ``overlap``, lie in no crowd, and are about none.
 
-    One that fits no label is about the one of its category that it overlaps most if no other prediction fits that label or overlaps it more:
+    One that fits no label is about the one of its category that it overlaps most if no other likely prediction fits that label or overlaps it more:
     then the label is badly placed.
     """
     import numpy as np
 
     pairs, own = evidence.overlaps, evidence.own_label
-    claims = own[(own >= 0) & ~evidence.fits]
+    claims = own[(own >= 0) & ~evidence.fits & (evidence.confidence >= LIKELY)]
     best = best_pair(pairs.label[claims], pairs.overlap[claims], evidence.labels)
     best = claims[best[(best >= 0) & (evidence.own_support < LIKELY)]]
     is_about_a_label = np.zeros(evidence.predictions, dtype=bool)
