@@ -28,6 +28,8 @@ TRUSTED = 0.7
 # The best predictions are those that hold this share of the matched ones; for trust, so many wrong ones are added to them.
 _TOP = 1 / 3
 _DOUBT = 2
+# Else the curve must be nearly flat from the median of matched scores on: there (a logit) 88 % are right.
+_FLAT = 2.0
 # So many objects, labelled as often as usual, stand in for what a group lacks, a part of it, and an image.
 _BORROWED_BY_GROUP = 10
 _BORROWED_BY_PART = 20
@@ -77,7 +79,10 @@ def labelling(
     by_group = [np.zeros((groups, len(_EDGES) + 1)) for _ in range(2)]
     for total, count in zip(by_group, (matched, unmatched), strict=True):
         np.add.at(total, group_of, count)
-    share, is_judged, curve = _shares(*by_group)
+    share, is_possible, curve = _shares(*by_group)
+    # Labels are complete enough in the whole group, or in one of its parts.
+    is_judged = is_possible | _trusted(*by_group, _best(by_group[0]))
+    is_judged[group_of[_trusted(matched, unmatched, _best(by_group[0])[group_of])]] = True
     share_of_part, curve = _by_part(matched, unmatched, group_of, share, curve)
     right = _right(curve)
     expected = np.where(is_matched, 1, _unlabelled(right[group, bins], share_of_part[part]))
@@ -99,7 +104,7 @@ def _bins(score: np.ndarray, is_matched: np.ndarray, group: np.ndarray) -> np.nd
 
 
 def _shares(matched: np.ndarray, unmatched: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return by group the share of objects with a label, whether it can be told, and the curve (2, groups) of right ones that goes with it."""
+    """Return by group the share of objects with a label, whether the curve tells it, and the curve (2, groups) of right ones."""
     import numpy as np
 
     count = matched + unmatched
@@ -109,14 +114,25 @@ def _shares(matched: np.ndarray, unmatched: np.ndarray) -> tuple[np.ndarray, np.
     is_possible = likelihood >= likelihood.max(axis=1, keepdims=True) - _POSSIBLE
     most = tried[is_possible.argmax(axis=1)]
     least = tried[::-1][is_possible[:, ::-1].argmax(axis=1)]
-    above = np.cumsum(matched[:, ::-1], axis=1)[:, ::-1] - matched
-    is_best = above < _TOP * matched.sum(axis=1, keepdims=True)
-    best = (count * is_best).sum(axis=1)
-    right = (matched * is_best).sum(axis=1)
-    top = right / np.maximum(best, 1)
+    is_best = _best(matched)
+    top = (matched * is_best).sum(axis=1) / np.maximum((count * is_best).sum(axis=1), 1)
     share = np.clip(np.maximum(top, TRUSTED), least, most)
     curve = _fitted((matched * weight)[:, None], (count * weight)[:, None], share[:, None])[0][:, :, 0]
-    return share, (right >= TRUSTED * (best + _DOUBT)) | (most < 1), curve
+    return share, (most < 1) & (curve[0] >= _FLAT), curve
+
+
+def _best(matched: np.ndarray) -> np.ndarray:
+    """Say by group and bin which hold the best predictions."""
+    import numpy as np
+
+    above = np.cumsum(matched[:, ::-1], axis=1)[:, ::-1] - matched
+    return above < _TOP * matched.sum(axis=1, keepdims=True)
+
+
+def _trusted(matched: np.ndarray, unmatched: np.ndarray, is_best: np.ndarray) -> np.ndarray:
+    """Say of which groups or parts the best predictions are right as often as it takes; never of a few."""
+    right, wrong = ((count * is_best).sum(axis=1) for count in (matched, unmatched))
+    return right >= TRUSTED * (right + wrong + _DOUBT)
 
 
 def _fitted(matched: np.ndarray, count: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

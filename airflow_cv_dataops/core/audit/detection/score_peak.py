@@ -51,6 +51,9 @@ def peak_probability(score: np.ndarray, is_matched: np.ndarray, group: np.ndarra
     by_bin = np.zeros((groups, _BINS))
     if has_peak.any():
         by_bin[has_peak] = _belonging(count[has_peak], mode[has_peak], valley[has_peak])
+    # That objects without a label are more than those with one is not believed of scores alone.
+    has_peak &= (by_bin * count).sum(axis=1) <= matched.sum(axis=1)
+    by_bin[~has_peak] = 0
     return by_bin[group, bins], has_peak
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # From this confidence on, a prediction is rather right than wrong.
 LIKELY = 0.5
-# An overlooked object is to be as likely as this, whatever the others of its category are.
-_RATHER_RIGHT = 0.6
 # A normal distribution's standard deviation is 1.4826 times its median absolute deviation.
 _SIGMA = 1.4826
 # A category with fewer located labels takes the spread of all.
@@ -44,54 +42,6 @@ class Doubts:
     score: np.ndarray
     prediction: np.ndarray
     overlap: np.ndarray
-
-
-def overlooked(evidence: DetectionEvidence, *, precision: float, overlap: float) -> Doubts:
-    """Find objects that no label marks: the likeliest of the predictions that no label explains, as many as are right with ``precision``.
-
-    Each is rather right than wrong, and of a class that can be judged. Of several on one object the likeliest counts. Score: 1 - how
-    likely it is on an object that nobody labelled.
-    """
-    import numpy as np
-
-    likely = evidence.unmatched.probability
-    at = np.flatnonzero(unexplained(evidence, overlap) & (likely >= _RATHER_RIGHT))
-    at = at[_surest(evidence, at, likely)]
-    at = at[_right_on_average(likely[at], evidence.boxes.predictions.category[at], precision)]
-    return Doubts(at, 1 - likely[at], at, evidence.most_overlap[at])
-
-
-def not_judged(evidence: DetectionEvidence, *, overlap: float) -> np.ndarray:
-    """Return, by category, the confident predictions without a label of which nobody can tell whether they are right, each object once.
-
-    Confident is a score of at least 0.5, or of half of the category's matched predictions where these score less.
-    """
-    import numpy as np
-
-    boxes = evidence.boxes
-    category, categories = boxes.predictions.category, len(boxes.categories)
-    usual = _medians(np.append(category[evidence.fits], categories), np.append(boxes.score[evidence.fits], 0.0))[category]
-    is_confident = boxes.score >= np.fmin(LIKELY, usual)
-    at = np.flatnonzero(unexplained(evidence, overlap) & is_confident & ~evidence.unmatched.is_judged)
-    at = at[_surest(evidence, at, boxes.score)]
-    return np.bincount(category[at], minlength=categories)
-
-
-def unexplained(evidence: DetectionEvidence, overlap: float) -> np.ndarray:
-    """Say which predictions no label explains: they overlap none by ``overlap``, lie in no crowd, and are about none.
-
-    One that fits no label is about the one of its category that it overlaps most if no other likely prediction fits that label or overlaps it more:
-    then the label is badly placed.
-    """
-    import numpy as np
-
-    pairs, own = evidence.overlaps, evidence.own_label
-    claims = own[(own >= 0) & ~evidence.fits & (evidence.confidence >= LIKELY)]
-    best = best_pair(pairs.label[claims], pairs.overlap[claims], evidence.labels)
-    best = claims[best[(best >= 0) & (evidence.own_support < LIKELY)]]
-    is_about_a_label = np.zeros(evidence.predictions, dtype=bool)
-    is_about_a_label[pairs.prediction[best]] = True
-    return (evidence.most_overlap < overlap) & ~is_about_a_label & ~evidence.in_crowd & ~evidence.fits
 
 
 def badly_located(evidence: DetectionEvidence, *, precision: float, deviations: float, overlap: float) -> Doubts:
@@ -153,68 +103,6 @@ def spurious(evidence: DetectionEvidence, *, recall: float, support: float, over
     return Doubts(at, 1 - found[at] * (1 - held[at]), np.full(len(at), -1), held[at])
 
 
-def _right_on_average(likely: np.ndarray, category: np.ndarray, precision: float) -> np.ndarray:
-    """Return the places of the likeliest ones of each category, as many as are right with ``precision`` on average; ascending."""
-    import numpy as np
-
-    if not len(likely):
-        return np.empty(0, np.int64)
-    order = np.lexsort((-likely, category))
-    start = np.searchsorted(category[order], category[order])
-    total = np.cumsum(likely[order])
-    count = np.arange(1, len(order) + 1) - start
-    before = np.where(start > 0, total[start - 1], 0)
-    enough = np.flatnonzero(total - before >= (precision - 1e-9) * count)
-    kept = np.zeros(int(category.max()) + 1, dtype=np.int64)
-    np.maximum.at(kept, category[order][enough], count[enough])
-    return np.sort(order[count <= kept[category[order]]])
-
-
-def _surest(evidence: DetectionEvidence, at: np.ndarray, sureness: np.ndarray) -> np.ndarray:
-    """Return places in ``at`` of the predictions that are left when each takes away the less sure ones on the same object.
-
-    The predictions of an image are compared in rounds: a round keeps those that are surer than all that they overlap, and takes away
-    those that they overlap. ``at`` is by image, then by falling score, so that of equals the first is surer.
-    """
-    import numpy as np
-
-    boxes = evidence.boxes.predictions
-    order = np.lexsort((np.arange(len(at)), -sureness[at]))
-    rank = np.empty(len(at), dtype=np.int64)
-    rank[order] = np.arange(len(at))
-    better, worse = _overlapping(boxes.image[at], boxes.category[at], boxes.corners[:, at], rank)
-    alive, kept = np.ones(len(at), dtype=bool), np.zeros(len(at), dtype=bool)
-    while alive.any():
-        beaten = np.zeros(len(at), dtype=bool)
-        beaten[worse] = True
-        won = alive & ~beaten
-        kept |= won
-        alive &= ~won
-        alive[worse[won[better]]] = False
-        still = alive[better] & alive[worse]
-        better, worse = better[still], worse[still]
-    return np.flatnonzero(kept)
-
-
-def _overlapping(image: np.ndarray, category: np.ndarray, corners: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return pairs (surer, less sure) of predictions of one image and category that are the same object."""
-    import numpy as np
-
-    from airflow_cv_dataops.core.audit.detection.overlap import candidate_pairs
-
-    better, worse = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
-    for a, b in candidate_pairs(image, image):
-        ordered = np.flatnonzero((rank[a] < rank[b]) & (category[a] == category[b]))
-        a, b = a[ordered], b[ordered]
-        sides = np.minimum(corners[2:, a], corners[2:, b]) - np.maximum(corners[:2, a], corners[:2, b])
-        shared = np.maximum(sides, 0).prod(axis=0)
-        area = (corners[2:] - corners[:2]).prod(axis=0)
-        same = np.round(shared / (area[a] + area[b] - shared), 6) >= SAME_OBJECT
-        better.append(a[same].astype(np.int32))
-        worse.append(b[same].astype(np.int32))
-    return np.concatenate(better), np.concatenate(worse)
-
-
 def usual_limit(category: np.ndarray, value: np.ndarray, deviations: float) -> np.ndarray:
     """Return, for each value, the one below which it would be far from what is usual in its category.
 
@@ -225,8 +113,8 @@ def usual_limit(category: np.ndarray, value: np.ndarray, deviations: float) -> n
     import numpy as np
 
     distance = np.sqrt(1 - value.astype(np.float64))
-    centre = _medians(category, distance)
-    spread = _medians(category, np.abs(distance - centre[category]))
+    centre = medians(category, distance)
+    spread = medians(category, np.abs(distance - centre[category]))
     if len(value):
         is_rare = np.bincount(category, minlength=len(centre)) < _ENOUGH_TO_SPREAD
         overall = np.median(distance)
@@ -235,7 +123,7 @@ def usual_limit(category: np.ndarray, value: np.ndarray, deviations: float) -> n
     return 1 - limit[category] ** 2
 
 
-def _medians(group: np.ndarray, value: np.ndarray) -> np.ndarray:
+def medians(group: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Return the median of each group, NaN for an empty one."""
     import numpy as np
 

@@ -29,7 +29,7 @@ _LEAST_SHARE = 0.1
 class Unmatched:
     """:param probability: by prediction, how likely it is on an object if no label matches it; 0 where that cannot be told.
 
-    :param is_judged: by prediction, whether that can be told of its class.
+    :param is_judged: by prediction, whether that can be told of its class, or need not.
     """
 
     probability: np.ndarray
@@ -48,7 +48,7 @@ def unmatched(boxes: DetectionBoxes, is_matched: np.ndarray, counts: np.ndarray)
     import numpy as np
 
     at = np.flatnonzero(counts)
-    probability, is_judged = np.zeros(len(counts)), np.zeros(len(counts), dtype=bool)
+    probability, is_judged = np.zeros(len(counts)), np.ones(len(counts), dtype=bool)
     if not len(at):
         return Unmatched(probability, is_judged)
     score, matched, category = boxes.score[at], is_matched[at], boxes.predictions.category[at]
