@@ -1,9 +1,9 @@
 """A real detector's output on BCCD: aggregated channel features and boosted trees over sliding windows, cross-fitted by image.
 
-After Dollar, Appel, Belongie and Perona, "Fast Feature Pyramids for Object Detection" (PAMI 2014): colour and gradient channels, averaged over
-5 x 5 cells of a window; here with scikit-learn's gradient boosting, one classifier a class, hard negatives once, windows of five shapes
-around the class's usual one, non-maximum suppression, and boxes averaged over the windows that agree. Every image is
-predicted by classifiers that were trained on the other two thirds of images, with the labels that BCCD has. It takes minutes of one core; the
+After Dollar, Appel, Belongie and Perona, "Fast Feature Pyramids for Object Detection" (PAMI 2014): colour and gradient channels, averaged
+over 5 x 5 cells of a window; here with scikit-learn's gradient boosting, one classifier a class, hard negatives once, windows of five
+shapes around the class's usual one, non-maximum suppression, and boxes averaged over the windows that agree. Every image is predicted by
+classifiers that were trained on the other two thirds of images, with the labels that BCCD has. It takes eight minutes of one core; the
 result (float32: image, category, x, y, width, height, score) is kept in a file, outside the project.
 """
 
@@ -61,12 +61,12 @@ def _windows(sides: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return windows of the class's usual sizes at every fifth of them; at the border they are cut, as labels are."""
     centre = np.median(sides, axis=0)
     spread = np.clip(np.exp(np.log(sides).std(axis=0)), 1.1, 1.35)
-    shapes = [centre * spread**np.array(power) for power in ((0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1))]
+    shapes = [centre * spread ** np.array(power) for power in ((0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1))]
     found = []
     for width, height in shapes:
         x, y = (np.arange(-side / 3, limit - side * 2 / 3, side / 5) for side, limit in ((width, size[0]), (height, size[1])))
         place = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        low, high = np.maximum(place, 0), np.minimum(place + (width, height), size)
+        low, high = np.maximum(place, 0), np.minimum(place + np.array([width, height]), size)
         found.append(np.concatenate([low, high - low], axis=1))
     return np.concatenate(found)
 

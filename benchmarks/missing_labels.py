@@ -75,7 +75,9 @@ def hard_and_easy(original: Boxes, contrast: np.ndarray, rng: np.random.Generato
     rank = [_ranks(original.category, value) for value in (contrast, original.box[:, 2:].prod(axis=1))]
     low, high = original.corners[:, :2], np.array(SIZE) - original.corners[:, 2:]
     cut = np.minimum(low, high).min(axis=1) <= 3
-    neighbours = np.array([(iou_matrix(original.box[[n]], original.box[original.image == original.image[n]]) > 0.1).sum() - 1 for n in range(len(original))])
+    neighbours = np.array(
+        [(iou_matrix(original.box[[n]], original.box[original.image == original.image[n]]) > 0.1).sum() - 1 for n in range(len(original))]
+    )
     ease = 3 + 1.5 * (rank[0] - 0.5) + 1.0 * (rank[1] - 0.5) - 1.0 * cut - 0.4 * np.minimum(neighbours, 3) + rng.normal(0, 1, len(original))
     score = 1 / (1 + np.exp(-ease))
     error = rng.normal(0, 0.04 + 0.08 * (1 - score)[:, None], (len(original), 4)) * np.tile(original.box[:, 2:], 2)
@@ -89,10 +91,16 @@ def hard_and_easy(original: Boxes, contrast: np.ndarray, rng: np.random.Generato
     sides = original.box[rng.integers(0, len(original), len(original)), 2:] * rng.uniform(0.6, 1.4, (len(original), 2))
     corner = rng.random((len(sides), 2)) * np.maximum(np.array(SIZE) - sides, 1)
     category = original.category[rng.integers(0, len(original), len(sides))]
-    wrong = wrong.joined(Boxes(rng.choice(original.image, len(sides)), category, np.concatenate([corner, sides], axis=1), np.ones(len(sides))))
+    wrong = wrong.joined(
+        Boxes(rng.choice(original.image, len(sides)), category, np.concatenate([corner, sides], axis=1), np.ones(len(sides)))
+    )
     score = 1 / (1 + np.exp(doubt - rng.exponential(0.8, len(wrong)) + rng.normal(0, 0.5, len(wrong))))
     # The suppression that a detector ends with: a false box that lies on a surer true one is gone.
-    kept = [n for n in range(len(wrong)) if iou_matrix(wrong.box[[n]], true.box[(true.image == wrong.image[n]) & (true.score > score[n])]).max(initial=0) < 0.5]
+    kept = [
+        n
+        for n in range(len(wrong))
+        if iou_matrix(wrong.box[[n]], true.box[(true.image == wrong.image[n]) & (true.score > score[n])]).max(initial=0) < 0.5
+    ]
     return true.joined(Boxes(wrong.image, wrong.category, wrong.box, score).take(np.array(kept)))
 
 

@@ -68,8 +68,8 @@ class AuditStatistics:
     :param backgrounds: images of which it is said that nothing is there.
     :param images_compared: images on which at least one check compared what is labelled with what models predict.
     :param compared: by check that did, on how many.
-    :param overlooked_not_judged: by category, the confident predicted boxes without a label of which ``overlooked_bbox`` cannot tell whether
-        they are objects; ``None`` where there was nothing to look at.
+    :param overlooked_not_judged: by category, the confident predicted boxes without a label that ``overlooked_bbox`` cannot judge; ``None``
+        where there was nothing to look at.
     :param estimated: how many classification labels are estimated to be wrong, over all first; none where none could be judged.
     """
 

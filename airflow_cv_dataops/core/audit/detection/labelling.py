@@ -1,9 +1,10 @@
 """Which of the predictions that match no label are on objects: how completely a class is labelled, apart from how often the model is right.
 
 A prediction matches a label with the probability c pi: pi is how likely a prediction of its score is on an object, c how likely an object
-of its kind has a label. What counts for one without a label is pi (1 - c) / (1 - c pi). That c is apart from pi is the setting of Elkan and
-Noto, "Learning Classifiers from Only Positive and Unlabeled Data" (KDD 2008); that c differs from place to place, of Bekker, Robberechts and
-Davis, "Beyond the Selected Completely at Random Assumption for Learning from Positive and Unlabeled Data" (ECML PKDD 2019).
+of its kind has a label. What counts for one without a label is pi (1 - c) / (1 - c pi). That c is apart from pi is the setting of Elkan
+and Noto, "Learning Classifiers from Only Positive and Unlabeled Data" (KDD 2008); that c differs from place to place, of Bekker,
+Robberechts and Davis, "Beyond the Selected Completely at Random Assumption for Learning from Positive and Unlabeled Data" (ECML PKDD
+2019).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 _EDGES = tuple(-2.5 + 0.25 * step for step in range(21))
 # Shares of labelled objects that are tried: below the last nothing can be told.
 _SHARES = (1.0, 0.97, 0.94, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
-# A share is possible if its log-likelihood is so near to the highest (95 %: 1.92). The curve's form is no law of nature: a class counts as
-# this many predictions at most.
+# A share is possible if its log-likelihood is so near to the highest (95 %: 1.92), and likely if it is so near. The curve's form is no law
+# of nature: a class counts as this many predictions at most.
 _POSSIBLE = 2.0
+_LIKELY = 0.5
 _MOST_WEIGHT = 1000
 # Where the best predictions are right as often as this, labels are believed to be complete enough to judge by.
 TRUSTED = 0.7
@@ -44,11 +46,13 @@ class Labelling:
     :param probability: by prediction, how likely it is on an object if no label matches it, 0 to 1.
     :param is_judged: by group, whether that can be told. It cannot where even the best predictions mostly lack a label and their curve does
         not say why: labels that are missing look like a model that is wrong.
+    :param is_flat: by group, whether it can be told however few labels there are: the curve is flat at the top, below 1.
     :param bin: by prediction, of its score: 0 (lowest) to 21.
     """
 
     probability: np.ndarray
     is_judged: np.ndarray
+    is_flat: np.ndarray
     bin: np.ndarray
 
 
@@ -58,8 +62,8 @@ def labelling(
     """Work out how complete labels are in each part of each group, and from that what unmatched predictions are.
 
     pi rises with the score's rank among matched predictions as a logistic function of its normal quantile (the binormal model of receiver
-    operating curves): so that only the order of scores counts, and over- or under-confident models are no matter. c is first taken to be one for the
-    group: as near as the likelihood allows to the share of labelled ones among the best predictions. Then both are worked out by
+    operating curves): only the order of scores counts, and over- or under-confident models are no matter. c is first taken to be one for
+    the group: as near as the likelihood allows to the share of labelled ones among the best predictions. Then both are worked out by
     expectation maximisation with a c for each part, and at last c is adapted to the image.
 
     :param score: (N,) the model's own.
@@ -79,15 +83,15 @@ def labelling(
     by_group = [np.zeros((groups, len(_EDGES) + 1)) for _ in range(2)]
     for total, count in zip(by_group, (matched, unmatched), strict=True):
         np.add.at(total, group_of, count)
-    share, is_possible, curve = _shares(*by_group)
+    share, is_flat, curve = _shares(*by_group)
     # Labels are complete enough in the whole group, or in one of its parts.
-    is_judged = is_possible | _trusted(*by_group, _best(by_group[0]))
+    is_judged = is_flat | _trusted(by_group[0], by_group[1], _best(by_group[0]))
     is_judged[group_of[_trusted(matched, unmatched, _best(by_group[0])[group_of])]] = True
     share_of_part, curve = _by_part(matched, unmatched, group_of, share, curve)
     right = _right(curve)
     expected = np.where(is_matched, 1, _unlabelled(right[group, bins], share_of_part[part]))
     shares = _by_image(share_of_part[part], expected, is_matched, image)
-    return Labelling(_unlabelled(right[group, bins], shares), is_judged, bins)
+    return Labelling(_unlabelled(right[group, bins], shares), is_judged, is_flat, bins)
 
 
 def _bins(score: np.ndarray, is_matched: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -111,12 +115,12 @@ def _shares(matched: np.ndarray, unmatched: np.ndarray) -> tuple[np.ndarray, np.
     weight = np.minimum(1, _MOST_WEIGHT / np.maximum(count.sum(axis=1, keepdims=True), 1))
     tried = np.array(_SHARES)
     likelihood = _fitted((matched * weight)[:, None], (count * weight)[:, None], tried[None])[1]
-    is_possible = likelihood >= likelihood.max(axis=1, keepdims=True) - _POSSIBLE
-    most = tried[is_possible.argmax(axis=1)]
-    least = tried[::-1][is_possible[:, ::-1].argmax(axis=1)]
+    loss = likelihood.max(axis=1, keepdims=True) - likelihood
+    most = tried[(loss <= _POSSIBLE).argmax(axis=1)]
+    high, low = tried[(loss <= _LIKELY).argmax(axis=1)], tried[::-1][(loss <= _LIKELY)[:, ::-1].argmax(axis=1)]
     is_best = _best(matched)
     top = (matched * is_best).sum(axis=1) / np.maximum((count * is_best).sum(axis=1), 1)
-    share = np.clip(np.maximum(top, TRUSTED), least, most)
+    share = np.clip(np.maximum(top, TRUSTED), low, high)
     curve = _fitted((matched * weight)[:, None], (count * weight)[:, None], share[:, None])[0][:, :, 0]
     return share, (most < 1) & (curve[0] >= _FLAT), curve
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.detection.evidence import SAME_OBJECT
 from airflow_cv_dataops.core.audit.detection.overlap import best_pair, candidate_pairs
-from airflow_cv_dataops.core.audit.detection.scores import LIKELY, Doubts, medians
+from airflow_cv_dataops.core.audit.detection.scores import LIKELY, Doubts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,16 +41,13 @@ def overlooked(evidence: DetectionEvidence, *, precision: float, overlap: float)
 def not_judged(evidence: DetectionEvidence, *, overlap: float) -> np.ndarray:
     """Return, by category, the confident predictions without a label of which nobody can tell whether they are right, each object once.
 
-    Confident is a score of at least 0.5, or of half of the category's matched predictions where these score less. So it is where the
-    category cannot be judged, and where the labels contradict the model in more than a tenth as many predictions as they confirm: then
-    either is wrong by some rule.
+    So it is where the category cannot be judged, and where the labels contradict the model in more than a tenth as many predictions as they
+    confirm: then either is wrong by some rule.
     """
     import numpy as np
 
-    boxes, likely = evidence.boxes, evidence.unmatched.probability
+    boxes, likely, is_confident = evidence.boxes, evidence.unmatched.probability, evidence.unmatched.is_confident
     category, categories = boxes.predictions.category, len(boxes.categories)
-    usual = medians(np.append(category[evidence.fits], categories), np.append(boxes.score[evidence.fits], 0.0))[category]
-    is_confident = boxes.score >= np.fmin(LIKELY, usual)
     at = np.flatnonzero(unexplained(evidence, overlap) & is_confident)
     at = at[_surest(evidence, at, boxes.score)]
     at = at[likely[at] < _RATHER_RIGHT]
@@ -63,8 +60,8 @@ def not_judged(evidence: DetectionEvidence, *, overlap: float) -> np.ndarray:
 def unexplained(evidence: DetectionEvidence, overlap: float) -> np.ndarray:
     """Say which predictions no label explains: they overlap none by ``overlap``, lie in no crowd, and are about none.
 
-    One that fits no label is about the one of its category that it overlaps most if no other likely prediction fits that label or overlaps it more:
-    then the label is badly placed.
+    One that fits no label is about the one of its category that it overlaps most if no other likely prediction fits that label or
+    overlaps it more: then the label is badly placed.
     """
     import numpy as np
 

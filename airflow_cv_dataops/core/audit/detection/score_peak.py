@@ -1,7 +1,7 @@
-"""What the scores of unmatched predictions say by themselves: wrong ones get rarer as scores rise, so that a peak at high scores is objects.
+"""What unmatched predictions' scores say by themselves: wrong ones get rarer as scores rise, so that a peak at high scores is objects.
 
-Labels that are missing because objects are faint are missing where scores are lower, and then no share of labelled objects explains them: the
-labels say of such scores that the model is wrong. What is left is the shape, as of a spectral line on its background.
+Labels that are missing because objects are faint are missing where scores are lower, and then no share of labelled objects explains them:
+the labels say of such scores that the model is wrong. What is left is the shape, as of a spectral line on its background.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _BINS = 24
 _LEAST_SCORE = 1e-3
 # Fewer unmatched predictions show no shape.
 _ENOUGH = 50
-# A peak is believed if it is this many times as high as the valley before it (and one standard deviation of the valley's count), and
-# what lies before the valley this many times.
-_PEAK_OVER_VALLEY = 1.5
+# A peak is believed if it is this many times as high as the valley before it and one standard deviation of the valley's count, and if what
+# lies before the valley is this many times as high.
+_PEAK_OVER_VALLEY = 1.1
 _BACKGROUND_OVER_VALLEY = 2.0
 _ROUNDS = 60
 
@@ -25,9 +25,9 @@ _ROUNDS = 60
 def peak_probability(score: np.ndarray, is_matched: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return by prediction how likely it belongs to a peak, 0 to 1, rising with the score; and by group whether there is one.
 
-    The log odds of unmatched scores are counted in 24 bins. From the mode below half of the matched scores on, an exponentially falling
-    background and a normal peak are fitted (expectation maximisation), if there is a valley with a peak behind it: else all are 0. A model
-    of which the wrong predictions have high scores, too, shows no valley.
+    The log odds of unmatched scores (as shares of the group's highest) are counted in 24 bins. From the mode below half of the matched
+    scores on, an exponentially falling background and a normal peak are fitted (expectation maximisation), if there is a valley with a peak
+    behind it: else all are 0. A model of which the wrong predictions have high scores, too, shows no valley.
 
     :param score: (N,) the model's own, 0 to 1.
     :param is_matched: (N,) a label fits.
@@ -36,7 +36,9 @@ def peak_probability(score: np.ndarray, is_matched: np.ndarray, group: np.ndarra
     import numpy as np
 
     groups = int(group.max(initial=-1)) + 1
-    bounded = np.clip(score, _LEAST_SCORE, 1 - _LEAST_SCORE)
+    highest = np.zeros(groups)
+    np.maximum.at(highest, group, score)
+    bounded = np.clip(score / np.maximum(highest[group], _LEAST_SCORE), _LEAST_SCORE, 1 - _LEAST_SCORE)
     odds = np.log(bounded / (1 - bounded))
     low, high = np.full(groups, np.inf), np.full(groups, -np.inf)
     np.minimum.at(low, group, odds)

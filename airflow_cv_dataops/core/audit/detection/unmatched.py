@@ -17,11 +17,20 @@ if TYPE_CHECKING:
 _OWN_CURVE = 100
 # Of fewer predictions nothing can be told but what the model says: its own score is believed.
 _TOO_FEW = 10
+# Nor one of which labels contradict more predictions than they confirm, among those that score as high as five in six confirmed ones
+# (the bin from a quantile of -1 on).
+_HIGH = 7
+# Confident is at least this score, or that of half of the confirmed ones where it is lower (the bin from 0 on); and where such scores are
+# more often contradicted than confirmed none that nearly all confirmed ones surpass (-2).
+_CONFIDENT = 0.5
+_MEDIAN = 11
+_LOW = 3
 # By size and by nearness to the border.
 _KINDS = 6
-# A box that comes nearer to the border of its image than this share of its side may be cut off there.
+# A box that comes nearer to its image's border than this share of its side may be cut off there.
 _NEAR_BORDER = 0.1
-# A class with a smaller share of labelled objects cannot be judged, nor one with fewer of them than this.
+# A class of which more than half of the objects have no label is judged if the curve of all its predictions says so, and one of which
+# fewer than this share have one never.
 _LEAST_SHARE = 0.1
 
 
@@ -30,10 +39,13 @@ class Unmatched:
     """:param probability: by prediction, how likely it is on an object if no label matches it; 0 where that cannot be told.
 
     :param is_judged: by prediction, whether that can be told of its class, or need not.
+    :param is_confident: by prediction, whether the model is sure of it: a score of at least 0.5, or that of half of its class's matched
+        predictions where these score less.
     """
 
     probability: np.ndarray
     is_judged: np.ndarray
+    is_confident: np.ndarray
 
 
 def unmatched(boxes: DetectionBoxes, is_matched: np.ndarray, counts: np.ndarray) -> Unmatched:
@@ -48,9 +60,9 @@ def unmatched(boxes: DetectionBoxes, is_matched: np.ndarray, counts: np.ndarray)
     import numpy as np
 
     at = np.flatnonzero(counts)
-    probability, is_judged = np.zeros(len(counts)), np.ones(len(counts), dtype=bool)
+    probability, is_judged, is_confident = np.zeros(len(counts)), np.ones(len(counts), dtype=bool), np.zeros(len(counts), dtype=bool)
     if not len(at):
-        return Unmatched(probability, is_judged)
+        return Unmatched(probability, is_judged, is_confident)
     score, matched, category = boxes.score[at], is_matched[at], boxes.predictions.category[at]
     models = int(boxes.model.max()) + 1
     curve = _renumbered(boxes.model[at] * len(boxes.categories) + category)
@@ -63,13 +75,19 @@ def unmatched(boxes: DetectionBoxes, is_matched: np.ndarray, counts: np.ndarray)
     found = labelling(score, matched, group, part, group_of, image)
     in_peak, has_peak = peak_probability(score, matched, group)
     either = np.maximum(found.probability, in_peak)
-    labelled = np.bincount(curve, matched)
-    objects = np.bincount(curve, np.where(matched, 1, either))
-    is_labelled = labelled >= _LEAST_SHARE * np.maximum(objects - 2, 0)
-    judged = (found.is_judged | has_peak)[group] & is_labelled[curve]
+    labelled, claimed = np.bincount(curve, matched), np.bincount(curve, np.where(matched, 0, either))
+    most = np.where(found.is_flat[group], (1 - _LEAST_SHARE) / _LEAST_SHARE, 1)
+    is_labelled = np.maximum(claimed[curve] - 2, 0) <= most * labelled[curve]
+    confirmed = np.bincount(curve, matched & (found.bin >= _HIGH))
+    contradicted = np.bincount(curve, ~matched & (found.bin >= _HIGH) & (either < _CONFIDENT))
+    judged = (found.is_judged | has_peak)[group] & is_labelled & (contradicted <= confirmed)[curve]
     too_few = np.bincount(group)[group] < _TOO_FEW
+    is_high = score >= _CONFIDENT
+    keeps_its_scale = np.bincount(group, is_high & ~matched) <= np.bincount(group, is_high & matched)
+    is_usual = (found.bin >= _LOW) | (keeps_its_scale | (np.bincount(group, matched) == 0))[group]
+    is_confident[at] = (is_high | (found.bin >= _MEDIAN)) & is_usual
     is_judged[at], probability[at] = judged | too_few, np.where(too_few, score, np.where(judged, either, 0))
-    return Unmatched(probability, is_judged)
+    return Unmatched(probability, is_judged, is_confident)
 
 
 def _kinds(boxes: DetectionBoxes, at: np.ndarray, is_matched: np.ndarray, curve: np.ndarray) -> np.ndarray:
