@@ -1,4 +1,4 @@
-"""Ways in which labels go missing, and detectors to find them by; see ``overlooked_worlds.py``, which measures."""
+"""Ways in which labels go missing, and detectors to find them by; see ``detection_missing.py``, which measures."""
 
 from __future__ import annotations
 
@@ -43,8 +43,10 @@ def missing(world: str, original: Boxes, contrast: np.ndarray, rng: np.random.Ge
         return rng.random(count) < float(world.removeprefix("random_")) / 100
     if world in ("some_images", "whole_images"):
         images = np.unique(original.image)
-        share, kept = (1 / 3, 0.3) if world == "some_images" else (1 / 5, 0.07)
-        return np.isin(original.image, rng.choice(images, int(len(images) * share), replace=False)) & (rng.random(count) >= kept)
+        share, kept = (1 / 3, 0.3) if world == "some_images" else (1 / 5, 0.0)
+        first = np.unique(original.image, return_index=True)[1]  # an image without any label has not been labelled yet
+        is_chosen = np.isin(original.image, rng.choice(images, int(len(images) * share), replace=False))
+        return is_chosen & (rng.random(count) >= kept) & ~np.isin(np.arange(count), first)
     if world == "one_class":
         chosen = np.argsort(np.bincount(original.category))[-2]
         return (original.category == chosen) & (rng.random(count) < 0.8)
