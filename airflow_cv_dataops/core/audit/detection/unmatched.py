@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from airflow_cv_dataops.core.audit.detection.boxes import DetectionBoxes
 
-# A class of which a model predicts fewer than this has no curve of its own, but one with the model's other such classes.
+# A class of which a model predicts fewer than this, or of which fewer match, has no curve of its own, but one with the model's other such
+# classes.
 _OWN_CURVE = 100
+_OWN_MATCHED = 50
 # Of fewer predictions nothing can be told but what the model says: its own score is believed.
 _TOO_FEW = 10
 # Nor one of which labels contradict more predictions than they confirm, among those that score as high as five in six confirmed ones
@@ -66,7 +68,7 @@ def unmatched(boxes: DetectionBoxes, is_matched: np.ndarray, counts: np.ndarray)
     score, matched, category = boxes.score[at], is_matched[at], boxes.predictions.category[at]
     models = int(boxes.model.max()) + 1
     curve = _renumbered(boxes.model[at] * len(boxes.categories) + category)
-    is_frequent = np.bincount(curve)[curve] >= _OWN_CURVE
+    is_frequent = ((np.bincount(curve) >= _OWN_CURVE) & (np.bincount(curve, matched) >= _OWN_MATCHED))[curve]
     group = _renumbered(np.where(is_frequent, models + curve, boxes.model[at]))
     part = _renumbered(curve * _KINDS + _kinds(boxes, at, matched, curve))
     group_of = np.empty(part.max() + 1, dtype=np.int64)
