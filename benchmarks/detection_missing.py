@@ -3,10 +3,11 @@
 Worlds: see ``missing_labels.missing``. Detectors:
 
 - ``sharp``, ``soft``: of ``detection_faults.py``; what they miss and score has nothing to do with the picture.
-- ``clear``, ``doubtful``: ``missing_labels.hard_and_easy``: faint, small, cut and crowded objects score low; false ones are parts, pairs and
-  background, few above 0.5 (``clear``) or as many as a quarter of the objects (``doubtful``).
+- ``clear``, ``doubtful``: ``missing_labels.hard_and_easy``: faint, small, cut and crowded objects score low; false ones are parts
+  of objects and background, few above 0.5 (``clear``) or as many as a quarter of the objects (``doubtful``).
 - ``cut``: ``clear`` without what scores below 0.3, as some write their results.
-- ``real``: ``bccd_detector.py``, on the 115 or so images of which BCCD labels what it finds; in the others many red cells have no label.
+- ``real``: ``bccd_detector.py``, on the 132 images of which BCCD labels nearly all that it finds; in the others many red cells have no
+  label, and in these some.
 
 ``raw`` is every prediction of score 0.5 or more that fits no label. A finding is right if it fits a box that was removed. Printed are
 means over seeds and, in brackets, the worst.

@@ -72,7 +72,7 @@ def _lowest_quarter(category: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 def hard_and_easy(original: Boxes, contrast: np.ndarray, rng: np.random.Generator, doubt: float = 2.0) -> Boxes:
     """Return the output of a detector for which small, faint, crowded and cut objects are hard: it misses them, places them badly and
-    scores them low. False ones: parts of objects, two objects in one box, and background; of each the more, the lower the score.
+    scores them low. False ones: parts of objects, and background; of each the more, the lower the score.
     """
     rank = [_ranks(original.category, value) for value in (contrast, original.box[:, 2:].prod(axis=1))]
     low, high = original.corners[:, :2], np.array(SIZE) - original.corners[:, 2:]
