@@ -111,7 +111,10 @@ def _sorted(rows: np.ndarray, image: np.ndarray, category: np.ndarray, boxes: Bo
     import numpy as np
 
     x, y, width, height = (getattr(boxes, name)[rows] for name in ("x", "y", "width", "height"))
-    order = np.lexsort((*last[:-1], height, width, y, x, category, last[-1], image[rows]))
+    first = last[-1], image[rows]
+    order = np.lexsort(first)
+    if np.logical_and.reduce([key[order][1:] == key[order][:-1] for key in first]).any():  # else what follows decides nothing
+        order = np.lexsort((*last[:-1], height, width, y, x, category, *first))
     corners = np.stack([x, y, x + width, y + height])[:, order]
     return BoxArrays(rows[order], image[rows][order], category[order], corners), order
 
