@@ -140,3 +140,21 @@ def test_box_labels_are_not_judged_by_classes_of_whole_images(cells, source):
     assert "findings.suspect_label: wanted == 0, found no such metric" in gated(cells, "suspect_label")
     failure = promote_dataset(cells, stage="production", gates=["audit:label_audit/suspect_rate <= 0.1"]).failure
     assert "found no such metric" in failure
+
+
+def test_boxes_that_may_as_well_be_mistakes_as_objects_are_told_and_give_no_clean_bill(cells, source, caplog):
+    """Four of five boxes match no label, at whatever score: no label may be there, or the model may be wrong."""
+    places = [[50 + 12 * (number % 4), 35 + 22 * (number // 4), 10, 20] for number in range(8)]
+    elsewhere = [{**one, "bbox": place} for place in places for one in outputs()]
+    import_predictions(cells, KEY, results(source, [*outputs(), *elsewhere]), model="m", coco_reference=str(source / "coco.json"))
+    result = audit_labels(cells, KEY, on_findings="warn")
+    assert result.summary.details["overlooked_not_judged"] == {"RBC": 40}
+    assert "overlooked_bbox" in result.summary.details["without_predictions"]
+    assert "40 confident predicted boxes match no label, and nobody can tell" in caplog.text
+    assert "overlooked_bbox: wanted == 0, found no such metric" in gated(cells, "overlooked_bbox")
+    gates = ["audit:label_audit/overlooked_not_judged == 0"]
+    failure = promote_dataset(cells, stage="production", gates=gates).failure
+    assert "overlooked_not_judged: wanted == 0, found 40" in failure
+    path = result.summary.report_uri.removeprefix("file://")
+    with open(path, encoding="utf-8") as page:
+        assert "40 confident predicted boxes match no label" in page.read()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.audit.audit_input import AuditInput
 from airflow_cv_dataops.core.audit.check import Check, EnabledCheck, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
+from airflow_cv_dataops.core.audit.detection.told import not_judged_of, not_judged_summary
 from airflow_cv_dataops.core.audit.inputs import input_metrics
 from airflow_cv_dataops.core.audit.lineage import audit_lineage
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
@@ -100,7 +101,7 @@ def audit_labels(
     ran = {check.check for check in found}
     without_predictions = [check.id for check in checks_run if check.id not in ran]
     checks_run = [check for check in checks_run if check.id in ran]
-    statistics = count_findings(data, checks_run, found, compared)
+    statistics = count_findings(data, checks_run, found, compared, not_judged_of(to_run, data))
     rows = findings_table(audit, found)
     report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), statistics, checks_run, report)
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=audit)
@@ -120,6 +121,7 @@ def audit_labels(
             "audit": audit,
             "without_predictions": without_predictions,
             **_not_shared(shared),
+            **not_judged_summary(statistics.overlooked_not_judged),
             "input_snapshots": snapshots,
         },
     )

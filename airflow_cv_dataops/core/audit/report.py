@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.audit.detection.told import not_judged_in_words
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.report.distributions import plots
 from airflow_cv_dataops.core.report.entries import Gallery, add_other_boxes, gallery
@@ -136,6 +137,7 @@ def _page(
         categories=_worst_categories(statistics),
         plots=plots(findings, annotations, statistics.by_check, statistics.severity_of),
         findings=findings.num_rows,
+        notice=not_judged_in_words(statistics.overlooked_not_judged) if statistics.overlooked_not_judged else "",
     )
 
 

@@ -68,6 +68,8 @@ class AuditStatistics:
     :param backgrounds: images of which it is said that nothing is there.
     :param images_compared: images on which at least one check compared what is labelled with what models predict.
     :param compared: by check that did, on how many.
+    :param overlooked_not_judged: by category, the confident predicted boxes without a label that ``overlooked_bbox`` cannot judge; ``None``
+        where there was nothing to look at.
     :param estimated: how many classification labels are estimated to be wrong, over all first; none where none could be judged.
     """
 
@@ -86,6 +88,7 @@ class AuditStatistics:
     backgrounds: int = 0
     images_compared: int = 0
     compared: Mapping[str, int] = field(default_factory=dict)
+    overlooked_not_judged: Mapping[str, int] | None = None
 
     @property
     def findings(self) -> int:
@@ -147,12 +150,17 @@ class AuditStatistics:
 
 
 def count_findings(
-    data: AuditInput, checks: Sequence[Check], found: Sequence[Findings], compared: Mapping[str, np.ndarray] = _NOTHING
+    data: AuditInput,
+    checks: Sequence[Check],
+    found: Sequence[Findings],
+    compared: Mapping[str, np.ndarray] = _NOTHING,
+    overlooked_not_judged: Mapping[str, int] | None = None,
 ) -> AuditStatistics:
     """Count what was found in the partition.
 
     :param checks: those that ran; which of them suspect labels is theirs to say.
     :param compared: by check that compared labels with predictions, the rows of the images on which it did.
+    :param overlooked_not_judged: see :class:`AuditStatistics`.
     """
     import numpy as np
     import pyarrow as pa
@@ -183,6 +191,7 @@ def count_findings(
         backgrounds=len(data.background_rows),
         images_compared=len(np.unique(np.concatenate([np.empty(0, np.int64), *compared.values()]))),
         compared={check: len(images) for check, images in compared.items()},
+        overlooked_not_judged=overlooked_not_judged,
     )
 
 
@@ -195,6 +204,10 @@ def audit_metrics(statistics: AuditStatistics) -> Iterator[Metric]:
         yield Metric("findings", count, {"check": check, "severity": statistics.severity_of[check]})
     for check, count in statistics.compared.items():
         yield Metric("images_compared", count, {"check": check})
+    if statistics.overlooked_not_judged is not None:
+        yield Metric("overlooked_not_judged", sum(statistics.overlooked_not_judged.values()))
+        for category, count in statistics.overlooked_not_judged.items():
+            yield Metric("overlooked_not_judged", count, {"category": category})
     for found in statistics.categories:
         dimensions = {"category": found.category}
         yield Metric("annotations", found.annotations, dimensions)

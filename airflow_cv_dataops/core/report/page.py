@@ -49,7 +49,7 @@ class CategoryRow:
 
 @dataclass(frozen=True)
 class Page:
-    """What stands in the page beside the gallery. :param plots: HTML."""
+    """What stands in the page beside the gallery. :param plots: HTML. :param notice: what the audit could not judge; empty for nothing."""
 
     dataset: str
     partition_key: str
@@ -59,6 +59,7 @@ class Page:
     categories: Sequence[CategoryRow]
     plots: str
     findings: int
+    notice: str = ""
 
 
 def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
@@ -70,7 +71,7 @@ def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
 <p class="where">Partition <b><bdi>{clean(page.partition_key)}</bdi></b> · audit <b><bdi>{clean(page.audit)}</bdi></b></p>
 </header>
 <main>
-<section aria-label="Numbers"><dl class="tiles">{"".join(map(_tile, page.tiles))}</dl></section>
+<section aria-label="Numbers"><dl class="tiles">{"".join(map(_tile, page.tiles))}</dl>{_notice(page.notice)}</section>
 <section class="figures" aria-label="Distributions">{page.plots}</section>
 <div class="tables">
 {_categories(page.categories)}
@@ -79,6 +80,10 @@ def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
 {_gallery(page.findings)}
 </main>"""
     return html_document(name, body, style=[resource(__package__, "page.css")], script=resource(__package__, "page.js"), data=data)
+
+
+def _notice(notice: str) -> str:
+    return f'<p class="notice">{clean(notice)}</p>' if notice else ""
 
 
 def _tile(tile: Tile) -> str:

@@ -45,6 +45,7 @@ class DetectionBoxes:
     :param score: by prediction, 0 to 1.
     :param model: number of each prediction's model, in the order of the models' names.
     :param categories: names, sorted.
+    :param image_size: (2, images) width and height of every image of the partition in pixels; NaN where it is not known.
     """
 
     labels: BoxArrays
@@ -53,6 +54,7 @@ class DetectionBoxes:
     score: np.ndarray
     model: np.ndarray
     categories: tuple[str, ...]
+    image_size: np.ndarray
 
 
 def comparable_boxes(data: AuditInput, label_boxes: Boxes, boxes: Boxes) -> DetectionBoxes | None:
@@ -90,7 +92,8 @@ def comparable_boxes(data: AuditInput, label_boxes: Boxes, boxes: Boxes) -> Dete
     score = scores[predicted_rows]
     predictions, order = _sorted(predicted_rows, predicted_images, codes[len(label_rows) :], boxes, models, -score)
     is_crowd = pc.fill_null(given.column("iscrowd"), False).to_numpy()[labels.row]
-    return DetectionBoxes(labels, predictions, is_crowd, score[order], models[order], tuple(categories))
+    sizes = [pc.fill_null(data.images.column(side).cast(pa.float64()), float("nan")).to_numpy() for side in ("width", "height")]
+    return DetectionBoxes(labels, predictions, is_crowd, score[order], models[order], tuple(categories), np.stack(sizes))
 
 
 def _has_area(boxes: Boxes) -> np.ndarray:
@@ -108,7 +111,10 @@ def _sorted(rows: np.ndarray, image: np.ndarray, category: np.ndarray, boxes: Bo
     import numpy as np
 
     x, y, width, height = (getattr(boxes, name)[rows] for name in ("x", "y", "width", "height"))
-    order = np.lexsort((*last[:-1], height, width, y, x, category, last[-1], image[rows]))
+    first = last[-1], image[rows]
+    order = np.lexsort(first)
+    if np.logical_and.reduce([key[order][1:] == key[order][:-1] for key in first]).any():  # else what follows decides nothing
+        order = np.lexsort((*last[:-1], height, width, y, x, category, *first))
     corners = np.stack([x, y, x + width, y + height])[:, order]
     return BoxArrays(rows[order], image[rows][order], category[order], corners), order
 

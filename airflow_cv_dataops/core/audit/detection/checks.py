@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.detection.evidence import box_evidence
-from airflow_cv_dataops.core.audit.detection.scores import badly_located, overlooked, spurious, swapped
+from airflow_cv_dataops.core.audit.detection.overlooked import not_judged, overlooked
+from airflow_cv_dataops.core.audit.detection.scores import badly_located, spurious, swapped
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, number, text
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ BOXES = ("annotations.iscrowd", "predictions.category", "predictions.score", "pr
 
 
 def _seen(data: AuditInput) -> np.ndarray:
-    """Return the images with predictions, and with labels or the statement that nothing is there."""
+    """Return the images with predictions of a class that can be judged, and with labels or the statement that nothing is there."""
     import numpy as np
 
     evidence = box_evidence(data)
-    return np.empty(0, np.int64) if evidence is None else np.unique(evidence.boxes.predictions.image)
+    if evidence is None:
+        return np.empty(0, np.int64)
+    return np.unique(evidence.boxes.predictions.image[evidence.unmatched.is_judged])
 
 
 def _labelled(data: AuditInput) -> np.ndarray:
@@ -49,10 +52,9 @@ def _labelled(data: AuditInput) -> np.ndarray:
     compares=_seen,
 )
 def overlooked_bbox(data: AuditInput, *, precision: float = 0.9, overlap: float = 0.3) -> pa.Table | None:
-    """Find objects that no label marks. Score: 1 - how likely the predicted box is on an object of its category.
+    """Find objects that no label marks. Score: 1 - how likely the predicted box is on an object that nobody labelled.
 
-    :param precision: the share of right boxes among the class's own predictions of that score, from which on one is believed; relative to
-        the class's best predictions, which seem wrong only where labels are missing.
+    :param precision: the share of a category's findings that are to be right, as estimated; none is rather wrong than right.
     :param overlap: a prediction that overlaps any label this much (IoU) is explained by it.
     """
     evidence = box_evidence(data)
@@ -64,6 +66,20 @@ def overlooked_bbox(data: AuditInput, *, precision: float = 0.9, overlap: float 
     names = _names(evidence, found.prediction)
     message = text("no label marks this ", names, ", which a model predicts with score ", number(_scores(evidence, found.prediction)))
     return _unlabelled_rows(data, evidence, found.at, message, found.score, _suggestions(evidence, found.prediction))
+
+
+def overlooked_not_judged(data: AuditInput, *, overlap: float = 0.3) -> dict[str, int]:
+    """Return, by category, how many confident predictions match no label although nobody can tell whether they are right; none of 0.
+
+    :param overlap: as of :func:`overlooked_bbox`.
+    """
+    import numpy as np
+
+    evidence = box_evidence(data)
+    if evidence is None:
+        return {}
+    counts = not_judged(evidence, overlap=overlap)
+    return {evidence.boxes.categories[number]: int(counts[number]) for number in np.flatnonzero(counts)}
 
 
 @check(

@@ -10,6 +10,7 @@ from airflow_cv_dataops.core.audit.audit_input import AuditInput, boxes_of, deri
 from airflow_cv_dataops.core.audit.detection.boxes import DetectionBoxes, comparable_boxes
 from airflow_cv_dataops.core.audit.detection.overlap import Overlaps, best_pair, box_overlaps, highest
 from airflow_cv_dataops.core.audit.detection.precision import confidence_of
+from airflow_cv_dataops.core.audit.detection.unmatched import Unmatched, unmatched
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +67,11 @@ class DetectionEvidence:
         """By prediction: how likely it is on an object of its category, 0 to 1, by the class's own precision at that score."""
         boxes = self.boxes
         return confidence_of(boxes.score, self.fits, ~self.in_crowd, boxes.model, boxes.predictions.category)
+
+    @cached_property
+    def unmatched(self) -> Unmatched:
+        """By prediction: how likely it is on an object, given that no label fits it."""
+        return unmatched(self.boxes, self.fits, ~self.in_crowd)
 
     @cached_property
     def own_label(self) -> np.ndarray:

@@ -44,23 +44,6 @@ class Doubts:
     overlap: np.ndarray
 
 
-def overlooked(evidence: DetectionEvidence, *, precision: float, overlap: float) -> Doubts:
-    """Find objects that no label marks: predictions of at least this confidence that overlap no label by ``overlap`` or more.
-
-    A prediction that is about a badly placed label of its category is not one, and of several on one object the surest counts.
-    Score: 1 - confidence.
-    """
-    import numpy as np
-
-    confidence, pair = evidence.confidence, evidence.own_label
-    is_about_a_label = pair >= 0
-    is_about_a_label[is_about_a_label] = evidence.own_support[evidence.overlaps.label[pair[is_about_a_label]]] < LIKELY
-    unexplained = (evidence.most_overlap < overlap) & ~is_about_a_label & ~evidence.in_crowd & ~evidence.fits
-    at = np.flatnonzero(unexplained & (confidence >= precision))
-    at = at[_surest(evidence, at)]
-    return Doubts(at, 1 - confidence[at], at, evidence.most_overlap[at])
-
-
 def badly_located(evidence: DetectionEvidence, *, precision: float, deviations: float, overlap: float) -> Doubts:
     """Find labels whose own predictions lie elsewhere: their overlap is below ``overlap`` and far below what is usual for the category.
 
@@ -120,51 +103,6 @@ def spurious(evidence: DetectionEvidence, *, recall: float, support: float, over
     return Doubts(at, 1 - found[at] * (1 - held[at]), np.full(len(at), -1), held[at])
 
 
-def _surest(evidence: DetectionEvidence, at: np.ndarray) -> np.ndarray:
-    """Return places in ``at`` of the predictions that are left when each takes away the less sure ones on the same object.
-
-    The predictions of an image are compared in rounds: a round keeps those that are surer than all that they overlap, and takes away
-    those that they overlap. ``at`` is by image, then by falling score, so that of equals the first is surer.
-    """
-    import numpy as np
-
-    boxes = evidence.boxes.predictions
-    order = np.lexsort((np.arange(len(at)), -evidence.confidence[at]))
-    rank = np.empty(len(at), dtype=np.int64)
-    rank[order] = np.arange(len(at))
-    better, worse = _overlapping(boxes.image[at], boxes.category[at], boxes.corners[:, at], rank)
-    alive, kept = np.ones(len(at), dtype=bool), np.zeros(len(at), dtype=bool)
-    while alive.any():
-        beaten = np.zeros(len(at), dtype=bool)
-        beaten[worse] = True
-        won = alive & ~beaten
-        kept |= won
-        alive &= ~won
-        alive[worse[won[better]]] = False
-        still = alive[better] & alive[worse]
-        better, worse = better[still], worse[still]
-    return np.flatnonzero(kept)
-
-
-def _overlapping(image: np.ndarray, category: np.ndarray, corners: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return pairs (surer, less sure) of predictions of one image and category that are the same object."""
-    import numpy as np
-
-    from airflow_cv_dataops.core.audit.detection.overlap import candidate_pairs
-
-    better, worse = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
-    for a, b in candidate_pairs(image, image):
-        ordered = np.flatnonzero((rank[a] < rank[b]) & (category[a] == category[b]))
-        a, b = a[ordered], b[ordered]
-        sides = np.minimum(corners[2:, a], corners[2:, b]) - np.maximum(corners[:2, a], corners[:2, b])
-        shared = np.maximum(sides, 0).prod(axis=0)
-        area = (corners[2:] - corners[:2]).prod(axis=0)
-        same = np.round(shared / (area[a] + area[b] - shared), 6) >= SAME_OBJECT
-        better.append(a[same].astype(np.int32))
-        worse.append(b[same].astype(np.int32))
-    return np.concatenate(better), np.concatenate(worse)
-
-
 def usual_limit(category: np.ndarray, value: np.ndarray, deviations: float) -> np.ndarray:
     """Return, for each value, the one below which it would be far from what is usual in its category.
 
@@ -175,8 +113,8 @@ def usual_limit(category: np.ndarray, value: np.ndarray, deviations: float) -> n
     import numpy as np
 
     distance = np.sqrt(1 - value.astype(np.float64))
-    centre = _medians(category, distance)
-    spread = _medians(category, np.abs(distance - centre[category]))
+    centre = medians(category, distance)
+    spread = medians(category, np.abs(distance - centre[category]))
     if len(value):
         is_rare = np.bincount(category, minlength=len(centre)) < _ENOUGH_TO_SPREAD
         overall = np.median(distance)
@@ -185,7 +123,7 @@ def usual_limit(category: np.ndarray, value: np.ndarray, deviations: float) -> n
     return 1 - limit[category] ** 2
 
 
-def _medians(group: np.ndarray, value: np.ndarray) -> np.ndarray:
+def medians(group: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Return the median of each group, NaN for an empty one."""
     import numpy as np
 

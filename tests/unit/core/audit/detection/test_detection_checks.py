@@ -12,7 +12,7 @@ from airflow_cv_dataops.core.audit.audit_input import AuditInput
 from airflow_cv_dataops.core.audit.detection.checks import badly_located_bbox, overlooked_bbox, spurious_bbox, swapped_category
 from airflow_cv_dataops.core.audit.detection.overlap import candidate_pairs
 from airflow_cv_dataops.core.audit.detection.precision import confidence_of
-from airflow_cv_dataops.core.audit.detection.scores import _medians
+from airflow_cv_dataops.core.audit.detection.scores import medians
 
 CHECKS = (overlooked_bbox, badly_located_bbox, swapped_category, spurious_bbox)
 PLACES = [(x, y, 50, 40) for y in (10, 100, 200, 300) for x in (10, 150, 300, 450)]
@@ -247,7 +247,7 @@ def test_every_pair_of_one_image_is_compared_exactly_once(label_images, predicti
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(-5, 5)), min_size=1, max_size=30))
 def test_medians_by_group_are_numpys(rows):
     group, value = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-    found = _medians(group, value)
+    found = medians(group, value)
     for number in np.unique(group):
         assert found[number] == pytest.approx(np.median(value[group == number]))
 

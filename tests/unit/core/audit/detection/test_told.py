@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import json
+
+from airflow_cv_dataops.core.audit.detection.told import not_judged_in_words, not_judged_summary
+
+
+def test_nothing_is_told_where_all_could_be_judged(caplog):
+    assert not_judged_summary(None) == not_judged_summary({}) == {}
+    assert caplog.text == ""
+
+
+def test_the_categories_with_most_boxes_that_cannot_be_judged_are_named_and_the_log_warns(caplog):
+    assert not_judged_summary({"RBC": 1200, "WBC": 3}) == {"overlooked_not_judged": {"RBC": 1200, "WBC": 3}}
+    assert "1,203 confident predicted boxes match no label" in caplog.text
+    assert "RBC (1,200), WBC (3)." in caplog.text
+
+
+def test_what_is_told_is_bounded():
+    many = {f"{number:03d}" + "x" * 500: 1 for number in range(1000)}
+    named = not_judged_summary(many)["overlooked_not_judged"]
+    assert len(named) == 10
+    assert len(json.dumps(named)) < 1000
+    assert "and 990 more categories" in not_judged_in_words(many)
