@@ -121,10 +121,12 @@ def their_findings(probabilities: np.ndarray, given: np.ndarray, name: str) -> n
 def stacked(outputs: list[np.ndarray], given: np.ndarray) -> np.ndarray:
     """Return what the audit makes of several models' probabilities."""
     from airflow_cv_dataops.core.audit.label_errors.batches import batches_of, common_samples
-    from airflow_cv_dataops.core.audit.label_errors.stacking import fitted_weights
+    from airflow_cv_dataops.core.audit.label_errors.stacking import weights_of_images
     from airflow_cv_dataops.core.audit.label_errors.temperature import logarithms
 
-    weights = fitted_weights(common_samples([batches_of(one, given) for one in outputs], 4_000), outputs[0].shape[1])
+    weights = weights_of_images(np.ones((1, len(outputs)), dtype=bool), common_samples([batches_of(one, given) for one in outputs], 4_000))[
+        0
+    ]
     logs = sum(weight * logarithms(one) for weight, one in zip(weights, outputs, strict=True))
     odds = np.exp(logs - np.max(logs, axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))

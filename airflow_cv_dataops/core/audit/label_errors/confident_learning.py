@@ -68,6 +68,11 @@ class Evidence:
         return self.other_confidence > self.confidence + _EQUAL
 
     @cached_property
+    def agrees(self) -> np.ndarray:
+        """Whether no class is as probable as the given one, (N,) bool: a tie is no opinion."""
+        return self.confidence > self.other_confidence + _EQUAL
+
+    @cached_property
     def log_margin(self) -> np.ndarray:
         """By how much the best other class is more probable than the given one: log p(other) - log p(given), (N,) float64."""
         import numpy as np

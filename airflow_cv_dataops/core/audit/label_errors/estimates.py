@@ -27,7 +27,7 @@ class EstimatedErrors:
     :param category: the category that they name; ``None``: all labels that could be judged.
     :param labels: how many there are.
     :param wrong: how many of them are expected to be wrong, a fraction of a label included.
-    :param agreed: for how many of them no class is more probable than theirs.
+    :param agreed: for how many of them no class is as probable as theirs.
     """
 
     category: str | None
@@ -67,7 +67,7 @@ def estimated_errors(judged: JudgedLabels | None) -> list[EstimatedErrors]:
         return []
     evidence, error = judged.evidence, judged.noise.error_probability
     wrong = np.bincount(evidence.given, weights=error, minlength=evidence.classes)
-    agreed = np.bincount(evidence.given[~evidence.disagrees], minlength=evidence.classes)
+    agreed = np.bincount(evidence.given[evidence.agrees], minlength=evidence.classes)
     by_category = [
         EstimatedErrors(judged.classes[number], int(evidence.counts[number]), float(wrong[number]), int(agreed[number]))
         for number in np.flatnonzero(evidence.counts)

@@ -34,9 +34,9 @@ def evidence_of_hard_pictures(sample: LabelBatch, temperature: float) -> float:
     """Return by how much likelier the labels are that a sure model contradicts if they follow the picture: a log-likelihood ratio.
 
     Which class was given instead of the model's first is taken to be as frequent as among the other contradicted labels of that first
-    class, times the model's probability of it to some power; the best power is compared with 0. As many of the labels as the model's own
-    sureness allows for are right, and follow the picture in any case. In nats, at least 0; 0 as well where there are two classes only, or
-    hardly a contradicted label (fewer than three).
+    class, times some power of how much more probable the model has it in this picture than usually in pictures of that first class; the
+    best power is compared with 0. As many of the labels as the model's own sureness allows for are right, and follow the picture in any
+    case. In nats, at least 0; 0 as well where there are two classes only, or hardly a contradicted label (fewer than three).
 
     :param temperature: of the model.
     """
@@ -52,19 +52,31 @@ def evidence_of_hard_pictures(sample: LabelBatch, temperature: float) -> float:
     at = np.flatnonzero((predicted != sample.given) & is_sure)
     if len(at) < _FEWEST:
         return 0.0
+    sure_of, is_contradicted = predicted[is_sure], (predicted != sample.given)[is_sure]
     given, predicted = sample.given[at], predicted[at]
     own_errors = min(float((1 - first[is_sure]).sum()) / len(at), _MOST_OWN_ERRORS)
     by_model = own_errors * values[at, given] / np.maximum(1 - first[at], np.finfo(np.float32).tiny)
     by_class = _frequencies(predicted, given, values.shape[1])
     best = 0.0
     for added in _ADDED:
-        by_picture = np.log(sample.probabilities[at].astype(np.float64) + added)
+        by_picture = _beyond_class(np.log(sample.probabilities[is_sure].astype(np.float64) + added), sure_of)[is_contradicted]
         likelihood = [
             float(np.log((1 - own_errors) * _chance(by_class + exponent * by_picture, given) + by_model).sum())
             for exponent in np.linspace(0, _LARGEST_EXPONENT, _EXPONENTS)
         ]
         best = max(best, max(likelihood) - likelihood[0])
     return best
+
+
+def _beyond_class(logs: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return by how much each row is above the mean of the rows of its predicted class, (n, K)."""
+    import numpy as np
+
+    _, predicted, size = np.unique(predicted, return_inverse=True, return_counts=True)
+    order = np.argsort(predicted, kind="stable")
+    means = np.add.reduceat(logs[order], np.cumsum(size) - size, axis=0) / size[:, None]
+    difference: np.ndarray = logs - means[predicted]
+    return difference
 
 
 def _frequencies(predicted: np.ndarray, given: np.ndarray, classes: int) -> np.ndarray:

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 # Rows that are looked through at a time for the names of classes: with 1,000 classes a row holds some 10 kB of names.
 _SURVEY_ROWS = 512
+# Rows that add up to less say nothing.
+_LEAST_SUM = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +84,7 @@ class ModelRows:
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield places in ``images`` and (b, K) float32 probabilities; a class that the model lacks has 0.
 
-        Rows that do not hold as many numbers from 0 to 1 as they have classes are left out, and logged.
+        Rows that do not hold as many numbers from 0 to 1 as they have classes, or nothing but zeros, are left out, and logged.
         """
         left_out = 0
         size = rows_in_batch(len(self.classes))
@@ -110,7 +112,7 @@ class ModelRows:
             return np.empty(0, dtype=np.int64), np.empty((0, len(self.classes)), dtype=np.float32)
         values = pc.fill_null(pc.list_flatten(rows["probabilities"]), float("nan")).to_numpy().reshape(rows.num_rows, len(names))
         with np.errstate(invalid="ignore"):
-            valid = ((values >= 0) & (values <= 1 + 1e-3)).all(axis=1)
+            valid = ((values >= 0) & (values <= 1 + 1e-3)).all(axis=1) & (values.sum(axis=1) >= _LEAST_SUM)
         images = places[fits.to_numpy().astype(bool)][valid]
         values = values if valid.all() else values[valid]
         if names == self.classes:

@@ -1,4 +1,4 @@
-"""Weighted means of images' numbers in a scratch file: disk holds images x classes, memory a few rows of it."""
+"""Sums and means of images' numbers in a scratch file: disk holds images x classes, memory a few rows of it."""
 
 from __future__ import annotations
 
@@ -15,46 +15,60 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Means:
-    """Weighted means of rows of K numbers of some images, to be gone through several times.
+class Sums:
+    """Sums of rows of K numbers of some images, to be gone through several times.
 
     :param sums: (images, K), a file mapped into memory.
-    :param weights: (images,) float64, what the terms of each sum weigh together; images with nothing are left out.
+    :param terms: (images,) how many terms each sum has; images with none are left out.
     """
 
     sums: np.memmap[Any, Any]
-    weights: np.ndarray
+    terms: np.ndarray
 
     @classmethod
-    def empty(cls, shape: tuple[int, int], path: str, kind: type) -> Means:
-        """Return means of nothing yet, in a new file.
+    def empty(cls, shape: tuple[int, int], path: str, kind: type) -> Sums:
+        """Return sums of nothing yet, in a new file.
 
         :raises OSError: the disk is full.
         """
         import numpy as np
 
         _reserve(path, max(1, shape[0] * shape[1]) * np.dtype(kind).itemsize)
-        return cls(np.memmap(path, dtype=kind, mode="r+", shape=shape), np.zeros(shape[0]))
+        return cls(np.memmap(path, dtype=kind, mode="r+", shape=shape), np.zeros(shape[0], dtype=np.int64))
 
-    def add(self, images: np.ndarray, values: np.ndarray, weight: float = 1.0) -> None:
+    def add(self, images: np.ndarray, values: np.ndarray) -> None:
         """Add a term to some images, which may repeat."""
         import numpy as np
 
-        np.add.at(self.sums, images, values if weight == 1 else np.float32(weight) * values)
-        np.add.at(self.weights, images, weight)
+        np.add.at(self.sums, images, values)
+        np.add.at(self.terms, images, 1)
         _let_go(self.sums)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield places and (b, K) sums."""
+        import numpy as np
+
+        size = rows_in_batch(self.sums.shape[1])
+        for start in range(0, len(self.terms), size):
+            images = start + np.flatnonzero(self.terms[start : start + size])
+            values = np.array(self.sums[images])
+            _let_go(self.sums)
+            if len(images):
+                yield images, values
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """Sums divided by their terms."""
+
+    sums: Sums
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield places and (b, K) float32 means."""
         import numpy as np
 
-        size = rows_in_batch(self.sums.shape[1])
-        for start in range(0, len(self.weights), size):
-            images = start + np.flatnonzero(self.weights[start : start + size])
-            values = self.sums[images] / self.weights[images][:, None]
-            _let_go(self.sums)
-            if len(images):
-                yield images, values.astype(np.float32)
+        for images, values in self.sums:
+            yield images, (values / self.sums.terms[images][:, None]).astype(np.float32)
 
 
 def _reserve(path: str, size: int) -> None:

@@ -3,7 +3,8 @@
 Wolpert, "Stacked Generalization" (Neural Networks 1992), with one weight a model: the probability of a class is proportional to the product
 of the models' probabilities, each to the power of its weight (a logarithmic opinion pool: Genest and Zidek, Statistical Science 1986). A
 weight says how good a model is and, being one over its temperature, how sure it may be: a poor model does not drag down a good one, as in a
-mean, and an overconfident one does not outvote it. A few weights cannot learn the errors of thousands of labels.
+mean, and an overconfident one does not outvote it. A few weights cannot learn the errors of thousands of labels. Images that different
+models have seen have weights of their own: a model weighs more where it is alone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.label_errors.batches import LabelBatch, LabelBatches, common_samples
-from airflow_cv_dataops.core.audit.label_errors.scratch import Means
+from airflow_cv_dataops.core.audit.label_errors.scratch import Means, Sums
 from airflow_cv_dataops.core.audit.label_errors.temperature import fit_temperature, logarithms
 
 if TYPE_CHECKING:
@@ -27,28 +28,23 @@ _SAMPLE_VALUES, _SAMPLE_LABELS = 2**20, (500, 4_000)
 # As if each weight were known before to be that of a mean of logarithms, each at its own temperature, with a precision of 300: it decides
 # where there are a few hundred labels, from which weights learn the labels' errors where models have learned them.
 _PRIOR = 300.0
-# No model weighs less, beside the heaviest: an image that only it has seen keeps its word.
-_LEAST_SHARE = 1e-3
+# Where all weights together are less than this share of that, the labels contradict all models, and it is not the weights that are wrong.
+_LEAST_SHARE = 0.25
 _STEPS, _SETTLED = 50, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Stacked:
-    """Probabilities of images out of weighted means of logarithms; may be gone through several times.
+    """Probabilities of images out of weighted sums of logarithms; may be gone through several times."""
 
-    :param means: of what the models say of each image.
-    :param sureness: the sum of all weights: by so much a mean counts, whoever of the models has seen the image.
-    """
-
-    means: Means
-    sureness: float
+    sums: Sums
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield places and (b, K) float32 probabilities."""
         import numpy as np
 
-        for images, logs in self.means:
-            odds = np.exp(np.float32(self.sureness) * (logs - logs.max(axis=1, keepdims=True)))
+        for images, logs in self.sums:
+            odds = np.exp(logs - logs.max(axis=1, keepdims=True))
             yield images, odds / odds.sum(axis=1, keepdims=True)
 
 
@@ -76,12 +72,14 @@ def combined(
         return sources[0]
     opinions = [_Opinions(source, model.columns, knows(model.columns)) for source, model in zip(sources, rows, strict=True)]
     limit = min(max(_SAMPLE_VALUES // (shape[1] * len(rows)), _SAMPLE_LABELS[0]), _SAMPLE_LABELS[1])
-    weights = fitted_weights(common_samples([labels_of(opinion) for opinion in opinions], limit), shape[1])
-    means = Means.empty(shape, os.path.join(folder, "stacked"), np.float32)
-    for opinion, weight in zip(opinions, weights.tolist(), strict=True):
+    samples = common_samples([labels_of(opinion) for opinion in opinions], limit)
+    heard = np.stack([opinion.has_a_say & (model.model.outputs > 0) for opinion, model in zip(opinions, rows, strict=True)], axis=1)
+    weights = weights_of_images(heard, samples)
+    sums = Sums.empty(shape, os.path.join(folder, "stacked"), np.float32)
+    for number, opinion in enumerate(opinions):
         for images, probabilities in opinion:
-            means.add(images, logarithms(probabilities), weight)
-    return Stacked(means, float(weights.sum()))
+            sums.add(images, logarithms(probabilities) * weights[images, number][:, None])
+    return Stacked(sums)
 
 
 def _without_repeats(model: ModelRows, path: str) -> ModelRows | Means:
@@ -90,10 +88,10 @@ def _without_repeats(model: ModelRows, path: str) -> ModelRows | Means:
     if not model.repeats:
         return model
     # Sums of float32 in float64 are exact but for digits that the mean drops, in whatever order predictions come.
-    means = Means.empty((len(model.images), len(model.classes)), path, np.float64)
+    sums = Sums.empty((len(model.images), len(model.classes)), path, np.float64)
     for images, values in model:
-        means.add(images, values)
-    return means
+        sums.add(images, values)
+    return Means(sums)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,31 +113,47 @@ class _Opinions:
             heard = self.has_a_say[images]
             if not heard.any():
                 continue
+            own = values[np.ix_(heard, self.columns)]
             filled = np.full((int(heard.sum()), values.shape[1]), 1 / len(self.columns), dtype=np.float32)
-            filled[:, self.columns] = values[np.ix_(heard, self.columns)]
+            filled[:, self.columns] = own / own.sum(axis=1, keepdims=True)
             yield images[heard], filled
 
 
-def fitted_weights(samples: Sequence[LabelBatch], classes: int) -> np.ndarray:
-    """Return the weights under which the given labels are most likely, (models,) float64, none negative: Newton's method.
+def weights_of_images(heard: np.ndarray, samples: Sequence[LabelBatch]) -> np.ndarray:
+    """Return what each model weighs in each image, (images, models) float32; images that the same models have seen have the same weights.
 
-    :param samples: of each model, of the same labels but for those of which it says nothing.
+    :param heard: (images, models), which models say something of which image.
+    :param samples: labels of each model, of the same images but for those of which it says nothing.
     """
     import numpy as np
 
     models = len(samples)
+    own = np.array([1 / fit_temperature(sample) if len(sample.rows) else 1.0 for sample in samples])
     rows = np.unique(np.concatenate([sample.rows for sample in samples]))
-    prior = np.array([1 / fit_temperature(sample) if len(sample.rows) else 1.0 for sample in samples]) / models
-    if not len(rows):
+    holds = np.stack([np.isin(rows, sample.rows) for sample in samples], axis=1)
+    groups, group_of = np.unique(heard, axis=0, return_inverse=True)
+    weights = np.zeros((len(groups), models), dtype=np.float32)
+    for number, group in enumerate(groups):
+        of_group = rows[(holds == group).all(axis=1)]
+        if group.any():
+            parts = [samples[model].taken(np.searchsorted(samples[model].rows, of_group)) for model in np.flatnonzero(group).tolist()]
+            weights[number, group] = fitted_weights(parts, own[group] / group.sum())
+    return weights[group_of.reshape(-1)]
+
+
+def fitted_weights(samples: Sequence[LabelBatch], prior: np.ndarray) -> np.ndarray:
+    """Return the weights under which the given labels are most likely, (models,) float64, none negative: Newton's method.
+
+    :param samples: the same labels, with each model's probabilities.
+    :param prior: (models,) what the weights would be of no labels, and where the labels contradict all models.
+    """
+    import numpy as np
+
+    models, given = len(samples), samples[0].given
+    if not len(given):
         return prior
-    logs = np.zeros((models, len(rows), classes), dtype=np.float32)
-    given = np.zeros(len(rows), dtype=np.int64)
-    for number, sample in enumerate(samples):
-        if not len(sample.rows):
-            continue
-        at = np.searchsorted(rows, sample.rows)
-        logs[number, at], given[at] = logarithms(sample.probabilities), sample.given
-    of_given = logs[:, np.arange(len(rows)), given].sum(axis=1, dtype=np.float64)
+    logs = np.stack([logarithms(sample.probabilities) for sample in samples])
+    of_given = logs[:, np.arange(len(given)), given].sum(axis=1, dtype=np.float64)
 
     def slope(weights: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Return how unlikely the labels are, and its first and second derivatives."""
@@ -170,4 +184,4 @@ def fitted_weights(samples: Sequence[LabelBatch], classes: int) -> np.ndarray:
         if size <= _SETTLED or loss - found[0] < _SETTLED * max(1.0, abs(loss)):
             break
         weights, (loss, gradient, curvature) = tried, found
-    return np.maximum(weights, _LEAST_SHARE * max(float(weights.max()), _LEAST_SHARE))
+    return weights if weights.sum() >= _LEAST_SHARE * prior.sum() else prior

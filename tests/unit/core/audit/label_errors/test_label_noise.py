@@ -109,6 +109,16 @@ def test_what_a_sure_model_contradicts_tells_whether_errors_follow_pictures():
     assert weights == [0.4, 0.4, 0.8]
 
 
+def test_classes_that_resemble_each_other_are_no_evidence_that_errors_follow_pictures():
+    """Every picture of a class is as every other one: there is nothing in it to follow, though labels go to the class that is alike."""
+    random = np.random.default_rng(3)
+    true = random.integers(0, 50, 4_000)
+    probabilities = np.full((4_000, 50), 0.01 / 48)
+    probabilities[np.arange(4_000), true], probabilities[np.arange(4_000), true ^ 1] = 0.95, 0.04
+    given = np.where(random.random(4_000) < 0.1, true ^ 1, true)
+    assert judged(probabilities, given)[1].weight == 0.4
+
+
 def test_two_classes_or_hardly_a_contradicted_label_tell_nothing_of_how_people_err():
     _, given, probabilities = made_up(500, 2, seed=1)
     assert judged(probabilities, given)[1].weight == 0.4

@@ -16,8 +16,9 @@ from airflow_cv_dataops.core.audit.label_errors import judged_labels as probabil
 from airflow_cv_dataops.core.audit.label_errors.batches import batches_of
 from airflow_cv_dataops.core.audit.label_errors.checks import suspect_label
 from airflow_cv_dataops.core.audit.label_errors.confident_learning import examine
+from airflow_cv_dataops.core.audit.label_errors.estimates import estimated_errors
 from airflow_cv_dataops.core.audit.label_errors.judged_labels import judged_labels, label_source
-from airflow_cv_dataops.core.audit.label_errors.scratch import Means
+from airflow_cv_dataops.core.audit.label_errors.scratch import Sums
 from airflow_cv_dataops.core.audit.label_errors.temperature import tempered
 from airflow_cv_dataops.core.image_places import ImagePlaces
 from airflow_cv_dataops.core.predictions import batches
@@ -126,6 +127,48 @@ def test_two_models_that_see_different_things_are_better_than_either(audit_input
     assert (both.argmax(axis=1) == true).mean() > max(alone) + 0.05
 
 
+def test_models_that_all_labels_contradict_are_still_heard(audit_input, small_batches):
+    """A converter's list of classes, shifted by one: the weights that fit such labels best would be none at all."""
+    true, _, probabilities = made_up(600, 4, seed=4)
+    outputs = outputs_of(tempered(probabilities, 0.3), model="m") + outputs_of(tempered(probabilities, 0.5), model="n")
+    data = audit_input(labels_of((true + 1) % 4), predictions=outputs)
+    assert len(suspect_label(data)) > 500
+    overall = estimated_errors(judged_labels(data))[0]
+    assert overall.agreement < 0.1
+    assert not overall.is_known
+
+
+def test_folds_that_are_stored_as_models_say_what_one_model_says(audit_input, small_batches):
+    _, given, probabilities = made_up(2_000, 4, seed=6)
+    outputs = outputs_of(probabilities, model="m")
+    folds = [row | {"model": f"fold {number % 4}"} for number, row in enumerate(outputs)]
+    alone, together = (collected(audit_input(labels_of(given), predictions=rows)) for rows in (outputs, folds))
+    assert (alone.argmax(axis=1) == together.argmax(axis=1)).all()
+    assert np.corrcoef(np.log(alone).ravel(), np.log(together).ravel())[0, 1] > 0.98
+    found = [set(suspect_label(audit_input(labels_of(given), predictions=rows))["annotation_id"].to_pylist()) for rows in (outputs, folds)]
+    assert len(found[0] ^ found[1]) < 0.05 * len(found[0])
+
+
+def test_a_model_without_a_clue_is_not_loud_where_it_is_alone(audit_input, small_batches):
+    _, given, good = made_up(2_000, 4, seed=7)
+    junk = tempered(np.random.default_rng(0).dirichlet(np.ones(4), 2_000), 0.2)
+    outputs = outputs_of(good, model="m")[:1_000] + outputs_of(junk, model="n")
+    found = collected(audit_input(labels_of(given), predictions=outputs))
+    assert (found[:1_000].argmax(axis=1) == good[:1_000].argmax(axis=1)).mean() > 0.98
+    assert found[1_000:].max(axis=1).mean() < 0.5
+
+
+def test_rows_of_zeros_are_left_out_and_a_tie_is_no_agreement(audit_input, small_batches, caplog):
+    _, given, probabilities = made_up(100, 4, seed=8)
+    probabilities[:10], probabilities[10:60] = 0, 0.25
+    judged = judged_labels(audit_input(labels_of(given), predictions=outputs_of(probabilities)))
+    assert len(judged.evidence.rows) == 90
+    assert "10 predictions of model" in caplog.text
+    overall = estimated_errors(judged)[0]
+    assert overall.agreed <= 40
+    assert not overall.is_known
+
+
 def test_a_class_that_one_of_two_models_lacks_is_found_by_the_other(audit_input, small_batches):
     _, given, probabilities = made_up(200, 4, seed=5, sureness=6.0)
     given[probabilities.argmax(axis=1) == 3] = 0
@@ -173,7 +216,7 @@ def test_a_disk_that_is_full_is_an_error_that_names_the_place(tmp_path, monkeypa
 
     monkeypatch.setattr("os.posix_fallocate", full)
     with pytest.raises(OSError, match=f"no room for 4,000 bytes of models' probabilities in {tmp_path}") as found:
-        Means.empty((10, 100), str(tmp_path / "mean"), np.float32)
+        Sums.empty((10, 100), str(tmp_path / "mean"), np.float32)
     assert found.value.errno == errno.ENOSPC
 
 
