@@ -172,6 +172,30 @@ def test_labels_of_other_partitions_alone_are_no_result_of_this_one(case, tmp_pa
     assert dataset.read("annotations").num_rows == 0
 
 
+@pytest.mark.parametrize("table", ["annotations", "predictions"])
+def test_rows_that_join_no_image_do_not_take_the_place_of_those_that_did(case, tmp_path, table):
+    dataset, _ = case("sampling_background")
+
+    def imported(name: str, **options):
+        file = tmp_path / f"{table}.json"
+        if table == "predictions":
+            file.write_text(json.dumps([{"file_name": name, "category_id": 1, "bbox": [1, 1, 9, 9], "score": 0.9}]))
+            return import_predictions(dataset, KEY, str(file), model="m", **options)
+        given = {"categories": [{"id": 1, "name": "cat"}], "images": [{"id": 1, "file_name": name}]}
+        file.write_text(json.dumps({**given, "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9]}]}))
+        return import_labels(dataset, KEY, str(file), format="coco", **options)
+
+    assert "0 of 1" in imported("2026-11-04/x.jpg").failure, "nothing is lost: the rows and their finding are there to look at"
+    assert joined(dataset, table) == [("2026-11-04/x.jpg", None)]
+    assert imported("a.jpg").failure is None
+    before, found = dataset.snapshot_id(table), findings(dataset)
+    with pytest.raises(EmptySourceError, match=rf"None of the 1 {table} .* joined an image: 1 without image .*would take out 1 row"):
+        imported("2026-11-04/x.jpg", min_match_ratio=0)
+    assert (dataset.snapshot_id(table), findings(dataset)) == (before, found)
+    assert imported("2026-11-04/x.jpg", min_match_ratio=0, on_findings="warn", allow_empty=True).failure is None
+    assert joined(dataset, table) == [("2026-11-04/x.jpg", None)]
+
+
 def test_predictions_of_other_partitions_may_be_left_out(case, tmp_path):
     dataset, _ = case("sampling_background")
     found = [{"file_name": name, "category_id": 1, "bbox": [1, 1, 9, 9], "score": 0.9} for name in ("a.jpg", *"uvwxyz")]

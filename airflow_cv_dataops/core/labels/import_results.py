@@ -14,6 +14,7 @@ from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
+from airflow_cv_dataops.core.store.partition_rows import check_may_empty
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,16 +50,17 @@ class Import:
         """Share of the rows that joined an image, 0 to 1; NaN (left out everywhere) where there are none."""
         return self.matched / self.rows if self.rows else float("nan")
 
-    def why_nothing_joined(self, source: str) -> str:
-        """Say that no label or prediction of a source is of this partition."""
-        found = f"None of the {self.rows:,} {self.what} at {without_credentials(normalize_uri(source))} joined an image"
-        if not self.rows:
-            return found
-        return f"{found}: {self._without_image()}. {self._first_unmatched()}"
+    def refuse_to_lose(self, dataset: Dataset, partition_key: str, table: str, owner: str, source: str) -> None:
+        """Refuse to put rows of which none joined an image in the place of rows that did: the source is of another day, split or name.
 
-    def advice_where_nothing_joined(self) -> str:
-        """Say what to do where rows would be lost because none joined."""
-        return f"{self._question()} Where it is to have none of these {self.what} any more, set allow_empty=True and min_match_ratio=0."
+        :param owner: the label set or model.
+        :raises EmptySourceError: the partition holds rows of this owner that joined (any rows, where those that join none are left out).
+        """
+        why = f"None of the {self.rows:,} {self.what} at {without_credentials(normalize_uri(source))} joined an image"
+        if self.rows:
+            why = f"{why}: {self._without_image()}. {self._first_unmatched()}"
+        advice = f"{self._question()} Where it is to have none of these {self.what} any more, set allow_empty=True and min_match_ratio=0."
+        check_may_empty(dataset, partition_key, (table,), why, owner=owner, advice=advice, joined=self.keep_unmatched)
 
     def counts(self) -> dict[str, Any]:
         """Return the part of a summary's counts that both imports have."""

@@ -80,8 +80,8 @@ def import_labels(
         and a link behind which nothing is take out what was found behind it; such a source then also is a result (0 labels),
         where an absent source or one without label files else is an error.
     :param recorded_at: when the run started; default: now.
-    :raises SourceError: there is no such source, no label file in it, or none that can be used; it holds no label, or nothing behind a
-        link, and the partition does (``allow_empty``); or more files than ``max_unreadable_ratio`` allows could not be read. Nothing
+    :raises SourceError: there is no such source, no label file in it, or none that can be used; it holds no label, none that joins
+        an image, or nothing behind a link, and the partition does (``allow_empty``); or more files than ``max_unreadable_ratio`` allows could not be read. Nothing
         was committed.
     :raises StoreError: the source's store does not answer, or refuses; nothing was committed.
     :raises ConfigurationError: an argument cannot be used.
@@ -145,9 +145,8 @@ def import_labels(
     )
     if not keep_unmatched:
         rows = with_image(rows)
-        if not _labels_in(rows).num_rows and not allow_empty:
-            why, advice = imported.why_nothing_joined(source), imported.advice_where_nothing_joined()
-            check_may_empty(dataset, partition_key, ("annotations",), why, owner=label_set, advice=advice)
+    if not _labels_in(with_image(rows)).num_rows and not allow_empty:
+        imported.refuse_to_lose(dataset, partition_key, "annotations", label_set, source)
     counts = _counts(labels, rows, imported, count_images(images["image_id"]) - joined.images, joined.images)
 
     imported.write_findings(dataset, partition_key)

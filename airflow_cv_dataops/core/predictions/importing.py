@@ -150,9 +150,8 @@ def import_predictions(
     )
     if not keep_unmatched:
         rows = with_image(rows)
-        if not rows.num_rows and not allow_empty:
-            why, advice = imported.why_nothing_joined(source), imported.advice_where_nothing_joined()
-            check_may_empty(dataset, partition_key, ("predictions",), why, owner=model, advice=advice)
+    if not matched and not allow_empty:
+        imported.refuse_to_lose(dataset, partition_key, "predictions", model, source)
     counts = _counts(found, rows, imported, images)
 
     imported.write_findings(dataset, partition_key)

@@ -18,7 +18,14 @@ _IS_SOURCE_THERE = (
 
 
 def check_may_empty(
-    dataset: Dataset, partition_key: str, tables: Sequence[str], found: str, *, owner: str | None = None, advice: str = _IS_SOURCE_THERE
+    dataset: Dataset,
+    partition_key: str,
+    tables: Sequence[str],
+    found: str,
+    *,
+    owner: str | None = None,
+    advice: str = _IS_SOURCE_THERE,
+    joined: bool = False,
 ) -> None:
     """Refuse to replace rows by nothing: a source that is gone for now looks the same as one that has been emptied.
 
@@ -27,9 +34,10 @@ def check_may_empty(
     :param tables: those that the step would leave without rows of this partition and owner.
     :param found: what the step found, and where it looked: a sentence without its full stop.
     :param advice: what to do.
+    :param joined: only rows that belong to an image count.
     :raises EmptySourceError: one of the tables holds rows.
     """
-    held = {table: count_rows(dataset, table, partition_key, owner=owner) for table in tables}
+    held = {table: count_rows(dataset, table, partition_key, owner=owner, joined=joined) for table in tables}
     if not any(held.values()):
         return
     raise EmptySourceError(f"{found}. That would take out {_lost(dataset, held, partition_key, owner)}, so nothing was committed. {advice}")
@@ -59,14 +67,17 @@ def check_dead_links(
     )
 
 
-def count_rows(dataset: Dataset, table: str, partition_key: str, *, owner: str | None = None) -> int:
-    """Return how many rows of one owner a partition has; of the data files only the entries in the table's manifests are read."""
-    from pyiceberg.expressions import AlwaysTrue, And, EqualTo
+def count_rows(dataset: Dataset, table: str, partition_key: str, *, owner: str | None = None, joined: bool = False) -> int:
+    """Return how many rows of one owner a partition has; of the data files only the entries in the table's manifests are read.
+
+    :param joined: count those with an image alone. Then data files of which some rows have none are read, too.
+    """
+    from pyiceberg.expressions import AlwaysTrue, And, EqualTo, NotNull
 
     found = dataset.load_table(table)
     if found is None or found.current_snapshot() is None:
         return 0
-    rows: object = AlwaysTrue()
+    rows: object = NotNull("image_id") if joined else AlwaysTrue()
     for name, value in partition_keys_of(model_of(table), partition_key, owner).items():
         rows = And(rows, EqualTo(name, value))  # type: ignore[arg-type]
     return found.scan(row_filter=rows).count()  # type: ignore[arg-type]
