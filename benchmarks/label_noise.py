@@ -124,7 +124,7 @@ def stacked(outputs: list[np.ndarray], given: np.ndarray) -> np.ndarray:
     from airflow_cv_dataops.core.audit.label_errors.stacking import weights_of_images
     from airflow_cv_dataops.core.audit.label_errors.temperature import logarithms
 
-    weights = weights_of_images(np.ones((1, len(outputs)), dtype=bool), common_samples([batches_of(one, given) for one in outputs], 4_000))[
+    weights = weights_of_images(np.ones((1, len(outputs)), dtype=bool), common_samples([batches_of(one, given) for one in outputs], 20_000))[
         0
     ]
     logs = sum(weight * logarithms(one) for weight, one in zip(weights, outputs, strict=True))

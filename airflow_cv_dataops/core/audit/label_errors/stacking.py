@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.label_errors.model_rows import ModelRows
 
 # Labels on which the weights are fitted: as many as hold so many numbers of all models and classes, within these bounds.
-_SAMPLE_VALUES, _SAMPLE_LABELS = 2**20, (500, 4_000)
-# As if each weight were known before to be that of a mean of logarithms, each at its own temperature, with a precision of 300: it decides
-# where there are a few hundred labels, from which weights learn the labels' errors where models have learned them.
-_PRIOR = 300.0
+_SAMPLE_VALUES, _SAMPLE_LABELS = 2**20, (500, 20_000)
+# As if each weight were known before to be that of a mean of logarithms, each at its own temperature, with a precision of 30: it decides
+# where there are few labels, from which weights learn the labels' errors where models have learned them.
+_PRIOR = 30.0
 # Where all weights together are less than this share of that, the labels contradict all models, and it is not the weights that are wrong.
 _LEAST_SHARE = 0.25
 _STEPS, _SETTLED = 50, 1e-6
