@@ -124,9 +124,8 @@ def stacked(outputs: list[np.ndarray], given: np.ndarray) -> np.ndarray:
     from airflow_cv_dataops.core.audit.label_errors.stacking import weights_of_images
     from airflow_cv_dataops.core.audit.label_errors.temperature import logarithms
 
-    weights = weights_of_images(np.ones((1, len(outputs)), dtype=bool), common_samples([batches_of(one, given) for one in outputs], 20_000))[
-        0
-    ]
+    samples = common_samples([batches_of(one, given) for one in outputs], 20_000)
+    weights = weights_of_images(np.ones((1, len(outputs)), dtype=bool), samples)[0]
     logs = sum(weight * logarithms(one) for weight, one in zip(weights, outputs, strict=True))
     odds = np.exp(logs - np.max(logs, axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))

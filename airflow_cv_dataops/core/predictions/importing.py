@@ -91,9 +91,9 @@ def import_predictions(
         model, and a link behind which nothing is take out what was found behind it; such a source then also is a result (0
         predictions), where an absent source or one without prediction files else is an error.
     :param recorded_at: when the run started; default: now.
-    :raises SourceError: there is no such source, no prediction file in it, or none that can be used; it holds no prediction, or nothing
-        behind a link, and the partition does (``allow_empty``); or more files than ``max_unreadable_ratio`` allows could not be read.
-        Nothing was committed.
+    :raises SourceError: there is no such source, no prediction file in it, or none that can be used; it holds no prediction, none that
+        joins an image, or nothing behind a link, and the partition does (``allow_empty``); or more files than ``max_unreadable_ratio``
+        allows could not be read. Nothing was committed.
     :raises StoreError: the source's store does not answer, or refuses; nothing was committed.
     :raises ConfigurationError: an argument cannot be used.
     :raises DatasetNotFoundError: there is no such dataset: an ingest makes it.
