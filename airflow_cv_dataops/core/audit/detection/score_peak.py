@@ -19,6 +19,9 @@ _ENOUGH = 50
 # lies before the valley is this many times as high.
 _PEAK_OVER_VALLEY = 1.1
 _BACKGROUND_OVER_VALLEY = 2.0
+# The share of a peak that has to lie where labelled objects do, above the lowest of them. Not above the lowest tenth: where nine in ten of
+# what is hard to see lack labels, those that have one are few in hundred of all labelled objects.
+_REACHING, _LOWEST = 0.3, 0.02
 _ROUNDS = 60
 
 
@@ -55,6 +58,10 @@ def peak_probability(score: np.ndarray, is_matched: np.ndarray, group: np.ndarra
         by_bin[has_peak] = _belonging(count[has_peak], mode[has_peak], valley[has_peak])
     # That objects without a label are more than those with one is not believed of scores alone.
     has_peak &= (by_bin * count).sum(axis=1) <= matched.sum(axis=1)
+    # Nor that objects all score lower than those with a label do: a part of the peak reaches where nearly all of these lie.
+    lowest = (np.cumsum(matched, axis=1) < _LOWEST * matched.sum(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
+    reaching = (by_bin * count * (np.arange(_BINS) >= lowest)).sum(axis=1)
+    has_peak &= reaching >= _REACHING * (by_bin * count).sum(axis=1)
     by_bin[~has_peak] = 0
     return by_bin[group, bins], has_peak
 
