@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.audit.audit_input import derived
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.detection.evidence import box_evidence
 from airflow_cv_dataops.core.audit.detection.overlooked import not_judged, overlooked
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_cv_dataops.core.audit.audit_input import AuditInput
     from airflow_cv_dataops.core.audit.detection.evidence import DetectionEvidence
+    from airflow_cv_dataops.core.audit.detection.scores import Doubts
 
 BOXES = ("annotations.iscrowd", "predictions.category", "predictions.score", "predictions.bbox")
 # Of overlooked_bbox.
@@ -33,10 +35,25 @@ def _seen(data: AuditInput) -> np.ndarray:
     evidence = box_evidence(data)
     if evidence is None:
         return np.empty(0, np.int64)
-    predictions, defaults = evidence.boxes.predictions, {"precision": _PRECISION, "overlap": _OVERLAP}
-    is_seen = (not_judged(evidence, **defaults) == 0)[predictions.category]
-    is_seen[overlooked(evidence, **defaults).at] = True
+    predictions, (found, counts) = evidence.boxes.predictions, _told(data, evidence, _PRECISION, _OVERLAP)
+    is_seen = (counts == 0)[predictions.category]
+    is_seen[found.at] = True
     return np.unique(predictions.image[is_seen])
+
+
+def _told(data: AuditInput, evidence: DetectionEvidence, precision: float, overlap: float) -> tuple[Doubts, np.ndarray]:
+    """Return the overlooked objects, and by category the predictions that cannot be judged."""
+    answers = _answers(data)
+    if (precision, overlap) not in answers:
+        found = overlooked(evidence, precision=precision, overlap=overlap)
+        answers[precision, overlap] = found, not_judged(evidence, found, overlap=overlap)
+    return answers[precision, overlap]
+
+
+@derived
+def _answers(data: AuditInput) -> dict[tuple[float, float], tuple[Doubts, np.ndarray]]:
+    """What :func:`_told` returns, by thresholds: it is asked for three times, and takes long where boxes lie on one place."""
+    return {}
 
 
 def _labelled(data: AuditInput) -> np.ndarray:
@@ -66,7 +83,7 @@ def overlooked_bbox(data: AuditInput, *, precision: float = _PRECISION, overlap:
     evidence = box_evidence(data)
     if evidence is None:
         return None
-    found = overlooked(evidence, precision=precision, overlap=overlap)
+    found, _ = _told(data, evidence, precision, overlap)
     if not len(found.at):
         return None
     names = _names(evidence, found.prediction)
@@ -85,7 +102,7 @@ def overlooked_not_judged(data: AuditInput, *, precision: float = _PRECISION, ov
     evidence = box_evidence(data)
     if evidence is None:
         return {}
-    counts = not_judged(evidence, precision=precision, overlap=overlap)
+    _, counts = _told(data, evidence, precision, overlap)
     return {evidence.boxes.categories[number]: int(counts[number]) for number in np.flatnonzero(counts)}
 
 

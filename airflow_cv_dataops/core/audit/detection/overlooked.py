@@ -41,24 +41,29 @@ def overlooked(evidence: DetectionEvidence, *, precision: float, overlap: float)
     return Doubts(at, 1 - likely[at], at, evidence.most_overlap[at])
 
 
-def not_judged(evidence: DetectionEvidence, *, precision: float, overlap: float) -> np.ndarray:
+def not_judged(evidence: DetectionEvidence, found: Doubts, *, overlap: float) -> np.ndarray:
     """Return, by category, the confident predictions without a label of which nobody can tell whether they are right, each object once.
 
     So it is where the category cannot be judged, and where more of them are no findings than a tenth of those that labels confirm, in the
-    category or in all: then labels, or the model, are wrong by some rule.
+    category or in all others together: then labels, or the model, are wrong by some rule.
+
+    :param found: what :func:`overlooked` returns.
     """
     import numpy as np
 
     boxes, told = evidence.boxes, evidence.unmatched
     category, categories = boxes.predictions.category, len(boxes.categories)
     at = np.flatnonzero(unexplained(evidence, overlap) & told.is_confident)
-    sureness = np.where(np.isin(at, overlooked(evidence, precision=precision, overlap=overlap).at), 2.0, boxes.score[at])
+    sureness = np.where(np.isin(at, found.at), 2.0, boxes.score[at])
     kept = _surest(evidence, at, sureness)
     at = at[kept][sureness[kept] < 2]  # a finding and those on the same object are told
     left = np.bincount(category[at], minlength=categories)
+    unknown = np.bincount(category[at[~told.is_judged[at]]], minlength=categories)
     confirmed = np.bincount(category[evidence.fits & told.is_confident], minlength=categories)
-    is_told = (left <= np.maximum(_LEFT * confirmed, _FEW)) & (left.sum() <= max(_LEFT * confirmed.sum(), _FEW))
-    return np.bincount(category[at[~(told.is_judged[at] & is_told[category[at]])]], minlength=categories)
+    are_few = left <= np.maximum(_LEFT * confirmed, _FEW)
+    if (left - unknown)[are_few].sum() > max(_LEFT * confirmed[are_few].sum(), _FEW):  # a few each, of many rare categories
+        are_few[:] = False
+    return np.where(are_few, unknown, left)
 
 
 def unexplained(evidence: DetectionEvidence, overlap: float) -> np.ndarray:

@@ -59,11 +59,23 @@ def peak_probability(score: np.ndarray, is_matched: np.ndarray, group: np.ndarra
     # That objects without a label are more than those with one is not believed of scores alone.
     has_peak &= (by_bin * count).sum(axis=1) <= matched.sum(axis=1)
     # Nor that objects all score lower than those with a label do: a part of the peak reaches where nearly all of these lie.
-    lowest = (np.cumsum(matched, axis=1) < _LOWEST * matched.sum(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
-    reaching = (by_bin * count * (np.arange(_BINS) >= lowest)).sum(axis=1)
-    has_peak &= reaching >= _REACHING * (by_bin * count).sum(axis=1)
+    in_peak = np.where(is_matched, 0, by_bin[group, bins])
+    reaching = np.bincount(group, np.where(odds >= _lowest(odds, is_matched, group, groups)[group], in_peak, 0), groups)
+    has_peak &= reaching >= _REACHING * np.bincount(group, in_peak, groups)
     by_bin[~has_peak] = 0
     return by_bin[group, bins], has_peak
+
+
+def _lowest(odds: np.ndarray, is_matched: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """Return by group the odds that all but the lowest few of the matched predictions surpass; exact, as a bin may be wide."""
+    import numpy as np
+
+    at = np.flatnonzero(is_matched)
+    ordered = np.append(odds[at][np.lexsort((odds[at], group[at]))], np.inf)
+    many = np.bincount(group[at], minlength=groups)
+    place = np.where(many > 0, np.cumsum(many) - many + (_LOWEST * many).astype(np.int64), len(at))
+    lowest: np.ndarray = ordered[place]
+    return lowest
 
 
 def _valleys(matched: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -22,3 +22,16 @@ def test_what_is_told_is_bounded():
     assert len(named) == 10
     assert len(json.dumps(named)) < 1000
     assert "and 990 more categories" in not_judged_in_words(many)
+
+
+def test_long_names_that_begin_alike_stay_apart():
+    alike = {"x" * 80 + f"{number}" + "y" * end: number + 1 for number in range(3) for end in (0, 200)}
+    named = not_judged_summary(alike)["overlooked_not_judged"]
+    assert sorted(named.values()) == sorted(alike.values())
+    assert max(map(len, named)) <= 64
+
+
+def test_names_can_harm_no_log(caplog):
+    named = not_judged_summary({"\u202eevil\nnew\tline\x1b[31m": 4})["overlooked_not_judged"]
+    assert list(named) == ["\ufffdevil\ufffdnew\ufffdline\ufffd[31m"]
+    assert all(letter not in caplog.messages[0] for letter in "\u202e\n\t\x1b")
