@@ -60,7 +60,9 @@ def peak_probability(score: np.ndarray, is_matched: np.ndarray, group: np.ndarra
     has_peak &= (by_bin * count).sum(axis=1) <= matched.sum(axis=1)
     # Nor that objects all score lower than those with a label do: a part of the peak reaches where nearly all of these lie.
     in_peak = np.where(is_matched, 0, by_bin[group, bins])
-    reaching = np.bincount(group, np.where(odds >= _lowest(odds, is_matched, group, groups)[group], in_peak, 0), groups)
+    # What matches before the valley is background that lies on an object by chance.
+    lowest = _lowest(odds, is_matched & (bins > valley[group]), group, groups)
+    reaching = np.bincount(group, np.where(odds >= lowest[group], in_peak, 0), groups)
     has_peak &= reaching >= _REACHING * np.bincount(group, in_peak, groups)
     by_bin[~has_peak] = 0
     return by_bin[group, bins], has_peak
