@@ -25,7 +25,7 @@ def not_judged_of(checks: Sequence[EnabledCheck], data: AuditInput) -> Mapping[s
     """
     for enabled in checks:
         if enabled.check.id == overlooked_bbox.id and len(data.predicted_images(enabled.check.reads)):
-            thresholds = {name: float(value) for name, value in enabled.thresholds.items()}
+            thresholds = {name: float(enabled.thresholds[name]) for name in ("precision", "overlap") if name in enabled.thresholds}
             counts = overlooked_not_judged(data, **thresholds)
             return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
     return None
