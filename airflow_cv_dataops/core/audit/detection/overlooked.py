@@ -80,15 +80,20 @@ def unexplained(evidence: DetectionEvidence, overlap: float) -> np.ndarray:
     best = claims[best[(best >= 0) & (evidence.own_support < LIKELY)]]
     is_about_a_label = np.zeros(evidence.predictions, dtype=bool)
     is_about_a_label[pairs.prediction[best]] = True
-    return (evidence.most_overlap < overlap) & ~is_about_a_label & ~_is_part_or_group(evidence) & ~evidence.in_crowd & ~evidence.fits
+    asked = (evidence.most_overlap < overlap) & ~is_about_a_label & ~evidence.in_crowd & ~evidence.fits
+    return asked & ~_is_part_or_group(evidence, asked)
 
 
-def _is_part_or_group(evidence: DetectionEvidence) -> np.ndarray:
-    """Say which predictions lie in a label of their category that another prediction fits, or around one: parts of it, or groups."""
+def _is_part_or_group(evidence: DetectionEvidence, asked: np.ndarray) -> np.ndarray:
+    """Say which predictions lie in a label of their category that another prediction fits, or around one: parts of it, or groups.
+
+    :param asked: by prediction, whether to ask; few are left, of many pairs.
+    """
     import numpy as np
 
     pairs, labels, predictions = evidence.overlaps, evidence.boxes.labels, evidence.boxes.predictions
-    at = np.flatnonzero(evidence.same_category & ~evidence.with_crowd & (evidence.own_support[pairs.label] >= LIKELY))
+    at = np.flatnonzero(asked[pairs.prediction] & evidence.same_category & ~evidence.with_crowd)
+    at = at[evidence.own_support[pairs.label[at]] >= LIKELY]
     a, b = labels.corners[:, pairs.label[at]], predictions.corners[:, pairs.prediction[at]]
     shared = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0).prod(axis=0)
     smaller = np.minimum(labels.area[pairs.label[at]], predictions.area[pairs.prediction[at]])
