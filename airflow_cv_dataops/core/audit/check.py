@@ -41,6 +41,7 @@ class Check:
     :param compares: given the input, the rows of the images on which the check can compare what is labelled with what models predict; where
         there is none, it does not run. ``None``: those with predictions of the kinds that it ``reads``.
     :param choices: the values that a threshold may have, by its name, where it is a choice: another is refused before any work.
+    :param shares: thresholds that are shares, at most 1, each with whether 0 is one: another number is refused before any work.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
     """
 
@@ -54,6 +55,7 @@ class Check:
     suspects: bool = False
     compares: Callable[[AuditInput], np.ndarray] | None = None
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    shares: Mapping[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -68,7 +70,8 @@ class Check:
                 )
 
     def __call__(self, data: AuditInput, **thresholds: Any) -> pa.Table | None:
-        """Ask the question."""
+        """Ask the question. :raises ConfigurationError: a threshold that is to be a share is none."""
+        self.check_shares(thresholds)
         return self.run(data, **thresholds)
 
     def compared_images(self, data: AuditInput) -> np.ndarray | None:
@@ -90,8 +93,8 @@ class Check:
     def with_thresholds(self, given: Mapping[str, Any]) -> dict[str, float | str]:
         """Return given thresholds in the types of their defaults; numbers may come as text, out of a template.
 
-        :raises ConfigurationError: the check has no such threshold, or the value is not a finite number of at least 0, or none of the
-            choices.
+        :raises ConfigurationError: the check has no such threshold, or the value is not a finite number of at least 0, no share where it is
+            to be one, or none of the choices.
         """
         defaults = self.thresholds
         if unknown := sorted(set(given) - set(defaults)):
@@ -102,7 +105,16 @@ class Check:
             if name in self.choices and value not in self.choices[name]:
                 allowed = ", ".join(self.choices[name])
                 raise ConfigurationError(f"thresholds[{self.id!r}]: {name}={value!r} is unknown: expected one of {allowed}.")
+        self.check_shares(read)
         return read
+
+    def check_shares(self, thresholds: Mapping[str, Any]) -> None:
+        """:raises ConfigurationError: a threshold that is to be a share is below 0, above 1, or 0 where that is none."""
+        for name in self.shares.keys() & thresholds.keys():
+            value, with_zero = thresholds[name], self.shares[name]
+            if not 0 <= value <= 1 or (value == 0 and not with_zero):
+                expected = "from 0 to 1" if with_zero else "above 0 and at most 1"
+                raise ConfigurationError(f"thresholds[{self.id!r}][{name!r}]={value!r} cannot be used: expected a number {expected}.")
 
 
 def check(
@@ -115,6 +127,7 @@ def check(
     suspects: bool = False,
     compares: Callable[[AuditInput], np.ndarray] | None = None,
     choices: Mapping[str, Sequence[str]] = _NOTHING,
+    shares: Mapping[str, bool] = _NOTHING,
 ) -> Callable[[Callable[..., pa.Table | None]], Check]:
     """Make a :class:`Check` of a function, under the function's name.
 
@@ -126,9 +139,10 @@ def check(
     :param suspects: a finding says that the label is probably wrong: it counts in ``label_error_rate`` whatever its severity.
     :param compares: given the input, the rows of the images on which the check can compare labels with predictions: see :class:`Check`.
     :param choices: the values that a threshold may have, by its name, where it is a choice.
+    :param shares: thresholds that are shares, each with whether 0 is one.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
     """
-    return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads, suspects, compares, choices)
+    return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads, suspects, compares, choices, shares)
 
 
 @dataclass(frozen=True)

@@ -313,7 +313,7 @@ SAMPLES = TableModel(
 
 METRICS = TableModel(
     "metrics",
-    "One number that a step measured.",
+    "One number that a step measured, such as an audit's `label_error_rate` or `overlooked_not_judged` (in all, and by category).",
     (
         _key(),
         Column("step", "string", "Which step owns the row, e.g. `ingest` or `audit:label_audit`.", required=True),

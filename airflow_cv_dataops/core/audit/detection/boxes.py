@@ -73,7 +73,7 @@ def comparable_boxes(data: AuditInput, label_boxes: Boxes, boxes: Boxes) -> Dete
     scores = pc.fill_null(predicted.column("score"), float("nan")).to_numpy()
     predicted_images = data.predicted_image_row
     with np.errstate(invalid="ignore"):
-        usable = (predicted_images >= 0) & _has_area(boxes) & (scores >= 0) & (scores <= 1)
+        usable = (predicted_images >= 0) & boxes.has_extent & _has_area(boxes) & (scores >= 0) & (scores <= 1)
     usable &= predicted.column("category").is_valid().to_numpy()
     comparable = label_boxes.has_extent & _has_area(label_boxes) & (data.image_row >= 0) & given.column("category").is_valid().to_numpy()
     in_both = np.zeros(data.images.num_rows + 1, dtype=bool)
@@ -97,13 +97,15 @@ def comparable_boxes(data: AuditInput, label_boxes: Boxes, boxes: Boxes) -> Dete
 
 
 def _has_area(boxes: Boxes) -> np.ndarray:
-    """Say which boxes have an area that a float can hold."""
+    """Say which boxes have an area that a float can hold, and corners that it can tell apart."""
     import numpy as np
 
     with np.errstate(over="ignore", invalid="ignore"):
         area = boxes.width * boxes.height
-        within = np.isfinite(area) & np.isfinite(boxes.x + boxes.width) & np.isfinite(boxes.y + boxes.height)
-        return boxes.finite & within & (boxes.width > 0) & (boxes.height > 0) & (area > 0)
+        right, bottom = boxes.x + boxes.width, boxes.y + boxes.height
+        within = np.isfinite(area) & np.isfinite(right) & np.isfinite(bottom) & (right > boxes.x) & (bottom > boxes.y)
+        # Far out the corners are no longer as far apart as the sides are long.
+        return boxes.finite & within & (area > 0) & np.isfinite((right - boxes.x) * (bottom - boxes.y))
 
 
 def _sorted(rows: np.ndarray, image: np.ndarray, category: np.ndarray, boxes: Boxes, *last: np.ndarray) -> tuple[BoxArrays, np.ndarray]:

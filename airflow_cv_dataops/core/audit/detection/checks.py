@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.audit.audit_input import derived
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.detection.evidence import box_evidence
 from airflow_cv_dataops.core.audit.detection.overlooked import not_judged, overlooked
@@ -20,18 +21,39 @@ if TYPE_CHECKING:
 
     from airflow_cv_dataops.core.audit.audit_input import AuditInput
     from airflow_cv_dataops.core.audit.detection.evidence import DetectionEvidence
+    from airflow_cv_dataops.core.audit.detection.scores import Doubts
 
 BOXES = ("annotations.iscrowd", "predictions.category", "predictions.score", "predictions.bbox")
+# Of overlooked_bbox.
+_PRECISION, _OVERLAP = 0.9, 0.3
 
 
 def _seen(data: AuditInput) -> np.ndarray:
-    """Return the images with predictions of a class that can be judged, and with labels or the statement that nothing is there."""
+    """Return the images with predictions of a category that can be judged, or with a finding; each has labels, or is said to be empty."""
     import numpy as np
 
     evidence = box_evidence(data)
     if evidence is None:
         return np.empty(0, np.int64)
-    return np.unique(evidence.boxes.predictions.image[evidence.unmatched.is_judged])
+    predictions, (found, counts) = evidence.boxes.predictions, _told(data, evidence, _PRECISION, _OVERLAP)
+    is_seen = (counts == 0)[predictions.category]
+    is_seen[found.at] = True
+    return np.unique(predictions.image[is_seen])
+
+
+def _told(data: AuditInput, evidence: DetectionEvidence, precision: float, overlap: float) -> tuple[Doubts, np.ndarray]:
+    """Return the overlooked objects, and by category the predictions that cannot be judged."""
+    answers = _answers(data)
+    if (precision, overlap) not in answers:
+        found = overlooked(evidence, precision=precision, overlap=overlap)
+        answers[precision, overlap] = found, not_judged(evidence, found, overlap=overlap)
+    return answers[precision, overlap]
+
+
+@derived
+def _answers(data: AuditInput) -> dict[tuple[float, float], tuple[Doubts, np.ndarray]]:
+    """What :func:`_told` returns, by thresholds: it is asked for three times, and takes long where boxes lie on one place."""
+    return {}
 
 
 def _labelled(data: AuditInput) -> np.ndarray:
@@ -50,8 +72,9 @@ def _labelled(data: AuditInput) -> np.ndarray:
     column="bbox",
     reads=BOXES,
     compares=_seen,
+    shares={"precision": True, "overlap": False},
 )
-def overlooked_bbox(data: AuditInput, *, precision: float = 0.9, overlap: float = 0.3) -> pa.Table | None:
+def overlooked_bbox(data: AuditInput, *, precision: float = _PRECISION, overlap: float = _OVERLAP) -> pa.Table | None:
     """Find objects that no label marks. Score: 1 - how likely the predicted box is on an object that nobody labelled.
 
     :param precision: the share of a category's findings that are to be right, as estimated; none is rather wrong than right.
@@ -60,7 +83,7 @@ def overlooked_bbox(data: AuditInput, *, precision: float = 0.9, overlap: float 
     evidence = box_evidence(data)
     if evidence is None:
         return None
-    found = overlooked(evidence, precision=precision, overlap=overlap)
+    found, _ = _told(data, evidence, precision, overlap)
     if not len(found.at):
         return None
     names = _names(evidence, found.prediction)
@@ -68,17 +91,18 @@ def overlooked_bbox(data: AuditInput, *, precision: float = 0.9, overlap: float 
     return _unlabelled_rows(data, evidence, found.at, message, found.score, _suggestions(evidence, found.prediction))
 
 
-def overlooked_not_judged(data: AuditInput, *, overlap: float = 0.3) -> dict[str, int]:
+def overlooked_not_judged(data: AuditInput, *, precision: float = _PRECISION, overlap: float = _OVERLAP) -> dict[str, int]:
     """Return, by category, how many confident predictions match no label although nobody can tell whether they are right; none of 0.
 
-    :param overlap: as of :func:`overlooked_bbox`.
+    :param precision: as of :func:`overlooked_bbox`, like ``overlap``.
     """
     import numpy as np
 
+    overlooked_bbox.check_shares({"precision": precision, "overlap": overlap})
     evidence = box_evidence(data)
     if evidence is None:
         return {}
-    counts = not_judged(evidence, overlap=overlap)
+    _, counts = _told(data, evidence, precision, overlap)
     return {evidence.boxes.categories[number]: int(counts[number]) for number in np.flatnonzero(counts)}
 
 

@@ -46,13 +46,15 @@ class Labelling:
     :param probability: by prediction, how likely it is on an object if no label matches it, 0 to 1.
     :param is_judged: by group, whether that can be told. It cannot where even the best predictions mostly lack a label and their curve does
         not say why: labels that are missing look like a model that is wrong.
-    :param is_flat: by group, whether it can be told however few labels there are: the curve is flat at the top, below 1.
+    :param is_flat: by group, whether the curve is flat at the top, below 1, which tells it however few labels there are.
+    :param is_trusted: by group, whether nearly all of its best predictions have a label.
     :param bin: by prediction, of its score: 0 (lowest) to 21.
     """
 
     probability: np.ndarray
     is_judged: np.ndarray
     is_flat: np.ndarray
+    is_trusted: np.ndarray
     bin: np.ndarray
 
 
@@ -85,13 +87,14 @@ def labelling(
         np.add.at(total, group_of, count)
     share, is_flat, curve = _shares(*by_group)
     # Labels are complete enough in the whole group, or in one of its parts.
-    is_judged = is_flat | _trusted(by_group[0], by_group[1], _best(by_group[0]))
+    is_trusted = _trusted(by_group[0], by_group[1], _best(by_group[0]))
+    is_judged = is_flat | is_trusted
     is_judged[group_of[_trusted(matched, unmatched, _best(by_group[0])[group_of])]] = True
     share_of_part, curve = _by_part(matched, unmatched, group_of, share, curve)
     right = _right(curve)
     expected = np.where(is_matched, 1, _unlabelled(right[group, bins], share_of_part[part]))
     shares = _by_image(share_of_part[part], expected, is_matched, image)
-    return Labelling(_unlabelled(right[group, bins], shares), is_judged, is_flat, bins)
+    return Labelling(_unlabelled(right[group, bins], shares), is_judged, is_flat, is_trusted, bins)
 
 
 def _bins(score: np.ndarray, is_matched: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
     from airflow_cv_dataops.core.audit.detection.evidence import DetectionEvidence
 
+# A box of which this share lies in another one is a part of it.
+_WITHIN = 0.9
 # An overlooked object is to be as likely as this, whatever the others of its category are.
 _RATHER_RIGHT = 0.6
-# So many confident predictions as a share of those that labels confirm, and so many at all, may lack a label because the model is wrong.
-_CONTRADICTED = 0.1
+# So many confident predictions as a share of those that labels confirm, or so many at all, may be neither labelled nor found because the
+# model is wrong now and then.
+_LEFT = 0.1
 _FEW = 10
 
 
@@ -33,28 +36,34 @@ def overlooked(evidence: DetectionEvidence, *, precision: float, overlap: float)
 
     likely = evidence.unmatched.probability
     at = np.flatnonzero(unexplained(evidence, overlap) & (likely >= _RATHER_RIGHT))
-    at = at[_surest(evidence, at, likely)]
+    at = at[_surest(evidence, at, likely[at])]
     at = at[_right_on_average(likely[at], evidence.boxes.predictions.category[at], precision)]
     return Doubts(at, 1 - likely[at], at, evidence.most_overlap[at])
 
 
-def not_judged(evidence: DetectionEvidence, *, overlap: float) -> np.ndarray:
+def not_judged(evidence: DetectionEvidence, found: Doubts, *, overlap: float) -> np.ndarray:
     """Return, by category, the confident predictions without a label of which nobody can tell whether they are right, each object once.
 
-    So it is where the category cannot be judged, and where the labels contradict the model in more than a tenth as many predictions as they
-    confirm: then either is wrong by some rule.
+    So it is where the category cannot be judged, and where more of them are no findings than a tenth of those that labels confirm, in the
+    category or in all others together: then labels, or the model, are wrong by some rule.
+
+    :param found: what :func:`overlooked` returns.
     """
     import numpy as np
 
-    boxes, likely, is_confident = evidence.boxes, evidence.unmatched.probability, evidence.unmatched.is_confident
+    boxes, told = evidence.boxes, evidence.unmatched
     category, categories = boxes.predictions.category, len(boxes.categories)
-    at = np.flatnonzero(unexplained(evidence, overlap) & is_confident)
-    at = at[_surest(evidence, at, boxes.score)]
-    at = at[likely[at] < _RATHER_RIGHT]
-    contradicted = np.bincount(category[at], minlength=categories)
-    confirmed = np.bincount(category[evidence.fits & is_confident], minlength=categories)
-    is_told = evidence.unmatched.is_judged[at] & (contradicted <= np.maximum(_CONTRADICTED * confirmed, _FEW))[category[at]]
-    return np.bincount(category[at[~is_told]], minlength=categories)
+    at = np.flatnonzero(unexplained(evidence, overlap) & told.is_confident)
+    sureness = np.where(np.isin(at, found.at), 2.0, boxes.score[at])
+    kept = _surest(evidence, at, sureness)
+    at = at[kept][sureness[kept] < 2]  # a finding and those on the same object are told
+    left = np.bincount(category[at], minlength=categories)
+    unknown = np.bincount(category[at[~told.is_judged[at]]], minlength=categories)
+    confirmed = np.bincount(category[evidence.fits & told.is_confident], minlength=categories)
+    are_few = left <= np.maximum(_LEFT * confirmed, _FEW)
+    if (left - unknown)[are_few].sum() > max(_LEFT * confirmed[are_few].sum(), _FEW):  # a few each, of many rare categories
+        are_few[:] = False
+    return np.where(are_few, unknown, left)
 
 
 def unexplained(evidence: DetectionEvidence, overlap: float) -> np.ndarray:
@@ -71,7 +80,26 @@ def unexplained(evidence: DetectionEvidence, overlap: float) -> np.ndarray:
     best = claims[best[(best >= 0) & (evidence.own_support < LIKELY)]]
     is_about_a_label = np.zeros(evidence.predictions, dtype=bool)
     is_about_a_label[pairs.prediction[best]] = True
-    return (evidence.most_overlap < overlap) & ~is_about_a_label & ~evidence.in_crowd & ~evidence.fits
+    asked = (evidence.most_overlap < overlap) & ~is_about_a_label & ~evidence.in_crowd & ~evidence.fits
+    return asked & ~_is_part_or_group(evidence, asked)
+
+
+def _is_part_or_group(evidence: DetectionEvidence, asked: np.ndarray) -> np.ndarray:
+    """Say which predictions lie in a label of their category that another prediction fits, or around one: parts of it, or groups.
+
+    :param asked: by prediction, whether to ask; few are left, of many pairs.
+    """
+    import numpy as np
+
+    pairs, labels, predictions = evidence.overlaps, evidence.boxes.labels, evidence.boxes.predictions
+    at = np.flatnonzero(asked[pairs.prediction] & evidence.same_category & ~evidence.with_crowd)
+    at = at[evidence.own_support[pairs.label[at]] >= LIKELY]
+    a, b = labels.corners[:, pairs.label[at]], predictions.corners[:, pairs.prediction[at]]
+    shared = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0).prod(axis=0)
+    smaller = np.minimum(labels.area[pairs.label[at]], predictions.area[pairs.prediction[at]])
+    found = np.zeros(evidence.predictions, dtype=bool)
+    found[pairs.prediction[at[np.round(shared / smaller, 6) >= _WITHIN]]] = True
+    return found
 
 
 def _right_on_average(likely: np.ndarray, category: np.ndarray, precision: float) -> np.ndarray:
@@ -96,11 +124,13 @@ def _surest(evidence: DetectionEvidence, at: np.ndarray, sureness: np.ndarray) -
 
     The predictions of an image are compared in rounds: a round keeps those that are surer than all that they overlap, and takes away
     those that they overlap. ``at`` is by image, then by falling score, so that of equals the first is surer.
+
+    :param sureness: of each in ``at``.
     """
     import numpy as np
 
     boxes = evidence.boxes.predictions
-    order = np.lexsort((np.arange(len(at)), -sureness[at]))
+    order = np.lexsort((np.arange(len(at)), -sureness))
     rank = np.empty(len(at), dtype=np.int64)
     rank[order] = np.arange(len(at))
     better, worse = _overlapping(boxes.image[at], boxes.category[at], boxes.corners[:, at], rank)

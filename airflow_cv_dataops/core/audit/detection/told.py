@@ -25,8 +25,8 @@ def not_judged_of(checks: Sequence[EnabledCheck], data: AuditInput) -> Mapping[s
     """
     for enabled in checks:
         if enabled.check.id == overlooked_bbox.id and len(data.predicted_images(enabled.check.reads)):
-            overlap = enabled.thresholds.get("overlap", overlooked_bbox.thresholds["overlap"])
-            counts = overlooked_not_judged(data, overlap=float(overlap))
+            thresholds = {name: float(enabled.thresholds[name]) for name in ("precision", "overlap") if name in enabled.thresholds}
+            counts = overlooked_not_judged(data, **thresholds)
             return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
     return None
 
@@ -51,5 +51,21 @@ def not_judged_in_words(counts: Mapping[str, int]) -> str:
 
 
 def _named(counts: Mapping[str, int]) -> dict[str, Any]:
-    first = list(counts.items())[:_MOST_NAMED]
-    return {name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…": count for name, count in first}
+    """Return the first ten by names that can be printed on one line; those of two categories that look the same then are numbered."""
+    named: dict[str, int] = {}
+    for name, count in list(counts.items())[:_MOST_NAMED]:
+        named[_unique(_shown(name), named)] = count
+    return named
+
+
+def _shown(name: str) -> str:
+    """Cut in the middle, as long names often differ at their ends; without control and bidirectional characters, and lone surrogates."""
+    short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}…{name[-(_LONGEST_NAME // 2 - 1) :]}"
+    return "".join(letter if letter.isprintable() or letter == " " else "\ufffd" for letter in short)
+
+
+def _unique(name: str, taken: Mapping[str, int]) -> str:
+    number = 1
+    while (numbered := name if number == 1 else f"{name} ({number})") in taken:
+        number += 1
+    return numbered

@@ -22,17 +22,17 @@ _TOO_FEW = 10
 # Nor one of which labels contradict more predictions than they confirm, among those that score as high as five in six confirmed ones
 # (the bin from a quantile of -1 on).
 _HIGH = 7
-# Confident is at least this score, or that of half of the confirmed ones where it is lower (the bin from 0 on); and where such scores are
-# more often contradicted than confirmed none that nearly all confirmed ones surpass (-2).
+# Confident is at least this score, or that of half of the confirmed ones where it is lower (the bin from 0 on).
 _CONFIDENT = 0.5
 _MEDIAN = 11
-_LOW = 3
 # By size and by nearness to the border.
 _KINDS = 6
 # A box that comes nearer to its image's border than this share of its side may be cut off there.
 _NEAR_BORDER = 0.1
-# A class of which more than half of the objects have no label is judged if the curve of all its predictions says so, and one of which
-# fewer than this share have one never.
+# Of a class, as many objects without a label are believed as have one, and half as many more if the curve of all its predictions is flat:
+# where half lack one by chance, it may be somewhat more. Yet more only if labels confirm what the model says of another class, as a model
+# that is mostly wrong looks the same; and never fewer with a label than this share.
+_FLAT = 1.5
 _LEAST_SHARE = 0.1
 
 
@@ -78,18 +78,27 @@ def unmatched(boxes: DetectionBoxes, is_matched: np.ndarray, counts: np.ndarray)
     in_peak, has_peak = peak_probability(score, matched, group)
     either = np.maximum(found.probability, in_peak)
     labelled, claimed = np.bincount(curve, matched), np.bincount(curve, np.where(matched, 0, either))
-    most = np.where(found.is_flat[group], (1 - _LEAST_SHARE) / _LEAST_SHARE, 1)
-    is_labelled = np.maximum(claimed[curve] - 2, 0) <= most * labelled[curve]
+    flat_most = np.where(_among_trusted(found.is_trusted, group, boxes.model[at]), (1 - _LEAST_SHARE) / _LEAST_SHARE, _FLAT)
+    is_labelled = np.maximum(claimed[curve] - 2, 0) <= np.where(found.is_flat, flat_most, 1)[group] * labelled[curve]
     confirmed = np.bincount(curve, matched & (found.bin >= _HIGH))
     contradicted = np.bincount(curve, ~matched & (found.bin >= _HIGH) & (either < _CONFIDENT))
     judged = (found.is_judged | has_peak)[group] & is_labelled & (contradicted <= confirmed)[curve]
     too_few = np.bincount(group)[group] < _TOO_FEW
-    is_high = score >= _CONFIDENT
-    keeps_its_scale = np.bincount(group, is_high & ~matched) <= np.bincount(group, is_high & matched)
-    is_usual = (found.bin >= _LOW) | (keeps_its_scale | (np.bincount(group, matched) == 0))[group]
-    is_confident[at] = (is_high | (found.bin >= _MEDIAN)) & is_usual
-    is_judged[at], probability[at] = judged | too_few, np.where(too_few, score, np.where(judged, either, 0))
+    is_confident[at] = (score >= _CONFIDENT) | (found.bin >= _MEDIAN)
+    is_complete = (np.bincount(curve, ~matched) == 0)[curve]  # there is nothing to judge
+    is_judged[at] = judged | too_few | is_complete
+    probability[at] = np.where(too_few, score, np.where(judged, either, 0))
     return Unmatched(probability, is_judged, is_confident)
+
+
+def _among_trusted(is_trusted: np.ndarray, group: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """Say by group whether labels confirm most of what its model says in another group."""
+    import numpy as np
+
+    model_of = np.empty(len(is_trusted), dtype=np.int64)
+    model_of[group] = model
+    trusted: np.ndarray = np.bincount(model_of, is_trusted)[model_of] - is_trusted
+    return trusted > 0
 
 
 def _kinds(boxes: DetectionBoxes, at: np.ndarray, is_matched: np.ndarray, curve: np.ndarray) -> np.ndarray:
