@@ -66,8 +66,9 @@ def candidate_pairs(
     """
     import numpy as np
 
-    first = np.searchsorted(label_image, prediction_image, side="left")
-    count = np.searchsorted(label_image, prediction_image, side="right") - first
+    labels = np.bincount(label_image, minlength=int(prediction_image.max(initial=-1)) + 1)
+    count = labels[prediction_image]
+    first = (np.cumsum(labels) - labels)[prediction_image]
     ends = np.cumsum(count)
     start = 0
     while start < len(count):

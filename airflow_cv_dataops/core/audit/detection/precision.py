@@ -75,7 +75,8 @@ class _Curves:
         start, size, bins = (np.repeat(values, size) for values in (first, size, bins))
         position = 4.0 * group + score
         # Equal scores fall into one bin: the rank of the first of them counts.
-        rank = np.searchsorted(position, position, side="left") - start
+        is_first = np.append(True, position[1:] != position[:-1])[: len(position)]
+        rank = np.maximum.accumulate(np.where(is_first, np.arange(len(position)), 0)) - start
         number = (group * _MOST_BINS) + rank * bins // np.maximum(size, 1)
         edges = np.flatnonzero(np.diff(number, prepend=-1))
         if not len(edges):
