@@ -83,7 +83,7 @@ def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
 
 
 def _notice(notice: str) -> str:
-    return f'<p class="notice">{clean(notice)}</p>' if notice else ""
+    return f'<p class="notice unjudged">{clean(notice)}</p>' if notice else ""
 
 
 def _tile(tile: Tile) -> str:

@@ -46,7 +46,7 @@ def not_judged_in_words(counts: Mapping[str, int]) -> str:
     more = f", and {len(counts) - _MOST_NAMED:,} more categories" if len(counts) > _MOST_NAMED else ""
     return (
         f"{sum(counts.values()):,} confident predicted boxes match no label, and nobody can tell whether labels are missing or the model "
-        f"is wrong: {listed}{more}. overlooked_bbox names none of them: look at some."
+        f"is wrong: {listed}{more}. They are no findings: look at some of these predictions, or have some of the images labelled anew."
     )
 
 

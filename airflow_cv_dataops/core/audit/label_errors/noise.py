@@ -6,7 +6,8 @@
   as the model has it beside its first choice, p(given) / (p(given) + p(other)), at the temperature of the first reading.
 
 Of one model's opinion of a label nobody can tell which of the two holds: both explain the same labels. So neither is ever left out. The
-second counts for 0.4, and for up to 0.8 as the labels that a sure model contradicts show that they follow the picture.
+second counts for 0.4, and for up to 0.8 as the labels that a sure model contradicts show that they follow the picture. It only ever raises
+the probability that the first gives, and of contradicted labels alone.
 """
 
 from __future__ import annotations
