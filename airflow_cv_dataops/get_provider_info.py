@@ -79,6 +79,27 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "http://localhost:3000",
                         "default": "",
                     },
+                    "lineage_names": {
+                        "description": (
+                            "What a table is called in lineage: ``catalog``, its name in the catalog such as ``digits.images``, which "
+                            "Marquez's graph can show, or ``location``, where it is stored; the other name is a symlink. The same for "
+                            "all that report to one lineage server."
+                        ),
+                        "type": "string",
+                        "version_added": "0.1.0",
+                        "example": "location",
+                        "default": "catalog",
+                    },
+                    "lineage_failed_severities": {
+                        "description": (
+                            "The severities, separated by commas, at which a check that found something counts as failed in lineage, "
+                            "and a dataset in Marquez as unhealthy. Default: all."
+                        ),
+                        "type": "string",
+                        "version_added": "0.1.0",
+                        "example": "error",
+                        "default": "error,warning,info",
+                    },
                 },
             }
         },

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common import settings
 from airflow_cv_dataops.common.arguments import forget_absent
 from airflow_cv_dataops.common.partition import resolve_partition_key
 from airflow_cv_dataops.common.places import path_text
-from airflow_cv_dataops.core.lineage.events import OpenLineageParts, failed_to_openlineage, to_openlineage
+from airflow_cv_dataops.core.lineage.events import to_openlineage
 from airflow_cv_dataops.core.step_lineage import StepLineage
 
 if TYPE_CHECKING:
@@ -32,13 +33,21 @@ class LineageMixin:
     path_fields: Sequence[str] = ()
     """Those template fields that may be given as a path: they are texts from ``__init__`` on, and again when an XCom has brought one."""
 
+    what_it_does: str
+    """One sentence for people: what is read, done and written. It documents tasks that have no documentation of their own."""
+
     partition_key: str | None
     partition_format: str | None
     partition_timezone: str | None
     step_lineage: StepLineage | None = None
     resolved_partition_key: str | None = None
-    _plan: StepLineage | None = None
+    lineage_plan: StepLineage | None = None
     _task_instance: Any = None
+
+    def say_what_it_does(self) -> None:
+        """Document the task, unless its author has: lineage would show the whole DAG's documentation for it."""
+        if not any(getattr(self, name, None) for name in ("doc", "doc_md", "doc_json", "doc_yaml", "doc_rst")):
+            self.doc_md = self.what_it_does
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Environment, seen_oids: set[int]
@@ -56,11 +65,13 @@ class LineageMixin:
         self._task_instance = context.get("ti")
         try:
             self.resolved_partition_key = self.partition_key_of(context)
-            self._plan = self.planned_lineage()
+            self.lineage_plan = self.planned_lineage()
         except Exception:
             # Lineage must never be what a task fails of; where an argument is wrong, execute says so.
             log.warning("The lineage of this task cannot be planned", exc_info=True)
-            self._plan = StepLineage(type(self).__name__)  # so that it is not tried again in a fork, where a look-up may never return
+            self.lineage_plan = StepLineage(
+                type(self).__name__
+            )  # so that it is not tried again in a fork, where a look-up may never return
 
     def partition_key_of(self, context: Context) -> str:
         """Return the partition key of this run."""
@@ -72,27 +83,30 @@ class LineageMixin:
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage:
         """Declare the stable inputs and outputs."""
-        return _handed_over(to_openlineage(self._planned(), complete=False, airflow=self._airflow_facts(self._task_instance)))
+        return self._told(self._planned(), self._task_instance, complete=False)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
         """Report what the run read and wrote; a task that was skipped before it ran wrote nothing."""
-        lineage = self.step_lineage or replace(self._planned(), outputs=())
-        return _handed_over(to_openlineage(lineage, complete=True, airflow=self._airflow_facts(task_instance)))
+        return self._told(self.step_lineage or replace(self._planned(), outputs=()), task_instance, complete=True)
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage:
-        """Report what the run read, with the assertions and gates that failed, and no outputs."""
-        return _handed_over(failed_to_openlineage(self.step_lineage or self._planned(), airflow=self._airflow_facts(task_instance)))
+        """Report what the run read, with the assertions and gates that failed, and what it wrote before policy failed it.
+
+        Where it broke off on its way nobody knows what it has written: no output is claimed.
+        """
+        return self.get_openlineage_facets_on_complete(task_instance)
 
     def _planned(self) -> StepLineage:
-        return self._plan or self.planned_lineage()
+        return self.lineage_plan or self.planned_lineage()
+
+    def _told(self, lineage: StepLineage, task_instance: Any, *, complete: bool) -> OperatorLineage:
+        from airflow.providers.openlineage.extractors.base import OperatorLineage
+
+        airflow, options = self._airflow_facts(task_instance), settings.lineage_options()
+        parts = to_openlineage(lineage, complete=complete, airflow=airflow, options=options)
+        return OperatorLineage(inputs=parts.inputs, outputs=parts.outputs, run_facets=parts.run_facets, job_facets=parts.job_facets)
 
     def _airflow_facts(self, task_instance: Any) -> dict[str, Any]:
         names = ("dag_id", "task_id", "run_id", "try_number", "map_index")
         facts = {name: getattr(task_instance, name, None) for name in names}
         return {**facts, "partition_key": self.resolved_partition_key}
-
-
-def _handed_over(parts: OpenLineageParts) -> OperatorLineage:
-    from airflow.providers.openlineage.extractors.base import OperatorLineage
-
-    return OperatorLineage(inputs=parts.inputs, outputs=parts.outputs, run_facets=parts.run_facets, job_facets=parts.job_facets)

@@ -26,7 +26,7 @@ Days and hours are spelled as Airflow's own partition mappers spell them. Its ``
 
 # What tells the time of day; also those that only some platforms know.
 _TIME_OF_DAY = re.compile(r"%[-_0^#]?[HIMSfpPcXTRrsklzZ]")
-_PLACEHOLDER = "{partition_key}"
+PLACEHOLDER = "{partition_key}"
 _ENCODED = ("file://", "http://", "https://")
 
 
@@ -112,8 +112,8 @@ def with_partition_key(text: str, partition_key: str) -> str:
     """
     if text.startswith(_ENCODED):
         partition_key = quote(partition_key, safe="/")
-    filled = text.replace(_PLACEHOLDER, partition_key)
-    if _odd_parts(filled) > _odd_parts(text.replace(_PLACEHOLDER, "key")):
+    filled = text.replace(PLACEHOLDER, partition_key)
+    if _odd_parts(filled) > _odd_parts(text.replace(PLACEHOLDER, "key")):
         raise ConfigurationError(
             f"Partition key {partition_key!r} cannot be filled into the source {text!r}: it adds an empty path part, '.' or '..'."
         )

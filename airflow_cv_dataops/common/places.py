@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_cv_dataops.common.arguments import as_names_or_uri
+from airflow_cv_dataops.common.partition import PLACEHOLDER
 from airflow_cv_dataops.core.arguments import as_place
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.base import Place
+
+_FOLDER_OF_PARTITION = re.compile(r"([\w.-]+=)?" + re.escape(PLACEHOLDER))
 
 Locate = Callable[[str, str], tuple[str, Mapping[str, Any]]]
 
@@ -46,8 +50,17 @@ def names_or_place(name: str, value: Any, partition_key: str, locate: Locate) ->
 
 
 def stable_source(source: str) -> str:
-    """Return the part of a source that is the same for every partition, without credentials."""
+    """Return a source's name that is the same for every partition, without credentials.
+
+    A folder of the partition is left out and what follows it kept, so that images and labels that lie in it stay apart:
+    ``landing/{partition_key}/images`` and ``landing/day={partition_key}/images`` are ``landing/images``. Where the key is a part of a name,
+    it is a ``*``: ``landing/{partition_key}.zip`` is ``landing/*.zip``.
+    """
     from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
 
-    above, placeholder, _ = source.partition("{partition_key}")
-    return without_credentials(normalize_uri(above.rpartition("/")[0] or "/" if placeholder else source))
+    place = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/]*", source)
+    above = place.group() if place else ""
+    names = source.removeprefix(above).split("/")
+    kept = [name for name in names if not _FOLDER_OF_PARTITION.fullmatch(name)]
+    below = "/".join(kept) or ("/" if names[0] == "" else "*")
+    return without_credentials(normalize_uri((above + below).replace(PLACEHOLDER, "*")))

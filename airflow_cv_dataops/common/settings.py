@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
+from airflow_cv_dataops.core.lineage.options import LineageOptions
+from airflow_cv_dataops.core.store.schema import SEVERITIES
+
+log = logging.getLogger(__name__)
+
 
 def home() -> str | None:
     """Return the folder of the embedded catalog, ``[cv_dataops] home``; ``None`` where core's default will do."""
@@ -11,6 +18,19 @@ def home() -> str | None:
 def marquez_url() -> str | None:
     """Return the address of Marquez's web page without a trailing slash, or ``None``."""
     return _get("marquez_url").rstrip("/") or None
+
+
+def lineage_options() -> LineageOptions:
+    """Return how events are written. A value that cannot be used is told and left out: lineage is not what a task fails of."""
+    names = _get("lineage_names").strip().lower() or "catalog"
+    if names not in ("catalog", "location"):
+        log.warning("[cv_dataops] lineage_names=%r cannot be used: expected catalog or location; catalog is taken.", names)
+    severities = {name.strip().lower() for name in _get("lineage_failed_severities").split(",")} - {""}
+    if unknown := severities - set(SEVERITIES):
+        wrong, known = ", ".join(sorted(unknown)), ", ".join(SEVERITIES)
+        log.warning("[cv_dataops] lineage_failed_severities: %s cannot be used: expected some of %s.", wrong, known)
+    failed = severities & set(SEVERITIES) or set(SEVERITIES)
+    return LineageOptions(location_first=names == "location", failed_severities=frozenset(failed))
 
 
 def _get(option: str) -> str:

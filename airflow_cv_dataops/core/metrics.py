@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 
@@ -25,8 +26,8 @@ class Metric:
     input_version: str | None = None
 
 
-def write_metrics(dataset: Dataset, partition_key: str, step: str, metrics: Iterable[Metric], recorded_at: datetime) -> str:
-    """Replace the step's metrics of the partition and return the snapshot id; values that are not finite are left out."""
+def write_metrics(dataset: Dataset, partition_key: str, step: str, metrics: Iterable[Metric], recorded_at: datetime) -> DatasetUse:
+    """Replace the step's metrics of the partition; values that are not finite are left out. Return what was written, for lineage."""
     import pyarrow as pa
 
     kept = [metric for metric in metrics if math.isfinite(metric.value)]
@@ -39,7 +40,8 @@ def write_metrics(dataset: Dataset, partition_key: str, step: str, metrics: Iter
             "input_version": pa.array([metric.input_version for metric in kept], pa.string()),
         }
     )
-    return dataset.replace_partition("metrics", partition_key, rows, owner=step)
+    snapshot_id = dataset.replace_partition("metrics", partition_key, rows, owner=step)
+    return dataset.table_use("metrics", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows)
 
 
 def _dimensions(metric: Metric) -> str | None:

@@ -18,11 +18,12 @@ class Assertion:
 
 @dataclass(frozen=True)
 class DatasetUse:
-    """One dataset that a step reads or writes: a table of ours, or a place with files.
+    """One dataset that a step reads or writes: a table of ours, or files.
 
     :param uri: the table's location or the prefix of the files, without credentials.
     :param table: which table of the data model it is; ``None`` for files.
-    :param identifier: the table's name in the catalog (``digits.images``); ``None`` for files.
+    :param holds: what the files hold: ``images``, ``labels``, ``predictions``, ``shard_list`` or ``shard_rows``; ``None`` for tables.
+    :param identifier: the name in the catalog (``digits.images``), of a table or of files beside the tables; ``None`` for a source.
     :param catalog: name, type and URIs of the catalog (already free of credentials); empty for files.
     :param snapshot_id: the snapshot that was read or written, once it is known.
     :param rows: rows (tables) or files (prefixes) that were read or written.
@@ -33,6 +34,7 @@ class DatasetUse:
 
     uri: str
     table: str | None = None
+    holds: str | None = None
     identifier: str | None = None
     catalog: Mapping[str, str] = field(default_factory=dict)
     snapshot_id: str | None = None

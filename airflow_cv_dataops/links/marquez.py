@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseOperatorLink
 
@@ -14,19 +14,26 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 
+def marquez_links() -> tuple[BaseOperatorLink, ...]:
+    """Return the links of every task: none where no Marquez is configured, as Airflow keeps an XCom of each link, of an empty one too."""
+    return (MarquezLink(),) if settings.marquez_url() else ()
+
+
 class MarquezLink(BaseOperatorLink):
-    """Opens the first dataset that the task wrote (or read) in Marquez's web page, at ``[cv_dataops] marquez_url``."""
+    """Opens the graph around the first dataset that the task writes (or reads) in Marquez's web page, at ``[cv_dataops] marquez_url``."""
 
     name = "Dataset in Marquez"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the address; empty where no Marquez is configured or the task has not run."""
+        """Return the address; empty where the task knows no dataset: its arguments cannot be used."""
         base = settings.marquez_url()
-        lineage = getattr(operator, "step_lineage", None)
+        lineage = getattr(operator, "step_lineage", None) or getattr(operator, "lineage_plan", None)
         uses = (*lineage.outputs, *lineage.inputs) if lineage else ()
         if not base or not uses:
             return ""
         from airflow_cv_dataops.core.lineage.naming import dataset_name
 
-        dataset = dataset_name(uses[0])
-        return f"{base}/lineage/dataset/{quote(dataset.namespace, safe='')}/{quote(dataset.name, safe='')}"
+        name = dataset_name(uses[0], location_first=settings.lineage_options().location_first)
+        node = f"dataset:{name.namespace}:{name.name}"
+        shown = urlencode({"isFull": "true", "isCompact": "true", "tableLevelNode": node}, quote_via=quote, safe="")
+        return f"{base}/lineage/dataset/{quote(name.namespace, safe='')}/{quote(name.name, safe='')}?{shown}"

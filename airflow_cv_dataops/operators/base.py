@@ -15,7 +15,7 @@ from airflow_cv_dataops.common.places import given_source, path_text, stable_sou
 from airflow_cv_dataops.common.writers import writer_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.hooks.dataset import DatasetHook
-from airflow_cv_dataops.links.marquez import MarquezLink
+from airflow_cv_dataops.links.marquez import marquez_links
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
@@ -51,7 +51,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
         "cv_catalog_conn_id",
         "aws_conn_id",
     )
-    operator_extra_links: tuple[BaseOperatorLink, ...] = (MarquezLink(),)
+    operator_extra_links: tuple[BaseOperatorLink, ...] = marquez_links()
     ui_color = "#e3f2ec"
 
     def __init__(
@@ -66,6 +66,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.say_what_it_does()
         self.dataset = dataset
         self.partition_key = partition_key
         self.partition_format = partition_format
@@ -103,6 +104,19 @@ class DatasetOperator(LineageMixin, BaseOperator):
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         """Call the one ``core`` function that this operator is for."""
         raise NotImplementedError
+
+    def planned_step(
+        self, step: str, *, sources: Sequence[DatasetUse] = (), reads: Sequence[str] = (), writes: Sequence[str]
+    ) -> StepLineage:
+        """Describe a run before it: its files, the tables that it reads, as far as the dataset has them, and those that it writes."""
+        dataset = self.hook.dataset(self.dataset)
+        try:
+            there = dataset.table_names() if reads else frozenset()
+        except Exception:  # execute will meet the same, and say so better
+            self.log.debug("Lineage cannot look which tables there are: taken for all", exc_info=True)
+            there = frozenset(reads)
+        inputs = (*sources, *(dataset.table_use(table) for table in reads if table in there))
+        return StepLineage(step, inputs=inputs, outputs=tuple(dataset.table_use(table) for table in writes))
 
     def stable_lineage(self, lineage: StepLineage) -> StepLineage:
         """Return the lineage with names that do not change from run to run."""
@@ -148,10 +162,14 @@ class SourceOperator(DatasetOperator):
         """Return the same of the source. :raises ConfigurationError: there is none."""
         return self.located(given_source(self.source), partition_key)
 
-    def source_use(self, storage_format: str) -> DatasetUse:
-        """Describe the source for lineage: what lies above ``{partition_key}``, so that every run names the same dataset."""
-        return DatasetUse(uri=stable_source(given_source(self.source)), storage_format=storage_format)
+    def planned_source(self) -> DatasetUse:
+        """Describe the source for lineage, as far as it is known before the task has run."""
+        raise NotImplementedError
+
+    def source_use(self, holds: str, storage_format: str) -> DatasetUse:
+        """Describe the source for lineage, so that every run names the same dataset. :param holds: see :class:`DatasetUse`."""
+        return DatasetUse(uri=stable_source(given_source(self.source)), holds=holds, storage_format=storage_format)
 
     def stable_lineage(self, lineage: StepLineage) -> StepLineage:
-        (source, *others), planned = lineage.inputs, self.planned_lineage().inputs[0]
+        (source, *others), planned = lineage.inputs, self.planned_source()
         return replace(lineage, inputs=(replace(source, uri=planned.uri, storage_format=planned.storage_format), *others))

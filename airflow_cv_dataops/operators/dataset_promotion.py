@@ -40,6 +40,10 @@ class DatasetPromotionOperator(DatasetOperator):
     :param notes: for people; kept with the release. (templated)
     """
 
+    what_it_does = (
+        "Asks the gates about the dataset's tables; if all hold, makes a release of what they hold now (`releases`, "
+        "`release_items`) and moves the stage to it."
+    )
     template_fields: Sequence[str] = (
         *DatasetOperator.template_fields,
         "stage",
@@ -108,7 +112,6 @@ class DatasetPromotionOperator(DatasetOperator):
         )
 
     def planned_lineage(self) -> StepLineage:
-        from airflow_cv_dataops.core.release.decision import promotion_inputs
+        from airflow_cv_dataops.core.release.decision import LINEAGE_INPUTS, promotion_outputs
 
-        dataset = self.hook.dataset(self.dataset)
-        return StepLineage("promotion", inputs=promotion_inputs(dataset, {}), outputs=(dataset.table_use("releases"),))
+        return self.planned_step("promotion", reads=LINEAGE_INPUTS, writes=promotion_outputs(is_named=bool(self.release)))

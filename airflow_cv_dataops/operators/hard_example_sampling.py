@@ -30,6 +30,10 @@ class HardExampleSamplingOperator(DatasetOperator):
     :param sample_id: names what this sampling owns: a rerun replaces its own sample. (templated)
     """
 
+    what_it_does = (
+        "Reads a model's `predictions`, chooses the unlabelled images of the partition that it is least sure of, and "
+        "writes `samples`, a manifest for a labelling tool, and `metrics`."
+    )
     template_fields: Sequence[str] = (
         *DatasetOperator.template_fields,
         "strategy",
@@ -83,6 +87,4 @@ class HardExampleSamplingOperator(DatasetOperator):
         )
 
     def planned_lineage(self) -> StepLineage:
-        dataset = self.hook.dataset(self.dataset)
-        inputs = tuple(dataset.table_use(table) for table in ("images", "predictions", "annotations", "findings"))
-        return StepLineage("sampling", inputs=inputs, outputs=(dataset.table_use("samples"),))
+        return self.planned_step("sampling", reads=("images", "predictions", "annotations", "findings"), writes=("samples", "metrics"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, as_pattern, numbers, required_number
-from airflow_cv_dataops.core.step_lineage import StepLineage
+from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ class ImageIngestOperator(SourceOperator):
     :param workers: processes that read, decode and write; default: one for each core.
     """
 
+    what_it_does = (
+        "Reads the image files at the source, checks, measures and copies each, and writes the partition's `images`, "
+        "its `rejects` with the reason, and `metrics`."
+    )
     template_fields: Sequence[str] = (
         *SourceOperator.template_fields,
         "pattern",
@@ -149,8 +153,8 @@ class ImageIngestOperator(SourceOperator):
             **{name: value for name, value in work.items() if value is not None},
         )
 
+    def planned_source(self) -> DatasetUse:
+        return self.source_use("images", "image")
+
     def planned_lineage(self) -> StepLineage:
-        dataset = self.hook.dataset(self.dataset)
-        return StepLineage(
-            "ingest", inputs=(self.source_use("image"),), outputs=(dataset.table_use("images"), dataset.table_use("rejects"))
-        )
+        return self.planned_step("ingest", sources=(self.planned_source(),), writes=("images", "rejects", "metrics"))

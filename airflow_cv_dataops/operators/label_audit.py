@@ -44,6 +44,10 @@ class LabelAuditOperator(DatasetOperator):
     :param report_max_megabytes: largest report, in MB; at least 1. (templated)
     """
 
+    what_it_does = (
+        "Checks the partition's `annotations` by their `images`, by each other and by `predictions`, and writes "
+        "`findings`, `metrics` and a report."
+    )
     template_fields: Sequence[str] = (
         *DatasetOperator.template_fields,
         "audit",
@@ -133,6 +137,4 @@ class LabelAuditOperator(DatasetOperator):
         )
 
     def planned_lineage(self) -> StepLineage:
-        dataset = self.hook.dataset(self.dataset)
-        inputs = tuple(dataset.table_use(table) for table in ("images", "annotations", "predictions"))
-        return StepLineage("audit", inputs=inputs, outputs=(dataset.table_use("findings"),))
+        return self.planned_step("audit", reads=("images", "annotations", "predictions"), writes=("findings", "metrics"))

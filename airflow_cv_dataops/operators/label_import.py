@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, as_pattern, required_number
 from airflow_cv_dataops.common.places import names_or_place, path_text
-from airflow_cv_dataops.core.step_lineage import StepLineage
+from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class LabelImportOperator(SourceOperator):
         behind which nothing is take out what was found there; default: the task fails and may be retried. (templated)
     """
 
+    what_it_does = (
+        "Reads label files, joins each label to an image of the partition, and writes `annotations`, `findings` of what "
+        "could not be read or joined, and `metrics`."
+    )
     template_fields: Sequence[str] = (
         *SourceOperator.template_fields,
         "format",
@@ -116,8 +120,10 @@ class LabelImportOperator(SourceOperator):
             allow_empty=as_flag("allow_empty", self.allow_empty),
         )
 
+    def planned_source(self) -> DatasetUse:
+        return self.source_use("labels", self.format)
+
     def planned_lineage(self) -> StepLineage:
-        dataset = self.hook.dataset(self.dataset)
-        return StepLineage(
-            "import", inputs=(self.source_use(self.format), dataset.table_use("images")), outputs=(dataset.table_use("annotations"),)
+        return self.planned_step(
+            "import", sources=(self.planned_source(),), reads=("images",), writes=("annotations", "findings", "metrics")
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_pattern, required_number
 from airflow_cv_dataops.common.places import names_or_place, path_text, place_of
-from airflow_cv_dataops.core.step_lineage import StepLineage
+from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ class PredictionImportOperator(SourceOperator):
         link behind which nothing is take out what was found there; default: the task fails and may be retried. (templated)
     """
 
+    what_it_does = (
+        "Reads a model's outputs, joins each to an image of the partition, and writes `predictions`, `findings` of what "
+        "could not be read or joined, and `metrics`."
+    )
     template_fields: Sequence[str] = (
         *SourceOperator.template_fields,
         "model",
@@ -133,8 +137,10 @@ class PredictionImportOperator(SourceOperator):
             ids=place_of(self.ids, partition_key, self.located),
         )
 
+    def planned_source(self) -> DatasetUse:
+        return self.source_use("predictions", "probabilities" if self.format == "auto" else self.format)
+
     def planned_lineage(self) -> StepLineage:
-        dataset = self.hook.dataset(self.dataset)
-        source_format = "probabilities" if self.format == "auto" else self.format
-        inputs = (self.source_use(source_format), dataset.table_use("images"))
-        return StepLineage("import", inputs=inputs, outputs=(dataset.table_use("predictions"),))
+        return self.planned_step(
+            "import", sources=(self.planned_source(),), reads=("images",), writes=("predictions", "findings", "metrics")
+        )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import TaskGroup, TriggerRule
 
 from airflow_cv_dataops.common.arguments import as_flag, required_number
+from airflow_cv_dataops.core.imaging.ingest.shards.lineage import shard_list_use, shard_rows_use
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 
@@ -59,6 +60,7 @@ def sharded_image_ingest(
 class ImageShardPlanOperator(ImageIngestOperator):
     """List the source, once, and cut it into shards. Returns their numbers, to map over; the plan is in XCom ``plan``."""
 
+    what_it_does = "Lists the source once, cuts the listing into shards, and writes it for them."
     template_fields: Sequence[str] = (*ImageIngestOperator.template_fields, "max_files_per_shard", "max_bytes_per_shard")
 
     def __init__(self, *, max_files_per_shard: int | str = 5_000, max_bytes_per_shard: int | str = 1 << 30, **kwargs: Any) -> None:
@@ -67,6 +69,7 @@ class ImageShardPlanOperator(ImageIngestOperator):
         self.max_bytes_per_shard = max_bytes_per_shard
 
     def execute(self, context: Context) -> list[int]:  # type: ignore[override]
+        from airflow_cv_dataops.core.imaging.ingest.shards.lineage import plan_lineage
         from airflow_cv_dataops.core.imaging.ingest.shards.steps import plan_shards
 
         dataset, partition_key = self.begin(context)
@@ -81,17 +84,22 @@ class ImageShardPlanOperator(ImageIngestOperator):
             max_bytes_per_shard=int(required_number("max_bytes_per_shard", self.max_bytes_per_shard)),
             allow_empty=as_flag("allow_empty", self.allow_empty),
         )
+        self.step_lineage = self.stable_lineage(plan_lineage(dataset, plan))
         context["ti"].xcom_push(key=PLAN_KEY, value=plan)
         self.log.info("Planned %d shards", plan["shards"])
         return list(range(plan["shards"]))
 
     def planned_lineage(self) -> StepLineage:
-        return _reads_only(super().planned_lineage())
+        outputs = (shard_list_use(self.hook.dataset(self.dataset)),)
+        return replace(super().planned_lineage(), outputs=outputs)
 
 
 class ImageShardOperator(ImageIngestOperator):
     """Take one shard: read, decode, measure and copy its images, and write its rows as files that nobody sees yet."""
 
+    what_it_does = (
+        "Reads the image files of one shard, checks, measures and copies each, and writes rows that belong to no table before the commit."
+    )
     template_fields: Sequence[str] = (*ImageIngestOperator.template_fields, "plan", "index")
 
     def __init__(self, *, plan: IngestPlan, index: int, **kwargs: Any) -> None:
@@ -100,14 +108,19 @@ class ImageShardOperator(ImageIngestOperator):
         self.index = index
 
     def execute(self, context: Context) -> ShardResult:  # type: ignore[override]
+        from airflow_cv_dataops.core.imaging.ingest.shards.lineage import shard_lineage
         from airflow_cv_dataops.core.imaging.ingest.shards.steps import ingest_shard
 
         dataset, partition_key = self.begin(context)
         source, options = self.located_source(partition_key)
-        return ingest_shard(dataset, partition_key, source, self.plan, int(self.index), source_options=options, workers=self.workers)
+        result = ingest_shard(dataset, partition_key, source, self.plan, int(self.index), source_options=options, workers=self.workers)
+        self.step_lineage = self.stable_lineage(shard_lineage(dataset, self.plan, result))
+        return result
 
     def planned_lineage(self) -> StepLineage:
-        return _reads_only(super().planned_lineage())
+        dataset = self.hook.dataset(self.dataset)
+        inputs = (self.planned_source(), shard_list_use(dataset))
+        return StepLineage("ingest", inputs=inputs, outputs=(shard_rows_use(dataset),))
 
 
 class ImageShardCommitOperator(ImageIngestOperator):
@@ -116,6 +129,7 @@ class ImageShardCommitOperator(ImageIngestOperator):
     Only data files that hold an image of an odd size are written anew.
     """
 
+    what_it_does = "Makes the rows of all shards the partition's `images` and `rejects`, in one snapshot each, and writes `metrics`."
     template_fields: Sequence[str] = (*ImageIngestOperator.template_fields, "plan", "results")
 
     def __init__(self, *, plan: IngestPlan, results: Sequence[ShardResult], **kwargs: Any) -> None:
@@ -141,7 +155,8 @@ class ImageShardCommitOperator(ImageIngestOperator):
             allow_empty=as_flag("allow_empty", self.allow_empty),
         )
 
+    def planned_lineage(self) -> StepLineage:
+        return replace(super().planned_lineage(), inputs=(shard_rows_use(self.hook.dataset(self.dataset)),))
 
-def _reads_only(lineage: StepLineage) -> StepLineage:
-    """What a plan or a shard leaves behind is no part of a table before the commit."""
-    return replace(lineage, outputs=())
+    def stable_lineage(self, lineage: StepLineage) -> StepLineage:
+        return lineage  # it does not read the source

@@ -11,7 +11,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.hooks.dataset import DatasetHook
-from airflow_cv_dataops.links.marquez import MarquezLink
+from airflow_cv_dataops.links.marquez import marquez_links
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -38,7 +38,7 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("partition_key", "partition_format", "partition_timezone", "cv_catalog_conn_id", "aws_conn_id")
-    operator_extra_links = (MarquezLink(),)
+    operator_extra_links = marquez_links()
     ui_color = "#e8ecf7"
 
     def __init__(
@@ -53,6 +53,7 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.say_what_it_does()
         self.partition_key = partition_key
         self.partition_format = partition_format
         self.partition_timezone = partition_timezone

@@ -23,6 +23,7 @@ class DatasetReleaseSensor(ObservingSensor):
     :param after: a release such as ``v3``; empty: the stage's first release will do. (templated)
     """
 
+    what_it_does = "Reads `releases` until the stage has moved past a release; writes nothing."
     template_fields: Sequence[str] = (*ObservingSensor.template_fields, "dataset", "stage", "after")
 
     def __init__(self, *, dataset: str, stage: str = "production", after: str | None = None, **kwargs: Any) -> None:

@@ -30,6 +30,7 @@ class ImageArrivalSensor(ObservingSensor):
         replace. Hidden and house-keeping files never do. (templated)
     """
 
+    what_it_does = "Lists the source until enough images lie there and none has been added or changed for a while; writes nothing."
     template_fields: Sequence[str] = (*ObservingSensor.template_fields, "source", "min_images", "settle_seconds", "pattern", "exclude")
     path_fields: Sequence[str] = ("source",)
 
@@ -90,4 +91,4 @@ class ImageArrivalSensor(ObservingSensor):
         }
 
     def _source_use(self) -> DatasetUse:
-        return DatasetUse(uri=stable_source(given_source(self.source)), storage_format="image")
+        return DatasetUse(uri=stable_source(given_source(self.source)), holds="images", storage_format="image")

@@ -108,7 +108,7 @@ def audit_labels(
     # Of its own findings too: of two runs at once, one may have written these, and the other its numbers.
     looked_at, owners = {**snapshots, "findings": findings_snapshot}, {**owners, "findings": [audit]}
     metrics = [*audit_metrics(statistics), *input_metrics(dataset, partition_key, looked_at, owners)]
-    write_metrics(dataset, partition_key, f"audit:{audit}", metrics, recorded_at or datetime.now(UTC))
+    metrics_use = write_metrics(dataset, partition_key, f"audit:{audit}", metrics, recorded_at or datetime.now(UTC))
     summary = Summary(
         dataset=dataset.name,
         partition_key=partition_key,
@@ -130,7 +130,7 @@ def audit_labels(
     failure = audit_failure(statistics, fail_on=fail_on, max_error_rate=max_error_rate, limits=allowed, unjudged=unjudged, where=where)
     log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {statistics.sentence()}")
     written = {**snapshots, "findings": findings_snapshot}
-    lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, statistics, written, report_uri)
+    lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, statistics, written, metrics_use, report_uri)
     if on_findings == "warn":
         failure = None
     return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.check import Check
 from airflow_cv_dataops.core.audit.statistics import AuditStatistics
-from airflow_cv_dataops.core.step_lineage import Assertion, StepLineage
+from airflow_cv_dataops.core.step_lineage import Assertion, DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ def audit_lineage(
     checks: Sequence[Check],
     statistics: AuditStatistics,
     snapshots: Mapping[str, str],
+    metrics_use: DatasetUse,
     report_uri: str | None = None,
 ) -> StepLineage:
     """Return inputs, the findings and the audit's facts; each check that ran is one assertion on the annotations.
 
-    :param snapshots: by table, of the inputs that have one and of ``findings``.
+    :param snapshots: by table, of the inputs that have one and of ``findings``. A table without one is not there: it is no input.
+    :param metrics_use: the numbers that were written.
     """
     rows = {
         "images": data.images.num_rows,
@@ -44,8 +46,8 @@ def audit_lineage(
 
     return StepLineage(
         step="audit",
-        inputs=tuple(use(table, number) for table, number in rows.items()),
-        outputs=(use("findings", statistics.findings),),
+        inputs=tuple(use(table, number) for table, number in rows.items() if table in snapshots),
+        outputs=(use("findings", statistics.findings), metrics_use),
         facts={
             "audit": audit,
             "findings": statistics.findings,

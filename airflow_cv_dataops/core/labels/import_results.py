@@ -78,9 +78,11 @@ class Import:
         parts = [Metric(name, number, {"check": check}) for name, numbers in by_check for check, number in numbers.items()]
         return [*whole, *parts, Metric("match_ratio", self.match_ratio)]
 
-    def write_findings(self, dataset: Dataset, partition_key: str) -> None:
-        """Replace the step's findings of the partition."""
-        dataset.replace_partition("findings", partition_key, findings_table(self.step, list(self._findings())), owner=self.step)
+    def write_findings(self, dataset: Dataset, partition_key: str) -> DatasetUse:
+        """Replace the step's findings of the partition, and return what was written, for lineage."""
+        rows = findings_table(self.step, list(self._findings()))
+        snapshot_id = dataset.replace_partition("findings", partition_key, rows, owner=self.step)
+        return dataset.table_use("findings", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows)
 
     def log(self, log: logging.Logger) -> None:
         """Say what was imported, and what joined no image and why."""
@@ -161,6 +163,7 @@ class Import:
             yield Findings(check, SEVERITY_OF_PROBLEM[check], rows)
 
 
-def source_use(source: str, format: str, *, files: int, size: int) -> DatasetUse:  # noqa: A002 (the word of the data model)
-    """Describe the files of a source for lineage: one dataset, however many files."""
-    return DatasetUse(uri=without_credentials(normalize_uri(source)), rows=files, files=files, bytes=size, storage_format=format)
+def source_use(source: str, holds: str, format: str, *, files: int, size: int) -> DatasetUse:  # noqa: A002 (the word of the data model)
+    """Describe the files of a source for lineage: one dataset, however many files. :param holds: ``labels`` or ``predictions``."""
+    uri = without_credentials(normalize_uri(source))
+    return DatasetUse(uri=uri, holds=holds, rows=files, files=files, bytes=size, storage_format=format)

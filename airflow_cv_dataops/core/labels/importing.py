@@ -149,8 +149,9 @@ def import_labels(
         imported.refuse_to_lose(dataset, partition_key, "annotations", label_set, source)
     counts = _counts(labels, rows, imported, count_images(images["image_id"]) - joined.images, joined.images)
 
-    imported.write_findings(dataset, partition_key)
-    write_metrics(dataset, partition_key, step, [*imported.metrics(counts), *_by_category(rows)], recorded_at or datetime.now(UTC))
+    findings_use = imported.write_findings(dataset, partition_key)
+    metrics = [*imported.metrics(counts), *_by_category(rows)]
+    metrics_use = write_metrics(dataset, partition_key, step, metrics, recorded_at or datetime.now(UTC))
     snapshot_id = dataset.replace_partition("annotations", partition_key, rows, owner=label_set)
     imported.log(log)
     failure, skip = imported.outcome(dataset, partition_key, min_match_ratio=min_match_ratio, on_findings=on_findings, fail_on=fail_on)
@@ -166,10 +167,14 @@ def import_labels(
     lineage = StepLineage(
         step="import",
         inputs=(
-            source_use(source, format, files=labels.files, size=labels.bytes),
+            source_use(source, "labels", format, files=labels.files, size=labels.bytes),
             dataset.table_use("images", partition_key=partition_key, snapshot_id=images_snapshot, rows=images.num_rows),
         ),
-        outputs=(dataset.table_use("annotations", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows),),
+        outputs=(
+            dataset.table_use("annotations", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows),
+            findings_use,
+            metrics_use,
+        ),
         facts={
             "format": format,
             "labelSet": label_set,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.lineage.naming import DatasetName, catalog_name, dataset_name, safe_catalog
+from airflow_cv_dataops.core.lineage.columns import column_lineage
+from airflow_cv_dataops.core.lineage.file_contents import FILE_CONTENTS
+from airflow_cv_dataops.core.lineage.naming import DatasetName, dataset_name, dataset_names, safe_catalog
+from airflow_cv_dataops.core.lineage.options import LineageOptions
 from airflow_cv_dataops.core.lineage.values import MAX_ENTRIES, count, json_value
 from airflow_cv_dataops.core.step_lineage import Assertion, DatasetUse
 from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, split_struct
@@ -15,15 +18,15 @@ if TYPE_CHECKING:
     from openlineage.client.facet_v2 import DatasetFacet, schema_dataset
 
 
-def input_dataset(use: DatasetUse, *, producer: str, complete: bool) -> InputDataset:
+def input_dataset(use: DatasetUse, *, producer: str, complete: bool, options: LineageOptions) -> InputDataset:
     """Return what a step reads. ``complete`` adds version, statistics, quality and assertions of this run."""
     from openlineage.client.event_v2 import InputDataset
     from openlineage.client.facet_v2 import base_subset_dataset
     from openlineage.client.facet_v2 import data_quality_assertions_dataset as quality
     from openlineage.client.facet_v2 import input_statistics_input_dataset as read
 
-    name = dataset_name(use)
-    facets = _static_facets(use, name, producer)
+    name = dataset_name(use, location_first=options.location_first)
+    facets = _static_facets(use, producer, options)
     input_facets: dict[str, Any] = {}
     if complete:
         facets |= _version(use, producer)
@@ -40,14 +43,19 @@ def input_dataset(use: DatasetUse, *, producer: str, complete: bool) -> InputDat
     return InputDataset(name.namespace, name.name, facets=facets, inputFacets=input_facets)
 
 
-def output_dataset(use: DatasetUse, *, producer: str, complete: bool) -> OutputDataset:
-    """Return what a step writes. ``complete`` adds version, statistics and quality of this run."""
+def output_dataset(
+    use: DatasetUse, inputs: Sequence[DatasetUse], *, producer: str, complete: bool, options: LineageOptions
+) -> OutputDataset:
+    """Return what a step writes. ``complete`` adds version, statistics and quality of this run.
+
+    :param inputs: what the step reads, from which columns may come.
+    """
     from openlineage.client.event_v2 import OutputDataset
     from openlineage.client.facet_v2 import base_subset_dataset
     from openlineage.client.facet_v2 import output_statistics_output_dataset as written
 
-    name = dataset_name(use)
-    facets = _static_facets(use, name, producer)
+    name = dataset_name(use, location_first=options.location_first)
+    facets = _static_facets(use, producer, options) | _column_lineage(use, inputs, producer, options)
     output_facets: dict[str, Any] = {}
     if complete:
         facets |= _version(use, producer)
@@ -60,35 +68,18 @@ def output_dataset(use: DatasetUse, *, producer: str, complete: bool) -> OutputD
     return OutputDataset(name.namespace, name.name, facets=facets, outputFacets=output_facets)
 
 
-def _static_facets(use: DatasetUse, name: DatasetName, producer: str) -> dict[str, DatasetFacet]:
+def _static_facets(use: DatasetUse, producer: str, options: LineageOptions) -> dict[str, DatasetFacet]:
     """Facets that are the same in START and COMPLETE: Marquez would make two dataset versions of one run if they differed."""
-    from openlineage.client.facet_v2 import (
-        catalog_dataset,
-        dataset_type_dataset,
-        datasource_dataset,
-        documentation_dataset,
-        schema_dataset,
-        storage_dataset,
-        symlinks_dataset,
-    )
+    name, other = dataset_names(use, location_first=options.location_first)
+    facets = _described(use, producer) | _symlinks(other, options, producer)
+    from openlineage.client.facet_v2 import catalog_dataset, dataset_type_dataset, datasource_dataset, storage_dataset
 
-    facets: dict[str, DatasetFacet] = {
-        "dataSource": datasource_dataset.DatasourceDatasetFacet(name=name.namespace, uri=name.source_uri, producer=producer),
-    }
+    facets["dataSource"] = datasource_dataset.DatasourceDatasetFacet(name=name.namespace, uri=name.source_uri, producer=producer)
     if use.table is None:
         kind = dataset_type_dataset.DatasetTypeDatasetFacet(datasetType="FILE", subType=use.storage_format.upper(), producer=producer)
         return facets | {"datasetType": kind}
     facets["datasetType"] = dataset_type_dataset.DatasetTypeDatasetFacet(datasetType="TABLE", producer=producer)
     facets["storage"] = storage_dataset.StorageDatasetFacet(storageLayer="iceberg", fileFormat=use.storage_format, producer=producer)
-    if model := TABLES.get(use.table):
-        facets["schema"] = schema_dataset.SchemaDatasetFacet(
-            fields=[_field(column.name, column.type, column.doc) for column in model.columns], producer=producer
-        )
-        facets["documentation"] = documentation_dataset.DocumentationDatasetFacet(description=model.doc, producer=producer)
-    if symlink := catalog_name(use):
-        facets["symlinks"] = symlinks_dataset.SymlinksDatasetFacet(
-            identifiers=[symlinks_dataset.Identifier(*symlink, type="TABLE")], producer=producer
-        )
     if catalog := safe_catalog(use.catalog):
         facets["catalog"] = catalog_dataset.CatalogDatasetFacet(
             framework="iceberg",
@@ -100,6 +91,45 @@ def _static_facets(use: DatasetUse, name: DatasetName, producer: str) -> dict[st
             producer=producer,
         )
     return facets
+
+
+def _described(use: DatasetUse, producer: str) -> dict[str, DatasetFacet]:
+    """What it is, and its columns; of files, what they say in the words of the data model."""
+    from openlineage.client.facet_v2 import documentation_dataset, schema_dataset
+
+    model = FILE_CONTENTS.get(use.holds or "") or TABLES.get(use.table or "")
+    if model is None:
+        return {}
+    fields = [_field(column.name, column.type, column.doc) for column in model.columns]
+    return {
+        "schema": schema_dataset.SchemaDatasetFacet(fields=fields, producer=producer),
+        "documentation": documentation_dataset.DocumentationDatasetFacet(description=model.doc, producer=producer),
+    }
+
+
+def _symlinks(other: DatasetName | None, options: LineageOptions, producer: str) -> dict[str, DatasetFacet]:
+    """By which name other producers may call the dataset; the types are the words of OpenLineage's own integrations."""
+    from openlineage.client.facet_v2 import symlinks_dataset
+
+    if other is None:
+        return {}
+    link = symlinks_dataset.Identifier(other.namespace, other.name, type="TABLE" if options.location_first else "LOCATION")
+    return {"symlinks": symlinks_dataset.SymlinksDatasetFacet(identifiers=[link], producer=producer)}
+
+
+def _column_lineage(use: DatasetUse, inputs: Sequence[DatasetUse], producer: str, options: LineageOptions) -> dict[str, DatasetFacet]:
+    """From which columns of what the step reads the key columns of what it writes come."""
+    from openlineage.client.facet_v2 import column_lineage_dataset as columns
+
+    fields = {}
+    for column, origins in column_lineage(use, inputs).items():
+        sources = []
+        for origin in origins:
+            name = dataset_name(origin.use, location_first=options.location_first)
+            how = columns.Transformation(type=origin.type, subtype=origin.subtype, description=origin.description)
+            sources.append(columns.InputField(name.namespace, name.name, origin.column, transformations=[how]))
+        fields[column] = columns.Fields(inputFields=sources)
+    return {"columnLineage": columns.ColumnLineageDatasetFacet(fields=fields, producer=producer)} if fields else {}
 
 
 def _field(name: str, type_name: str, doc: str | None = None) -> schema_dataset.SchemaDatasetFacetFields:

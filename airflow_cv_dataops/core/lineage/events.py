@@ -7,10 +7,11 @@ for each event, where the threads of Arrow and of object stores are gone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_cv_dataops.core.lineage.options import DEFAULT_OPTIONS, LineageOptions
 from airflow_cv_dataops.core.step_lineage import StepLineage
 
 if TYPE_CHECKING:
@@ -32,13 +33,16 @@ class OpenLineageParts:
     job_facets: dict[str, JobFacet] = field(default_factory=dict)
 
 
-def to_openlineage(lineage: StepLineage, *, complete: bool, airflow: Mapping[str, Any] | None = None) -> OpenLineageParts:
+def to_openlineage(
+    lineage: StepLineage, *, complete: bool, airflow: Mapping[str, Any] | None = None, options: LineageOptions = DEFAULT_OPTIONS
+) -> OpenLineageParts:
     """Describe a step that starts (``complete=False``) or has done its work (``complete=True``).
 
     START names the same inputs and outputs, with byte-identical static facets, as COMPLETE does; COMPLETE adds what the
     run found out: versions, statistics, quality, subsets, the step's own facet and its gates.
 
     :param airflow: ``dag_id``, ``task_id``, ``run_id``, ``try_number``, ``map_index`` and ``partition_key`` of the run.
+    :param options: what the deployment decides about its events.
     """
     from airflow_cv_dataops.core.lineage.datasets import input_dataset, output_dataset
     from airflow_cv_dataops.core.lineage.facets import PRODUCER, run_facet, step_facet
@@ -47,19 +51,13 @@ def to_openlineage(lineage: StepLineage, *, complete: bool, airflow: Mapping[str
     if complete:
         run_facets |= {**step_facet(lineage.step, lineage.facts), **_tests(lineage.gates, PRODUCER)}
     return OpenLineageParts(
-        inputs=_once(input_dataset(use, producer=PRODUCER, complete=complete) for use in lineage.inputs),
-        outputs=_once(output_dataset(use, producer=PRODUCER, complete=complete) for use in lineage.outputs),
+        inputs=_once(input_dataset(use, producer=PRODUCER, complete=complete, options=options) for use in lineage.inputs),
+        outputs=_once(
+            output_dataset(use, lineage.inputs, producer=PRODUCER, complete=complete, options=options) for use in lineage.outputs
+        ),
         run_facets=run_facets,
         job_facets=_job_type(PRODUCER),
     )
-
-
-def failed_to_openlineage(lineage: StepLineage, *, airflow: Mapping[str, Any] | None = None) -> OpenLineageParts:
-    """Describe a step that failed: inputs with their assertions, the step's facet and its gates, and no outputs.
-
-    :param lineage: what the step returned before policy failed it, or, where it broke off, what it declared at its start.
-    """
-    return to_openlineage(replace(lineage, outputs=()), complete=True, airflow=airflow)
 
 
 def _once(datasets: Iterable[_D]) -> list[_D]:

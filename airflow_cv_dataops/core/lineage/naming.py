@@ -1,4 +1,8 @@
-"""What a dataset is called in lineage: places by OpenLineage's naming specification, tables by their catalog as well."""
+"""What a dataset is called in lineage: tables by their catalog, places by OpenLineage's naming specification.
+
+A table has both names, one as its primary name and the other as a symlink: a server that shows a few letters of a name should show
+``digits.images`` and not the start of a path, and events of engines that name the location join ours by it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_cv_dataops.core.step_lineage import DatasetUse
+from airflow_cv_dataops.core.store.catalog import CATALOG_NAME
 from airflow_cv_dataops.core.store.objects import local_path, without_credentials
 
 _URI = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<authority>[^/]*)(?P<path>.*)", re.DOTALL)
@@ -27,33 +32,63 @@ class DatasetName:
     source_uri: str
 
 
-def dataset_name(use: DatasetUse) -> DatasetName:
-    """Return the dataset's name: its location, split as the specification says.
+def dataset_name(use: DatasetUse, *, location_first: bool = False) -> DatasetName:
+    """Return the dataset's primary name: a table's in its catalog, a place's by its location.
 
-    A table whose location only the catalog knows, and does not know yet, is named by the catalog.
+    :param location_first: name a table by its location, where that is known.
     """
+    return dataset_names(use, location_first=location_first)[0]
+
+
+def dataset_names(use: DatasetUse, *, location_first: bool = False) -> tuple[DatasetName, DatasetName | None]:
+    """Return the primary name, and the other one, by which events of other producers may call the same dataset."""
+    in_catalog, location = catalog_name(use), location_name(use)
+    primary, other = (location, in_catalog) if location_first else (in_catalog, location)
+    if primary is None or other is None:
+        return primary or other or DatasetName("file", without_credentials(use.uri), "file:///"), None
+    return primary, other
+
+
+def location_name(use: DatasetUse) -> DatasetName | None:
+    """Return the location, split as the specification says; ``None`` where it is none: only the catalog knows it, and does not yet."""
     uri = without_credentials(use.uri)
     if not _URI.match(uri) and not uri.startswith("/"):
-        namespace, name = catalog_name(use) or ("file", uri)
-        return DatasetName(namespace, name, namespace)
+        return None
     namespace, name = _split(uri)
     return DatasetName(namespace, name, "file:///" if namespace == "file" else namespace)
 
 
-def catalog_name(use: DatasetUse) -> tuple[str, str] | None:
-    """Return namespace and name of a table in its catalog, ``None`` for files.
+def catalog_name(use: DatasetUse) -> DatasetName | None:
+    """Return the name in the catalog, ``None`` for a source.
 
     The namespace is the catalog's URI without driver and credentials. Where there is none, or an ARN (Marquez cannot follow
-    one), it is ``<catalog type>://<catalog name>``.
+    one), it is ``<catalog type>://<catalog name>``. What else tells the tables of one URI apart stands behind it: a REST catalog's
+    warehouse, a SQL catalog's name where it is not this package's own. Else tables of one name would become one dataset.
     """
     if use.identifier is None:
         return None
-    uri = without_credentials(use.catalog.get("uri", "")).removeprefix("jdbc:").rstrip("/")
+    catalog = use.catalog
+    kind = catalog.get("type", "iceberg")
+    uri = without_credentials(catalog.get("uri", "")).removeprefix("jdbc:").rstrip("/")
     match = _URI.fullmatch(uri)
     if not match or "arn:" in uri.lower():
-        return f"{use.catalog.get('type', 'iceberg')}://{use.catalog.get('name', 'default')}", use.identifier
-    scheme = match["scheme"].split("+", 1)[0]
-    return f"{'hive' if scheme == 'thrift' else scheme}://{match['authority']}{match['path']}", use.identifier
+        namespace = f"{kind}://{catalog.get('name', 'default')}"
+    else:
+        scheme = match["scheme"].split("+", 1)[0]
+        namespace = f"{'hive' if scheme == 'thrift' else scheme}://{match['authority']}{match['path']}"
+        if part := _part_of_catalog(kind, catalog):
+            namespace = f"{namespace}/{part}"
+    return DatasetName(namespace, use.identifier, namespace)
+
+
+def _part_of_catalog(kind: str, catalog: Mapping[str, str]) -> str:
+    """Return what names a part of a catalog's server or database; empty where the address says it all."""
+    if kind == "sql":
+        name = catalog.get("name", CATALOG_NAME)
+        return "" if name == CATALOG_NAME else name
+    warehouse = catalog.get("warehouse", "")
+    is_name = kind == "rest" and ":" not in warehouse and not warehouse.startswith("/")
+    return warehouse.strip("/") if is_name else ""
 
 
 def safe_catalog(catalog: Mapping[str, str]) -> dict[str, str]:

@@ -154,8 +154,8 @@ def import_predictions(
         imported.refuse_to_lose(dataset, partition_key, "predictions", model, source)
     counts = _counts(found, rows, imported, images)
 
-    imported.write_findings(dataset, partition_key)
-    write_metrics(dataset, partition_key, step, _metrics(imported, counts, rows), recorded_at or datetime.now(UTC))
+    findings_use = imported.write_findings(dataset, partition_key)
+    metrics_use = write_metrics(dataset, partition_key, step, _metrics(imported, counts, rows), recorded_at or datetime.now(UTC))
     snapshot_id = dataset.replace_partition("predictions", partition_key, rows, owner=model)
     imported.log(log)
     failure, skip = imported.outcome(dataset, partition_key, min_match_ratio=min_match_ratio, on_findings=on_findings, fail_on=fail_on)
@@ -176,10 +176,14 @@ def import_predictions(
     lineage = StepLineage(
         step="import",
         inputs=(
-            source_use(source, found.format, files=found.files, size=found.bytes),
+            source_use(source, "predictions", found.format, files=found.files, size=found.bytes),
             dataset.table_use("images", partition_key=partition_key, snapshot_id=images_snapshot, rows=images.num_rows),
         ),
-        outputs=(dataset.table_use("predictions", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows),),
+        outputs=(
+            dataset.table_use("predictions", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows),
+            findings_use,
+            metrics_use,
+        ),
         facts={
             "format": found.format,
             "model": model,

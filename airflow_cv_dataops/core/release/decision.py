@@ -17,13 +17,14 @@ from airflow_cv_dataops.core.summary import StepResult, Summary
 
 log = logging.getLogger(__name__)
 
-LINEAGE_INPUTS = ("images", "annotations", "findings", "metrics")
+LINEAGE_INPUTS = ("images", "annotations", "findings", "metrics", "rejects")
 
 
 class Decision:
     """One promotion.
 
     :param parent: the release that the stage is at.
+    :param named: the release that the stage is to move to as it is; ``None``: a new one is to be made.
     :param known: the metrics that gates were asked about, by name.
     """
 
@@ -32,6 +33,7 @@ class Decision:
         dataset: Dataset,
         stage: str,
         parent: Release | None,
+        named: Release | None,
         candidate: Candidate,
         outcomes: tuple[GateOutcome, ...],
         known: Mapping[str, Any],
@@ -40,6 +42,7 @@ class Decision:
         self._dataset = dataset
         self._stage = stage
         self._parent = parent
+        self._named = named
         self._candidate = candidate
         self._outcomes = outcomes
         self._known = known
@@ -151,13 +154,23 @@ class Decision:
                 "gates": [outcome.to_dict() for outcome in self._outcomes],
             },
         )
-        return StepResult(summary, self._lineage(facts, release, releases_snapshot), failure=failure)
+        outputs = self._outputs(release, releases_snapshot, unchanged) if release else ()
+        return StepResult(summary, self._lineage(facts, outputs), failure=failure)
 
-    def _lineage(self, facts: Mapping[str, Any], release: Release | None, releases_snapshot: str | None) -> StepLineage:
+    def _outputs(self, release: Release, releases_snapshot: str | None, unchanged: bool) -> tuple[DatasetUse, ...]:
+        """Describe what was written.
+
+        Where the content was unchanged that is no row: without an output Marquez would hide the job's edges.
+        """
+        snapshots = {**release.snapshots, "releases": releases_snapshot}
+        rows = {"releases": 1, "release_items": self._candidate.items.num_rows}
+        return tuple(
+            self._dataset.table_use(table, snapshot_id=snapshots.get(table), rows=0 if unchanged else rows[table])
+            for table in promotion_outputs(is_named=self._named is not None)
+        )
+
+    def _lineage(self, facts: Mapping[str, Any], outputs: tuple[DatasetUse, ...]) -> StepLineage:
         uses = promotion_inputs(self._dataset, self._candidate.snapshots)
-        # A promotion that found the content unchanged wrote no row; without an output Marquez would hide the job's edges.
-        rows = 0 if facts["unchanged"] else 1
-        outputs = (self._dataset.table_use("releases", snapshot_id=releases_snapshot, rows=rows),) if release else ()
         gates = tuple(
             {
                 "name": str(outcome.gate),
@@ -181,5 +194,10 @@ def in_short(keys: Sequence[str], longest: int = 5) -> str:
 
 
 def promotion_inputs(dataset: Dataset, snapshots: Mapping[str, str]) -> tuple[DatasetUse, ...]:
-    """Describe what a promotion reads."""
-    return tuple(dataset.table_use(table, snapshot_id=snapshots.get(table)) for table in LINEAGE_INPUTS)
+    """Describe what a promotion reads: the tables that there are."""
+    return tuple(dataset.table_use(table, snapshot_id=snapshots[table]) for table in LINEAGE_INPUTS if table in snapshots)
+
+
+def promotion_outputs(*, is_named: bool) -> tuple[str, ...]:
+    """Return the tables that a promotion writes. :param is_named: a stage moves to a release that there is: no images are written."""
+    return ("releases",) if is_named else ("releases", "release_items")

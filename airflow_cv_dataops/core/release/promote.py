@@ -111,7 +111,7 @@ def promote_dataset(
         _tell(dataset, candidate)
         known = {**candidate.metrics, **handed_in}
         outcomes = tuple(gate.check(known) for gate in wanted)
-        decided = Decision(dataset, stage, parent, candidate, outcomes, known, partition_key)
+        decided = Decision(dataset, stage, parent, named, candidate, outcomes, known, partition_key)
         if not decided.passed:
             return decided.refused(time.monotonic() - started)
         if not candidate.items.num_rows:

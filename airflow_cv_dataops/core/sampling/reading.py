@@ -78,7 +78,7 @@ class Sources:
         return self.predictions.model
 
     def uses(self, dataset: Dataset, partition_key: str, prediction_rows: int) -> tuple[DatasetUse, ...]:
-        """Describe the inputs for lineage."""
+        """Describe the inputs for lineage: the tables that there are."""
         rows = {**self.rows, "predictions": prediction_rows}
         keys: dict[str, str | None] = dict.fromkeys(("images", "predictions", "annotations", "findings"), partition_key)
         if self.labelled_in == "dataset":
@@ -86,6 +86,7 @@ class Sources:
         return tuple(
             dataset.table_use(table, partition_key=key, snapshot_id=self.snapshots.get(table), rows=rows[table])
             for table, key in keys.items()
+            if table in self.snapshots
         )
 
 

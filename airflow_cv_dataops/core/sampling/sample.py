@@ -91,7 +91,7 @@ def sample_hard_examples(
     rows = _rows(entries, strategy, sources.model, seed)
     samples_snapshot = dataset.replace_partition("samples", partition_key, rows, owner=sample_id)
     numbers = _Numbers.of(sources, candidates, entries)
-    write_metrics(dataset, partition_key, f"sampling:{sample_id}", numbers.as_metrics(), recorded_at or datetime.now(UTC))
+    metrics_use = write_metrics(dataset, partition_key, f"sampling:{sample_id}", numbers.as_metrics(), recorded_at or datetime.now(UTC))
     summary = Summary(
         dataset=dataset.name,
         partition_key=partition_key,
@@ -123,7 +123,11 @@ def sample_hard_examples(
     output = dataset.table_use("samples", partition_key=partition_key, snapshot_id=samples_snapshot, rows=len(entries))
     facts = {"sampleId": sample_id, "candidates": len(ids), "sampled": len(entries), "manifestUri": manifest_uri}
     lineage = StepLineage(
-        "sampling", sources.uses(dataset, partition_key, candidates.prediction_rows), (output,), facts=facts, parameters=parameters
+        "sampling",
+        sources.uses(dataset, partition_key, candidates.prediction_rows),
+        (output, metrics_use),
+        facts=facts,
+        parameters=parameters,
     )
     return StepResult(summary, lineage)
 

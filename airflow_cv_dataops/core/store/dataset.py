@@ -223,6 +223,10 @@ class Dataset:
         """The table's name in the catalog."""
         return self._tables.identifier(table)
 
+    def table_names(self) -> frozenset[str]:
+        """Return the names of the tables that there are, in one question to the catalog; none where there is no such dataset (yet)."""
+        return self._tables.names()
+
     def check_there(self) -> None:
         """:raises DatasetNotFoundError: the catalog has no such dataset; the message says which it has."""
         self._tables.check_there()
@@ -278,6 +282,16 @@ class Dataset:
             found = self.load_table(table)
             uri = found.location() if found is not None else f"{self.config.name}/{self.name}/{table}"
         return DatasetUse(uri=uri, table=table, identifier=self.identifier(table), catalog=self.config.for_lineage(), **facts)
+
+    def files_use(self, holds: str, folder: str | None = None, **facts: Any) -> DatasetUse:
+        """Describe files of the dataset beside its tables for lineage.
+
+        :param holds: what is in them; they are named by it, as a table is.
+        :param folder: below :attr:`root_uri`; ``None`` where they lie in no folder of their own.
+        """
+        identifier = self.identifier(holds)
+        uri = join_uri(self.root_uri, folder) if folder and self.config.warehouse else identifier
+        return DatasetUse(uri=uri, holds=holds, identifier=identifier, catalog=self.config.for_lineage(), **facts)
 
 
 def _wanted(table: str, columns: Sequence[str] | None) -> pa.Schema:

@@ -71,6 +71,16 @@ class Tables:
             check_former_names(catalog, self._config, self._namespace)
             return None
 
+    def names(self) -> frozenset[str]:
+        """Return the names of the dataset's tables, in one question to the catalog; none where there is no such dataset (yet)."""
+        from pyiceberg.exceptions import NoSuchNamespaceError
+
+        catalog = self._existing_catalog()
+        try:
+            return frozenset() if catalog is None else frozenset(name[-1] for name in catalog.list_tables(self._namespace))
+        except NoSuchNamespaceError:
+            return frozenset()
+
     def check_there(self) -> None:
         """:raises DatasetNotFoundError: there is no such dataset; the message says where it was looked for, and which there are."""
         catalog = self._existing_catalog()

@@ -61,13 +61,14 @@ def commit_partition(
         progress.advance()
         images_snapshot_id = dataset.replace_partition_by_files("images", partition_key, images)
         progress.advance()
-        write_metrics(dataset, partition_key, STEP, outcome.stored_metrics(), recorded_at)
+        metrics_use = write_metrics(dataset, partition_key, STEP, outcome.stored_metrics(), recorded_at)
 
     counts = outcome.counts
-    source_use = DatasetUse(uri=source_uri, files=counts["listed"], bytes=source_bytes, storage_format="image")
+    source_use = DatasetUse(uri=source_uri, holds="images", files=counts["listed"], bytes=source_bytes, storage_format="image")
     outputs = (
         dataset.table_use("images", partition_key=partition_key, snapshot_id=images_snapshot_id, rows=counts["images"]),
         dataset.table_use("rejects", partition_key=partition_key, snapshot_id=rejects_snapshot_id, rows=counts["rejects"]),
+        metrics_use,
     )
     return StepResult(
         summary=Summary(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +31,7 @@ from airflow_cv_dataops.core.imaging.ingest.parameters import IngestParameters
 from airflow_cv_dataops.core.imaging.ingest.pipeline import Taken, take_files
 from airflow_cv_dataops.core.imaging.ingest.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
+from airflow_cv_dataops.core.imaging.ingest.shards.lineage import commit_lineage
 from airflow_cv_dataops.core.imaging.ingest.shards.shard_list import cut, read_shard, write_shard_list
 from airflow_cv_dataops.core.imaging.ingest.shards.shard_plan import IngestPlan, ShardResult, check_plan, plan_id
 from airflow_cv_dataops.core.imaging.sources import open_image_source
@@ -199,7 +200,7 @@ def commit_shards(
             whole.add(rows)
     rejects = [DataFile(**file) for result in results for file in result["rejects"]]
     recorded_at = datetime.fromisoformat(plan["recorded_at"])
-    return commit_partition(
+    committed = commit_partition(
         dataset,
         partition_key,
         Taken(tuple(images), tuple(rejects), tally, whole),
@@ -214,6 +215,7 @@ def commit_shards(
         allow_empty=allow_empty,
         started=started,
     )
+    return replace(committed, lineage=commit_lineage(dataset, committed.lineage, [*images, *rejects]))
 
 
 def _check_sizes(max_files: int, max_bytes: int, max_shards: int) -> None:
