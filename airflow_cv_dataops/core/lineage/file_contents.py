@@ -1,0 +1,56 @@
+"""What the files beside the tables hold, in the words of the data model: so that columns can be followed from the source on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from airflow_cv_dataops.core.store.schema import BBOX, Column
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """:param doc: what the files are, for people. :param columns: what each says; a format may lack some and call them otherwise."""
+
+    doc: str
+    columns: tuple[Column, ...]
+
+
+_IMAGE = Column("image", "string", "The image, as the file names it.")
+_CATEGORY = Column("category", "string", "The category, as the file names it.")
+_BBOX = Column("bbox", BBOX, "The box, as the file states it: in pixels, or as shares of the image.")
+
+FILE_CONTENTS: Mapping[str, FileContent] = {
+    "images": FileContent(
+        "Image files as they come in, of every partition.",
+        (
+            Column("path", "string", "Where the file lies."),
+            Column("content", "binary", "The file's bytes."),
+        ),
+    ),
+    "labels": FileContent(
+        "Label files as they come in, of every partition.",
+        (_IMAGE, _CATEGORY, _BBOX, Column("annotator", "string", "Who labelled.")),
+    ),
+    "predictions": FileContent(
+        "Model outputs as they come in, of every partition.",
+        (
+            _IMAGE,
+            _CATEGORY,
+            Column("score", "double", "Confidence in the category, 0 to 1."),
+            _BBOX,
+            Column("probabilities", "list<float>", "Class probabilities, 0 to 1."),
+        ),
+    ),
+    "shard_list": FileContent(
+        "What a sharded ingest is to take: the listing of its source, one Parquet file a plan, with one row group for each shard.",
+        (Column("path", "string", "Where the file lies."), Column("bytes", "long", "Size of the file in bytes.")),
+    ),
+    "shard_rows": FileContent(
+        "Rows that the shards of an ingest have written, as data files that belong to no table before the commit.",
+        (
+            Column("image_id", "string", "As in images."),
+            Column("source_uri", "string", "As in images and rejects."),
+        ),
+    ),
+}
