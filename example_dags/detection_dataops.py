@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Param
 
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
@@ -78,14 +78,11 @@ with DAG(
         gates=["images >= 1", "reject_ratio <= 0.1", "label_error_rate <= {{ params.max_label_error_rate }}"],
     )
 
-    @task.short_circuit(ignore_downstream_trigger_rules=False)
-    def has_predictions(params: dict) -> bool:  # type: ignore[type-arg]
-        return bool(params["predictions"])
-
     predictions = PredictionImportOperator(
         task_id="import_predictions",
         dataset=dataset,
         source="{{ params.predictions or '' }}",
+        skip_without_source=True,
         model="{{ params.model }}",
         format="coco",
         coco_reference="{{ params.labels if params.format == 'coco' else '' }}",
@@ -94,5 +91,5 @@ with DAG(
     sample = HardExampleSamplingOperator(task_id="sample", dataset=dataset, model="{{ params.model }}", strategy="least_confidence")
 
     wait >> ingest >> labels >> audit >> promote
-    ingest >> has_predictions() >> predictions >> [audit, sample]  # type: ignore[operator]
+    ingest >> predictions >> [audit, sample]
     labels >> sample  # what has a label by then is not sampled

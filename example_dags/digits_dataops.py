@@ -7,8 +7,9 @@ Only ``land`` is a stand-in, for whatever brings images in; everything after it 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from airflow.sdk import DAG, get_current_context, task
+from airflow.sdk import DAG, Asset, get_current_context, task
 from digits_landing import MODEL, land_day, landing_folder
 
 from airflow_cv_dataops.common.partition import resolve_partition_key
@@ -32,9 +33,10 @@ with DAG(
     tags=["cv_dataops", "example"],
     doc_md=__doc__,
 ) as dag:
-
-    @task
+    # What it writes is told by outlets, as of any task that is no operator of this package: lineage then begins here, not at the source.
+    @task(outlets=[Asset(Path(landing_folder(), name).absolute().as_uri()) for name in ("images", "labels.csv", "predictions.npz")])
     def land() -> dict[str, int]:
+        """Writes a day's images, labels and predictions, as cameras, labellers and a model would."""
         return land_day(resolve_partition_key(get_current_context()))
 
     wait = ImageArrivalSensor(

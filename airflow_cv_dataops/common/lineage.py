@@ -33,7 +33,7 @@ class LineageMixin:
     path_fields: Sequence[str] = ()
     """Those template fields that may be given as a path: they are texts from ``__init__`` on, and again when an XCom has brought one."""
 
-    what_it_does: str
+    what_it_does: str = ""
     """One sentence for people: what is read, done and written. It documents tasks that have no documentation of their own."""
 
     partition_key: str | None
@@ -46,7 +46,7 @@ class LineageMixin:
 
     def say_what_it_does(self) -> None:
         """Document the task, unless its author has: lineage would show the whole DAG's documentation for it."""
-        if not any(getattr(self, name, None) for name in ("doc", "doc_md", "doc_json", "doc_yaml", "doc_rst")):
+        if self.what_it_does and not any(getattr(self, name, None) for name in ("doc", "doc_md", "doc_json", "doc_yaml", "doc_rst")):
             self.doc_md = self.what_it_does
 
     def _do_render_template_fields(

@@ -31,9 +31,14 @@ def path_text(value: Any) -> Any:
     return text if "/" in text else f"./{text}"  # so that no name of a class is read into it
 
 
+def is_absent(value: Any) -> bool:
+    """Say whether a template has rendered nothing, as it does for a param that is null."""
+    return isinstance(value, str) and value.strip() in ("", "None")
+
+
 def given_source(value: Any) -> str:
     """Return a source as it was given or rendered. :raises ConfigurationError: it is no URI or path, or a template rendered nothing."""
-    if isinstance(value, str) and value.strip() in ("", "None"):
+    if is_absent(value):
         raise ConfigurationError(f"source={value!r} is not a place: its template rendered nothing; expected a URI or a local path.")
     return as_place("source", value)
 

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_pattern, required_number
-from airflow_cv_dataops.common.places import names_or_place, path_text, place_of
+from airflow_cv_dataops.common.places import is_absent, names_or_place, path_text, place_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
 
@@ -48,6 +48,8 @@ class PredictionImportOperator(SourceOperator):
         other partitions, too: they are counted and left out, and one that joins is enough where ``min_match_ratio`` is above 0. (templated)
     :param allow_empty: let a source that is absent or without predictions empty a partition that holds predictions of this model, and a
         link behind which nothing is take out what was found there; default: the task fails and may be retried. (templated)
+    :param skip_without_source: skip the task where the template of ``source`` renders nothing, as in a DAG whose predictions are a param
+        that may be left out; default: the task fails. (templated)
     """
 
     what_it_does = (
@@ -71,6 +73,7 @@ class PredictionImportOperator(SourceOperator):
         "min_match_ratio",
         "keep_unmatched",
         "allow_empty",
+        "skip_without_source",
     )
     path_fields: Sequence[str] = (*SourceOperator.path_fields, "coco_reference", "classes", "ids")
 
@@ -92,6 +95,7 @@ class PredictionImportOperator(SourceOperator):
         min_match_ratio: float | str = 0.5,
         keep_unmatched: bool | str = True,
         allow_empty: bool | str = False,
+        skip_without_source: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -110,10 +114,15 @@ class PredictionImportOperator(SourceOperator):
         self.min_match_ratio = min_match_ratio
         self.keep_unmatched = keep_unmatched
         self.allow_empty = allow_empty
+        self.skip_without_source = skip_without_source
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
         from airflow_cv_dataops.core.predictions.importing import import_predictions
 
+        if self._is_to_skip():
+            raise AirflowSkipException("No source is given: there are no predictions to import.")
         source, options = self.located_source(partition_key)
         return import_predictions(
             dataset,
@@ -141,6 +150,11 @@ class PredictionImportOperator(SourceOperator):
         return self.source_use("predictions", "probabilities" if self.format == "auto" else self.format)
 
     def planned_lineage(self) -> StepLineage:
+        if self._is_to_skip():
+            return StepLineage("import")
         return self.planned_step(
             "import", sources=(self.planned_source(),), reads=("images",), writes=("predictions", "findings", "metrics")
         )
+
+    def _is_to_skip(self) -> bool:
+        return is_absent(self.source) and as_flag("skip_without_source", self.skip_without_source)

@@ -29,6 +29,9 @@ class Answers(Protocol):
     def datasets(self) -> set[Name]: ...
     def upstream(self, dataset: Name) -> set[Name]: ...
     def facets(self, dataset: Name) -> dict[str, Any]: ...
+    def producers(self, dataset: Name) -> set[str]: ...
+    def columns_above(self, dataset: Name, column: str) -> set[tuple[str, str]]: ...
+    def documentation(self, job: Name) -> str: ...
     def versions(self, dataset: Name) -> list[Version]: ...
     def runs(self, job: Name) -> Counter[str]: ...
     def jobs(self) -> set[Name]: ...
@@ -55,6 +58,28 @@ class EventsAnswers:
                     if _name(one) == dataset:
                         found |= one["facets"]
         return found
+
+    def producers(self, dataset: Name) -> set[str]:
+        return {job[1] for job, written in self._graph.writes if written == dataset}
+
+    def columns_above(self, dataset: Name, column: str) -> set[tuple[str, str]]:
+        """Return name and column of all that a column comes from, over any number of steps."""
+        above: dict[tuple[Name, str], set[tuple[Name, str]]] = {}
+        for event in self._events:
+            for one in event["outputs"]:
+                for field, origins in one["facets"].get("columnLineage", {}).get("fields", {}).items():
+                    from_columns = {(_name(origin), origin["field"]) for origin in origins["inputFields"]}
+                    above.setdefault((_name(one), field), set()).update(from_columns)
+        seen, waiting = set(), [(dataset, column)]
+        while waiting:
+            found = above.get(waiting.pop(), set()) - seen
+            seen |= found
+            waiting.extend(found)
+        return {(name, field) for (_, name), field in seen}
+
+    def documentation(self, job: Name) -> str:
+        [*_, text] = [event["job"]["facets"]["documentation"]["description"] for event in self._events if _name(event["job"]) == job]
+        return str(text)
 
     def versions(self, dataset: Name) -> list[Version]:
         versions: list[Version] = []
@@ -101,6 +126,20 @@ class MarquezAnswers:
     def facets(self, dataset: Name) -> dict[str, Any]:
         facets: dict[str, Any] = self._get(self._path("datasets", dataset))["facets"]
         return facets
+
+    def producers(self, dataset: Name) -> set[str]:
+        nodes = self._get(f"/lineage?nodeId={quote(f'dataset:{dataset[0]}:{dataset[1]}', safe='')}&depth=1")["graph"]
+        [edges] = [node["inEdges"] for node in nodes if node["type"] == "DATASET" and _name(node["data"]) == dataset]
+        return {edge["origin"].rpartition(":")[2] for edge in edges}
+
+    def columns_above(self, dataset: Name, column: str) -> set[tuple[str, str]]:
+        start = quote(f"datasetField:{dataset[0]}:{dataset[1]}:{column}", safe="")
+        nodes = {node["id"]: node for node in self._get(f"/column-lineage?nodeId={start}&depth=50")["graph"]}
+        found = {(node["data"]["dataset"], node["data"]["field"]) for node in nodes.values() if node["data"]}
+        return found - {(dataset[1], column)}
+
+    def documentation(self, job: Name) -> str:
+        return str(self._get(self._path("jobs", job))["description"])
 
     def versions(self, dataset: Name) -> list[Version]:
         versions = self._all(f"{self._path('datasets', dataset)}/versions", "versions")

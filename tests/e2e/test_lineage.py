@@ -18,6 +18,8 @@ from event_receiver import Taken
 from lineage_answers import Answers, EventsAnswers, MarquezAnswers
 from PIL import Image
 
+from airflow_cv_dataops.core.dataset import open_dataset
+
 pytestmark = [pytest.mark.e2e, pytest.mark.once(reason="what a step tells is asked on every version by the tests of the DAGs")]
 
 DAYS = ("2026-11-05", "2026-11-06")
@@ -37,7 +39,10 @@ class Told:
         return [request.event for request in self.taken]
 
     def table(self, dataset: str, table: str) -> tuple[str, str]:
-        return "file", f"{self.home}/cv_dataops/warehouse/{dataset}/{table}"
+        return f"sqlite:///{self.home}/cv_dataops/catalog.db", f"{dataset}.{table}"
+
+    def source(self, path: str) -> tuple[str, str]:
+        return "file", f"{self.home}/landing/{path}"
 
 
 @pytest.fixture(scope="module")
@@ -90,26 +95,65 @@ def test_every_event_of_a_run_arrives_compressed_and_with_the_key(of_events):
     assert tasks == {(f"clothing_dataops.{step}", kind): 1 for step, end in ended.items() for kind in ("START", end)}
 
 
-def test_the_way_back_from_the_release_leads_over_every_step_to_the_source(told):
+def test_the_way_back_from_the_release_leads_over_every_step_to_what_was_landed(told):
     upstream = told.answers.upstream(told.table("digits", "releases"))
-    tables = {told.table("digits", name) for name in ("images", "annotations", "predictions", "findings", "metrics", "releases")}
-    assert upstream == {("file", f"{told.home}/landing/digits"), *tables}
+    names = ("images", "rejects", "annotations", "predictions", "findings", "metrics", "releases")
+    landed = {told.source(f"digits/{name}") for name in ("images", "labels.csv", "predictions.npz")}
+    assert upstream == {*landed, *(told.table("digits", name) for name in names)}
 
 
-def test_every_table_has_a_schema_a_symlink_and_a_version_for_each_run(told):
-    for table, runs in (("images", 3), ("rejects", 3), ("annotations", 3), ("predictions", 3), ("findings", 3), ("samples", 3)):
+def test_what_lies_in_one_folder_of_the_day_stays_apart(told):
+    kinds = {name: told.answers.facets(told.source(f"digits/{name}")) for name in ("images", "labels.csv", "predictions.npz")}
+    assert [facets["datasetType"]["subType"] for facets in kinds.values()] == ["IMAGE", "CSV", "PROBABILITIES"]
+    assert len({facets["documentation"]["description"] for facets in kinds.values()}) == 3
+    assert told.answers.producers(told.source("digits/images")) == {"digits_dataops.land"}
+
+
+def test_every_table_has_a_schema_its_location_as_symlink_and_a_version_for_each_run(told):
+    for table, runs in (("images", 3), ("rejects", 3), ("annotations", 3), ("predictions", 3), ("samples", 3), ("release_items", 3)):
         dataset = told.table("digits", table)
         versions = told.answers.versions(dataset)
         assert len(versions) == runs, table
-        assert {version.fields[0] for version in versions} == {"partition_key"}
-        assert told.answers.facets(dataset)["symlinks"]["identifiers"][0]["name"] == f"digits.{table}"
+        assert versions[0].fields[0] == ("release" if table == "release_items" else "partition_key")
+        (link,) = told.answers.facets(dataset)["symlinks"]["identifiers"]
+        location = {"namespace": "file", "name": f"{told.home}/cv_dataops/warehouse/digits/{table}", "type": "LOCATION"}
+        assert {key: link[key] for key in location} == location
+
+
+def test_what_several_steps_write_has_all_of_them_as_producers(told):
+    steps = ("ingest", "import_labels", "import_predictions", "audit", "sample")
+    assert told.answers.producers(told.table("digits", "metrics")) == {f"digits_dataops.{step}" for step in steps}
+    imports_and_audit = {f"digits_dataops.{step}" for step in steps[1:4]}
+    assert told.answers.producers(told.table("digits", "findings")) == imports_and_audit
+
+
+def test_a_label_can_be_followed_column_by_column_from_its_file_to_the_release(told):
+    labels, images = told.source("digits/labels.csv")[1], told.source("digits/images")[1]
+    in_release = told.answers.columns_above(told.table("digits", "releases"), "content_id")
+    assert {("digits.annotations", "category"), (labels, "category"), (images, "content")} <= in_release
+    found = told.answers.columns_above(told.table("digits", "findings"), "image_id")
+    assert {("digits.annotations", "image_id"), ("digits.images", "image_id"), (images, "content")} <= found
+
+
+def test_every_task_says_in_one_sentence_what_it_does(told):
+    sentences = {
+        job: told.answers.documentation(("e2e", job))
+        for _, job in told.answers.jobs()
+        if job.startswith(("digits_dataops.", "sharded_clothing.", "strict_audit."))
+    }
+    assert sentences["digits_dataops.ingest"].startswith("Reads the image files at the source")
+    assert sentences["digits_dataops.land"].startswith("Writes a day's images")
+    assert not [job for job, text in sentences.items() if "Handwritten digits, every day" in text]
 
 
 def test_a_backfill_adds_versions_and_runs_but_no_dataset(told):
     datasets = {name for namespace, name in told.answers.datasets() if name.startswith(told.home)}
     assert not [name for name in datasets if re.search(r"2026-11-\d\d", name)]
-    tables = {name.rpartition("/")[2] for name in datasets if "/warehouse/digits/" in name}
-    assert tables == {"images", "rejects", "annotations", "predictions", "findings", "samples", "metrics", "releases"}
+    tables = {
+        name for namespace, name in told.answers.datasets() if namespace == told.table("digits", "")[0] and name.startswith("digits.")
+    }
+    known = ("images", "rejects", "annotations", "predictions", "findings", "samples", "metrics", "releases", "release_items")
+    assert tables == {f"digits.{name}" for name in known}
     assert told.answers.runs(("e2e", "digits_dataops.ingest")) == {"COMPLETED": 3}
 
 
@@ -139,7 +183,9 @@ def test_mapped_shards_are_one_job(told):
     }
     assert told.answers.runs(("e2e", "sharded_clothing.sharded.shard"))["COMPLETED"] == 3
     upstream = told.answers.upstream(told.table("sharded", "images"))
-    assert ("file", f"{told.home}/landing/many") in upstream
+    chain = {told.table("sharded", name) for name in ("images", "shard_rows", "shard_list")}
+    assert upstream == {told.source("many"), *chain}
+    assert len(told.answers.versions(told.table("sharded", "images"))) == 1
 
 
 def test_no_event_hides_an_edge_or_splits_a_version(of_events):
@@ -158,6 +204,53 @@ def test_no_event_hides_an_edge_or_splits_a_version(of_events):
             for name, facets in started.items():
                 for facet in STATIC:
                     assert facets.get(facet) == ended[name].get(facet), (name, facet)
+
+
+def test_no_task_stands_alone(of_events):
+    connected = {event["job"]["name"] for event in of_events.events if event["inputs"] or event["outputs"]}
+    dag_runs = {"digits_dataops", "clothing_dataops", "strict_audit", "sharded_clothing"}
+    assert {event["job"]["name"] for event in of_events.events} - connected == dag_runs
+
+
+def test_a_failed_audit_names_the_version_of_the_findings_that_it_has_written(of_events):
+    [failed] = [event for event in of_events.events if event["job"]["name"] == "strict_audit.audit" and event["eventType"] == "FAIL"]
+    findings = open_dataset("cells", home=f"{of_events.home}/cv_dataops")
+    written = {one["name"]: one["facets"]["version"]["datasetVersion"] for one in failed["outputs"]}
+    assert written == {f"cells.{table}": findings.snapshot_id(table) for table in ("findings", "metrics")}
+
+
+def test_a_dataset_without_predictions_is_not_said_to_have_been_judged_by_them(of_events):
+    read = [one["name"] for event in of_events.events if event["job"]["name"] == "strict_audit.audit" for one in event["inputs"]]
+    assert set(read) == {"cells.images", "cells.annotations"}
+
+
+def test_only_who_has_measured_columns_sends_quality_metrics_and_so_wipes_nobody_elses(of_events):
+    measured = {}
+    for event in of_events.events:
+        for one in (*event["inputs"], *event["outputs"]):
+            for facets in (one["facets"], one.get("inputFacets", {})):
+                if metrics := facets.get("dataQualityMetrics"):
+                    measured.setdefault((event["job"]["name"].rpartition(".")[2], one["name"].rpartition(".")[2]), metrics["columnMetrics"])
+    assert measured.keys() == {("audit", "annotations")}
+    assert measured["audit", "annotations"].keys() == {"annotation_id", "image_id", "category", "bbox"}
+
+
+def test_an_assertion_says_how_bad_what_was_expected_and_what_was_found_and_none_is_of_what_was_not_there(of_events):
+    def asserted(job):
+        [event] = [event for event in of_events.events if event["job"]["name"] == job and event["eventType"] in ("COMPLETE", "FAIL")][:1]
+        return {
+            found["assertion"]: found
+            for one in event["inputs"]
+            for found in one["inputFacets"].get("dataQualityAssertions", {}).get("assertions", ())
+        }
+
+    cells, digits = asserted("strict_audit.audit"), asserted("digits_dataops.audit")
+    empty = cells["zero_area_bbox"]
+    assert (empty["success"], empty["severity"], empty["expected"], empty["column"]) == (False, "error", "0", "bbox")
+    assert int(empty["actual"]) >= 1
+    assert empty["description"].endswith(".")
+    assert not [name for name, one in digits.items() if one.get("column") in ("bbox", "segmentation", "keypoints")]
+    assert "invalid_polygon" not in cells
 
 
 def test_every_name_fits_into_a_node_id_of_marquez(of_events):

@@ -65,7 +65,7 @@ def test_options_of_the_configuration_are_the_ones_that_the_code_reads() -> None
 
     options = INFO["config"]["cv_dataops"]["options"]
     source = Path(settings.__file__).read_text()
-    assert set(options) == {"home", "marquez_url"}
+    assert set(options) == {"home", "marquez_url", "lineage_names", "lineage_failed_severities"}
     assert all(f'_get("{name}")' in source for name in options)
 
 

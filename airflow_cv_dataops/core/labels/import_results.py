@@ -167,3 +167,10 @@ def source_use(source: str, holds: str, format: str, *, files: int, size: int) -
     """Describe the files of a source for lineage: one dataset, however many files. :param holds: ``labels`` or ``predictions``."""
     uri = without_credentials(normalize_uri(source))
     return DatasetUse(uri=uri, holds=holds, rows=files, files=files, bytes=size, storage_format=format)
+
+
+def image_uses(dataset: Dataset, partition_key: str, snapshot_id: str | None, rows: int) -> tuple[DatasetUse, ...]:
+    """Describe the images that names were joined with, for lineage; nothing where the dataset has none yet."""
+    if snapshot_id is None:
+        return ()
+    return (dataset.table_use("images", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows),)

@@ -13,7 +13,7 @@ from airflow_cv_dataops.core.arguments import as_place, check_flag, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.findings import check_policy
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
-from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, source_use
+from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, image_uses, source_use
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, join_labels, with_image
 from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, no_labels, read_labels
 from airflow_cv_dataops.core.labels.records import BACKGROUND, TASKS, UNPARSABLE_LABEL, UNSUPPORTED_LABEL, Labels
@@ -168,7 +168,7 @@ def import_labels(
         step="import",
         inputs=(
             source_use(source, "labels", format, files=labels.files, size=labels.bytes),
-            dataset.table_use("images", partition_key=partition_key, snapshot_id=images_snapshot, rows=images.num_rows),
+            *image_uses(dataset, partition_key, images_snapshot, images.num_rows),
         ),
         outputs=(
             dataset.table_use("annotations", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows),

@@ -41,7 +41,7 @@ def column_lineage(output: DatasetUse, inputs: Sequence[DatasetUse]) -> dict[str
     """Return by key column of what a step writes where it comes from, as far as the step reads it."""
     read = {_holder(use): use for use in inputs}
     found: dict[str, list[Origin]] = {}
-    for column, origins in _COLUMNS.get(_holder(output), {}).items():
+    for column, origins in ORIGINS.get(_holder(output), {}).items():
         known = [Origin(read[of.holder], of.column, of.type, of.subtype, of.description) for of in origins if of.holder in read]
         if known:
             found[column] = known
@@ -56,7 +56,7 @@ _JOINED = "the name by which the file's rows join an image"
 _PIXELS = "as x, y, width and height in pixels"
 _HASH = "sha256 of the file's bytes"
 
-_COLUMNS: Mapping[str, Mapping[str, Sequence[From]]] = {
+ORIGINS: Mapping[str, Mapping[str, Sequence[From]]] = {
     "files:shard_list": {"path": [From("files:images", "path")]},
     "files:shard_rows": {
         "image_id": [From("files:images", "content", "TRANSFORMATION", _HASH)],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.arguments import as_place, check_flag, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
 from airflow_cv_dataops.core.findings import check_policy
-from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, source_use
+from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, image_uses, source_use
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, match_images, unmatched_names, with_image
 from airflow_cv_dataops.core.labels.reading import Classes
 from airflow_cv_dataops.core.labels.records import Problem
@@ -177,7 +177,7 @@ def import_predictions(
         step="import",
         inputs=(
             source_use(source, "predictions", found.format, files=found.files, size=found.bytes),
-            dataset.table_use("images", partition_key=partition_key, snapshot_id=images_snapshot, rows=images.num_rows),
+            *image_uses(dataset, partition_key, images_snapshot, images.num_rows),
         ),
         outputs=(
             dataset.table_use("predictions", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows),

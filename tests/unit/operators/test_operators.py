@@ -1,29 +1,23 @@
-"""Operators on a small real dataset: summaries, failing and skipping, templates, lineage."""
+"""Operators on a small real dataset: summaries, failing and skipping, templates."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.sdk import DAG, BaseOperator
-from older_libraries import HAS_GATES
-from PIL import Image
-from unit.hooks.fake_connections import AddConnection, add_connection
+from unit.hooks.fake_connections import add_connection
+from unit.operators.small_tasks import PolicyOperator, TaskInstance, context, embedded, ingest, landing, promote, rendered, ti
 
-from airflow_cv_dataops.common.places import stable_source
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES, StepResult, Summary
+from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES
 from airflow_cv_dataops.get_provider_info import get_provider_info
-from airflow_cv_dataops.operators.base import DatasetOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
@@ -34,66 +28,9 @@ from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOp
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 
-__all__ = ["add_connection"]
+__all__ = ["add_connection", "context", "embedded", "landing", "ti"]
 
 KEYS = ["dataset", "partition_key", "snapshot_id", "counts", "metrics", "report_uri", "duration_seconds"]
-
-
-class TaskInstance:
-    """What an operator asks of its task instance."""
-
-    dag_id, task_id, run_id, try_number, map_index = "dataops", "ingest", "asset__2026", 2, -1
-
-    def __init__(self) -> None:
-        self.pushed: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.pushed[key] = value
-
-
-@pytest.fixture
-def ti() -> TaskInstance:
-    return TaskInstance()
-
-
-@pytest.fixture
-def context(ti: TaskInstance) -> dict[str, Any]:
-    """The context of an asset-triggered run: neither logical date nor data interval."""
-    return {"ti": ti, "task_instance": ti, "dag_run": SimpleNamespace(run_after=datetime(2026, 11, 5, 9, tzinfo=UTC)), "params": {}}
-
-
-@pytest.fixture(autouse=True)
-def embedded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, add_connection: AddConnection, make_dataset: Callable[..., Dataset]
-) -> Dataset:
-    """The dataset that the operators find without any connection."""
-    monkeypatch.setenv("AIRFLOW__CV_DATAOPS__HOME", str(tmp_path / "cv_dataops"))
-    return make_dataset()
-
-
-@pytest.fixture
-def landing(tmp_path: Path) -> Path:
-    """Four images and a broken one of the partition 2026-11-05."""
-    folder = tmp_path / "landing" / "2026-11-05"
-    folder.mkdir(parents=True)
-    for number in range(4):
-        Image.effect_noise((24, 16), 20 + number).save(folder / f"{number}.png")
-    (folder / "broken.png").write_bytes(b"\x89PNG no")
-    return folder
-
-
-def ingest(landing: Path, **arguments: Any) -> ImageIngestOperator:
-    source = f"{landing.parent}/{{partition_key}}"
-    return ImageIngestOperator(task_id="ingest", dataset="digits", source=source, **{"max_reject_ratio": 0.5, **arguments})
-
-
-def promote(**arguments: Any) -> DatasetPromotionOperator:
-    return DatasetPromotionOperator(task_id="promote", dataset="digits", **arguments)
-
-
-def rendered(operator: Any, context: dict[str, Any], **parameters: Any) -> Any:
-    operator.render_template_fields({**context, "params": parameters})
-    return operator
 
 
 def test_an_ingest_returns_its_summary_and_writes_its_partition(
@@ -130,23 +67,6 @@ def test_a_failure_pushes_the_summary_before_it_raises(landing: Path, context: d
         ingest(landing, max_reject_ratio=0.1).execute(context)
     assert ti.pushed["return_value"]["counts"]["rejects"] == 1
     assert list(ti.pushed["return_value"])[: len(KEYS)] == KEYS
-
-
-class PolicyOperator(DatasetOperator):
-    """A step whose policy does not let the task go on."""
-
-    def __init__(self, *, skip: bool, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.skip = skip
-
-    def run_step(self, dataset: Dataset, partition_key: str, context: Any) -> StepResult:
-        lineage = StepLineage("audit", inputs=(dataset.table_use("images"),), outputs=(dataset.table_use("findings", rows=3),))
-        summary = Summary(dataset.name, partition_key, counts={"findings": 3})
-        return StepResult(summary, lineage, failure="3 findings; see there", skip=self.skip)
-
-    def planned_lineage(self) -> StepLineage:
-        dataset = self.hook.dataset(self.dataset)
-        return StepLineage("audit", inputs=(dataset.table_use("images"),), outputs=(dataset.table_use("findings"),))
 
 
 @pytest.mark.parametrize(("skip", "raised"), [(False, AirflowFailException), (True, AirflowSkipException)])
@@ -345,66 +265,6 @@ def test_an_unusable_dataset_name_fails_before_anything_is_read(landing: Path, c
         operator.execute(context)
 
 
-def names(datasets: list[Any]) -> list[str]:
-    return [dataset.name for dataset in datasets]
-
-
-def test_start_declares_what_complete_reports(landing: Path, context: dict[str, Any], ti: TaskInstance, tmp_path: Path) -> None:
-    operator = rendered(ingest(landing), context)
-    start = operator.get_openlineage_facets_on_start()
-    operator.execute(context)
-    complete = operator.get_openlineage_facets_on_complete(ti)
-    assert names(start.inputs) == names(complete.inputs) == [str(landing.parent)]
-    tables = [f"{tmp_path}/cv_dataops/warehouse/digits/{table}" for table in ("images", "rejects")]
-    assert names(start.outputs) == names(complete.outputs) == tables
-    for before, after in zip(start.outputs, complete.outputs, strict=True):
-        assert {name: after.facets[name] for name in before.facets} == before.facets
-    assert "version" not in start.outputs[0].facets
-    assert complete.outputs[0].facets["version"].datasetVersion == operator.hook.dataset("digits").snapshot_id("images")
-    assert complete.outputs[0].outputFacets["outputStatistics"].rowCount == 4
-
-
-def test_a_failed_task_reports_no_outputs_but_what_it_read_and_found(landing: Path, context: dict[str, Any], ti: TaskInstance) -> None:
-    ingest(landing).execute(context)
-    operator = rendered(promote(gates=["images >= 100"]), context)
-    assert len(operator.get_openlineage_facets_on_start().outputs) == 1
-    with pytest.raises(AirflowFailException):
-        operator.execute(context)
-    failed = operator.get_openlineage_facets_on_failure(ti)
-    assert failed.outputs == []
-    assert [name.rpartition("/")[2] for name in names(failed.inputs)] == ["images", "annotations", "findings", "metrics"]
-    if HAS_GATES:
-        assert [(test.name, test.status) for test in failed.run_facets["test"].tests] == [("images >= 100", "fail")]
-    assert operator.get_openlineage_facets_on_complete(ti).outputs == []
-
-
-def test_a_task_that_broke_off_reports_what_it_meant_to_read(landing: Path, context: dict[str, Any], ti: TaskInstance) -> None:
-    operator = rendered(ingest(landing, min_side="small"), context)
-    with pytest.raises(ConfigurationError):
-        operator.execute(context)
-    failed = operator.get_openlineage_facets_on_failure(ti)
-    assert (names(failed.inputs), failed.outputs) == ([str(landing.parent)], [])
-
-
-def test_a_skipped_task_reports_no_outputs(context: dict[str, Any], ti: TaskInstance) -> None:
-    never_ran = rendered(PolicyOperator(task_id="t", dataset="digits", skip=True), context)
-    assert never_ran.get_openlineage_facets_on_complete(ti).outputs == []
-
-
-def test_a_mapped_task_that_was_not_rendered_by_itself_still_has_a_plan(landing: Path) -> None:
-    start = ingest(landing).get_openlineage_facets_on_start()
-    assert [name.rpartition("/")[2] for name in names(start.outputs)] == ["images", "rejects"]
-
-
-def test_lineage_that_cannot_be_planned_does_not_stop_the_task(
-    landing: Path, context: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    operator = ImageIngestOperator(task_id="t", dataset="No Good", source=str(landing))
-    rendered(operator, context)
-    start = operator.get_openlineage_facets_on_start()
-    assert (start.inputs, start.outputs) == ([], [])
-
-
 @pytest.mark.parametrize("nothing", [None, "", "None"])
 def test_a_template_that_renders_nothing_is_an_argument_that_was_not_given(nothing: Any, landing: Path, context: dict[str, Any]) -> None:
     """A null param renders as "None": as a pattern it would skip every file, as a key it would name a partition."""
@@ -422,21 +282,6 @@ def test_an_argument_that_renders_to_nothing_has_its_default(context: dict[str, 
     rendered(operator, {**context, "params": {"nothing": None}})
     assert (operator.audit, operator.fail_on, operator.on_findings, operator.report) == ("label_audit", ("error",), "fail", True)
     assert rendered(LabelAuditOperator(task_id="t", dataset="d", fail_on=[]), context).fail_on == []
-
-
-@pytest.mark.parametrize(
-    ("source", "stable"),
-    [
-        ("s3://conn@bucket/landing/{partition_key}/images", "s3://bucket/landing"),
-        ("s3://bucket/landing/day={partition_key}", "s3://bucket/landing"),
-        ("s3://bucket/{partition_key}", "s3://bucket"),
-        ("s3://bucket/images/", "s3://bucket/images"),
-        ("/data/{partition_key}/x", "file:///data"),
-        ("/{partition_key}", "file:///"),
-    ],
-)
-def test_every_partition_of_a_source_is_one_dataset_in_lineage(source: str, stable: str) -> None:
-    assert stable_source(source) == stable
 
 
 OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
@@ -473,7 +318,7 @@ def test_every_template_field_is_an_attribute_and_the_task_serialises(operator: 
     document = json.loads(json.dumps(serialization.to_dict(dag)))
     again = serialization.from_dict(document).get_task("t")
     assert again.task_type == operator.__name__
-    links = {"Dataset in Marquez", "Audit report"} if operator is LabelAuditOperator else {"Dataset in Marquez"}
+    links = {"Audit report"} if operator is LabelAuditOperator else set()
     assert links == {link.name for link in operator.operator_extra_links}
 
 
@@ -489,19 +334,6 @@ def test_every_documented_argument_that_says_templated_is_a_template_field(opera
     assert documented
     for name, text in documented.items():
         assert (name in operator.template_fields) == ("(templated)" in text), name
-
-
-@pytest.mark.parametrize(("url", "expected"), [("http://marquez:3000/", True), ("", False)])
-def test_the_link_opens_the_written_dataset_in_marquez(
-    landing: Path, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, expected: bool
-) -> None:
-    monkeypatch.setenv("AIRFLOW__CV_DATAOPS__MARQUEZ_URL", url)
-    operator = ingest(landing)
-    (link,) = operator.operator_extra_links
-    assert link.get_link(operator, ti_key=None) == ""
-    operator.execute(context)
-    path = f"{tmp_path}/cv_dataops/warehouse/digits/images".replace("/", "%2F")
-    assert link.get_link(operator, ti_key=None) == (f"http://marquez:3000/lineage/dataset/file/{path}" if expected else "")
 
 
 @pytest.mark.parametrize("base", ["http://localhost:8080", "https://airflow.example/team/", ""])

@@ -1,6 +1,6 @@
 import pytest
 
-from airflow_cv_dataops.core.lineage.naming import catalog_name, dataset_name, safe_text, without_credentials
+from airflow_cv_dataops.core.lineage.naming import catalog_name, dataset_name, dataset_names, safe_text, without_credentials
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 
 
@@ -38,22 +38,39 @@ def table(**catalog):
         ({"type": "sql", "uri": "sqlite:////home/a/catalog.db"}, "sqlite:////home/a/catalog.db"),
         ({"type": "sql", "uri": "postgresql+psycopg2://ann:secret@db:5432/cat"}, "postgresql://db:5432/cat"),
         ({"type": "rest", "uri": "https://polaris.example/api/catalog/"}, "https://polaris.example/api/catalog"),
+        ({"type": "rest", "uri": "https://polaris.example/api/catalog", "warehouse": "prod"}, "https://polaris.example/api/catalog/prod"),
+        ({"type": "rest", "uri": "https://polaris.example", "warehouse": "s3://lake/wh"}, "https://polaris.example"),
+        ({"type": "sql", "uri": "postgresql://db/cat", "name": "cv_dataops"}, "postgresql://db/cat"),
+        ({"type": "sql", "uri": "postgresql://db/cat", "name": "other"}, "postgresql://db/cat/other"),
         ({"type": "hive", "uri": "thrift://metastore:9083"}, "hive://metastore:9083"),
         ({"type": "glue", "name": "prod"}, "glue://prod"),
         ({"type": "glue", "name": "prod", "uri": "arn:aws:glue:eu-west-1:123456789012"}, "glue://prod"),
         ({}, "iceberg://default"),
     ],
 )
-def test_a_table_is_linked_to_its_name_in_the_catalog(catalog, namespace):
-    assert catalog_name(table(**catalog)) == (namespace, "digits.images")
+def test_a_table_is_named_by_its_catalog_and_whatever_else_tells_its_tables_apart(catalog, namespace):
+    found = catalog_name(table(**catalog))
+    assert (found.namespace, found.name) == (namespace, "digits.images")
+
+
+def test_the_other_name_of_a_table_is_its_location_or_the_other_way_round():
+    use = table(type="sql", uri="postgresql://db/cat")
+    first, other = dataset_names(use)
+    assert [(one.namespace, one.name) for one in (first, other)] == [
+        ("postgresql://db/cat", "digits.images"),
+        ("s3://lake", "wh/digits/images"),
+    ]
+    assert dataset_names(use, location_first=True) == (other, first)
+    assert dataset_names(DatasetUse("s3://lake/raw"), location_first=True)[1] is None
 
 
 def test_a_table_whose_place_only_the_catalog_knows_is_named_by_the_catalog():
     use = DatasetUse(
         "prod/digits/images", table="images", identifier="digits.images", catalog={"type": "rest", "uri": "https://polaris.example"}
     )
-    found = dataset_name(use)
-    assert (found.namespace, found.name) == ("https://polaris.example", "digits.images")
+    for location_first in (False, True):
+        found, other = dataset_names(use, location_first=location_first)
+        assert (found.namespace, found.name, other) == ("https://polaris.example", "digits.images", None)
 
 
 @pytest.mark.parametrize(

@@ -104,12 +104,12 @@ def write_findings(dataset: Dataset, partition_key: str, *findings: tuple[str, s
     return dataset.replace_partition("findings", partition_key, findings_table("label_audit", parts), owner="label_audit")
 
 
-def write_audit(dataset: Dataset, partition_key: str, *checks: str, audit: str = "label_audit") -> str | None:
+def write_audit(dataset: Dataset, partition_key: str, *checks: str, audit: str = "label_audit") -> None:
     """Say that the partition was audited as it is now, by these checks, and that they found nothing."""
     counts = [Metric("findings", 0, {"check": check, "severity": "error"}) for check in checks]
     tables = ("images", "annotations", "predictions")
     looked_at = input_metrics(dataset, partition_key, dataset.snapshots(tables), dict.fromkeys(tables))
-    return write_metrics(dataset, partition_key, f"audit:{audit}", [Metric("annotations", 1), *counts, *looked_at], NOW)
+    write_metrics(dataset, partition_key, f"audit:{audit}", [Metric("annotations", 1), *counts, *looked_at], NOW)
 
 
 def annotation_id(partition_key: str, position: int, label_set: str = "default") -> str:
