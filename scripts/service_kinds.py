@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 Facts = dict[str, Any]
 PATIENCE_SECONDS = 60
@@ -106,16 +107,28 @@ def _http_answers(facts: Facts) -> bool:
     try:
         urllib.request.urlopen(facts.get("health", facts["url"]), timeout=5)
     except urllib.error.HTTPError as refusal:
-        return is_alive(facts["pid"]) and refusal.code < 500  # S3 refuses a request without a signature: it is there
+        return _is_running(facts) and refusal.code < 500  # S3 refuses a request without a signature: it is there
     except OSError:
         return False
-    return is_alive(facts["pid"])
+    return _is_running(facts)
+
+
+def _is_running(facts: Facts) -> bool:
+    return "pid" not in facts or is_alive(facts["pid"])  # a server that somebody else has started is there as long as it answers
 
 
 def start_marquez(folder: Path, others: Mapping[str, Facts]) -> Facts:
+    if url := os.environ.get("MARQUEZ_URL", "").rstrip("/"):
+        running: Facts = {"url": url, "port": urlsplit(url).port or 80}
+        if not _http_answers(running):
+            raise UnavailableError(f"MARQUEZ_URL: nobody answers at {url}")
+        return running
     jar = os.environ.get("MARQUEZ_JAR")
     if jar is None:
-        raise UnavailableError("this machine lacks Marquez, whose jar is in no registry: build it and name it in MARQUEZ_JAR")
+        raise UnavailableError(
+            "this machine lacks Marquez, whose jar is in no registry: build it and name it in MARQUEZ_JAR, "
+            "or name the API of one that runs in MARQUEZ_URL"
+        )
     if not Path(jar).is_file():
         raise UnavailableError(f"MARQUEZ_JAR: there is no file {jar}")
     command = [_find("java", "openjdk-17-jre-headless"), "-Xmx1g", "-jar", jar]
