@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.sdk import DAG
 from older_libraries import HAS_GATES
 from unit.hooks.fake_connections import add_connection
@@ -21,6 +21,7 @@ from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSampli
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
+from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
 from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardOperator, ImageShardPlanOperator
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 
@@ -280,3 +281,21 @@ def test_a_setting_of_lineage_that_cannot_be_used_is_told_and_left_out(
     options = settings.lineage_options()
     assert (options.location_first, options.failed_severities) == (location_first, failed)
     assert len([record for record in caplog.records if "cannot be used" in record.getMessage()]) == told
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_predictions_that_are_not_given_skip_their_import_if_it_may_be_and_name_no_dataset(
+    nothing: Any, context: dict[str, Any], ti: TaskInstance
+) -> None:
+    def imported(**arguments: Any) -> Any:
+        operator = PredictionImportOperator(task_id="t", dataset="digits", model="m", source="{{ params.predictions }}", **arguments)
+        return rendered(operator, context, predictions=nothing)
+
+    may_be_missing = imported(skip_without_source=True)
+    start = may_be_missing.get_openlineage_facets_on_start()
+    with pytest.raises(AirflowSkipException, match="No source is given"):
+        may_be_missing.execute(context)
+    complete = may_be_missing.get_openlineage_facets_on_complete(ti)
+    assert [start.inputs, start.outputs, complete.inputs, complete.outputs] == [[], [], [], []]
+    with pytest.raises(ConfigurationError, match="its template rendered nothing"):
+        imported().execute(context)
