@@ -43,7 +43,9 @@ def test_the_failed_audits_links_open_its_report_and_its_dataset(page, airflow):
     page.goto(f"{tasks}/audit/details")
     report = page.get_by_role("link", name="Audit report")
     marquez = page.get_by_role("link", name="Dataset in Marquez")
-    assert re.fullmatch(rf"{MARQUEZ}/lineage/dataset/file/\S+%2Fwarehouse%2Fcells%2Ffindings", marquez.get_attribute("href"))
+    namespace = r"sqlite%3A\S+%2Fcatalog\.db"
+    node = rf"isFull=true&isCompact=true&tableLevelNode=dataset%3A{namespace}%3Acells\.findings"
+    assert re.fullmatch(rf"{MARQUEZ}/lineage/dataset/{namespace}/cells\.findings\?{node}", marquez.get_attribute("href"))
     keep_screenshot("airflow-task-links", page.screenshot())
     report.click()
     page.get_by_role("heading", name="Label audit of cells").wait_for()
