@@ -168,7 +168,9 @@ class SourceOperator(DatasetOperator):
 
     def source_use(self, holds: str, storage_format: str) -> DatasetUse:
         """Describe the source for lineage, so that every run names the same dataset. :param holds: see :class:`DatasetUse`."""
-        return DatasetUse(uri=stable_source(given_source(self.source)), holds=holds, storage_format=storage_format)
+        return DatasetUse(
+            uri=stable_source(given_source(self.source), self.resolved_partition_key), holds=holds, storage_format=storage_format
+        )
 
     def stable_lineage(self, lineage: StepLineage) -> StepLineage:
         (source, *others), planned = lineage.inputs, self.planned_source()

@@ -91,4 +91,4 @@ class ImageArrivalSensor(ObservingSensor):
         }
 
     def _source_use(self) -> DatasetUse:
-        return DatasetUse(uri=stable_source(given_source(self.source)), holds="images", storage_format="image")
+        return DatasetUse(uri=stable_source(given_source(self.source), self.resolved_partition_key), holds="images", storage_format="image")

@@ -283,6 +283,30 @@ def test_a_setting_of_lineage_that_cannot_be_used_is_told_and_left_out(
     assert len([record for record in caplog.records if "cannot be used" in record.getMessage()]) == told
 
 
+@pytest.mark.parametrize(
+    ("source", "key", "stable"),
+    [
+        ("s3://b/landing/2026-11-05/images", "2026-11-05", "s3://b/landing/images"),
+        ("s3://b/landing/20261105/labels.csv", "2026-11-05", "s3://b/landing/labels.csv"),
+        ("s3://b/landing/2026/11/05/images", "2026-11-05", "s3://b/landing/images"),
+        ("s3://b/landing/dt=2026-11-05/images", "2026-11-05", "s3://b/landing/images"),
+        ("s3://b/landing/labels_2026_11_05.csv", "2026-11-05", "s3://b/landing/labels_*.csv"),
+        ("s3://b/landing/2026-11-05/09/images", "2026-11-05T09", "s3://b/landing/images"),
+        ("s3://b/landing/2026-11-05/images", "2026-11-05T0930", "s3://b/landing/images"),
+        ("s3://b/landing/2026-11-05T0930/images", "2026-11-05T0930", "s3://b/landing/images"),
+        ("s3://b/cam_07/images", "cam_07", "s3://b/images"),
+        ("s3://b/train/images", "train", "s3://b/train/images"),
+        ("s3://b/cam_071/images", "cam_07", "s3://b/cam_071/images"),
+        ("s3://b/12026-11-05/x", "2026-11-05", "s3://b/12026-11-05/x"),
+        ("s3://b/2026-11-06/x", "2026-11-05", "s3://b/2026-11-06/x"),
+        ("s3://b/2026-11-05/{partition_key}", "2026-11-05", "s3://b/2026-11-05"),
+        ("/in/2026-11-05", "2026-11-05", "file:///in"),
+    ],
+)
+def test_a_key_that_another_template_has_written_is_found_in_the_source(source: str, key: str, stable: str) -> None:
+    assert stable_source(source, key) == stable
+
+
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_predictions_that_are_not_given_skip_their_import_if_it_may_be_and_name_no_dataset(
     nothing: Any, context: dict[str, Any], ti: TaskInstance
