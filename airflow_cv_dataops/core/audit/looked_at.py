@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.audit_input import BASE_COLUMNS
@@ -33,8 +33,7 @@ def things_looked_at(enabled: EnabledCheck, data: AuditInput) -> int:
     """Return how many things a check that runs looks at: labels, boxes, images, categories, or what else it is about."""
     check = enabled.check
     if check.looks_at is not None:
-        given = {**check.thresholds, **enabled.thresholds}
-        return int(check.looks_at(data, **{name: given[name] for name in inspect.signature(check.looks_at).parameters if name in given}))
+        return _as_it_says(check.looks_at, enabled, data)
     images = check.compared_images(data)
     return _by_column(check, data) if images is None else len(images)
 
@@ -62,6 +61,17 @@ def boxes_with_extent(data: AuditInput) -> int:
 def boxes_in_known_images(data: AuditInput) -> int:
     """Boxes with extent whose image is in the partition, so that its size is known."""
     return int((data.boxes.has_extent & (data.image_row >= 0)).sum())
+
+
+def _as_it_says(looks_at: Callable[..., int], enabled: EnabledCheck, data: AuditInput) -> int:
+    """Ask with those of the check's thresholds that the function names."""
+    given = {**enabled.check.thresholds, **enabled.thresholds}
+    named = {name: given[name] for name in inspect.signature(looks_at).parameters if name in given}
+    try:
+        return int(looks_at(data, **named))
+    except Exception as error:
+        error.add_note(f"Raised by what check {enabled.check.id!r} looks at (looks_at).")
+        raise
 
 
 def _by_column(check: Check, data: AuditInput) -> int:

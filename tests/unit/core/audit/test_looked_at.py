@@ -206,6 +206,13 @@ def test_a_check_of_ones_own_goes_by_its_column_unless_it_says_otherwise(audit_i
     assert things_looked_at(enabled, data) == expected
 
 
+def test_a_check_of_ones_own_that_cannot_say_what_it_looks_at_is_named(audit_input):
+    [enabled] = enabled_checks([mine(looks_at=lambda data: None)])
+    with pytest.raises(TypeError) as caught:
+        things_looked_at(enabled, audit_input([{}]))
+    assert "check 'mine'" in caught.value.__notes__[0]
+
+
 def test_a_check_of_ones_own_with_findings_is_never_left_out(audit_input):
     check = Check("mine", "info", "", "", lambda data: annotation_rows(data, np.array([0]), "?"), looks_at=lambda data: 0)
     assert without_anything(audit_input([{}]), [check]) == set()
