@@ -9,6 +9,8 @@ OPENLINEAGE = tuple(int(part) for part in version("openlineage-python").split(".
 
 HAS_GATES = OPENLINEAGE >= (1, 46)  # the facet "test"
 HAS_PARAMETERS = OPENLINEAGE >= (1, 43)  # the facet "executionParameters"
+HAS_SEVERITY = OPENLINEAGE >= (1, 43)  # of an assertion
+HAS_EXPECTATION = OPENLINEAGE >= (1, 47)  # of an assertion: description, expected, actual
 CLIENT_LOADS_NUMPY = OPENLINEAGE < (1, 40)
 
 _ONE_BIT_BMP = "ljt/afl-testcases/bmp/edges-only/images/id:001334,src:000934,op:havoc,rep:2.bmp"

@@ -9,11 +9,23 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Assertion:
-    """One expectation on a dataset and whether it held (OpenLineage DataQualityAssertionsDatasetFacet)."""
+    """One expectation on a dataset and whether it held (OpenLineage DataQualityAssertionsDatasetFacet).
+
+    :param assertion: what was asserted, by its stable name (a check's id).
+    :param column: the column that it is about; ``None``: the dataset.
+    :param severity: ``error``, ``warning`` or ``info``: how much it matters where it does not hold.
+    :param description: what it says where it does not hold, for people.
+    :param expected: what was wanted, such as ``0`` or ``<= 2% of the annotations``.
+    :param actual: what was found.
+    """
 
     assertion: str
     success: bool
     column: str | None = None
+    severity: str | None = None
+    description: str | None = None
+    expected: str | None = None
+    actual: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.audit.detection.told import not_judged_of, not_judged_summary
 from airflow_cv_dataops.core.audit.inputs import input_metrics
 from airflow_cv_dataops.core.audit.lineage import audit_lineage
+from airflow_cv_dataops.core.audit.looked_at import nothing_to_check
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
 from airflow_cv_dataops.core.audit.reading import all_partitions, check_presence, read_input
 from airflow_cv_dataops.core.audit.report import ReportLimits, write_audit_report
@@ -101,6 +102,7 @@ def audit_labels(
     ran = {check.check for check in found}
     without_predictions = [check.id for check in checks_run if check.id not in ran]
     checks_run = [check for check in checks_run if check.id in ran]
+    nothing = nothing_to_check(to_run, found, data)
     statistics = count_findings(data, checks_run, found, compared, not_judged_of(to_run, data))
     rows = findings_table(audit, found)
     report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), statistics, checks_run, report)
@@ -120,6 +122,7 @@ def audit_labels(
         details={
             "audit": audit,
             "without_predictions": without_predictions,
+            "nothing_to_check": nothing,
             **_not_shared(shared),
             **not_judged_summary(statistics.overlooked_not_judged),
             "input_snapshots": snapshots,
@@ -130,7 +133,8 @@ def audit_labels(
     failure = audit_failure(statistics, fail_on=fail_on, max_error_rate=max_error_rate, limits=allowed, unjudged=unjudged, where=where)
     log.log(logging.WARNING if failure else logging.INFO, "%s", failure or f"{where}: {statistics.sentence()}")
     written = {**snapshots, "findings": findings_snapshot}
-    lineage = audit_lineage(dataset, partition_key, audit, data, checks_run, statistics, written, metrics_use, report_uri)
+    asserted = [check for check in checks_run if check.id not in nothing]
+    lineage = audit_lineage(dataset, partition_key, audit, data, asserted, statistics, allowed, written, metrics_use, report_uri)
     if on_findings == "warn":
         failure = None
     return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip")

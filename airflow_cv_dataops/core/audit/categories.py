@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.finding_rows import category_rows
+from airflow_cv_dataops.core.audit.looked_at import labels_with_category
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -13,11 +14,28 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.audit_input import AuditInput
 
 
+def _listed(data: AuditInput) -> int:
+    """Count the categories of the taxonomy, where there are labels that can have them."""
+    return len(set(data.categories or ())) if data.category_names else 0
+
+
+def _enough_labels(data: AuditInput, *, min_labels: int) -> int:
+    """Count the labels with a category, where there are so many that all of one category would be odd."""
+    found = labels_with_category(data)
+    return found if found >= min_labels else 0
+
+
+def _in_comparison(data: AuditInput) -> int:
+    """Count the categories that occur: one alone is in balance with none."""
+    return len(data.category_names) if len(data.category_names) > 1 else 0
+
+
 @check(
     "info",
     meaning="A category of the list of categories that no label of the partition has.",
     fix="Collect images of it, or take it out of the list; a misspelt name shows as `unknown_category` beside.",
     column="category",
+    looks_at=_listed,
 )
 def unused_category(data: AuditInput) -> pa.Table | None:
     """Find categories of the taxonomy (where one is given) that never occur; a partition without any label is not judged."""
@@ -32,6 +50,7 @@ def unused_category(data: AuditInput) -> pa.Table | None:
     meaning="All labels of the partition (10 or more, `min_labels`) are of one category.",
     fix="Look for an import that lost the categories; where there is only one to find, name it as the only one in the list of categories.",
     column="category",
+    looks_at=_enough_labels,
 )
 def single_category(data: AuditInput, *, min_labels: int = 10) -> pa.Table | None:
     """Find out whether all labels have one category, where the taxonomy does not have just that one."""
@@ -47,6 +66,7 @@ def single_category(data: AuditInput, *, min_labels: int = 10) -> pa.Table | Non
     meaning="A category with fewer than 10 labels (`min_labels`) in the partition.",
     fix="Collect more images of it, or merge it with another; a name that occurs once or twice may be a slip.",
     column="category",
+    looks_at=labels_with_category,
 )
 def rare_category(data: AuditInput, *, min_labels: int = 10) -> pa.Table | None:
     """Find categories with few labels."""
@@ -59,6 +79,7 @@ def rare_category(data: AuditInput, *, min_labels: int = 10) -> pa.Table | None:
     meaning="The partition's largest category has more than 100 times (`ratio`) the labels of its smallest.",
     fix="Collect more of the small ones, sample the large ones, or weigh them in training.",
     column="category",
+    looks_at=_in_comparison,
 )
 def category_imbalance(data: AuditInput, *, ratio: float = 100.0) -> pa.Table | None:
     """Find out whether the categories that occur are out of balance; the finding is the smallest category's."""

@@ -42,6 +42,8 @@ class Check:
         there is none, it does not run. ``None``: those with predictions of the kinds that it ``reads``.
     :param choices: the values that a threshold may have, by its name, where it is a choice: another is refused before any work.
     :param shares: thresholds that are shares, at most 1, each with whether 0 is one: another number is refused before any work.
+    :param looks_at: given the input, and those of the check's thresholds that it names, how many things the check has to look at; where
+        there is none, that nothing is found says nothing. ``None``: the images that it compares, else by ``column``: see ``looked_at``.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
     """
 
@@ -56,6 +58,7 @@ class Check:
     compares: Callable[[AuditInput], np.ndarray] | None = None
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     shares: Mapping[str, bool] = field(default_factory=dict)
+    looks_at: Callable[..., int] | None = None
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -128,6 +131,7 @@ def check(
     compares: Callable[[AuditInput], np.ndarray] | None = None,
     choices: Mapping[str, Sequence[str]] = _NOTHING,
     shares: Mapping[str, bool] = _NOTHING,
+    looks_at: Callable[..., int] | None = None,
 ) -> Callable[[Callable[..., pa.Table | None]], Check]:
     """Make a :class:`Check` of a function, under the function's name.
 
@@ -140,9 +144,13 @@ def check(
     :param compares: given the input, the rows of the images on which the check can compare labels with predictions: see :class:`Check`.
     :param choices: the values that a threshold may have, by its name, where it is a choice.
     :param shares: thresholds that are shares, each with whether 0 is one.
+    :param looks_at: given the input, and those of the check's thresholds that it names, how many things there are to look at: where there
+        are none, lineage hears nothing of the check. ``None``: labels with a value in ``column``, all labels where there is no column.
     :raises ConfigurationError: id, severity or a column does not exist or cannot be used.
     """
-    return lambda run: Check(run.__name__, default_severity, meaning, fix, run, column, reads, suspects, compares, choices, shares)
+    return lambda run: Check(
+        run.__name__, default_severity, meaning, fix, run, column, reads, suspects, compares, choices, shares, looks_at
+    )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.audit.audit_input import AuditInput, derived
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, text
 from airflow_cv_dataops.core.audit.grouping import group_codes
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from airflow_cv_dataops.core.audit.audit_input import AuditInput
+
+def _copied_labels(data: AuditInput) -> int:
+    """Count the labels whose drawing can be compared with that on a copy of their image."""
+    return len(_drawn_at_several_places(data))
 
 
 @check(
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     fix="Decide on one drawing, and label one of the files alone; a release holds what is drawn on any of them.",
     column="image_id",
     reads=("annotations.segmentation", "annotations.iscrowd", "annotations.keypoints"),
+    looks_at=_copied_labels,
 )
 def conflicting_copies(data: AuditInput) -> pa.Table | None:
     """Find byte-identical files with different labels, one finding for each file but the first; of classes see ``conflicting_labels``.
@@ -51,6 +56,7 @@ def conflicting_copies(data: AuditInput) -> pa.Table | None:
     return None if findings is None else findings.drop_columns(["annotation_id", "category"])
 
 
+@derived
 def _drawn_at_several_places(data: AuditInput) -> np.ndarray:
     """Return the row numbers of labels with a drawing whose image has such labels of the same label set at more than one file."""
     import numpy as np

@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.audit_input import AuditInput
 
 
+def statements_beside_labels(data: AuditInput) -> int:
+    """Count the statements that nothing is in an image of which another label set has labels, of whatever categories."""
+    import pyarrow.compute as pc
+
+    said = data.backgrounds.select(["image_id", "label_set"])
+    labels = data.annotations.select(["image_id", "label_set"])
+    labels = labels.filter(pc.is_in(labels["image_id"], value_set=said["image_id"].drop_null().combine_chunks()))
+    if not labels.num_rows:
+        return 0
+    others = labels.group_by(["image_id", "label_set"]).aggregate([]).rename_columns(["image_id", "other"])
+    both = said.join(others, "image_id", join_type="inner")
+    both = both.filter(pc.not_equal(both["label_set"], both["other"]))
+    return both.group_by(["image_id", "label_set"]).aggregate([]).num_rows
+
+
 def denied_labels(data: AuditInput) -> pa.Table | None:
     """Find statements that nothing is in an image where another label set has labels, one finding an image and label set.
 

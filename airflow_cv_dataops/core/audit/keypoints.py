@@ -17,6 +17,23 @@ if TYPE_CHECKING:
 _READS = ("annotations.keypoints",)
 
 
+def _keypoint_labels(data: AuditInput) -> int:
+    """Count the labels that have keypoints; those that lack them are findings anyway."""
+    return int((_lengths(data) > 0).sum())
+
+
+def _visible_points(data: AuditInput) -> int:
+    """Count the visible keypoints of images whose size is known."""
+    points = _points(data)
+    return int(((points.visibility == 2) & (data.image_row >= 0)[points.row]).sum())
+
+
+def _labels_with_points(data: AuditInput) -> int:
+    """Count the labels whose keypoints are triplets."""
+    lengths = _lengths(data)
+    return int(((lengths > 0) & (lengths % 3 == 0)).sum())
+
+
 @check(
     "error",
     meaning="Keypoints that are no triplets of x, y and visibility, with a coordinate that is no finite number, or with a visibility"
@@ -24,6 +41,7 @@ _READS = ("annotations.keypoints",)
     fix="Export the keypoints again as COCO triplets.",
     column="keypoints",
     reads=_READS,
+    looks_at=_keypoint_labels,
 )
 def invalid_keypoints(data: AuditInput) -> pa.Table | None:
     """Find keypoints that cannot be read as COCO triplets; of several faults of a label the first of these."""
@@ -54,6 +72,7 @@ def invalid_keypoints(data: AuditInput) -> pa.Table | None:
     fix="Move it, or mark it as not visible; many at once hint at a wrong image size or orientation.",
     column="keypoints",
     reads=_READS,
+    looks_at=_visible_points,
 )
 def keypoint_outside_image(data: AuditInput, *, outside_px: float = 1.0) -> pa.Table | None:
     """Find labels with a visible keypoint outside of the image; hidden ones (visibility 1) may lie where the object goes on."""
@@ -74,6 +93,7 @@ def keypoint_outside_image(data: AuditInput, *, outside_px: float = 1.0) -> pa.T
     fix="Label the points that can be seen, or leave the label out of keypoint training.",
     column="keypoints",
     reads=_READS,
+    looks_at=_labels_with_points,
 )
 def no_labelled_keypoint(data: AuditInput) -> pa.Table | None:
     """Find labels whose keypoints are all "not labelled", as COCO has them for people who are small or in a crowd."""

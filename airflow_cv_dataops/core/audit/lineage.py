@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.check import Check
+from airflow_cv_dataops.core.audit.policy import Limit, is_within
 from airflow_cv_dataops.core.audit.statistics import AuditStatistics
 from airflow_cv_dataops.core.step_lineage import Assertion, DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -24,12 +25,15 @@ def audit_lineage(
     data: AuditInput,
     checks: Sequence[Check],
     statistics: AuditStatistics,
+    limits: Mapping[str, Limit],
     snapshots: Mapping[str, str],
     metrics_use: DatasetUse,
     report_uri: str | None = None,
 ) -> StepLineage:
-    """Return inputs, the findings and the audit's facts; each check that ran is one assertion on the annotations.
+    """Return inputs, the findings and the audit's facts; each of the checks is one assertion on the annotations.
 
+    :param checks: those that ran and had something to look at.
+    :param limits: how many findings are allowed, by check id; none where there is no limit.
     :param snapshots: by table, of the inputs that have one and of ``findings``. A table without one is not there: it is no input.
     :param metrics_use: the numbers that were written.
     """
@@ -38,7 +42,8 @@ def audit_lineage(
         "annotations": data.annotations.num_rows + data.backgrounds.num_rows,
         "predictions": data.predictions.num_rows,
     }
-    quality = {"annotations": _quality(data.annotations, checks, statistics)}
+    assertions = tuple(_assertion(check, statistics, limits.get(check.id)) for check in checks)
+    quality = {"annotations": {**_column_counts(data.annotations), "assertions": assertions}}
 
     def use(table: str, rows: int) -> Any:
         facts = {"partition_key": partition_key, "snapshot_id": snapshots.get(table), "rows": rows}
@@ -59,12 +64,23 @@ def audit_lineage(
     )
 
 
-def _quality(annotations: pa.Table, checks: Sequence[Check], statistics: AuditStatistics) -> dict[str, Any]:
+def _assertion(check: Check, statistics: AuditStatistics, limit: Limit | None) -> Assertion:
+    return Assertion(
+        check.id,
+        is_within(check.id, statistics, limit),
+        check.column,
+        severity=statistics.severity_of[check.id],
+        description=check.meaning,
+        expected="0" if limit is None else limit.in_words(),
+        actual=str(statistics.by_check[check.id]),
+    )
+
+
+def _column_counts(annotations: pa.Table) -> dict[str, Any]:
     import pyarrow.compute as pc
 
     counted = ("annotation_id", "image_id", "category")
     return {
         "null_counts": {name: annotations[name].null_count for name in (*counted, "bbox")},
         "distinct_counts": {name: pc.count_distinct(annotations[name], mode="only_valid").as_py() for name in counted},
-        "assertions": tuple(Assertion(check.id, statistics.by_check[check.id] == 0, check.column) for check in checks),
     }

@@ -29,6 +29,10 @@ class Limit:
     findings: int | None = None
     percent: Fraction | None = None
 
+    def in_words(self) -> str:
+        """Say what is allowed: ``<= 5``, ``<= 2% of the annotations``."""
+        return f"<= {self.text}" if self.percent is None else f"<= {self.text} of the annotations"
+
     def holds(self, findings: int, annotations: int) -> bool:
         """Say whether so many findings are within the limit."""
         if self.percent is None:
@@ -47,6 +51,12 @@ def as_limits(given: Mapping[str, Any], checks: Collection[str]) -> dict[str, Li
     if unknown := sorted(set(given) - set(checks)):
         raise ConfigurationError(f"limits name checks {unknown}, which do not exist: expected some of {', '.join(sorted(checks))}.")
     return {check: _limit(check, value) for check, value in given.items()}
+
+
+def is_within(check: str, statistics: AuditStatistics, limit: Limit | None) -> bool:
+    """Say whether a check has found no more than it may: nothing where there is no limit. A check that did not run has found nothing."""
+    found = statistics.by_check.get(check, 0)
+    return found == 0 if limit is None else limit.holds(found, statistics.annotations)
 
 
 def audit_failure(
@@ -87,12 +97,10 @@ def _limit(check: str, value: Any) -> Limit:
 
 
 def _above_limits(statistics: AuditStatistics, limits: Mapping[str, Limit]) -> str | None:
-    """A check that did not run has found nothing."""
-    found = {check: statistics.by_check.get(check, 0) for check in limits}
-    above = [check for check, limit in limits.items() if not limit.holds(found[check], statistics.annotations)]
+    above = [check for check, limit in limits.items() if not is_within(check, statistics, limit)]
     if not above:
         return None
-    named = ", ".join(f"{check} {_found(found[check], statistics, limits[check])}" for check in above)
+    named = ", ".join(f"{check} {_found(statistics.by_check[check], statistics, limits[check])}" for check in above)
     return f"{len(above)} check{'s are' if len(above) > 1 else ' is'} above the limit: {named}"
 
 

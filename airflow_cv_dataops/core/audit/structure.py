@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, background_rows, image_rows, number, text
 from airflow_cv_dataops.core.audit.grouping import group_codes
+from airflow_cv_dataops.core.audit.looked_at import all_images
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +56,7 @@ def _missing(rows: pa.Table, whose: str) -> pa.Array:
     meaning="An image that no label belongs to, and of which no label file says that nothing is in it.",
     fix="Have it labelled; where every image must have a label, raise the severity.",
     column="file_name",
+    looks_at=all_images,
 )
 def image_without_label(data: AuditInput) -> pa.Table | None:
     """Find images without any label, and without the statement that there is nothing to label.
@@ -122,12 +124,21 @@ def duplicate_id(data: AuditInput) -> pa.Table | None:
     return annotation_rows(data, repeated, message)
 
 
+def _stated_sizes(data: AuditInput) -> int:
+    """Count the labels that state a size, of an image whose size is known."""
+    import pyarrow.compute as pc
+
+    is_stated = pc.or_(data.annotations["stated_width"].is_valid(), data.annotations["stated_height"].is_valid())
+    return int((is_stated.to_numpy() & (data.image_row >= 0)).sum())
+
+
 @check(
     "warning",
     meaning="The size that a label file states for an image is not the image's size.",
     fix="Check whether the image was resized, or turned by its EXIF orientation, after labelling; scale or redraw its labels.",
     column="stated_width",
     reads=("annotations.stated_width", "annotations.stated_height"),
+    looks_at=_stated_sizes,
 )
 def size_mismatch(data: AuditInput) -> pa.Table | None:
     """Find images whose size, as a label file states it, is not the image's; one finding an image and label file.

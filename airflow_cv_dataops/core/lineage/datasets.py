@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.lineage.assertions import assertions_facet
 from airflow_cv_dataops.core.lineage.columns import column_lineage
 from airflow_cv_dataops.core.lineage.file_contents import FILE_CONTENTS
 from airflow_cv_dataops.core.lineage.naming import DatasetName, dataset_name, dataset_names, safe_catalog
 from airflow_cv_dataops.core.lineage.options import LineageOptions
 from airflow_cv_dataops.core.lineage.values import MAX_ENTRIES, count, json_value
-from airflow_cv_dataops.core.step_lineage import Assertion, DatasetUse
+from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, split_struct
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ def input_dataset(use: DatasetUse, *, producer: str, complete: bool, options: Li
     """Return what a step reads. ``complete`` adds version, statistics, quality and assertions of this run."""
     from openlineage.client.event_v2 import InputDataset
     from openlineage.client.facet_v2 import base_subset_dataset
-    from openlineage.client.facet_v2 import data_quality_assertions_dataset as quality
     from openlineage.client.facet_v2 import input_statistics_input_dataset as read
 
     name = dataset_name(use, location_first=options.location_first)
@@ -34,10 +34,8 @@ def input_dataset(use: DatasetUse, *, producer: str, complete: bool, options: Li
             input_facets["inputStatistics"] = read.InputStatisticsInputDatasetFacet(**statistics, producer=producer)
         if use.table and (metrics := _input_quality(use, producer)):
             input_facets["dataQualityMetrics"] = metrics
-        if assertions := _unique(use.assertions):
-            input_facets["dataQualityAssertions"] = quality.DataQualityAssertionsDatasetFacet(
-                assertions=[quality.Assertion(item.assertion, item.success, item.column) for item in assertions], producer=producer
-            )
+        if assertions := assertions_facet(use.assertions, producer=producer, failed_severities=options.failed_severities):
+            input_facets["dataQualityAssertions"] = assertions
         if condition := _subset(use):
             input_facets["subset"] = base_subset_dataset.InputSubsetInputDatasetFacet(inputCondition=condition, producer=producer)
     return InputDataset(name.namespace, name.name, facets=facets, inputFacets=input_facets)
@@ -185,7 +183,8 @@ def _output_quality(use: DatasetUse, producer: str) -> Any:
 
 
 def _has_quality(use: DatasetUse) -> bool:
-    return use.rows is not None or bool(use.null_counts) or bool(use.distinct_counts)
+    """Only where columns were measured: without any, Marquez would put nothing in the place of the columns that another step measured."""
+    return bool(use.null_counts) or bool(use.distinct_counts)
 
 
 def _table_counts(use: DatasetUse) -> dict[str, int | None]:
@@ -196,18 +195,6 @@ def _column_counts(use: DatasetUse) -> dict[str, dict[str, int | None]]:
     nulls, distinct = json_value(use.null_counts), json_value(use.distinct_counts)
     columns = list(dict.fromkeys([*nulls, *distinct]))[:MAX_ENTRIES]
     return {name: {"nullCount": count(nulls.get(name)), "distinctCount": count(distinct.get(name))} for name in columns}
-
-
-def _unique(assertions: Sequence[Assertion]) -> list[Assertion]:
-    """Return one assertion for each assertion and column, as Marquez wants it: it held if it held every time. Failed ones are never cut."""
-    held: dict[tuple[str, str | None], bool] = {}
-    for item in assertions:
-        key = (json_value(str(item.assertion)), json_value(item.column))
-        held[key] = held.get(key, True) and bool(item.success)
-    found = [Assertion(assertion, success, column) for (assertion, column), success in held.items()]
-    if len(found) <= MAX_ENTRIES:
-        return found
-    return sorted(found, key=lambda item: item.success)[:MAX_ENTRIES]
 
 
 def _subset(use: DatasetUse) -> Any:

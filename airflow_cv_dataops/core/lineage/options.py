@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 
+ALL_SEVERITIES = frozenset(SEVERITIES)
+
 
 @dataclass(frozen=True)
 class LineageOptions:
@@ -17,7 +19,7 @@ class LineageOptions:
     """
 
     location_first: bool = False
-    failed_severities: frozenset[str] = frozenset(SEVERITIES)
+    failed_severities: frozenset[str] = ALL_SEVERITIES
 
 
 DEFAULT_OPTIONS = LineageOptions()

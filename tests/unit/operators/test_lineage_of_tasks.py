@@ -187,8 +187,8 @@ def test_the_tasks_of_a_sharded_ingest_are_a_chain_from_the_source_to_the_tables
     shard = run(ImageShardOperator(task_id="shard", plan=plan, index=0, **arguments))
     run(ImageShardCommitOperator(task_id="commit", plan=plan, results=[shard], **arguments))
     assert told == [
-        ([str(landing)], ["digits.shard_list"]),
-        ([str(landing), "digits.shard_list"], ["digits.shard_rows"]),
+        ([str(landing.parent)], ["digits.shard_list"]),
+        ([str(landing.parent), "digits.shard_list"], ["digits.shard_rows"]),
         (["digits.shard_rows"], ["digits.images", "digits.rejects", "digits.metrics"]),
     ]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, box_json, box_text, image_text, number, text
+from airflow_cv_dataops.core.audit.looked_at import boxes_in_known_images, finite_boxes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,11 +15,25 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.audit_input import AuditInput
 
 
+def _detection_labels(data: AuditInput) -> int:
+    """Count the labels that should have a box."""
+    import pyarrow.compute as pc
+
+    return int(pc.equal(data.annotations["task"], "detection").to_numpy().sum())
+
+
+def _boxes_of_some_size(data: AuditInput) -> int:
+    """Count the boxes of which no side is negative, which is another check's."""
+    boxes = data.boxes
+    return int((boxes.finite & (boxes.width >= 0) & (boxes.height >= 0)).sum())
+
+
 @check(
     "error",
     meaning="A detection label without a box.",
     fix="Draw the box or remove the label.",
     column="bbox",
+    looks_at=_detection_labels,
 )
 def missing_bbox(data: AuditInput) -> pa.Table | None:
     """Find detection labels without a box."""
@@ -48,6 +63,7 @@ def non_finite_bbox(data: AuditInput) -> pa.Table | None:
     meaning="A box of negative width or height.",
     fix="Swap its corners, as the suggestion does; look for a tool that records the direction of drawing.",
     column="bbox",
+    looks_at=finite_boxes,
 )
 def negative_bbox(data: AuditInput) -> pa.Table | None:
     """Find boxes of negative width or height; the suggestion is the box with its corners put in order."""
@@ -65,6 +81,7 @@ def negative_bbox(data: AuditInput) -> pa.Table | None:
     meaning="A box with a side of at most 0.01 px (`side_px`).",
     fix="Remove it (often a stray click) or redraw it.",
     column="bbox",
+    looks_at=_boxes_of_some_size,
 )
 def zero_area_bbox(data: AuditInput, *, side_px: float = 0.01) -> pa.Table | None:
     """Find boxes with a side of no length. :param side_px: up to here it is rounding noise of normalised coordinates."""
@@ -80,6 +97,7 @@ def zero_area_bbox(data: AuditInput, *, side_px: float = 0.01) -> pa.Table | Non
     meaning="A box that reaches more than 1 px (`outside_px`) beyond its image.",
     fix="Clip it, as the suggestion does; many at once hint at a wrong image size or orientation.",
     column="bbox",
+    looks_at=boxes_in_known_images,
 )
 def bbox_partly_outside(data: AuditInput, *, outside_px: float = 1.0) -> pa.Table | None:
     """Find boxes that reach beyond their image; the suggestion is the clipped box.
@@ -105,6 +123,7 @@ def bbox_partly_outside(data: AuditInput, *, outside_px: float = 1.0) -> pa.Tabl
     meaning="A box without a single pixel in its image.",
     fix="Check whether the label belongs to another image, or to another size of this one.",
     column="bbox",
+    looks_at=boxes_in_known_images,
 )
 def bbox_outside_image(data: AuditInput) -> pa.Table | None:
     """Find boxes that have no pixel in common with their image."""

@@ -8,6 +8,7 @@ from airflow_cv_dataops.core.audit.boxes.sweep import contradicted, paired, pair
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, box_text, number, text
 from airflow_cv_dataops.core.audit.grouping import group_codes
+from airflow_cv_dataops.core.audit.looked_at import boxes_with_extent
 from airflow_cv_dataops.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.boxes.sweep import Corners
 
 
+def _boxes_beside_others(data: AuditInput) -> int:
+    """Count the boxes that another one of their image, label set, annotator and task could contradict.
+
+    One that is alone contradicts none; but it is a box that is not there twice, so that ``duplicate_bbox`` looks at it.
+    """
+    import numpy as np
+
+    groups = _of_one_task(data, *_drawn(data)[:2])
+    return int((np.bincount(groups, minlength=1)[groups] > 1).sum())
+
+
 @check(
     "warning",
     meaning="A box that repeats another one of the same image, category, label set and annotator (IoU of at least 0.99, `iou`).",
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
     " own.",
     column="bbox",
     reads=("annotations.annotator",),
+    looks_at=boxes_with_extent,
 )
 def duplicate_bbox(data: AuditInput, *, iou: float = 0.99) -> pa.Table | None:
     """Find boxes that are there twice: one image, category, label set and annotator, whatever their tasks.
@@ -51,6 +64,7 @@ def duplicate_bbox(data: AuditInput, *, iou: float = 0.99) -> pa.Table | None:
     fix="Look whether there are two objects; if not, remove the box that fits worse.",
     column="bbox",
     reads=("annotations.annotator",),
+    looks_at=boxes_with_extent,
 )
 def near_duplicate_bbox(data: AuditInput, *, iou: float = 0.9, duplicate_iou: float = 0.99) -> pa.Table | None:
     """Find boxes that are nearly there twice, and are not repeats that ``duplicate_bbox`` finds.
@@ -87,6 +101,7 @@ def near_duplicate_bbox(data: AuditInput, *, iou: float = 0.9, duplicate_iou: fl
     fix="Decide on one of the two categories; where an object may have several (a hierarchy), switch this check off.",
     column="category",
     reads=("annotations.annotator",),
+    looks_at=_boxes_beside_others,
 )
 def conflicting_bbox(data: AuditInput, *, iou: float = 0.9) -> pa.Table | None:
     """Find objects that are labelled twice under two names; every box concerned is a finding, and names one of the others.
@@ -98,7 +113,7 @@ def conflicting_bbox(data: AuditInput, *, iou: float = 0.9) -> pa.Table | None:
 
     _check_iou("conflicting_bbox", iou=iou)
     rows, groups, corners = _drawn(data)
-    groups = group_codes(groups, data.annotations["task"].take(pa.array(rows)))  # a face that fills the person's box is no contradiction
+    groups = _of_one_task(data, rows, groups)
     here, there = contradicted(groups, data.category_codes[rows], corners, iou)
     likeness = pairwise_iou(corners, here, there)
     labels = data.annotations.select(["category", "annotation_id"])
@@ -122,6 +137,13 @@ def _drawn(data: AuditInput) -> tuple[np.ndarray, np.ndarray, Corners]:
     groups = group_codes(data.place_codes, labels["label_set"], labels["annotator"])
     rows = np.flatnonzero(boxes.has_extent)
     return rows, groups[rows], (boxes.x[rows], boxes.y[rows], boxes.width[rows], boxes.height[rows])
+
+
+def _of_one_task(data: AuditInput, rows: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the groups of boxes that may contradict one another: a face that fills the person's box is no contradiction."""
+    import pyarrow as pa
+
+    return group_codes(groups, data.annotations["task"].take(pa.array(rows)))
 
 
 def _with_category(data: AuditInput, rows: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, box_text, image_text, number, text
+from airflow_cv_dataops.core.audit.looked_at import boxes_in_known_images, boxes_with_extent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,11 +20,22 @@ _MAD_OF_NORMAL = 0.6745
 _LEAST_SPREAD = 0.1
 
 
+def _comparable_sizes(data: AuditInput, *, min_labels_per_category: int) -> int:
+    """Count the boxes of categories with so many that their areas can be compared."""
+    return _in_large_categories(data, _areas(data), min_labels_per_category)
+
+
+def _comparable_shapes(data: AuditInput, *, min_labels_per_category: int, border_px: float) -> int:
+    """Count the boxes of categories with so many that their shapes can be compared."""
+    return _in_large_categories(data, _ratios(data, border_px), min_labels_per_category)
+
+
 @check(
     "warning",
     meaning="A box with a side below 2 px (`side_px`), or below 0.2 % of its image's side (`side_share`: 1.3 px of 640).",
     fix="Look whether there is an object (often a stray click); too small to learn from either way.",
     column="bbox",
+    looks_at=boxes_with_extent,
 )
 def tiny_bbox(data: AuditInput, *, side_px: float = 2.0, side_share: float = 0.002) -> pa.Table | None:
     """Find boxes that are too small to see anything in, absolutely or after the image has been scaled to a network's input.
@@ -45,6 +57,7 @@ def tiny_bbox(data: AuditInput, *, side_px: float = 2.0, side_share: float = 0.0
     meaning="A box that covers at least 99 % of its image (`share`).",
     fix="Look whether the object fills the picture; if not, the box stands for a label of the whole image.",
     column="bbox",
+    looks_at=boxes_in_known_images,
 )
 def full_image_bbox(data: AuditInput, *, share: float = 0.99) -> pa.Table | None:
     """Find boxes that cover (nearly) all of their image. :param share: of the image's area, 0 to 1."""
@@ -65,6 +78,7 @@ def full_image_bbox(data: AuditInput, *, share: float = 0.99) -> pa.Table | None
     " standard deviations from the category's median; score: 0.5 at that limit, falling towards 0.",
     fix="Look at the farthest first: a wrong category, a slip of the mouse, or a group labelled as one object.",
     column="bbox",
+    looks_at=_comparable_sizes,
     reads=("annotations.iscrowd",),
 )
 def outlying_bbox_size(data: AuditInput, *, z: float = 5.0, min_labels_per_category: int = 20) -> pa.Table | None:
@@ -76,13 +90,8 @@ def outlying_bbox_size(data: AuditInput, *, z: float = 5.0, min_labels_per_categ
 
     :param min_labels_per_category: a category with fewer boxes is not judged.
     """
-    import numpy as np
-
-    boxes, (image_width, image_height) = data.boxes, data.image_size
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        share = np.log(boxes.width * boxes.height / (image_width * image_height))
-    rows, offset, distance = _outliers(data, share, z, min_labels_per_category)
-    message = text(box_text(boxes, rows), " has ", _times(offset), " the area of its category's median box, measured by its image")
+    rows, offset, distance = _outliers(data, _areas(data), z, min_labels_per_category)
+    message = text(box_text(data.boxes, rows), " has ", _times(offset), " the area of its category's median box, measured by its image")
     return annotation_rows(data, rows, message, score=_score(distance, z))
 
 
@@ -93,6 +102,7 @@ def outlying_bbox_size(data: AuditInput, *, z: float = 5.0, min_labels_per_categ
     " border are left out.",
     fix="Look at the farthest first: a wrong category, a partly hidden object, or a group labelled as one object.",
     column="bbox",
+    looks_at=_comparable_shapes,
     reads=("annotations.iscrowd",),
 )
 def outlying_bbox_shape(data: AuditInput, *, z: float = 5.0, min_labels_per_category: int = 20, border_px: float = 2.0) -> pa.Table | None:
@@ -100,16 +110,29 @@ def outlying_bbox_shape(data: AuditInput, *, z: float = 5.0, min_labels_per_cate
 
     :param border_px: so close to the image's border an object is taken as cut off by it, and not judged.
     """
+    rows, offset, distance = _outliers(data, _ratios(data, border_px), z, min_labels_per_category)
+    message = text(box_text(data.boxes, rows), " has ", _times(offset), " the width : height of its category's median box")
+    return annotation_rows(data, rows, message, score=_score(distance, z))
+
+
+def _areas(data: AuditInput) -> np.ndarray:
+    """Return the logarithm of each box's share of its image's area; not finite where there is none."""
+    import numpy as np
+
+    boxes, (image_width, image_height) = data.boxes, data.image_size
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return np.log(boxes.width * boxes.height / (image_width * image_height))
+
+
+def _ratios(data: AuditInput, border_px: float) -> np.ndarray:
+    """Return the logarithm of each box's width / height; not finite where there is none, or the border may cut the object off."""
     import numpy as np
 
     boxes, (image_width, image_height) = data.boxes, data.image_size
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         right, bottom = image_width - boxes.x - boxes.width, image_height - boxes.y - boxes.height
         is_cut_off = np.fmin.reduce([boxes.x, boxes.y, right, bottom]) <= border_px
-        ratio = np.where(is_cut_off, np.nan, np.log(boxes.width / boxes.height))
-    rows, offset, distance = _outliers(data, ratio, z, min_labels_per_category)
-    message = text(box_text(boxes, rows), " has ", _times(offset), " the width : height of its category's median box")
-    return annotation_rows(data, rows, message, score=_score(distance, z))
+        return np.where(is_cut_off, np.nan, np.log(boxes.width / boxes.height))
 
 
 def _outliers(data: AuditInput, values: np.ndarray, z: float, min_labels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -119,10 +142,8 @@ def _outliers(data: AuditInput, values: np.ndarray, z: float, min_labels: int) -
     """
     import numpy as np
 
-    is_crowd = data.annotations["iscrowd"].fill_null(False).to_numpy()
-    judged = np.flatnonzero(data.boxes.has_extent & np.isfinite(values) & (data.category_codes >= 0) & ~is_crowd)
+    judged, counts = _judged(data, values)
     codes = data.category_codes[judged]
-    counts = np.bincount(codes, minlength=len(data.category_names))
     in_order = judged[np.argsort(codes, kind="stable")]
     offsets, spreads = np.zeros(len(values)), np.full(len(values), np.inf)
     # A loop over categories, because numpy has no median by group; one over all labels would be sorted by value as well.
@@ -133,6 +154,20 @@ def _outliers(data: AuditInput, values: np.ndarray, z: float, min_labels: int) -
     distance = np.abs(offsets) / spreads
     outliers = np.flatnonzero(distance > z)
     return outliers, offsets[outliers], distance[outliers]
+
+
+def _judged(data: AuditInput, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of labels with a value to compare, ascending, and how many of them each category has."""
+    import numpy as np
+
+    is_crowd = data.annotations["iscrowd"].fill_null(False).to_numpy()
+    judged = np.flatnonzero(data.boxes.has_extent & np.isfinite(values) & (data.category_codes >= 0) & ~is_crowd)
+    return judged, np.bincount(data.category_codes[judged], minlength=len(data.category_names))
+
+
+def _in_large_categories(data: AuditInput, values: np.ndarray, min_labels: int) -> int:
+    _, counts = _judged(data, values)
+    return int(counts[counts >= min_labels].sum())
 
 
 def _times(offset: np.ndarray) -> pa.Array:

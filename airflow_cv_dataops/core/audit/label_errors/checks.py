@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.check import check
-from airflow_cv_dataops.core.audit.denied_labels import denied_labels
+from airflow_cv_dataops.core.audit.denied_labels import denied_labels, statements_beside_labels
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, number, text
 from airflow_cv_dataops.core.audit.grouping import group_codes
 from airflow_cv_dataops.core.audit.label_errors.judged_labels import classification_rows, judged_images, judged_labels, label_source
@@ -25,12 +25,22 @@ if TYPE_CHECKING:
 _PROBABILITIES = ("predictions.task", "predictions.probabilities", "predictions.classes")
 
 
+def _said_more_than_once(data: AuditInput) -> int:
+    """Count the classification labels of images with several, and the statements that nothing is in an image that others have labelled."""
+    import numpy as np
+    import pyarrow as pa
+
+    images = group_codes(data.annotations["image_id"].take(pa.array(classification_rows(data.annotations))))
+    return int((np.bincount(images, minlength=1)[images] > 1).sum()) + statements_beside_labels(data)
+
+
 @check(
     "warning",
     meaning="Classification labels of one image, or of byte-identical images, that name different categories; or the statement of a label"
     " set that nothing is in an image of which another one has labels, of categories that both know.",
     fix="Decide on one; where an image may have several categories, switch this check off.",
     column="category",
+    looks_at=_said_more_than_once,
 )
 def conflicting_labels(data: AuditInput) -> pa.Table | None:
     """Find classification labels of one image, or of byte-identical images, that name different categories.

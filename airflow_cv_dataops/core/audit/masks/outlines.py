@@ -9,9 +9,38 @@ from airflow_cv_dataops.core.audit.finding_rows import annotation_rows, box_json
 from airflow_cv_dataops.core.audit.masks.segmentations import segmentations_of
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from airflow_cv_dataops.core.audit.audit_input import AuditInput
+
+
+def _polygon_labels(data: AuditInput) -> int:
+    """Count the labels with a polygon, or with something that is neither that nor a mask; those that lack one are findings anyway."""
+    return int(_has_polygons(data).sum())
+
+
+def _rle_labels(data: AuditInput) -> int:
+    """Count the labels with a run-length encoded mask: all that have a segmentation which is no list."""
+    is_list = _has_polygons(data)
+    is_list[segmentations_of(data).empty] = True
+    return data.annotations.num_rows - data.annotations["segmentation"].null_count - int(is_list.sum())
+
+
+def _outlined_boxes(data: AuditInput) -> int:
+    """Count the boxes beside a segmentation that has an extent."""
+    import numpy as np
+
+    return int((data.boxes.has_extent & np.isfinite(segmentations_of(data).extent).all(axis=1)).sum())
+
+
+def _has_polygons(data: AuditInput) -> np.ndarray:
+    import numpy as np
+
+    found, mask = segmentations_of(data), np.zeros(data.annotations.num_rows, dtype=bool)
+    mask[found.polygon_row] = True
+    mask[[row for row, _ in found.polygon_problems]] = True
+    return mask
 
 
 @check(
@@ -21,6 +50,7 @@ if TYPE_CHECKING:
     fix="Redraw the polygon or remove the label.",
     column="segmentation",
     reads=("annotations.segmentation",),
+    looks_at=_polygon_labels,
 )
 def invalid_polygon(data: AuditInput, *, area_px: float = 0.01) -> pa.Table | None:
     """Find polygons that enclose nothing: too few points, an odd number of coordinates, not finite, no area; or no polygon at all.
@@ -50,6 +80,7 @@ def invalid_polygon(data: AuditInput, *, area_px: float = 0.01) -> pa.Table | No
     fix="Export the mask again at the image's size (height first).",
     column="segmentation",
     reads=("annotations.segmentation",),
+    looks_at=_rle_labels,
 )
 def invalid_rle(data: AuditInput) -> pa.Table | None:
     """Find run-length encoded masks whose runs do not fill the stated size, whose size is not the image's, or that are empty."""
@@ -63,6 +94,7 @@ def invalid_rle(data: AuditInput) -> pa.Table | None:
     fix="Take the box around the segmentation, as the suggestion does, or look which of the two was moved.",
     column="bbox",
     reads=("annotations.segmentation",),
+    looks_at=_outlined_boxes,
 )
 def bbox_segmentation_mismatch(data: AuditInput, *, iou: float = 0.7, side_px: float = 2.0) -> pa.Table | None:
     """Find boxes that disagree with the segmentation of the same label; the suggestion is the box around the segmentation.

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
+from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure, is_within
 from airflow_cv_dataops.core.audit.statistics import AuditStatistics
 from airflow_cv_dataops.core.errors import ConfigurationError
 
@@ -46,6 +46,25 @@ def test_a_percentage_is_a_share_of_the_annotations_without_a_rounding_error(lim
 def test_anything_else_is_refused_and_says_how_to_write_a_share(limit):
     with pytest.raises(ConfigurationError, match=r"limits\['suspect_label'\].*'2%'"):
         as_limits({"suspect_label": limit}, CHECKS)
+
+
+def test_without_a_limit_a_single_finding_is_too_many():
+    assert is_within("suspect_label", numbers(suspect_label=0), None)
+    assert not is_within("suspect_label", numbers(suspect_label=1), None)
+    assert is_within("suspect_label", numbers(), None), "it did not run"
+
+
+@pytest.mark.parametrize("limit", [0, 3, "2%", "3.1 %"])
+def test_a_check_is_within_its_limit_exactly_where_the_audit_does_not_fail_by_it(limit):
+    allowed = as_limits({"suspect_label": limit}, CHECKS)["suspect_label"]
+    for found in range(5):
+        counted = numbers(suspect_label=found)
+        assert is_within("suspect_label", counted, allowed) == (failure(counted, {"suspect_label": limit}) is None)
+
+
+@pytest.mark.parametrize(("limit", "words"), [("3.0", "<= 3"), ("0.5 %", "<= 0.5% of the annotations")])
+def test_a_limit_is_told_in_words(limit, words):
+    assert as_limits({"suspect_label": limit}, CHECKS)["suspect_label"].in_words() == words
 
 
 def test_a_limit_of_an_unknown_check_is_refused():
