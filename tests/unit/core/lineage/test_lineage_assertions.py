@@ -12,6 +12,7 @@ from openlineage.client.serde import Serde
 
 from airflow_cv_dataops.core.lineage.assertions import assertions_facet
 from airflow_cv_dataops.core.lineage.datasets import input_dataset
+from airflow_cv_dataops.core.lineage.options import LineageOptions
 from airflow_cv_dataops.core.step_lineage import Assertion, DatasetUse
 
 NEEDS_EXPECTATION = pytest.mark.skipif(not HAS_EXPECTATION, reason="openlineage-python before 1.47 has no expected and actual value")
@@ -133,7 +134,8 @@ def test_a_dataset_hands_on_which_severities_count():
     use = DatasetUse("s3://lake/x", table="images", assertions=(Assertion("a", False, severity="warning"),))
 
     def successes(**options):
-        facet = input_dataset(use, producer="p", complete=True, **options).inputFacets["dataQualityAssertions"]
+        told = input_dataset(use, producer="p", complete=True, options=LineageOptions(**options))
+        facet = told.inputFacets["dataQualityAssertions"]
         return [item.success for item in facet.assertions]
 
     assert (successes(), successes(failed_severities=frozenset({"error"}))) == ([False], [True])
