@@ -103,6 +103,10 @@ def test_every_event_of_a_run_arrives_compressed_and_with_the_key(of_events):
     assert tasks == {(f"clothing_dataops.{step}", kind): 1 for step, end in ended.items() for kind in ("START", end)}
 
 
+def test_every_event_fits_the_published_schemas(of_events, validate_events):
+    validate_events(of_events.events)
+
+
 def test_the_way_back_from_the_release_leads_over_every_step_to_what_was_landed(told):
     upstream = told.answers.upstream(told.table("digits", "releases"))
     names = ("images", "rejects", "annotations", "predictions", "findings", "metrics", "releases")
