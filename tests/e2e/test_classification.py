@@ -60,7 +60,7 @@ def test_a_failed_gate_fails_the_task_and_changes_nothing(clothing, shared_data,
         tests = failed["run"]["facets"]["test"]["tests"]
         assert {test["name"]: test["status"] for test in tests} == {"images >= 100000": "fail", "reject_ratio <= 0.5": "pass"}
     [started] = run.task_events("promote", "START")
-    assert [dataset["name"].rpartition("/")[2] for dataset in started["outputs"]] == ["releases"]
+    assert [dataset["name"] for dataset in started["outputs"]] == ["clothing.releases", "clothing.release_items"]
 
 
 def test_a_run_without_interval_and_logical_date_has_a_partition_key(deployment, few_clothes):

@@ -276,7 +276,7 @@ def test_a_finding_about_a_category_is_at_no_image_and_a_label_error_of_none(cel
 def test_lineage_has_an_assertion_for_each_check_that_looked_at_something(cells):
     result = audit_labels(cells, KEY, disabled=["duplicate_id", "rare_category"])
     uses = {use.table: use for use in result.lineage.inputs}
-    assert {table: use.rows for table, use in uses.items()} == {"images": 3, "annotations": 4, "predictions": 0}
+    assert {table: use.rows for table, use in uses.items()} == {"images": 3, "annotations": 4}
     annotations = uses["annotations"]
     assert annotations.snapshot_id == cells.snapshot_id("annotations")
     assert annotations.null_counts == {"annotation_id": 0, "image_id": 0, "category": 0, "bbox": 0}
@@ -289,8 +289,11 @@ def test_lineage_has_an_assertion_for_each_check_that_looked_at_something(cells)
         ("bbox_partly_outside", "bbox"),
         ("image_without_label", "file_name"),
     }
-    [output] = result.lineage.outputs
-    assert (output.table, output.rows, output.snapshot_id) == ("findings", 3, cells.snapshot_id("findings"))
+    written = [(output.table, output.rows, output.snapshot_id) for output in result.lineage.outputs]
+    assert written == [
+        ("findings", 3, cells.snapshot_id("findings")),
+        ("metrics", cells.read("metrics").num_rows, cells.snapshot_id("metrics")),
+    ]
     assert json.loads(json.dumps(result.lineage.facts))["byCheck"]["zero_area_bbox"] == 1
 
 

@@ -151,7 +151,7 @@ def test_summary_lineage_and_metrics_tell_the_same_numbers(make_dataset: MakeDat
     lineage = result.lineage
     assert lineage.step == "ingest"
     assert (lineage.inputs[0].uri, lineage.inputs[0].files, lineage.inputs[0].storage_format) == (source.as_uri(), 9, "image")
-    assert [(use.table, use.rows) for use in lineage.outputs] == [("images", 6), ("rejects", 2)]
+    assert [(use.table, use.rows) for use in lineage.outputs] == [("images", 6), ("rejects", 2), ("metrics", len(stored))]
     assert lineage.outputs[0].snapshot_id == dataset.snapshot_id("images")
     assert lineage.outputs[1].snapshot_id == dataset.snapshot_id("rejects")
     assert lineage.facts["rejectsByReason"] == {"empty": 1, "truncated": 1}

@@ -268,7 +268,9 @@ def test_metrics_and_lineage_say_what_was_read_and_written(make_dataset, tmp_pat
     assert metrics["match_ratio", None] == pytest.approx(2 / 3)
     assert metrics["annotations_of_category", '{"category": "cat"}'] == 2
     files, images = result.lineage.inputs
-    (annotations,) = result.lineage.outputs
+    annotations, findings, numbers = result.lineage.outputs
+    assert (findings.table, findings.rows, findings.snapshot_id) == ("findings", 1, dataset.snapshot_id("findings"))
+    assert (numbers.table, numbers.rows, numbers.snapshot_id) == ("metrics", len(metrics), dataset.snapshot_id("metrics"))
     assert (files.files, files.storage_format, files.uri) == (1, "csv", (tmp_path / "a.csv").as_uri())
     assert (images.table, images.rows, images.snapshot_id) == ("images", 3, dataset.snapshot_id("images"))
     assert (annotations.table, annotations.rows, annotations.snapshot_id) == ("annotations", 3, result.summary.snapshot_id)

@@ -178,7 +178,9 @@ def test_unchanged_content_gives_no_new_release_even_after_a_rerun(labelled: Dat
     result = promote_dataset(labelled, run_id="another")
     summary = result.summary.to_dict()
     assert (summary["release"], summary["unchanged"], summary["promoted"]) == ("v1", True, False)
-    assert [use.rows for use in result.lineage.outputs] == [0]
+    assert [(use.table, use.rows, use.snapshot_id) for use in result.lineage.outputs] == [
+        (table, 0, labelled.snapshot_id(table)) for table in ("releases", "release_items")
+    ]
     assert result.failure is None
     assert labelled.read("releases").to_pylist() == before
 

@@ -194,10 +194,11 @@ def test_metrics_and_lineage_name_what_was_read_and_written(photos):
     assert metrics["sampled", None] == 2
     assert metrics["sampled", '{"category": "cat"}'] == 2
     uses = {use.table: use for use in result.lineage.inputs}
-    assert {table: use.rows for table, use in uses.items()} == {"images": 6, "predictions": 4, "annotations": 2, "findings": 0}
+    assert {table: use.rows for table, use in uses.items()} == {"images": 6, "predictions": 4, "annotations": 2}
     assert uses["predictions"].snapshot_id == photos.snapshot_id("predictions")
     assert uses["annotations"].partition_key == KEY
-    [output_use] = result.lineage.outputs
+    [output_use, metrics_use] = result.lineage.outputs
+    assert (metrics_use.table, metrics_use.rows, metrics_use.snapshot_id) == ("metrics", len(metrics), photos.snapshot_id("metrics"))
     assert (output_use.table, output_use.rows, output_use.snapshot_id) == ("samples", 2, photos.snapshot_id("samples"))
     assert result.lineage.parameters == {
         "strategy": "entropy",
