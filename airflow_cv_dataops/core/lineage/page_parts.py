@@ -1,0 +1,50 @@
+"""The pieces of HTML that the lineage page's sections are made of. What comes from outside is escaped here or by whoever calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_cv_dataops.core.report.plots import clean
+
+
+def name(text: str) -> str:
+    """Return a name from outside, its writing direction kept to itself."""
+    return f"<bdi>{clean(text)}</bdi>"
+
+
+def link(node_id: str | None, text: str) -> str:
+    """Return a name that leads to its node; just the name where the graph has no such node."""
+    return f'<a href="#{node_id}">{name(text)}</a>' if node_id else name(text)
+
+
+def definitions(facts: Sequence[tuple[str, str]]) -> str:
+    """:param facts: name and HTML; those without any are left out."""
+    return "<dl>" + "".join(f"<dt>{what}</dt><dd>{said}</dd>" for what, said in facts if said) + "</dl>"
+
+
+def table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table, nothing where it has no rows. :param rows: HTML; the first cell of each is its heading."""
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{column}</th>' for column in names)
+    lines = "".join(f'<tr><th scope="row">{row[0]}</th>{"".join(map(_cell, row[1:]))}</tr>' for row in rows)
+    opened = f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">'
+    return f"<h3>{title}</h3>{opened}<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
+
+
+def shown_of(title: str, shown: int, of: int) -> str:
+    """Return a table's title, which says so where not everything is shown."""
+    return title if shown >= of else f"{title}: {shown:,} of {of:,}"
+
+
+def time(at: str) -> str:
+    """Return a time to the second; times of the graph are in UTC."""
+    return clean(at[:19].replace("T", " "))
+
+
+def paragraph(text: str) -> str:
+    return f'<p class="soft">{name(text)}</p>' if text else ""
+
+
+def _cell(content: str) -> str:
+    return f'<td class="long">{content}</td>' if len(content) > 60 else f"<td>{content}</td>"
