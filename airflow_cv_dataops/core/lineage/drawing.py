@@ -92,7 +92,7 @@ def _svg(nodes: Mapping[str, DrawnNode], layout: Layout, name: str) -> Iterator[
     width, height = layout.width + 2 * _MARGIN, layout.height + 2 * _MARGIN
     yield f'<svg xmlns="http://www.w3.org/2000/svg" class="lineage" role="group" aria-label="Lineage graph" width="{width:.0f}"'
     yield f' height="{height:.0f}" viewBox="{-_MARGIN:.0f} {-_MARGIN:.0f} {width:.0f} {height:.0f}">'
-    yield f'<defs><marker id="{name}-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+    yield f'<defs><marker id="{name}-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="8" markerHeight="8" orient="auto">'
     yield '<path class="tip" d="M0 0L8 4L0 8z"/></marker></defs>'
     yield '<g class="edges">'
     # What is light is drawn first, so that it runs below.
@@ -119,14 +119,14 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _node(node: DrawnNode, box: Box, picture: str) -> str:
-    radius = box.height / 2 if node.kind == "job" else 9
+    radius = 15 if node.kind == "job" else 7
     middle = box.x + box.width / 2
-    first = box.y + (22 if len(node.lines) > 1 else 19)
+    first = box.y + (21 if len(node.lines) > 1 else 19)
     texts = f'<text class="title" x="{middle:.1f}" y="{first:.1f}">{clean(node.title)}</text>'
     for number, line in enumerate(node.lines):
         kind = "line state" if number == len(node.lines) - 1 else "line"
         texts += f'<text class="{kind}" x="{middle:.1f}" y="{first + 16 * (number + 1):.1f}">{clean(line)}</text>'
-    frame = f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="{radius:.0f}"/>'
+    frame = f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="{radius}"/>'
     classes = " ".join(dict.fromkeys(part for part in ("node", node.kind, node.role, node.state) if part))
     opened = f'<a class="{classes}" id="{picture}-{node.id}" href="#{node.id}" data-id="{node.id}" aria-label="{clean(node.spoken)}">'
     hint = "\n".join(clean(part) for part in (node.full_name, node.description) if part)

@@ -14,7 +14,7 @@ ROLES = {"files": "files", "table": "table", "release": "release", "bookkeeping"
 _BOOKKEEPING = ("metrics", "rejects")
 _RELEASE = ("releases", "release_items")
 _HEIGHTS = {"job": 44.0, "bookkeeping": 46.0}
-_DATASET_HEIGHT = 60.0
+_DATASET_HEIGHT = 62.0
 _LONGEST = 26
 _DEEPEST = 8
 _TITLE_SIZE, _LINE_SIZE = 13.5, 11.5  # pixels, as in lineage.css
@@ -52,7 +52,7 @@ class DrawnNode:
     def size(self) -> tuple[float, float]:
         """Width and height in pixels."""
         widest = max(1.12 * _width(self.title) * _TITLE_SIZE, *(_width(line) * _LINE_SIZE for line in self.lines))
-        return round(widest) + 22, _HEIGHTS.get(self.role, _DATASET_HEIGHT)
+        return round(widest) + 20, _HEIGHTS.get(self.role, _DATASET_HEIGHT)
 
 
 def drawn_dataset(node_id: str, node: DatasetNode, title: str, *, is_written: bool) -> DrawnNode:

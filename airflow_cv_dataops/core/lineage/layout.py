@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from airflow_cv_dataops.core.lineage.layout_order import LANE_HEIGHT, Edge, ordered, tops_of
 
+_PORT_GAP = 8.0
+
 
 @dataclass(frozen=True)
 class Box:
@@ -53,7 +55,7 @@ def layered(
     chains = {edge: _chain(edge, layers, hubs if edge in drawn else ()) for edge in forward}
     columns = ordered(sizes, layers, chains)
     tops = tops_of(columns, chains, {node: size[1] for node, size in sizes.items()}, row_gap)
-    return _placed(sizes, columns, chains, tops, drawn, column_gap)
+    return _placed(sizes, columns, chains, tops, drawn, hubs, column_gap)
 
 
 def _without_cycles(nodes: Iterable[str], edges: Sequence[Edge]) -> list[Edge]:
@@ -118,7 +120,8 @@ def _placed(
     columns: Sequence[Sequence[str]],
     chains: Mapping[Edge, Sequence[str]],
     tops: Mapping[str, float],
-    edges: set[Edge],
+    edges: Collection[Edge],
+    hubs: Collection[str],
     column_gap: float,
 ) -> Layout:
     highest = min(tops.values(), default=0.0)
@@ -130,20 +133,39 @@ def _placed(
             if node in sizes:
                 boxes[node] = Box(x + (width - sizes[node][0]) / 2, tops[node] - highest, *sizes[node])
         x += width + column_gap
+    middles = {node: tops[node] - highest + (sizes[node][1] if node in sizes else LANE_HEIGHT) / 2 for node in tops}
+    leaves = _ports(chains.values(), middles, boxes, hubs)
+    arrives = _ports([chain[::-1] for chain in chains.values()], middles, boxes, hubs)
     routes = {}
     for (start, end), chain in chains.items():
-        points = [
-            (boxes[start].x + boxes[start].width, boxes[start].y + boxes[start].height / 2),
-            (columns_at[start][1], boxes[start].y + boxes[start].height / 2),
-        ]
+        y = leaves[start, end]
+        points = [(boxes[start].x + boxes[start].width, y), (columns_at[start][1], y)]
         for lane in chain[1:-1]:
-            y = tops[lane] - highest + LANE_HEIGHT / 2
-            points += [(columns_at[lane][0], y), (columns_at[lane][1], y)]
-        middle = boxes[end].y + boxes[end].height / 2
-        points += [(columns_at[end][0], middle), (boxes[end].x, middle)]
+            points += [(columns_at[lane][0], middles[lane]), (columns_at[lane][1], middles[lane])]
+        y = arrives[end, start]
+        points += [(columns_at[end][0], y), (boxes[end].x, y)]
         if (start, end) in edges:
             routes[start, end] = points
         if (end, start) in edges:
             routes[end, start] = points[::-1]
-    height = max((tops[node] - highest + (sizes[node][1] if node in sizes else LANE_HEIGHT) for node in tops), default=0.0)
+    height = max((box.y + box.height for box in boxes.values()), default=0.0)
+    height = max([height, *(middle + LANE_HEIGHT / 2 for middle in middles.values())])
     return Layout(max(x - column_gap, 0.0), height, boxes, routes)
+
+
+def _ports(
+    chains: Iterable[Sequence[str]], middles: Mapping[str, float], boxes: Mapping[str, Box], hubs: Collection[str]
+) -> dict[Edge, float]:
+    """Return for the first and last node of each chain at which height the chain leaves the first.
+
+    The edges of a hub leave at its middle, as one; those of another node a little apart, in the order of where they go, so that each arrow is seen.
+    """
+    leaving: dict[str, list[Sequence[str]]] = {}
+    for chain in chains:
+        leaving.setdefault(chain[0], []).append(chain)
+    ports = {}
+    for node, found in leaving.items():
+        apart = 0.0 if node in hubs or len(found) < 2 else min(_PORT_GAP, boxes[node].height * 0.45 / (len(found) - 1))
+        for place, chain in enumerate(sorted(found, key=lambda chain: (middles[chain[1]], chain[-1]))):
+            ports[node, chain[-1]] = middles[node] + (place - (len(found) - 1) / 2) * apart
+    return ports

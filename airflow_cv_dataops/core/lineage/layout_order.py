@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 _SWEEPS = 24
@@ -104,9 +104,12 @@ def _swap(columns: Sequence[list[str]], left: Mapping[str, Sequence[str]], right
 def tops_of(
     columns: Sequence[Sequence[str]], chains: Mapping[Edge, Sequence[str]], heights: Mapping[str, float], gap: float
 ) -> dict[str, float]:
-    """Return the top of each node and lane: as near to its neighbours' middles as its column lets it."""
+    """Return the top of each node and lane: as near to its neighbours' middles as its column lets it.
+
+    :param heights: of the nodes; what has none is a lane.
+    """
     height = {node: heights.get(node, LANE_HEIGHT) for column in columns for node in column}
-    left, right = _neighbours(chains)
+    near = _weighted_neighbours(chains, heights)
     top: dict[str, float] = {}
     for column in columns:
         _stack(column, dict.fromkeys(column, 0.0), height, gap, top)
@@ -114,11 +117,21 @@ def tops_of(
         for column in columns if sweep % 2 == 0 else reversed(columns):
             wanted = {}
             for node in column:
-                near = [*left.get(node, ()), *right.get(node, ())]
-                middle = sum(top[other] + height[other] / 2 for other in near) / len(near) if near else top[node] + height[node] / 2
+                pulls = near.get(node) or [(node, 1)]
+                middle = sum((top[other] + height[other] / 2) * weight for other, weight in pulls) / sum(weight for _, weight in pulls)
                 wanted[node] = middle - height[node] / 2
             _stack(column, wanted, height, gap, top)
     return top
+
+
+def _weighted_neighbours(chains: Mapping[Edge, Sequence[str]], nodes: Collection[str]) -> dict[str, list[tuple[str, int]]]:
+    """Return what pulls at each node and lane, and how much: a way through several columns is to be straight before all (Gansner et al.)."""
+    near: dict[str, list[tuple[str, int]]] = {}
+    for one, other in dict.fromkeys(pair for chain in chains.values() for pair in pairwise(chain)):
+        weight = (8, 2, 1)[(one in nodes) + (other in nodes)]
+        near.setdefault(one, []).append((other, weight))
+        near.setdefault(other, []).append((one, weight))
+    return near
 
 
 def _stack(column: Sequence[str], wanted: Mapping[str, float], height: Mapping[str, float], gap: float, top: dict[str, float]) -> None:

@@ -30,8 +30,8 @@ def about_dataset(node: DatasetNode, graph: LineageGraph, ids: Mapping[Name, str
     facts = [
         ("Namespace", name(node.namespace)),
         ("Name", name(node.name)),
-        ("Stored at", _names(node.locations)),
-        ("Also known as", _names(node.other_names)),
+        ("Stored at", _listed([_place(one) for one in node.locations])),
+        ("Also known as", _listed([f"{name(one[1])} in {name(one[0])}" for one in node.other_names])),
         ("Written by", _jobs((job for job, dataset in graph.writes if dataset == (node.namespace, node.name)), graph, ids)),
         ("Read by", _jobs((job for dataset, job in graph.reads if dataset == (node.namespace, node.name)), graph, ids)),
         ("Last version", name(node.version or "")),
@@ -45,9 +45,15 @@ def about_dataset(node: DatasetNode, graph: LineageGraph, ids: Mapping[Name, str
 {_fields(node)}"""
 
 
-def _names(names: Sequence[Name]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = f"<br>and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
-    return "<br>".join(f"{name(one[1])} in {name(one[0])}" for one in names[:NAMES_SHOWN]) + more
+    return "<br>".join(names[:NAMES_SHOWN]) + more
+
+
+def _place(location: Name) -> str:
+    """Return a location as one would write it; of local files the namespace says nothing."""
+    namespace, path = location
+    return name(path if namespace == "file" else f"{namespace.rstrip('/')}/{path.lstrip('/')}")
 
 
 def _jobs(jobs: Iterator[Name], graph: LineageGraph, ids: Mapping[Name, str]) -> str:
