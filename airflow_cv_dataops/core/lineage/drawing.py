@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from airflow_cv_dataops.core.lineage.drawing_nodes import DrawnNode, drawn_dataset, drawn_job, titles
+from airflow_cv_dataops.core.lineage.drawing_nodes import DrawnNode, drawn_dataset, drawn_job, job_titles, titles
 from airflow_cv_dataops.core.lineage.graph_nodes import LineageGraph, Name
 from airflow_cv_dataops.core.lineage.layout import Box, Edge, Layout, layered
 from airflow_cv_dataops.core.report.document import resource
@@ -47,12 +47,12 @@ def draw(graph: LineageGraph) -> Drawing:
     written = {dataset for _, dataset in graph.writes}
     dataset_ids = {key: f"d{number}" for number, key in enumerate(graph.datasets)}
     job_ids = {key: f"j{number}" for number, key in enumerate(key for key in graph.jobs if key in connected)}
-    short = titles(graph)
+    short, tasks = titles(graph), job_titles(graph.jobs[key] for key in job_ids)
     nodes = {
         dataset_ids[key]: drawn_dataset(dataset_ids[key], node, short[key], is_written=key in written)
         for key, node in graph.datasets.items()
     }
-    nodes |= {job_ids[key]: drawn_job(job_ids[key], graph.jobs[key]) for key in job_ids}
+    nodes |= {job_ids[key]: drawn_job(job_ids[key], graph.jobs[key], tasks[key]) for key in job_ids}
     edges = sorted((dataset_ids[dataset], job_ids[job]) for dataset, job in graph.reads)
     edges += sorted((job_ids[job], dataset_ids[dataset]) for job, dataset in graph.writes)
     return Drawing(_picture(nodes, edges, "full"), _brief(nodes, edges), nodes, edges, dataset_ids, job_ids)

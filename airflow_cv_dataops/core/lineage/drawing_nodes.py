@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from unicodedata import combining, east_asian_width
 
@@ -65,14 +65,14 @@ def drawn_dataset(node_id: str, node: DatasetNode, title: str, *, is_written: bo
     return DrawnNode(node_id, role, title, node.name or node.namespace, lines, _state(node), node.description)
 
 
-def drawn_job(node_id: str, node: JobNode) -> DrawnNode:
+def drawn_job(node_id: str, node: JobNode, title: str) -> DrawnNode:
     last = node.runs[-1].state
     runs = sum(node.ended.values()) + sum(run.state == "running" for run in node.runs)
     is_bad = last in ("failed", "aborted")
     words = f"{in_words(runs, 'run')} · {'▲ ' if is_bad else ''}{'last ' if runs > 1 else ''}{last}"
     # What is as it should be is said shortly: the widths of boxes add up to the width of the picture.
     words = f"✓ {in_words(runs, 'run')}" if last == "complete" else words
-    return DrawnNode(node_id, "job", shortened(task_name(node)), node.name, (words,), "bad" if is_bad else "", node.description)
+    return DrawnNode(node_id, "job", title, node.name, (words,), "bad" if is_bad else "", node.description)
 
 
 def titles(graph: LineageGraph) -> Mapping[Name, str]:
@@ -94,6 +94,13 @@ def titles(graph: LineageGraph) -> Mapping[Name, str]:
             depths[key] += 1
     alike = Counter(names.values())
     return {key: shortened(name) if alike[name] == 1 else f"{shortened(name)} ({shortened(key[0])})" for key, name in names.items()}
+
+
+def job_titles(jobs: Iterable[JobNode]) -> Mapping[Name, str]:
+    """Return a short name for each job: its task, with the DAG where several have a task of that name."""
+    found = list(jobs)
+    alike = Counter(task_name(job) for job in found)
+    return {(job.namespace, job.name): shortened(task_name(job) if alike[task_name(job)] == 1 else job.name) for job in found}
 
 
 def shortened(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_cv_dataops.core.lineage.drawing import draw
-from airflow_cv_dataops.core.lineage.drawing_nodes import drawn_dataset, shortened, titles
+from airflow_cv_dataops.core.lineage.drawing_nodes import drawn_dataset, job_titles, shortened, titles
 from airflow_cv_dataops.core.lineage.graph_nodes import (
     Asserted,
     DatasetNode,
@@ -49,6 +49,11 @@ def test_what_would_read_alike_has_more_of_its_name():
 
 def test_one_name_in_two_namespaces_says_which():
     assert titled(("s3://a", "x/y"), ("s3://b", "x/y")) == ["x/y (s3://a)", "x/y (s3://b)"]
+
+
+def test_a_task_is_named_with_its_dag_where_several_have_one_of_that_name():
+    jobs = [JobNode("prod", name) for name in ("digits.ingest", "cells.ingest", "cells.sharded.plan", "nightly")]
+    assert list(job_titles(jobs).values()) == ["digits.ingest", "cells.ingest", "sharded.plan", "nightly"]
 
 
 def test_long_names_lose_their_middle():
