@@ -129,5 +129,5 @@ def _node(node: DrawnNode, box: Box, picture: str) -> str:
     frame = f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="{radius}"/>'
     classes = " ".join(dict.fromkeys(part for part in ("node", node.kind, node.role, node.state) if part))
     opened = f'<a class="{classes}" id="{picture}-{node.id}" href="#{node.id}" data-id="{node.id}" aria-label="{clean(node.spoken)}">'
-    hint = "\n".join(clean(part) for part in (node.full_name, node.description) if part)
+    hint = "\n".join(clean(" ".join(part.split())) for part in (node.full_name, node.description.partition("\n\n")[0]) if part)
     return f"{opened}<title>{hint}</title>{frame}{texts}</a>"

@@ -4,6 +4,7 @@
 const { dags } = JSON.parse(document.getElementById("data").textContent);
 const chooser = document.getElementById("dag");
 const pictures = [...document.querySelectorAll(".graph")].map((graph) => ({
+  graph,
   nodes: [...graph.querySelectorAll("a.node")],
   paths: [...graph.querySelectorAll(".edge")],
 }));
@@ -36,10 +37,21 @@ function light({ nodes, paths }, chosen, inDag) {
   }
 }
 
+// A graph that is wider than the window is moved so that what was chosen is seen.
+function reveal({ graph, nodes }, chosen) {
+  const node = nodes.find((one) => one.dataset.id === chosen);
+  if (!node || !graph.clientWidth) return;
+  const box = node.getBoundingClientRect(), seen = graph.getBoundingClientRect();
+  if (box.left < seen.left || box.right > seen.right) graph.scrollLeft += (box.left + box.right - seen.left - seen.right) / 2;
+}
+
 function show() {
   const chosen = location.hash.slice(1);
   const inDag = chooser && chooser.value ? new Set(dags[chooser.value]) : null;
-  for (const picture of pictures) light(picture, chosen, inDag);
+  for (const picture of pictures) {
+    light(picture, chosen, inDag);
+    reveal(picture, chosen);
+  }
   let opened = false;
   for (const about of document.querySelectorAll(".about")) {
     const isChosen = about.id === chosen && about.id !== "overview";

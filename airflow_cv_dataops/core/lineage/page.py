@@ -72,7 +72,7 @@ def _pictures(drawing: Drawing) -> str:
     full = f'<div class="graph full" {frame}>{drawing.full.svg}</div>'
     if drawing.brief is None:
         return full
-    tick = f'<input type="checkbox" id="bookkeeping" checked><label for="bookkeeping">{ROLES["bookkeeping"]}</label>'
+    tick = f'<input type="checkbox" id="bookkeeping" checked><label for="bookkeeping">show {ROLES["bookkeeping"]}</label>'
     return f'{tick}\n{full}\n<div class="graph brief" {frame}>{drawing.brief.svg}</div>'
 
 
@@ -91,7 +91,7 @@ def _legend(drawing: Drawing) -> str:
     shown += [("warned", "warnings")] if "warned" in states else []
     shown += [("bad", "errors found, or a failed run")] if "bad" in states else []
     keys = "".join(f'<span class="{role}">{words}</span>' for role, words in shown)
-    return f'<p class="legend">{keys}<b class="hint soft">Click a box: what it came from and went into</b></p>'
+    return f'<p class="legend">{keys}<b class="hint soft">Choose a box: what it came from and went into</b></p>'
 
 
 def _sections(graph: LineageGraph, drawing: Drawing) -> Iterator[str]:

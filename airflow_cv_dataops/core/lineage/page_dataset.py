@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.lineage.graph_nodes import (
     Name,
     PartitionState,
 )
-from airflow_cv_dataops.core.lineage.page_parts import definitions, link, name, paragraph, shown_of, table, time
+from airflow_cv_dataops.core.lineage.page_parts import definitions, link, name, paragraph, sentence, shown_of, table, time
 from airflow_cv_dataops.core.report.plots import clean
 
 PARTITIONS_SHOWN = 50
@@ -38,7 +38,7 @@ def about_dataset(node: DatasetNode, graph: LineageGraph, ids: Mapping[Name, str
     ]
     return f"""<h2>{name(node.name or node.namespace)}</h2>
 {paragraph(node.description)}
-{definitions([(what, said) for what, said in facts if said != name("")])}
+{definitions(facts)}
 {_failed(node)}
 {_partitions(node, graph, ids)}
 {_columns(node, graph, ids)}
@@ -65,7 +65,15 @@ def _failed(node: DatasetNode) -> str:
     latest = sorted(node.partitions.items(), key=lambda item: item[1].at, reverse=True)
     failed = sorted(((one, key) for key, state in latest for one in state.failed), key=lambda item: item[0].rank)
     rows = [
-        (_severity(one), name(key), f"<code>{clean(one.assertion)}</code>", name(one.column), name(one.description), *_compared(one))
+        (
+            _severity(one),
+            name(key),
+            f"<code>{clean(one.assertion)}</code>",
+            name(one.column),
+            sentence(one.description),
+            name(one.expected),
+            name(one.actual),
+        )
         for one, key in failed[:ASSERTIONS_SHOWN]
     ]
     title = shown_of("What does not hold", len(rows), len(failed))
@@ -75,10 +83,6 @@ def _failed(node: DatasetNode) -> str:
 def _severity(one: FailedAssertion) -> str:
     words = _WORDS[one.rank] if one.severity in SEVERITIES else clean(one.severity)
     return f'<span class="{_STYLES[one.rank]}">{words}</span>'
-
-
-def _compared(one: FailedAssertion) -> tuple[str, str]:
-    return name(one.expected), name(one.actual)
 
 
 def _partitions(node: DatasetNode, graph: LineageGraph, ids: Mapping[Name, str]) -> str:
@@ -126,11 +130,11 @@ def _columns(node: DatasetNode, graph: LineageGraph, ids: Mapping[Name, str]) ->
         dataset = graph.names.get(one.dataset, one.dataset)
         column = "<i>whole rows</i>" if one.column == WHOLE_ROW else f"<code>{clean(one.column)}</code>"
         by = link(ids.get(job), task_name(graph.jobs[job]))
-        rows.append((column, link(ids.get(dataset), dataset[1]), f"<code>{clean(one.source_column)}</code>", name(one.how), by))
+        rows.append((column, link(ids.get(dataset), dataset[1]), f"<code>{clean(one.source_column)}</code>", sentence(one.how), by))
     title = shown_of("Where its columns come from", len(rows), len(made))
     return table(title, ("column", "from", "its column", "how", "by"), rows)
 
 
 def _fields(node: DatasetNode) -> str:
-    rows = [(f"<code>{clean(field)}</code>", f"<code>{clean(kind)}</code>", name(said)) for field, kind, said in node.fields[:FIELDS_SHOWN]]
+    rows = [(f"<code>{clean(field)}</code>", f"<code>{clean(kind)}</code>", sentence(said)) for field, kind, said in node.fields[:FIELDS_SHOWN]]
     return table(f"Schema: {in_words(len(node.fields), 'column')}", ("column", "type", "meaning"), rows)

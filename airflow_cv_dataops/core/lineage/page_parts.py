@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from airflow_cv_dataops.core.report.plots import clean
 
+_SPACES = re.compile(r"\s+")
+_CODE = re.compile("`([^`]+)`")
+
 
 def name(text: str) -> str:
-    """Return a name from outside, its writing direction kept to itself."""
-    return f"<bdi>{clean(text)}</bdi>"
+    """Return a name from outside, its writing direction kept to itself; nothing for none."""
+    return f"<bdi>{clean(_SPACES.sub(' ', text))}</bdi>" if text else ""
+
+
+def sentence(text: str) -> str:
+    """Return the first paragraph of a text, what stands between backticks as code, as documentation is written in Python and Markdown."""
+    first = text.strip().partition("\n\n")[0]
+    return _CODE.sub(r"<code>\1</code>", name(first))
 
 
 def link(node_id: str | None, text: str) -> str:
@@ -23,11 +33,15 @@ def definitions(facts: Sequence[tuple[str, str]]) -> str:
 
 
 def table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table, nothing where it has no rows. :param rows: HTML; the first cell of each is its heading."""
+    """Return a table, nothing where it has no rows, without columns of which no row says anything.
+
+    :param rows: HTML; the first cell of each is its heading.
+    """
     if not rows:
         return ""
-    head = "".join(f'<th scope="col">{column}</th>' for column in names)
-    lines = "".join(f'<tr><th scope="row">{row[0]}</th>{"".join(map(_cell, row[1:]))}</tr>' for row in rows)
+    told = [column for column in range(len(names)) if column == 0 or any(row[column] for row in rows)]
+    head = "".join(f'<th scope="col">{names[column]}</th>' for column in told)
+    lines = "".join(f'<tr><th scope="row">{row[0]}</th>{"".join(_cell(row[column]) for column in told[1:])}</tr>' for row in rows)
     opened = f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">'
     return f"<h3>{title}</h3>{opened}<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
 
@@ -43,7 +57,7 @@ def time(at: str) -> str:
 
 
 def paragraph(text: str) -> str:
-    return f'<p class="soft">{name(text)}</p>' if text else ""
+    return f'<p class="soft">{sentence(text)}</p>' if text else ""
 
 
 def _cell(content: str) -> str:

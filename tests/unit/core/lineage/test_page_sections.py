@@ -143,6 +143,20 @@ def test_sentences_of_jobs_sources_and_tables_are_shown():
     assert "<title>dag.import_labels\nJoins every label to its image.</title>" in html
 
 
+def test_of_documentation_the_first_paragraph_is_shown_with_its_code():
+    text = "Writes `images`\n    and `rejects`.\n\nA second paragraph with `<b>`."
+    words, inside = section(page(event("dag.ingest", [dataset("a.b")], sentence=text)), "dag.ingest")
+    assert "<code>images</code> and <code>rejects</code>." in inside
+    assert "second paragraph" not in words
+    assert "\ufffd" not in inside
+
+
+def test_columns_of_a_table_that_say_nothing_are_left_out():
+    quality = {"dataQualityAssertions": {"assertions": [{"assertion": "not_null", "success": False}]}}
+    words, _ = section(page(event("spark.check", [dataset("digits.annotations", **quality)])), "digits.annotations")
+    assert "severity check error not_null" in words
+
+
 def test_where_a_table_is_stored_is_a_detail_of_it():
     links = [("s3://lake", "warehouse/digits/images", "LOCATION"), ("hive://metastore", "lake.images", "TABLE")]
     symlinks = {"identifiers": [{"namespace": one, "name": name, "type": kind} for one, name, kind in links]}
