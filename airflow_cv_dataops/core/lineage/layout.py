@@ -7,7 +7,7 @@ it passes. Edges of one hub share their lanes as long as they run together, like
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_cv_dataops.core.lineage.layout_order import LANE_HEIGHT, Edge, ordered, tops_of
@@ -43,14 +43,63 @@ def layered(
     column_gap: float = 44,
     row_gap: float = 18,
 ) -> Layout:
-    """Lay a graph out.
+    """Lay a graph out, parts that no edge connects below or beside each other.
 
     :param sizes: width and height of each node, in pixels.
     :param edges: between these nodes; a cycle is drawn with an edge that runs back, and an edge from a node to itself not at all.
     :param hubs: nodes whose edges share lanes. No edge may lie between two of them, so that what shares a lane shares an end.
     """
     kept = list(dict.fromkeys(edge for edge in edges if edge[0] != edge[1]))
-    forward, drawn = _without_cycles(sizes, kept), set(kept)
+    parts = [
+        _layered_part({node: sizes[node] for node in nodes}, part_edges, hubs, column_gap, row_gap)
+        for nodes, part_edges in _parts(sizes, kept)
+    ]
+    return _packed(parts, column_gap, 2 * row_gap)
+
+
+def _parts(nodes: Iterable[str], edges: Sequence[Edge]) -> Iterator[tuple[list[str], list[Edge]]]:
+    """Yield the connected parts of a graph, each with its nodes and edges in the order that they came in."""
+    beside: dict[str, list[str]] = {node: [] for node in nodes}
+    for start, end in edges:
+        beside[start].append(end)
+        beside[end].append(start)
+    part_of: dict[str, str] = {}
+    for first in beside:
+        waiting = [first] if first not in part_of else []
+        while waiting:
+            node = waiting.pop()
+            if node not in part_of:
+                part_of[node] = first
+                waiting.extend(beside[node])
+    parts: dict[str, tuple[list[str], list[Edge]]] = {first: ([], []) for first in dict.fromkeys(part_of[node] for node in beside)}
+    for node in beside:
+        parts[part_of[node]][0].append(node)
+    for edge in edges:
+        parts[part_of[edge[0]]][1].append(edge)
+    yield from parts.values()
+
+
+def _packed(parts: Sequence[Layout], column_gap: float, row_gap: float) -> Layout:
+    """Return the parts as one: in rows from left to right, none wider than the widest part."""
+    widest = max((part.width for part in parts), default=0.0)
+    x, y, row_height = 0.0, 0.0, 0.0
+    boxes, routes, right = {}, {}, 0.0
+    for part in parts:
+        if x and x + part.width > widest:
+            x, y, row_height = 0.0, y + row_height + row_gap, 0.0
+        for node, box in part.boxes.items():
+            boxes[node] = Box(box.x + x, box.y + y, box.width, box.height)
+        for edge, points in part.routes.items():
+            routes[edge] = [(at + x, height + y) for at, height in points]
+        right, row_height = max(right, x + part.width), max(row_height, part.height)
+        x += part.width + column_gap
+    return Layout(right, y + row_height, boxes, routes)
+
+
+def _layered_part(
+    sizes: Mapping[str, tuple[float, float]], edges: Sequence[Edge], hubs: Collection[str], column_gap: float, row_gap: float
+) -> Layout:
+    forward, drawn = _without_cycles(sizes, edges), set(edges)
     layers = _layers(sizes, forward)
     chains = {edge: _chain(edge, layers, hubs if edge in drawn else ()) for edge in forward}
     columns = ordered(sizes, layers, chains)

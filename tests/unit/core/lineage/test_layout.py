@@ -57,9 +57,9 @@ def test_edges_start_and_end_at_their_boxes_and_pass_none_else(graph, shared):
         for (x, y), (to_x, to_y) in pairwise(points):
             for node, box in layout.boxes.items():
                 if node not in (start, end):
-                    # A bend lies between two columns; within a column an edge is straight.
-                    outside = max(x, to_x) <= box.x + 1e-6 or min(x, to_x) >= box.x + box.width - 1e-6
-                    assert outside or (y == to_y and not box.y < y < box.y + box.height)
+                    # A bend lies between two columns of its part; within a column an edge is straight and passes above or below.
+                    beside = max(x, to_x) <= box.x + 1e-6 or min(x, to_x) >= box.x + box.width - 1e-6
+                    assert beside or max(y, to_y) <= box.y + 1e-6 or min(y, to_y) >= box.y + box.height - 1e-6
 
 
 def test_a_source_stands_just_left_of_what_reads_it():
@@ -89,6 +89,15 @@ def test_three_hundred_datasets_are_laid_out_with_few_crossings_in_the_same_way_
     first = layered(sizes, edges)
     assert first == layered(sizes, edges)
     assert len(first.boxes) == 601
+
+
+def test_parts_that_nothing_connects_are_kept_together_each():
+    sizes = dict.fromkeys(("a1", "b1", "a2", "b2", "a3", "b3"), (50, 20))
+    boxes = layered(sizes, [("a1", "a2"), ("b1", "b2"), ("a2", "a3"), ("b2", "b3")]).boxes
+    assert {boxes[node].y for node in ("a1", "a2", "a3")} == {0}
+    assert len({boxes[node].y for node in ("b1", "b2", "b3")}) == 1
+    alone = layered(sizes | {"c": (20, 20), "d": (30, 20)}, [("a1", "a2"), ("b1", "b2")]).boxes
+    assert alone["c"].y == alone["d"].y
 
 
 def test_a_graph_without_anything_is_an_empty_picture():
