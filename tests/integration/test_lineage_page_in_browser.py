@@ -32,7 +32,12 @@ STEPS = [
 ]
 BOOKS = [("signs.ingest", [], ["signs/metrics", "signs/rejects"]), ("signs.promote", ["signs/metrics"], [])]
 WIDTHS = [(1900, 1000), (1300, 900), (390, 844)]
-HOSTILE = ["<script>alert(1)</script>/'\"&", "javascript:alert(1)", "\u202etxt.exe/\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd", "W" * 300]
+HOSTILE = [
+    "<script>alert(1)</script>/'\"&",
+    "javascript:alert(1)",
+    "\u202etxt.exe/\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd",
+    "W" * 300,
+]
 HOSTILE += ["\u753b\u50cf\u306e\u8868" * 20, "\U0001f600" * 30, "mmmmmmmmmmMMMMMMMMMM@@@@@@", "a\u0301" * 26, "x", ""]
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from airflow_cv_dataops.core.lineage.drawing_nodes import DrawnNode, drawn_dataset, drawn_job, job_titles, titles
-from airflow_cv_dataops.core.lineage.graph_nodes import LineageGraph, Name
+from airflow_cv_dataops.core.lineage.graph_names import Name
+from airflow_cv_dataops.core.lineage.graph_nodes import LineageGraph
 from airflow_cv_dataops.core.lineage.layout import Box, Edge, Layout, layered
 from airflow_cv_dataops.core.report.document import resource
 from airflow_cv_dataops.core.report.plots import clean
@@ -92,7 +93,8 @@ def _svg(nodes: Mapping[str, DrawnNode], layout: Layout, name: str) -> Iterator[
     width, height = layout.width + 2 * _MARGIN, layout.height + 2 * _MARGIN
     yield f'<svg xmlns="http://www.w3.org/2000/svg" class="lineage" role="group" aria-label="Lineage graph" width="{width:.0f}"'
     yield f' height="{height:.0f}" viewBox="{-_MARGIN:.0f} {-_MARGIN:.0f} {width:.0f} {height:.0f}">'
-    yield f'<defs><marker id="{name}-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="8" markerHeight="8" orient="auto">'
+    yield f'<defs><marker id="{name}-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="8"'
+    yield ' markerHeight="8" orient="auto">'
     yield '<path class="tip" d="M0 0L8 4L0 8z"/></marker></defs>'
     yield '<g class="edges">'
     # What is light is drawn first, so that it runs below.

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from unicodedata import combining, east_asian_width
 
-from airflow_cv_dataops.core.lineage.graph_nodes import DatasetNode, JobNode, LineageGraph, Name
+from airflow_cv_dataops.core.lineage.graph_names import Name
+from airflow_cv_dataops.core.lineage.graph_nodes import DatasetNode, JobNode, LineageGraph
 
 ROLES = {"files": "files", "table": "table", "release": "release", "bookkeeping": "metrics and rejects"}
 """What datasets are in the picture, with the words of its legend."""
@@ -134,7 +135,7 @@ def _role(node: DatasetNode, *, is_written: bool) -> str:
 
 
 def _health(node: DatasetNode) -> str:
-    """Return the second line: how many partitions are unhealthy, or else warned of, and otherwise that all is well or how many there are."""
+    """Return the second line: how many partitions are unhealthy or warned of, and otherwise that all is well or how many there are."""
     if node.unhealthy:
         return f"▲ {len(node.unhealthy)} of {len(node.partitions)} unhealthy"
     if node.warned:

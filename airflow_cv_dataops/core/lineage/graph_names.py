@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from airflow_cv_dataops.core.lineage.graph_nodes import Name
+Name = tuple[str, str]
+"""Namespace and name of a dataset or job."""
 
 _IN_A_CATALOG = ("TABLE", "VIEW", "MATERIALIZED VIEW", "MATERIALIZED_VIEW")
 _LOCATION = "LOCATION"

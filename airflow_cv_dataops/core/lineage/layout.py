@@ -207,7 +207,8 @@ def _ports(
 ) -> dict[Edge, float]:
     """Return for the first and last node of each chain at which height the chain leaves the first.
 
-    The edges of a hub leave at its middle, as one; those of another node a little apart, in the order of where they go, so that each arrow is seen.
+    The edges of a hub leave at its middle, as one; those of another node a little apart, in the order of where they go, so that each
+    arrow is seen.
     """
     leaving: dict[str, list[Sequence[str]]] = {}
     for chain in chains:

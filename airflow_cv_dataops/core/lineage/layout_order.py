@@ -78,7 +78,10 @@ def _crossings(columns: Sequence[Sequence[str]], right: Mapping[str, Sequence[st
 
 
 def _swap(columns: Sequence[list[str]], left: Mapping[str, Sequence[str]], right: Mapping[str, Sequence[str]]) -> None:
-    """Swap neighbours of a column as long as that leaves fewer crossings (Gansner et al., "A Technique for Drawing Directed Graphs", 1993)."""
+    """Swap neighbours of a column as long as that leaves fewer crossings.
+
+    After Gansner, Koutsofios, North and Vo, "A Technique for Drawing Directed Graphs" (IEEE Transactions on Software Engineering, 1993).
+    """
     place = {node: position for column in columns for position, node in enumerate(column)}
 
     def crossed(upper: str, lower: str) -> int:
@@ -125,7 +128,7 @@ def tops_of(
 
 
 def _weighted_neighbours(chains: Mapping[Edge, Sequence[str]], nodes: Collection[str]) -> dict[str, list[tuple[str, int]]]:
-    """Return what pulls at each node and lane, and how much: a way through several columns is to be straight before all (Gansner et al.)."""
+    """Return what pulls at each node and lane, and how much: a way through several columns is to be straight first of all."""
     near: dict[str, list[tuple[str, int]]] = {}
     for one, other in dict.fromkeys(pair for chain in chains.values() for pair in pairwise(chain)):
         weight = (8, 2, 1)[(one in nodes) + (other in nodes)]

@@ -6,14 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from airflow_cv_dataops.core.lineage.drawing_nodes import in_words, task_name
 from airflow_cv_dataops.core.lineage.graph_columns import WHOLE_ROW
-from airflow_cv_dataops.core.lineage.graph_nodes import (
-    SEVERITIES,
-    DatasetNode,
-    FailedAssertion,
-    LineageGraph,
-    Name,
-    PartitionState,
-)
+from airflow_cv_dataops.core.lineage.graph_names import Name
+from airflow_cv_dataops.core.lineage.graph_nodes import DatasetNode, LineageGraph
+from airflow_cv_dataops.core.lineage.graph_partitions import SEVERITIES, FailedAssertion, PartitionState
 from airflow_cv_dataops.core.lineage.page_parts import definitions, link, name, paragraph, sentence, shown_of, table, time
 from airflow_cv_dataops.core.report.plots import clean
 
@@ -136,5 +131,7 @@ def _columns(node: DatasetNode, graph: LineageGraph, ids: Mapping[Name, str]) ->
 
 
 def _fields(node: DatasetNode) -> str:
-    rows = [(f"<code>{clean(field)}</code>", f"<code>{clean(kind)}</code>", sentence(said)) for field, kind, said in node.fields[:FIELDS_SHOWN]]
+    rows = [
+        (f"<code>{clean(field)}</code>", f"<code>{clean(kind)}</code>", sentence(said)) for field, kind, said in node.fields[:FIELDS_SHOWN]
+    ]
     return table(f"Schema: {in_words(len(node.fields), 'column')}", ("column", "type", "meaning"), rows)

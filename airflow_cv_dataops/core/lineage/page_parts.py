@@ -41,7 +41,9 @@ def table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> st
         return ""
     told = [column for column in range(len(names)) if column == 0 or any(row[column] for row in rows)]
     head = "".join(f'<th scope="col">{names[column]}</th>' for column in told)
-    lines = "".join(f'<tr><th scope="row">{row[0]}</th>{"".join(_cell(row[column], names[column]) for column in told[1:])}</tr>' for row in rows)
+    lines = "".join(
+        f'<tr><th scope="row">{row[0]}</th>{"".join(_cell(row[column], names[column]) for column in told[1:])}</tr>' for row in rows
+    )
     opened = f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">'
     return f"<h3>{title}</h3>{opened}<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
 

@@ -6,16 +6,8 @@ import pytest
 
 from airflow_cv_dataops.core.lineage.drawing import draw
 from airflow_cv_dataops.core.lineage.drawing_nodes import drawn_dataset, job_titles, shortened, titles
-from airflow_cv_dataops.core.lineage.graph_nodes import (
-    Asserted,
-    DatasetNode,
-    FailedAssertion,
-    JobNode,
-    LineageGraph,
-    PartitionState,
-    Read,
-    RunState,
-)
+from airflow_cv_dataops.core.lineage.graph_nodes import DatasetNode, JobNode, LineageGraph, RunState
+from airflow_cv_dataops.core.lineage.graph_partitions import Asserted, FailedAssertion, PartitionState, Read
 
 CATALOG = "postgresql://db:5432/catalog"
 

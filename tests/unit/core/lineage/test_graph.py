@@ -6,7 +6,8 @@ import json
 from itertools import permutations
 
 from airflow_cv_dataops.core.lineage.graph import read_graph
-from airflow_cv_dataops.core.lineage.graph_nodes import RUNS_KEPT, FailedAssertion
+from airflow_cv_dataops.core.lineage.graph_nodes import RUNS_KEPT
+from airflow_cv_dataops.core.lineage.graph_partitions import FailedAssertion
 
 IMAGES = ("glue://cv", "digits.images")
 LABELS = ("glue://cv", "digits.annotations")
@@ -138,7 +139,7 @@ def test_an_assertion_keeps_what_was_expected_and_found():
 def test_a_cut_line_and_odd_shapes_are_counted_and_cost_nothing_else():
     whole = json.dumps(event("dag.ingest", outputs=[dataset(IMAGES, rows=1)]))
     odd = json.dumps({"run": {"runId": 7}, "job": {"name": None}, "inputs": "none", "outputs": [3, {"facets": []}], "eventType": ["x"]})
-    found = read_graph([whole, whole[:40], "", "[]", "null", odd])
-    assert found.unreadable == 3
+    found = read_graph([whole, whole[:40], "", "[]", "null", odd, "[" * 200_000])
+    assert found.unreadable == 4
     assert found.events == 2
     assert found.datasets[IMAGES].rows == 1

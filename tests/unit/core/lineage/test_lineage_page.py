@@ -41,7 +41,9 @@ def lines():
 def test_the_picture_is_well_formed_and_holds_every_name(lines):
     svg = ElementTree.fromstring(standalone_svg(draw(read_graph(lines))))
     texts = [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"raw/signs", "raw/faces", "signs/images", "faces/images", "signs/findings", "signs.ingest", "audit", "1 run · ▲ failed"} <= set(texts)
+    assert {"raw/signs", "raw/faces", "signs/images", "faces/images", "signs/findings", "signs.ingest", "audit", "1 run · ▲ failed"} <= set(
+        texts
+    )
     assert len(list(svg.iter("{http://www.w3.org/2000/svg}path"))) == 6 + 1  # six edges and the arrow's tip
 
 

@@ -177,7 +177,9 @@ def test_text_from_outside_is_text_and_nothing_else(text):
         "version": {"datasetVersion": text},
         "dataQualityAssertions": {"assertions": [{**told, "success": False}]},
         "columnLineage": {
-            "fields": {text: {"inputFields": [{"namespace": text, "name": text, "field": text, "transformations": [told | {"type": text}]}]}}
+            "fields": {
+                text: {"inputFields": [{"namespace": text, "name": text, "field": text, "transformations": [told | {"type": text}]}]}
+            }
         },
     }
     datasets = [dataset(text, text, **facets), dataset(f"{text}.metrics", text, **facets)]
