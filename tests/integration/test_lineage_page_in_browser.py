@@ -171,6 +171,7 @@ def test_in_print_everything_is_there(look, with_books):
         assert all(section.is_visible() for section in page.locator(".about").all())
         assert page.locator(".full").is_visible()
         assert not page.locator(".brief").is_visible()
+        assert page.locator(".full svg").bounding_box()["width"] <= page.locator(".full").bounding_box()["width"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

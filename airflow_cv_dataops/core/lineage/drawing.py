@@ -54,6 +54,9 @@ def draw(graph: LineageGraph) -> Drawing:
         for key, node in graph.datasets.items()
     }
     nodes |= {job_ids[key]: drawn_job(job_ids[key], graph.jobs[key], tasks[key]) for key in job_ids}
+    # In the order in which they came up: an edge that closes a circle, as of a model that labels what it will learn from, is seen as such.
+    first = {dataset_ids[key]: graph.datasets[key].first for key in dataset_ids} | {job_ids[key]: graph.jobs[key].first for key in job_ids}
+    nodes = {node_id: nodes[node_id] for node_id in sorted(nodes, key=lambda node_id: first[node_id])}
     edges = sorted((dataset_ids[dataset], job_ids[job]) for dataset, job in graph.reads)
     edges += sorted((job_ids[job], dataset_ids[dataset]) for job, dataset in graph.writes)
     return Drawing(_picture(nodes, edges, "full"), _brief(nodes, edges), nodes, edges, dataset_ids, job_ids)

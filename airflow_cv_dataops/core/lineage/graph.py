@@ -63,6 +63,7 @@ def _add(graph: LineageGraph, names: Names, event: Mapping[str, Any]) -> None:
     at = _time(event.get("eventTime"))
     key = (text(event["job"].get("namespace")), text(event["job"].get("name")))
     job = graph.jobs.setdefault(key, JobNode(*key))
+    job.first = min(job.first, (at, 1))
     documentation = mapping(mapping(event["job"].get("facets")).get("documentation"))
     if description := text(documentation.get("description")):
         job.said = max(job.said, (at, description))
@@ -95,6 +96,7 @@ def _add_dataset(
 ) -> Name:
     key = (text(dataset.get("namespace")), text(dataset.get("name")))
     node = graph.datasets.setdefault(key, DatasetNode(*key))
+    node.first = min(node.first, (at, 0 if side == "input" else 2))
     facets, own = mapping(dataset.get("facets")), mapping(dataset.get(f"{side}Facets"))
     links = listed(mapping(facets.get("symlinks")).get("identifiers"))
     names.tell(key, [((text(link.get("namespace")), text(link.get("name"))), text(link.get("type"))) for link in links])

@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.lineage.graph_names import Name
 from airflow_cv_dataops.core.lineage.graph_partitions import PartitionState
 
 RUNS_KEPT = 25
+NEVER = ("\uffff", 0)  # later than any time
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class DatasetNode:
     :param partitions: by partition key; the empty key stands for runs that named none.
     :param columns: by the job that wrote them: when it did, and which columns they were made from.
     :param said: what events say of the whole dataset, each with its time.
+    :param first: when it was first named; of what one event names, inputs come before its job, and outputs after it.
     """
 
     namespace: str
@@ -45,6 +47,7 @@ class DatasetNode:
     partitions: dict[str, PartitionState] = field(default_factory=dict)
     columns: dict[Name, tuple[str, tuple[ColumnSource, ...]]] = field(default_factory=dict)
     said: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    first: tuple[str, int] = NEVER
 
     @property
     def kind(self) -> str:
@@ -98,6 +101,7 @@ class DatasetNode:
 
     def absorb(self, other: DatasetNode) -> None:
         """Take in all that is known of a node that turned out to be the same dataset."""
+        self.first = min(self.first, other.first)
         for what, (at, value) in other.said.items():
             self.say(what, value, at)
         for job, (at, columns) in other.columns.items():
@@ -129,13 +133,14 @@ class RunState:
 class JobNode:
     """A job of the graph.
 
-    :param description: the last sentence about it, and when it was said.
+    :param said: when the last sentence about it was said, and the sentence. :param first: as of a dataset.
     :param ended: runs by how they ended, of all events. :param runs: the last ones, oldest first.
     """
 
     namespace: str
     name: str
     said: tuple[str, str] = ("", "")
+    first: tuple[str, int] = NEVER
     ended: Counter[str] = field(default_factory=Counter)
     runs: list[RunState] = field(default_factory=list)
 

@@ -45,7 +45,7 @@ def layered(
 ) -> Layout:
     """Lay a graph out, parts that no edge connects below or beside each other.
 
-    :param sizes: width and height of each node, in pixels.
+    :param sizes: width and height of each node, in pixels; on a cycle, what comes first here stands left.
     :param edges: between these nodes; a cycle is drawn with an edge that runs back, and an edge from a node to itself not at all.
     :param hubs: nodes whose edges share lanes. No edge may lie between two of them, so that what shares a lane shares an end.
     """
@@ -108,30 +108,53 @@ def _layered_part(
 
 
 def _without_cycles(nodes: Iterable[str], edges: Sequence[Edge]) -> list[Edge]:
-    """Return the edges, those that close a cycle turned round (depth first, without recursion)."""
-    following: dict[str, list[str]] = {node: [] for node in nodes}
+    """Return the edges, turned round where they would close a cycle: of those that run against the order of the nodes the farthest ones."""
+    place = {node: position for position, node in enumerate(nodes)}
+    on_cycles = _on_cycles(place, edges)
+    against = {edge for edge in edges if on_cycles.issuperset(edge) and place[edge[0]] > place[edge[1]]}
+    following: dict[str, list[str]] = {node: [] for node in place}
     for start, end in edges:
-        following[start].append(end)
-    done: set[str] = set()
-    back: set[Edge] = set()
-    for root in following:
-        path: dict[str, int] = {}
-        stack = [root] if root not in done else []
-        while stack:
-            node = stack[-1]
-            at = path.get(node, 0)
-            if at == len(following[node]):
-                stack.pop()
-                path.pop(node, None)
-                done.add(node)
-                continue
-            path[node] = at + 1
-            after = following[node][at]
-            if after in path:
-                back.add((node, after))
-            elif after not in done:
-                stack.append(after)
-    return list(dict.fromkeys((end, start) if (start, end) in back else (start, end) for start, end in edges))
+        if (start, end) not in against:
+            following[start].append(end)
+    turned = set()
+    for start, end in sorted(against, key=lambda edge: (place[edge[0]] - place[edge[1]], place[edge[0]])):
+        closes = _leads_to(following, end, start)
+        turned |= {(start, end)} if closes else set()
+        following[end if closes else start].append(start if closes else end)
+    return list(dict.fromkeys((end, start) if (start, end) in turned else (start, end) for start, end in edges))
+
+
+def _on_cycles(nodes: Iterable[str], edges: Sequence[Edge]) -> set[str]:
+    """Return the nodes that lie on cycles or between two: what is left when all that has no edge in, or none out, is taken away."""
+    left = set(nodes)
+    for source, target in ((0, 1), (1, 0)):
+        leading: dict[str, list[str]] = {}
+        degree = dict.fromkeys(left, 0)
+        for edge in edges:
+            if left.issuperset(edge):
+                leading.setdefault(edge[source], []).append(edge[target])
+                degree[edge[target]] += 1
+        ready = [node for node in left if not degree[node]]
+        while ready:
+            node = ready.pop()
+            left.discard(node)
+            for other in leading.get(node, ()):
+                degree[other] -= 1
+                if not degree[other]:
+                    ready.append(other)
+    return left
+
+
+def _leads_to(following: Mapping[str, Sequence[str]], start: str, end: str) -> bool:
+    seen, waiting = {start}, [start]
+    while waiting:
+        node = waiting.pop()
+        if node == end:
+            return True
+        found = set(following[node]) - seen
+        seen |= found
+        waiting.extend(found)
+    return False
 
 
 def _layers(nodes: Iterable[str], edges: Sequence[Edge]) -> dict[str, int]:

@@ -79,9 +79,8 @@ def _pictures(drawing: Drawing) -> str:
 def _least_widths(drawing: Drawing) -> str:
     """Return the rule below which width a picture scrolls."""
     pictures = {"full": drawing.full, "brief": drawing.brief}
-    return "".join(
-        f".{which} svg {{ min-width: {picture.width * _LEAST_SCALE:.0f}px; }}\n" for which, picture in pictures.items() if picture
-    )
+    rules = (f".{which} svg {{ min-width: {picture.width * _LEAST_SCALE:.0f}px; }}" for which, picture in pictures.items() if picture)
+    return f"@media screen {{ {' '.join(rules)} }}\n"
 
 
 def _legend(drawing: Drawing) -> str:

@@ -91,6 +91,15 @@ def test_three_hundred_datasets_are_laid_out_with_few_crossings_in_the_same_way_
     assert len(first.boxes) == 601
 
 
+def test_a_cycle_is_closed_by_the_edge_that_runs_farthest_back():
+    # A model that was trained on the release labels the images anew; findings were there before the audit that writes them, too.
+    way = ["predictions", "audit", "findings", "promote", "releases", "train", "model", "score"]
+    sizes = dict.fromkeys(["import", "predictions", "findings", "audit", *way[3:]], (50, 20))
+    edges = [("import", "predictions"), ("import", "findings"), *pairwise(way), ("score", "predictions")]
+    boxes = layered(sizes, edges).boxes
+    assert [boxes[one].x < boxes[other].x for one, other in pairwise(["import", *way])] == [True] * len(way)
+
+
 def test_parts_that_nothing_connects_are_kept_together_each():
     sizes = dict.fromkeys(("a1", "b1", "a2", "b2", "a3", "b3"), (50, 20))
     boxes = layered(sizes, [("a1", "a2"), ("b1", "b2"), ("a2", "a3"), ("b2", "b3")]).boxes
