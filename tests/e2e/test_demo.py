@@ -82,8 +82,8 @@ def test_the_demo_draws_its_lineage_from_the_source_to_the_release(demo):
     assert str(folder / "lineage" / "lineage.html") in printed
     with (folder / "lineage" / "events.jsonl").open() as lines:
         graph = read_graph(lines)
-    names = {node.alias or node.name: key for key, node in graph.datasets.items()}
-    upstream = {graph.datasets[key].alias or graph.datasets[key].name for key in graph.upstream(names["digits.releases"])}
+    names = {key[1]: key for key in graph.datasets}
+    upstream = {name for _, name in graph.upstream(names["digits.releases"])}
     tables = {"digits.images", "digits.annotations", "digits.predictions", "digits.findings", "digits.metrics", "digits.releases"}
     assert upstream == {str(folder / "landing" / "digits"), *tables}
     assert graph.datasets[names["digits.images"]].rows == 1797

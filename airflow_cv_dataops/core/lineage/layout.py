@@ -1,20 +1,18 @@
 """A layered drawing of a directed graph: every node in a column, every edge from left to right, no edge through a box.
 
 After Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System Structures" (IEEE Transactions on Systems,
-Man, and Cybernetics, 1981): columns by longest path, order within a column by barycenters, and a lane of its own for an edge in
-each column that it passes.
+Man, and Cybernetics, 1981): columns by longest path, order within a column by barycenters, and a lane for an edge in each column that
+it passes. Edges of one hub share their lanes as long as they run together, like the branches of a tree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-_SWEEPS = 24
-LANE_HEIGHT = 10.0
+from airflow_cv_dataops.core.lineage.layout_order import LANE_HEIGHT, Edge, ordered, tops_of
 
-Edge = tuple[str, str]
+_PORT_GAP = 8.0
 
 
 @dataclass(frozen=True)
@@ -37,47 +35,126 @@ class Layout:
     routes: Mapping[Edge, Sequence[tuple[float, float]]]
 
 
-def layered(sizes: Mapping[str, tuple[float, float]], edges: Iterable[Edge], *, column_gap: float = 44, row_gap: float = 18) -> Layout:
-    """Lay a graph out.
+def layered(
+    sizes: Mapping[str, tuple[float, float]],
+    edges: Iterable[Edge],
+    *,
+    hubs: Collection[str] = (),
+    column_gap: float = 44,
+    row_gap: float = 18,
+) -> Layout:
+    """Lay a graph out, parts that no edge connects below or beside each other.
 
-    :param sizes: width and height of each node, in pixels.
+    :param sizes: width and height of each node, in pixels; on a cycle, what comes first here stands left.
     :param edges: between these nodes; a cycle is drawn with an edge that runs back, and an edge from a node to itself not at all.
+    :param hubs: nodes whose edges share lanes. No edge may lie between two of them, so that what shares a lane shares an end.
     """
     kept = list(dict.fromkeys(edge for edge in edges if edge[0] != edge[1]))
-    forward = _without_cycles(sizes, kept)
+    parts = [
+        _layered_part({node: sizes[node] for node in nodes}, part_edges, hubs, column_gap, row_gap)
+        for nodes, part_edges in _parts(sizes, kept)
+    ]
+    return _packed(parts, column_gap, 2 * row_gap)
+
+
+def _parts(nodes: Iterable[str], edges: Sequence[Edge]) -> Iterator[tuple[list[str], list[Edge]]]:
+    """Yield the connected parts of a graph, each with its nodes and edges in the order that they came in."""
+    beside: dict[str, list[str]] = {node: [] for node in nodes}
+    for start, end in edges:
+        beside[start].append(end)
+        beside[end].append(start)
+    part_of: dict[str, str] = {}
+    for first in beside:
+        waiting = [first] if first not in part_of else []
+        while waiting:
+            node = waiting.pop()
+            if node not in part_of:
+                part_of[node] = first
+                waiting.extend(beside[node])
+    parts: dict[str, tuple[list[str], list[Edge]]] = {first: ([], []) for first in dict.fromkeys(part_of[node] for node in beside)}
+    for node in beside:
+        parts[part_of[node]][0].append(node)
+    for edge in edges:
+        parts[part_of[edge[0]]][1].append(edge)
+    yield from parts.values()
+
+
+def _packed(parts: Sequence[Layout], column_gap: float, row_gap: float) -> Layout:
+    """Return the parts as one: in rows from left to right, none wider than the widest part."""
+    widest = max((part.width for part in parts), default=0.0)
+    x, y, row_height = 0.0, 0.0, 0.0
+    boxes, routes, right = {}, {}, 0.0
+    for part in parts:
+        if x and x + part.width > widest:
+            x, y, row_height = 0.0, y + row_height + row_gap, 0.0
+        for node, box in part.boxes.items():
+            boxes[node] = Box(box.x + x, box.y + y, box.width, box.height)
+        for edge, points in part.routes.items():
+            routes[edge] = [(at + x, height + y) for at, height in points]
+        right, row_height = max(right, x + part.width), max(row_height, part.height)
+        x += part.width + column_gap
+    return Layout(right, y + row_height, boxes, routes)
+
+
+def _layered_part(
+    sizes: Mapping[str, tuple[float, float]], edges: Sequence[Edge], hubs: Collection[str], column_gap: float, row_gap: float
+) -> Layout:
+    forward, drawn = _without_cycles(sizes, edges), set(edges)
     layers = _layers(sizes, forward)
-    chains = {edge: _chain(edge, layers) for edge in forward}
-    columns = _ordered(sizes, layers, chains)
-    heights = {node: size[1] for node, size in sizes.items()}
-    tops = _rows(columns, chains, heights, row_gap)
-    return _placed(sizes, columns, chains, tops, set(kept), column_gap)
+    chains = {edge: _chain(edge, layers, hubs if edge in drawn else ()) for edge in forward}
+    columns = ordered(sizes, layers, chains)
+    tops = tops_of(columns, chains, {node: size[1] for node, size in sizes.items()}, row_gap)
+    return _placed(sizes, columns, chains, tops, drawn, hubs, column_gap)
 
 
 def _without_cycles(nodes: Iterable[str], edges: Sequence[Edge]) -> list[Edge]:
-    """Return the edges, those that close a cycle turned round (depth first, without recursion)."""
-    following: dict[str, list[str]] = {node: [] for node in nodes}
+    """Return the edges, turned round where they would close a cycle: of those that run against the order of the nodes the farthest ones."""
+    place = {node: position for position, node in enumerate(nodes)}
+    on_cycles = _on_cycles(place, edges)
+    against = {edge for edge in edges if on_cycles.issuperset(edge) and place[edge[0]] > place[edge[1]]}
+    following: dict[str, list[str]] = {node: [] for node in place}
     for start, end in edges:
-        following[start].append(end)
-    done: set[str] = set()
-    back: set[Edge] = set()
-    for root in following:
-        path: dict[str, int] = {}
-        stack = [root] if root not in done else []
-        while stack:
-            node = stack[-1]
-            at = path.get(node, 0)
-            if at == len(following[node]):
-                stack.pop()
-                path.pop(node, None)
-                done.add(node)
-                continue
-            path[node] = at + 1
-            after = following[node][at]
-            if after in path:
-                back.add((node, after))
-            elif after not in done:
-                stack.append(after)
-    return list(dict.fromkeys((end, start) if (start, end) in back else (start, end) for start, end in edges))
+        if (start, end) not in against:
+            following[start].append(end)
+    turned = set()
+    for start, end in sorted(against, key=lambda edge: (place[edge[0]] - place[edge[1]], place[edge[0]])):
+        closes = _leads_to(following, end, start)
+        turned |= {(start, end)} if closes else set()
+        following[end if closes else start].append(start if closes else end)
+    return list(dict.fromkeys((end, start) if (start, end) in turned else (start, end) for start, end in edges))
+
+
+def _on_cycles(nodes: Iterable[str], edges: Sequence[Edge]) -> set[str]:
+    """Return the nodes that lie on cycles or between two: what is left when all that has no edge in, or none out, is taken away."""
+    left = set(nodes)
+    for source, target in ((0, 1), (1, 0)):
+        leading: dict[str, list[str]] = {}
+        degree = dict.fromkeys(left, 0)
+        for edge in edges:
+            if left.issuperset(edge):
+                leading.setdefault(edge[source], []).append(edge[target])
+                degree[edge[target]] += 1
+        ready = [node for node in left if not degree[node]]
+        while ready:
+            node = ready.pop()
+            left.discard(node)
+            for other in leading.get(node, ()):
+                degree[other] -= 1
+                if not degree[other]:
+                    ready.append(other)
+    return left
+
+
+def _leads_to(following: Mapping[str, Sequence[str]], start: str, end: str) -> bool:
+    seen, waiting = {start}, [start]
+    while waiting:
+        node = waiting.pop()
+        if node == end:
+            return True
+        found = set(following[node]) - seen
+        seen |= found
+        waiting.extend(found)
+    return False
 
 
 def _layers(nodes: Iterable[str], edges: Sequence[Edge]) -> dict[str, int]:
@@ -103,104 +180,11 @@ def _layers(nodes: Iterable[str], edges: Sequence[Edge]) -> dict[str, int]:
     return layer
 
 
-def _chain(edge: Edge, layers: Mapping[str, int]) -> list[str]:
+def _chain(edge: Edge, layers: Mapping[str, int], hubs: Collection[str]) -> list[str]:
     """Return what an edge passes: its start, a lane in every column between, its end."""
     start, end = edge
-    return [start, *(f"{start}\0{end}\0{column}" for column in range(layers[start] + 1, layers[end])), end]
-
-
-def _ordered(nodes: Iterable[str], layers: Mapping[str, int], chains: Mapping[Edge, Sequence[str]]) -> list[list[str]]:
-    """Return the columns, each from top to bottom, with few crossings."""
-    columns: list[list[str]] = [[] for _ in range(max(layers.values(), default=-1) + 1)]
-    for node in nodes:
-        columns[layers[node]].append(node)
-    for (start, _), chain in chains.items():
-        for offset, lane in enumerate(chain[1:-1], start=1):
-            columns[layers[start] + offset].append(lane)
-    left, right = _neighbours(chains)
-    best, fewest = [list(column) for column in columns], _crossings(columns, right)
-    for sweep in range(_SWEEPS):
-        forth = sweep % 2 == 0
-        for index in range(len(columns)) if forth else reversed(range(len(columns))):
-            neighbours = left if forth else right
-            beside = index - 1 if forth else index + 1
-            if 0 <= beside < len(columns):
-                columns[index] = _by_barycenter(columns[index], columns[beside], neighbours)
-        crossings = _crossings(columns, right)
-        if crossings < fewest:
-            best, fewest = [list(column) for column in columns], crossings
-    return best
-
-
-def _neighbours(chains: Mapping[Edge, Sequence[str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    left: dict[str, list[str]] = {}
-    right: dict[str, list[str]] = {}
-    for chain in chains.values():
-        for one, other in pairwise(chain):
-            right.setdefault(one, []).append(other)
-            left.setdefault(other, []).append(one)
-    return left, right
-
-
-def _by_barycenter(column: Sequence[str], beside: Sequence[str], neighbours: Mapping[str, Sequence[str]]) -> list[str]:
-    place = {node: position for position, node in enumerate(beside)}
-
-    def center(item: tuple[int, str]) -> tuple[float, int]:
-        position, node = item
-        near = [place[other] for other in neighbours.get(node, ())]
-        return (sum(near) / len(near) if near else position * len(beside) / max(len(column), 1)), position
-
-    return [node for _, node in sorted(enumerate(column), key=center)]
-
-
-def _crossings(columns: Sequence[Sequence[str]], right: Mapping[str, Sequence[str]]) -> int:
-    total = 0
-    for column, beside in pairwise(columns):
-        place = {node: position for position, node in enumerate(beside)}
-        ends = [place[other] for node in column for other in sorted(right.get(node, ()), key=place.__getitem__)]
-        total += sum(ends[one] > ends[other] for one in range(len(ends)) for other in range(one + 1, len(ends)))
-    return total
-
-
-def _rows(
-    columns: Sequence[Sequence[str]], chains: Mapping[Edge, Sequence[str]], heights: Mapping[str, float], gap: float
-) -> dict[str, float]:
-    """Return the top of each node and lane: as near to its neighbours' middles as its column lets it."""
-    height = {node: heights.get(node, LANE_HEIGHT) for column in columns for node in column}
-    left, right = _neighbours(chains)
-    top: dict[str, float] = {}
-    for column in columns:
-        _stack(column, dict.fromkeys(column, 0.0), height, gap, top)
-    for sweep in range(_SWEEPS):
-        for column in columns if sweep % 2 == 0 else reversed(columns):
-            wanted = {}
-            for node in column:
-                near = [*left.get(node, ()), *right.get(node, ())]
-                middle = sum(top[other] + height[other] / 2 for other in near) / len(near) if near else top[node] + height[node] / 2
-                wanted[node] = middle - height[node] / 2
-            _stack(column, wanted, height, gap, top)
-    return top
-
-
-def _stack(column: Sequence[str], wanted: Mapping[str, float], height: Mapping[str, float], gap: float, top: dict[str, float]) -> None:
-    """Place a column's nodes, in their order and a gap apart, with the least squares of distances to what each wants.
-
-    Nodes that would overlap become a block which sits at the mean of their wishes (pool adjacent violators).
-    """
-    blocks: list[tuple[float, int]] = []  # mean of the wishes less what lies above within the column; number of nodes
-    above = 0.0
-    for node in column:
-        blocks.append((wanted[node] - above, 1))
-        above += height[node] + gap
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            (mean, count), (other, more) = blocks.pop(-2), blocks.pop()
-            blocks.append(((mean * count + other * more) / (count + more), count + more))
-    above, nodes = 0.0, iter(column)
-    for mean, count in blocks:
-        for _ in range(count):
-            node = next(nodes)
-            top[node] = mean + above
-            above += height[node] + gap
+    lane = f"{start}\0" if start in hubs else f"\0{end}" if end in hubs else f"{start}\0{end}"
+    return [start, *(f"{lane}\0{column}" for column in range(layers[start] + 1, layers[end])), end]
 
 
 def _placed(
@@ -208,7 +192,8 @@ def _placed(
     columns: Sequence[Sequence[str]],
     chains: Mapping[Edge, Sequence[str]],
     tops: Mapping[str, float],
-    edges: set[Edge],
+    edges: Collection[Edge],
+    hubs: Collection[str],
     column_gap: float,
 ) -> Layout:
     highest = min(tops.values(), default=0.0)
@@ -220,20 +205,40 @@ def _placed(
             if node in sizes:
                 boxes[node] = Box(x + (width - sizes[node][0]) / 2, tops[node] - highest, *sizes[node])
         x += width + column_gap
+    middles = {node: tops[node] - highest + (sizes[node][1] if node in sizes else LANE_HEIGHT) / 2 for node in tops}
+    leaves = _ports(chains.values(), middles, boxes, hubs)
+    arrives = _ports([chain[::-1] for chain in chains.values()], middles, boxes, hubs)
     routes = {}
     for (start, end), chain in chains.items():
-        points = [
-            (boxes[start].x + boxes[start].width, boxes[start].y + boxes[start].height / 2),
-            (columns_at[start][1], boxes[start].y + boxes[start].height / 2),
-        ]
+        y = leaves[start, end]
+        points = [(boxes[start].x + boxes[start].width, y), (columns_at[start][1], y)]
         for lane in chain[1:-1]:
-            y = tops[lane] - highest + LANE_HEIGHT / 2
-            points += [(columns_at[lane][0], y), (columns_at[lane][1], y)]
-        middle = boxes[end].y + boxes[end].height / 2
-        points += [(columns_at[end][0], middle), (boxes[end].x, middle)]
+            points += [(columns_at[lane][0], middles[lane]), (columns_at[lane][1], middles[lane])]
+        y = arrives[end, start]
+        points += [(columns_at[end][0], y), (boxes[end].x, y)]
         if (start, end) in edges:
             routes[start, end] = points
         if (end, start) in edges:
             routes[end, start] = points[::-1]
-    height = max((tops[node] - highest + (sizes[node][1] if node in sizes else LANE_HEIGHT) for node in tops), default=0.0)
+    height = max((box.y + box.height for box in boxes.values()), default=0.0)
+    height = max([height, *(middle + LANE_HEIGHT / 2 for middle in middles.values())])
     return Layout(max(x - column_gap, 0.0), height, boxes, routes)
+
+
+def _ports(
+    chains: Iterable[Sequence[str]], middles: Mapping[str, float], boxes: Mapping[str, Box], hubs: Collection[str]
+) -> dict[Edge, float]:
+    """Return for the first and last node of each chain at which height the chain leaves the first.
+
+    The edges of a hub leave at its middle, as one; those of another node a little apart, in the order of where they go, so that each
+    arrow is seen.
+    """
+    leaving: dict[str, list[Sequence[str]]] = {}
+    for chain in chains:
+        leaving.setdefault(chain[0], []).append(chain)
+    ports = {}
+    for node, found in leaving.items():
+        apart = 0.0 if node in hubs or len(found) < 2 else min(_PORT_GAP, boxes[node].height * 0.45 / (len(found) - 1))
+        for place, chain in enumerate(sorted(found, key=lambda chain: (middles[chain[1]], chain[-1]))):
+            ports[node, chain[-1]] = middles[node] + (place - (len(found) - 1) / 2) * apart
+    return ports

@@ -8,21 +8,21 @@ From the command line::
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from airflow_cv_dataops.core.lineage.drawing import Drawing, draw, in_words, standalone_svg, task_name
-from airflow_cv_dataops.core.lineage.graph import DatasetNode, JobNode, LineageGraph, RunState, read_graph
+from airflow_cv_dataops.core.lineage.drawing import Drawing, draw, standalone_svg
+from airflow_cv_dataops.core.lineage.drawing_nodes import ROLES, in_words
+from airflow_cv_dataops.core.lineage.graph import read_graph
+from airflow_cv_dataops.core.lineage.graph_nodes import LineageGraph
+from airflow_cv_dataops.core.lineage.page_dataset import about_dataset
+from airflow_cv_dataops.core.lineage.page_job import about_job, found, run_state
+from airflow_cv_dataops.core.lineage.page_parts import link, name, table, time
 from airflow_cv_dataops.core.report.document import html_document, resource
 from airflow_cv_dataops.core.report.plots import clean
 
-_CAPITAL = re.compile("[A-Z]")
-_NOT_SHOWN = ("partitionKey", "contentId")
-PARTITIONS_SHOWN = 50
-FIELDS_SHOWN = 200
+_LEAST_SCALE = 0.7  # of the picture: at less its smallest letters could not be read, so it scrolls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,8 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def lineage_page(graph: LineageGraph, drawing: Drawing) -> bytes:
     """Return the HTML file: the graph, and about each node what its runs said."""
     dags = _dags(graph, drawing)
-    about = [_about_dataset(node_id, graph.datasets[key]) for key, node_id in drawing.dataset_ids.items()]
-    about += [_about_job(node_id, graph.jobs[key]) for key, node_id in drawing.job_ids.items()]
     counts = f"{in_words(len(drawing.dataset_ids), 'dataset')}, {in_words(len(drawing.job_ids), 'job')}, {in_words(graph.events, 'event')}"
     body = f"""<header>
 <h1>Lineage</h1>
@@ -57,36 +55,77 @@ def lineage_page(graph: LineageGraph, drawing: Drawing) -> bytes:
 {_chooser(list(dags))}
 </header>
 <main>
-<div class="graph" tabindex="0" role="region" aria-label="Graph; scrolls sideways where it is wider than the page">{drawing.svg}</div>
-<p class="legend"><span class="dataset">dataset</span><span class="job">job</span><span class="bad">failing checks, or a failed run</span>
-<b class="hint soft">Click a box: what it came from and went into</b></p>
+{_pictures(drawing)}
+{_legend(drawing)}
 {_overview(graph, drawing)}
-{"".join(about)}
+{"".join(_sections(graph, drawing))}
 </main>"""
-    data = {"edges": list(drawing.edges), "dags": dags}
-    style = [resource(__package__, name) for name in ("lineage.css", "lineage_page.css")]
-    return html_document("Lineage", body, style=style, script=resource(__package__, "lineage.js"), data=data)
+    style = [resource(__package__, sheet) for sheet in ("lineage.css", "lineage_page.css")]
+    script = resource(__package__, "lineage.js")
+    return html_document("Lineage", body, style=[*style, _least_widths(drawing)], script=script, data={"dags": dags})
+
+
+def _pictures(drawing: Drawing) -> str:
+    """Return the graph, with and without its bookkeeping tables. Which is seen is decided by a box to tick, and no script."""
+    label = "Graph; scrolls sideways where it is wider than the page"
+    frame = f'tabindex="0" role="region" aria-label="{label}"'
+    full = f'<div class="graph full" {frame}>{drawing.full.svg}</div>'
+    if drawing.brief is None:
+        return full
+    tick = f'<input type="checkbox" id="bookkeeping" checked><label for="bookkeeping">show {ROLES["bookkeeping"]}</label>'
+    return f'{tick}\n{full}\n<div class="graph brief" {frame}>{drawing.brief.svg}</div>'
+
+
+def _least_widths(drawing: Drawing) -> str:
+    """Return the rule below which width a picture scrolls."""
+    pictures = {"full": drawing.full, "brief": drawing.brief}
+    rules = (f".{which} svg {{ min-width: {picture.width * _LEAST_SCALE:.0f}px; }}" for which, picture in pictures.items() if picture)
+    return f"@media screen {{ {' '.join(rules)} }}\n"
+
+
+def _legend(drawing: Drawing) -> str:
+    """Return what the colours mean, of those in the picture."""
+    roles, states = {node.role for node in drawing.nodes.values()}, {node.state for node in drawing.nodes.values()}
+    shown = [(role, words) for role, words in (*ROLES.items(), ("job", "job")) if role in roles]
+    shown += [("warned", "warnings")] if "warned" in states else []
+    shown += [("bad", "errors found, or a failed run")] if "bad" in states else []
+    keys = "".join(f'<span class="{role}">{words}</span>' for role, words in shown)
+    return f'<p class="legend">{keys}<b class="hint soft">Choose a box: what it came from and went into</b></p>'
+
+
+def _sections(graph: LineageGraph, drawing: Drawing) -> Iterator[str]:
+    ids = {**drawing.dataset_ids, **drawing.job_ids}
+    for key, node_id in drawing.dataset_ids.items():
+        yield _section(node_id, graph.datasets[key].name or key[0], about_dataset(graph.datasets[key], graph, ids))
+    for key, node_id in drawing.job_ids.items():
+        yield _section(node_id, graph.jobs[key].name, about_job(graph.jobs[key]))
+
+
+def _section(node_id: str, label: str, inside: str) -> str:
+    return f'<section class="about" id="{node_id}" aria-label="{clean(label)}">\n{inside}\n</section>\n'
 
 
 def _overview(graph: LineageGraph, drawing: Drawing) -> str:
     """Return the last run of every job, the latest first."""
     jobs = [(graph.jobs[key].runs[-1], graph.jobs[key].name, node_id) for key, node_id in drawing.job_ids.items()]
     rows = [
-        (f'<a href="#{node_id}"><bdi>{clean(name)}</bdi></a>', clean(run.partition_key), _state(run), _time(run.started), _found(run))
-        for run, name, node_id in sorted(jobs, key=lambda job: job[0].started, reverse=True)
+        (link(node_id, job), name(run.partition_key), run_state(run), time(run.started), found(run))
+        for run, job, node_id in sorted(jobs, key=lambda job: job[0].started, reverse=True)
     ]
-    table = _table("Last runs", ("job", "partition", "state", "started", "what it found"), rows)
-    return f'<section class="about" id="overview" aria-label="Last runs">{table}</section>'
+    last = table("Last runs", ("job", "partition", "state", "started (UTC)", "what it found"), rows)
+    return f'<section class="about" id="overview" aria-label="Last runs">{last}</section>'
 
 
 def _dags(graph: LineageGraph, drawing: Drawing) -> dict[str, list[str]]:
     """Return what belongs to each DAG: its tasks, and the datasets that they read and write."""
     members: dict[str, set[str]] = {}
-    for key, node_id in drawing.job_ids.items():
-        members.setdefault(key[1].partition(".")[0], set()).add(node_id)
-    for ids in members.values():
-        jobs = set(ids)
-        ids |= {end for start, end in drawing.edges if start in jobs} | {start for start, end in drawing.edges if end in jobs}
+    dag_of = {node_id: key[1].partition(".")[0] for key, node_id in drawing.job_ids.items()}
+    for node_id, dag in dag_of.items():
+        members.setdefault(dag, set()).add(node_id)
+    for edge in drawing.edges:
+        for node_id in edge:
+            if node_id in dag_of:
+                members[dag_of[node_id]].update(edge)
     return {dag: sorted(ids) for dag, ids in sorted(members.items())}
 
 
@@ -94,107 +133,7 @@ def _chooser(dags: Sequence[str]) -> str:
     if len(dags) < 2:
         return ""
     options = "".join(f'<option value="{clean(dag)}">{clean(dag)}</option>' for dag in dags)
-    return f'<label hidden>DAG <select id="dag"><option value="">all</option>{options}</select></label>'
-
-
-def _about_dataset(node_id: str, node: DatasetNode) -> str:
-    facts = [("Namespace", node.namespace), ("Name", node.name)]
-    facts += [("In its catalog", node.alias)] if node.alias else []
-    facts += [("Last version", node.version)] if node.version else []
-    return f"""<section class="about" id="{node_id}" aria-label="{clean(node.alias or node.name)}">
-<h2><bdi>{clean(node.alias or node.name)}</bdi></h2>
-<p class="soft">{clean(node.description)}</p>
-{_definitions(facts)}
-{_partitions(node)}
-{_fields(node)}
-</section>"""
-
-
-def _partitions(node: DatasetNode) -> str:
-    last = sorted(node.partitions.items(), key=lambda item: item[1].at, reverse=True)[:PARTITIONS_SHOWN]
-    if not last:
-        return ""
-    rows = []
-    for key, state in last:
-        count = "" if state.rows is None else f"{state.rows:,}"
-        rows.append(
-            (
-                f"<bdi>{clean(key) or '<i>none named</i>'}</bdi>",
-                count,
-                clean(state.version or ""),
-                _quality(state.asserted, state.failed),
-                _time(state.at),
-            )
-        )
-    title = "Partitions" if len(last) == len(node.partitions) else f"The last {len(last)} of {len(node.partitions):,} partitions"
-    return _table(title, ("partition", "files" if node.kind == "FILE" else "rows", "version", "checks", "last run"), rows)
-
-
-def _quality(asserted: int, failed: Sequence[tuple[str, str]]) -> str:
-    if not asserted:
-        return '<span class="soft">none</span>'
-    if not failed:
-        return f'<span class="healthy">healthy</span>, all {asserted} held'
-    names = ", ".join(dict.fromkeys(clean(assertion) for assertion, _ in failed))
-    return f'<span class="unhealthy">unhealthy</span>, {len(failed)} of {asserted} did not hold: {names}'
-
-
-def _fields(node: DatasetNode) -> str:
-    rows = [(clean(name), f"<code>{clean(kind)}</code>", clean(meaning)) for name, kind, meaning in node.fields[:FIELDS_SHOWN]]
-    return _table(f"Schema: {in_words(len(node.fields), 'column')}", ("column", "type", "meaning"), rows) if rows else ""
-
-
-def _about_job(node_id: str, node: JobNode) -> str:
-    dag = node.name.partition(".")[0]
-    facts = [("DAG", dag), ("Task", task_name(node)), ("Namespace", node.namespace)]
-    facts += [("Runs", ", ".join(f"{count:,} {state}" for state, count in sorted(node.ended.items())) or "none has ended")]
-    rows = [
-        (f"<bdi>{clean(run.partition_key)}</bdi>", f'<span class="{run.state}">{run.state}</span>', _time(run.started), _found(run))
-        for run in reversed(node.runs)
-    ]
-    title = "Runs" if sum(node.ended.values()) <= len(rows) else f"The last {len(rows)} runs"
-    return f"""<section class="about" id="{node_id}" aria-label="{clean(node.name)}">
-<h2><bdi>{clean(task_name(node))}</bdi></h2>
-{_definitions(facts)}
-{_table(title, ("partition", "state", "started", "what it found"), rows)}
-</section>"""
-
-
-def _state(run: RunState) -> str:
-    return f'<span class="{run.state}">{run.state}</span>'
-
-
-def _found(run: RunState) -> str:
-    """Return the run's error and facts as HTML, the words of the facets' camelCase names apart."""
-    error = f'<span class="failed">{clean(run.error)}</span>' if run.error else ""
-    facts = ", ".join(_fact(name, value) for name, value in run.facts.items() if name not in _NOT_SHOWN and value is not False)
-    return "<br>".join(part for part in (error, facts) if part)
-
-
-def _fact(name: str, value: Any) -> str:
-    shown = f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else "yes" if value is True else str(value)
-    words = name if name.startswith("gate ") else _CAPITAL.sub(lambda capital: f" {capital[0].lower()}", name)
-    return f"{clean(words)} <b>{clean(shown)}</b>"
-
-
-def _definitions(facts: Sequence[tuple[str, str]]) -> str:
-    return "<dl>" + "".join(f"<dt>{name}</dt><dd><bdi>{clean(value)}</bdi></dd>" for name, value in facts) + "</dl>"
-
-
-def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table. :param rows: HTML; the first cell of each is its heading."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    lines = "".join(f'<tr><th scope="row">{row[0]}</th>{"".join(map(_cell, row[1:]))}</tr>' for row in rows)
-    return f'<h3>{title}</h3><div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
-
-
-def _cell(content: str) -> str:
-    return f'<td class="long">{content}</td>' if len(content) > 60 else f"<td>{content}</td>"
-
-
-def _time(at: str) -> str:
-    """Return a time to the second, as the event wrote it."""
-    return clean(at[:19].replace("T", " "))
+    return f'<label class="chooser" hidden>DAG <select id="dag"><option value="">all</option>{options}</select></label>'
 
 
 def _lines(files: Sequence[Path]) -> Iterator[str]:

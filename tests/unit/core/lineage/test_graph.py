@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 
-from airflow_cv_dataops.core.lineage.graph import RUNS_KEPT, read_graph
+from airflow_cv_dataops.core.lineage.graph import read_graph
+from airflow_cv_dataops.core.lineage.graph_nodes import RUNS_KEPT
+from airflow_cv_dataops.core.lineage.graph_partitions import FailedAssertion
 
-IMAGES = ("s3://lake", "digits/images")
-LABELS = ("s3://lake", "digits/annotations")
+IMAGES = ("glue://cv", "digits.images")
+LABELS = ("glue://cv", "digits.annotations")
 
 
 def dataset(key, *, rows=None, version=None, partition=None, assertions=(), side="output"):
-    facets = {"symlinks": {"identifiers": [{"name": key[1].replace("/", "."), "namespace": "glue://x", "type": "TABLE"}]}}
-    facets |= {"version": {"datasetVersion": version}} if version else {}
+    facets = {"version": {"datasetVersion": version}} if version else {}
     facets |= {"dataQualityAssertions": {"assertions": list(assertions)}} if assertions else {}
     own = {f"{side}Statistics": {"rowCount": rows}} if rows is not None else {}
     own |= {"subset": {f"{side}Condition": {"partitions": [{"identifier": partition}]}}} if partition else {}
@@ -43,7 +45,6 @@ def test_jobs_join_datasets_and_the_way_back_is_found():
     )
     assert found.upstream(LABELS) == {LABELS, IMAGES, source}
     assert found.reads == {(source, ("prod", "dag.ingest")), (IMAGES, ("prod", "dag.labels")), (("x", "y"), ("prod", "other.job"))}
-    assert found.datasets[IMAGES].alias == "digits.images"
 
 
 def test_a_backfilled_partition_is_counted_once():
@@ -66,7 +67,7 @@ def test_what_was_asserted_holds_until_the_partition_is_written_again():
     written = event("dag.labels", outputs=[dataset(LABELS, rows=3, partition="d1")], at="2026-11-05T00:00:02Z")
     audited = graph(audit(bad, "2026-11-05T00:00:01Z"))
     assert audited.datasets[LABELS].unhealthy == ["d1"]
-    assert audited.datasets[LABELS].partitions["d1"].failed == (("zero_area_bbox", "bbox"),)
+    assert audited.datasets[LABELS].partitions["d1"].failed == (FailedAssertion("zero_area_bbox", "bbox"),)
     replaced = graph(audit(bad, "2026-11-05T00:00:01Z"), written)
     assert not replaced.datasets[LABELS].unhealthy
     assert not replaced.datasets[LABELS].is_asserted
@@ -93,10 +94,52 @@ def test_runs_end_as_their_events_say_and_only_the_last_are_kept():
     assert job.runs[-1].facts == {"findings": 3}
 
 
+def test_events_of_several_files_may_come_in_any_order():
+    audit = [{"assertion": "duplicate_id", "success": False}]
+    events = [
+        event("dag.ingest", run="a", outputs=[dataset(IMAGES, rows=10, version="1", partition="d1")], at="2026-11-05T10:00:00Z"),
+        # In another time zone, and later than the first although its clock shows less.
+        event("dag.ingest", run="b", outputs=[dataset(IMAGES, rows=11, version="2", partition="d1")], at="2026-11-05T09:30:00.5-02:00"),
+        event("dag.audit", run="c", inputs=[dataset(IMAGES, partition="d1", assertions=audit, side="input")], at="2026-11-05T11:00:00Z"),
+    ]
+    found = [graph(*order) for order in permutations(events)]
+    assert all(one == found[0] for one in found)
+    state = found[0].datasets[IMAGES].partitions["d1"]
+    assert (state.rows, state.version, state.asserted) == (11, "2", None)
+
+
+def test_a_failed_run_wrote_what_it_names_as_outputs():
+    written = dataset(IMAGES, rows=7, version="9", partition="d1")
+    found = graph(event("dag.ingest", "FAIL", outputs=[written], facets={"errorMessage": {"message": "too many rejects"}}))
+    state = found.datasets[IMAGES].partitions["d1"]
+    assert (state.rows, state.version) == (7, "9")
+    assert (state.written.job, state.written.state) == (("prod", "dag.ingest"), "failed")
+    assert found.jobs["prod", "dag.ingest"].runs[-1].state == "failed"
+
+
+def test_a_warning_leaves_a_partition_healthier_than_an_error():
+    def audited(*severities):
+        assertions = [{"assertion": f"a{number}", "success": False, "severity": one} for number, one in enumerate(severities)]
+        return graph(event("dag.audit", inputs=[dataset(IMAGES, partition="d1", assertions=assertions, side="input")])).datasets[IMAGES]
+
+    assert (audited("info").unhealthy, audited("info").warned) == ([], [])
+    assert (audited("warn", "info").unhealthy, audited("WARNING").warned) == ([], ["d1"])
+    assert audited("warn", "error").unhealthy == ["d1"]
+    assert audited("unheard-of").unhealthy == audited("").unhealthy == ["d1"]
+
+
+def test_an_assertion_keeps_what_was_expected_and_found():
+    told = {"severity": "warn", "description": "Boxes have an area.", "expected": "0", "actual": "12"}
+    bad = {"assertion": "zero_area_bbox", "column": "bbox", "success": False, **told}
+    found = graph(event("dag.audit", inputs=[dataset(LABELS, partition="d1", assertions=[bad], side="input")]))
+    [failed] = found.datasets[LABELS].partitions["d1"].failed
+    assert failed == FailedAssertion("zero_area_bbox", "bbox", "warn", "Boxes have an area.", "0", "12")
+
+
 def test_a_cut_line_and_odd_shapes_are_counted_and_cost_nothing_else():
     whole = json.dumps(event("dag.ingest", outputs=[dataset(IMAGES, rows=1)]))
     odd = json.dumps({"run": {"runId": 7}, "job": {"name": None}, "inputs": "none", "outputs": [3, {"facets": []}], "eventType": ["x"]})
-    found = read_graph([whole, whole[:40], "", "[]", "null", odd])
-    assert found.unreadable == 3
+    found = read_graph([whole, whole[:40], "", "[]", "null", odd, "[" * 200_000])
+    assert found.unreadable == 4
     assert found.events == 2
     assert found.datasets[IMAGES].rows == 1

@@ -1,0 +1,118 @@
+"""What runs said of one partition of a dataset: who wrote it last, what readers saw, and what was asserted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from airflow_cv_dataops.core.lineage.graph_names import Name
+
+SEVERITIES = ("error", "warn", "info")  # worst first; a word that is none of these counts as an error
+
+
+@dataclass(frozen=True)
+class FailedAssertion:
+    """What did not hold. :param description: what was asserted. :param severity: one of ``SEVERITIES``, or the event's own word."""
+
+    assertion: str
+    column: str = ""
+    severity: str = "error"
+    description: str = ""
+    expected: str = ""
+    actual: str = ""
+
+    @property
+    def rank(self) -> int:
+        """0 is the worst."""
+        return SEVERITIES.index(self.severity) if self.severity in SEVERITIES else 0
+
+
+@dataclass(frozen=True)
+class Written:
+    """The run that wrote a partition last. :param state: how it ended; a run may fail after it has written."""
+
+    at: str
+    job: Name
+    state: str
+    rows: int | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Asserted:
+    """What was last asserted of a partition. :param count: assertions, those that held included."""
+
+    at: str
+    count: int
+    failed: tuple[FailedAssertion, ...] = ()
+
+
+@dataclass(frozen=True)
+class Read:
+    """What readers say of a partition: the most rows, and the last version."""
+
+    at: str
+    rows: int | None = None
+    version: str | None = None
+
+
+_At = TypeVar("_At", Written, Asserted, Read)
+
+
+@dataclass
+class PartitionState:
+    """What runs said of one partition of a dataset."""
+
+    written: Written | None = None
+    read: Read | None = None
+    last_asserted: Asserted | None = None
+
+    @property
+    def asserted(self) -> Asserted | None:
+        """What is asserted of the rows that are there now: nothing, where they were written later."""
+        if self.last_asserted and self.written and self.written.at > self.last_asserted.at:
+            return None
+        return self.last_asserted
+
+    @property
+    def failed(self) -> tuple[FailedAssertion, ...]:
+        return self.asserted.failed if self.asserted else ()
+
+    @property
+    def worst(self) -> int | None:
+        """The rank of the worst assertion that did not hold; ``None`` where all held."""
+        return min((one.rank for one in self.failed), default=None)
+
+    @property
+    def at(self) -> str:
+        return max((said.at for said in (self.written, self.read, self.last_asserted) if said), default="")
+
+    @property
+    def rows(self) -> int | None:
+        """Rows (files) as the run that wrote them counted, or else the most that a reader did."""
+        if self.written:
+            return self.written.rows
+        return self.read.rows if self.read else None
+
+    @property
+    def version(self) -> str | None:
+        """The version that wrote the partition, or else the last that was read."""
+        if self.written and self.written.version is not None:
+            return self.written.version
+        return self.read.version if self.read else None
+
+    def absorb(self, other: PartitionState) -> None:
+        self.written = _later(self.written, other.written)
+        self.last_asserted = _later(self.last_asserted, other.last_asserted)
+        if self.read and other.read:
+            first, last = sorted((self.read, other.read), key=lambda read: read.at)
+            rows = max((read.rows for read in (first, last) if read.rows is not None), default=None)
+            self.read = Read(last.at, rows, first.version if last.version is None else last.version)
+        else:
+            self.read = self.read or other.read
+
+
+def _later(one: _At | None, other: _At | None) -> _At | None:
+    if one is None or other is None:
+        return one or other
+    return other if other.at >= one.at else one
