@@ -71,7 +71,7 @@ def test_backfilled_days_write_to_the_same_lineage_datasets(demo):
         for dataset in (*event.get("inputs", []), *event.get("outputs", [])):
             names.setdefault(event["job"]["name"], set()).add((dataset["namespace"], dataset["name"]))
     ingest = names["digits_dataops.ingest"]
-    assert len(ingest) == 3
+    assert len(ingest) == 4  # the source and three tables
     assert not any(day in name for _, name in ingest for day in DAYS)
 
 
@@ -84,8 +84,8 @@ def test_the_demo_draws_its_lineage_from_the_source_to_the_release(demo):
         graph = read_graph(lines)
     names = {key[1]: key for key in graph.datasets}
     upstream = {name for _, name in graph.upstream(names["digits.releases"])}
-    tables = {"digits.images", "digits.annotations", "digits.predictions", "digits.findings", "digits.metrics", "digits.releases"}
-    assert upstream == {str(folder / "landing" / "digits"), *tables}
+    tables = {f"digits.{name}" for name in ("images", "rejects", "annotations", "predictions", "findings", "metrics", "releases")}
+    assert upstream == {*(str(folder / "landing" / "digits" / name) for name in ("images", "labels.csv", "predictions.npz")), *tables}
     assert graph.datasets[names["digits.images"]].rows == 1797
     assert graph.datasets[names["digits.annotations"]].rows == 1200
     page = (folder / "lineage" / "lineage.html").read_text()
