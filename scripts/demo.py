@@ -15,7 +15,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow_cv_dataops.core.lineage import page as lineage_page
+from airflow_cv_dataops.core.lineage.page import page as lineage_page
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO = Path(os.environ.get("CV_DATAOPS_DEMO", PROJECT / ".demo"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from airflow_cv_dataops.core.lineage.graph import read_graph
+from airflow_cv_dataops.core.lineage.page.graph import read_graph
 
 Name = tuple[str, str]  # namespace and name of a dataset or job
 

@@ -76,7 +76,7 @@ def test_backfilled_days_write_to_the_same_lineage_datasets(demo):
 
 
 def test_the_demo_draws_its_lineage_from_the_source_to_the_release(demo):
-    from airflow_cv_dataops.core.lineage.graph import read_graph
+    from airflow_cv_dataops.core.lineage.page.graph import read_graph
 
     folder, printed = demo
     assert str(folder / "lineage" / "lineage.html") in printed

@@ -15,7 +15,7 @@ import pytest
 from browser import SCREENSHOTS, keep_screenshot
 from PIL import Image
 
-from airflow_cv_dataops.core.lineage.page import main
+from airflow_cv_dataops.core.lineage.page.page import main
 
 pytestmark = [
     pytest.mark.integration,

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from airflow_cv_dataops.core.lineage.drawing_nodes import DrawnNode, drawn_dataset, drawn_job, job_titles, titles
-from airflow_cv_dataops.core.lineage.graph_names import Name
-from airflow_cv_dataops.core.lineage.graph_nodes import LineageGraph
-from airflow_cv_dataops.core.lineage.layout import Box, Edge, Layout, layered
+from airflow_cv_dataops.core.lineage.page.drawing_nodes import DrawnNode, drawn_dataset, drawn_job, job_titles, titles
+from airflow_cv_dataops.core.lineage.page.graph_names import Name
+from airflow_cv_dataops.core.lineage.page.graph_nodes import LineageGraph
+from airflow_cv_dataops.core.lineage.page.layout import Box, Edge, Layout, layered
 from airflow_cv_dataops.core.report.document import resource
 from airflow_cv_dataops.core.report.plots import clean
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_cv_dataops.core.lineage.graph_names import Name
-from airflow_cv_dataops.core.lineage.graph_partitions import PartitionState
+from airflow_cv_dataops.core.lineage.page.graph_names import Name
+from airflow_cv_dataops.core.lineage.page.graph_partitions import PartitionState
 
 RUNS_KEPT = 25
 NEVER = ("\uffff", 0)  # later than any time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from airflow_cv_dataops.core.lineage.graph_names import Name
+from airflow_cv_dataops.core.lineage.page.graph_names import Name
 
 SEVERITIES = ("error", "warn", "info")  # worst first; a word that is none of these counts as an error
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_cv_dataops.core.lineage.layout_order import LANE_HEIGHT, Edge, ordered, tops_of
+from airflow_cv_dataops.core.lineage.page.layout_order import LANE_HEIGHT, Edge, ordered, tops_of
 
 _PORT_GAP = 8.0
 

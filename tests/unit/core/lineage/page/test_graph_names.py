@@ -8,7 +8,7 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_cv_dataops.core.lineage.graph import read_graph
+from airflow_cv_dataops.core.lineage.page.graph import read_graph
 
 TABLE = ("postgresql://db:5432/catalog", "digits.images")
 PLACE = ("s3://lake", "warehouse/digits/images")

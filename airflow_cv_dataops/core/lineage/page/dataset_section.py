@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from airflow_cv_dataops.core.lineage.drawing_nodes import in_words, task_name
-from airflow_cv_dataops.core.lineage.graph_columns import WHOLE_ROW
-from airflow_cv_dataops.core.lineage.graph_names import Name
-from airflow_cv_dataops.core.lineage.graph_nodes import DatasetNode, LineageGraph
-from airflow_cv_dataops.core.lineage.graph_partitions import SEVERITIES, FailedAssertion, PartitionState
-from airflow_cv_dataops.core.lineage.page_parts import definitions, link, name, paragraph, sentence, shown_of, table, time
+from airflow_cv_dataops.core.lineage.page.drawing_nodes import in_words, task_name
+from airflow_cv_dataops.core.lineage.page.graph_columns import WHOLE_ROW
+from airflow_cv_dataops.core.lineage.page.graph_names import Name
+from airflow_cv_dataops.core.lineage.page.graph_nodes import DatasetNode, LineageGraph
+from airflow_cv_dataops.core.lineage.page.graph_partitions import SEVERITIES, FailedAssertion, PartitionState
+from airflow_cv_dataops.core.lineage.page.parts import definitions, link, name, paragraph, sentence, shown_of, table, time
 from airflow_cv_dataops.core.report.plots import clean
 
 PARTITIONS_SHOWN = 50

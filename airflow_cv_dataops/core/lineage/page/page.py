@@ -12,13 +12,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from airflow_cv_dataops.core.lineage.drawing import Drawing, draw, standalone_svg
-from airflow_cv_dataops.core.lineage.drawing_nodes import ROLES, in_words
-from airflow_cv_dataops.core.lineage.graph import read_graph
-from airflow_cv_dataops.core.lineage.graph_nodes import LineageGraph
-from airflow_cv_dataops.core.lineage.page_dataset import about_dataset
-from airflow_cv_dataops.core.lineage.page_job import about_job, found, run_state
-from airflow_cv_dataops.core.lineage.page_parts import link, name, table, time
+from airflow_cv_dataops.core.lineage.page.dataset_section import about_dataset
+from airflow_cv_dataops.core.lineage.page.drawing import Drawing, draw, standalone_svg
+from airflow_cv_dataops.core.lineage.page.drawing_nodes import ROLES, in_words
+from airflow_cv_dataops.core.lineage.page.graph import read_graph
+from airflow_cv_dataops.core.lineage.page.graph_nodes import LineageGraph
+from airflow_cv_dataops.core.lineage.page.job_section import about_job, found, run_state
+from airflow_cv_dataops.core.lineage.page.parts import link, name, table, time
 from airflow_cv_dataops.core.report.document import html_document, resource
 from airflow_cv_dataops.core.report.plots import clean
 
@@ -140,7 +140,3 @@ def _lines(files: Sequence[Path]) -> Iterator[str]:
     for file in files:
         with file.open(encoding="utf-8", errors="replace") as lines:
             yield from lines
-
-
-if __name__ == "__main__":
-    sys.exit(main())

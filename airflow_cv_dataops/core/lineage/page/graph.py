@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_cv_dataops.core.lineage.graph_columns import column_sources
-from airflow_cv_dataops.core.lineage.graph_names import Name, Names, first_names
-from airflow_cv_dataops.core.lineage.graph_nodes import RUNS_KEPT, DatasetNode, JobNode, LineageGraph, RunState
-from airflow_cv_dataops.core.lineage.graph_partitions import Asserted, FailedAssertion, PartitionState, Read, Written
-from airflow_cv_dataops.core.lineage.json_shapes import listed, mapping, text
+from airflow_cv_dataops.core.lineage.page.graph_columns import column_sources
+from airflow_cv_dataops.core.lineage.page.graph_names import Name, Names, first_names
+from airflow_cv_dataops.core.lineage.page.graph_nodes import RUNS_KEPT, DatasetNode, JobNode, LineageGraph, RunState
+from airflow_cv_dataops.core.lineage.page.graph_partitions import Asserted, FailedAssertion, PartitionState, Read, Written
+from airflow_cv_dataops.core.lineage.page.json_shapes import listed, mapping, text
 
 _ENDED = {"COMPLETE": "complete", "FAIL": "failed", "ABORT": "aborted"}
 _SAME_SEVERITY = {"": "error", "warning": "warn", "information": "info"}

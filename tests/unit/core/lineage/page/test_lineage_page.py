@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from airflow_cv_dataops.core.lineage.drawing import draw, standalone_svg
-from airflow_cv_dataops.core.lineage.graph import read_graph
-from airflow_cv_dataops.core.lineage.page import lineage_page, main
+from airflow_cv_dataops.core.lineage.page.drawing import draw, standalone_svg
+from airflow_cv_dataops.core.lineage.page.graph import read_graph
+from airflow_cv_dataops.core.lineage.page.page import lineage_page, main
 from airflow_cv_dataops.core.report.document import resource
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from itertools import permutations
 
-from airflow_cv_dataops.core.lineage.graph import read_graph
-from airflow_cv_dataops.core.lineage.graph_nodes import RUNS_KEPT
-from airflow_cv_dataops.core.lineage.graph_partitions import FailedAssertion
+from airflow_cv_dataops.core.lineage.page.graph import read_graph
+from airflow_cv_dataops.core.lineage.page.graph_nodes import RUNS_KEPT
+from airflow_cv_dataops.core.lineage.page.graph_partitions import FailedAssertion
 
 IMAGES = ("glue://cv", "digits.images")
 LABELS = ("glue://cv", "digits.annotations")

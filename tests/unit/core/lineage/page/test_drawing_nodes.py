@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_cv_dataops.core.lineage.drawing import draw
-from airflow_cv_dataops.core.lineage.drawing_nodes import drawn_dataset, job_titles, shortened, titles
-from airflow_cv_dataops.core.lineage.graph_nodes import DatasetNode, JobNode, LineageGraph, RunState
-from airflow_cv_dataops.core.lineage.graph_partitions import Asserted, FailedAssertion, PartitionState, Read
+from airflow_cv_dataops.core.lineage.page.drawing import draw
+from airflow_cv_dataops.core.lineage.page.drawing_nodes import drawn_dataset, job_titles, shortened, titles
+from airflow_cv_dataops.core.lineage.page.graph_nodes import DatasetNode, JobNode, LineageGraph, RunState
+from airflow_cv_dataops.core.lineage.page.graph_partitions import Asserted, FailedAssertion, PartitionState, Read
 
 CATALOG = "postgresql://db:5432/catalog"
 

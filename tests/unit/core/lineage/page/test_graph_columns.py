@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_cv_dataops.core.lineage.graph_columns import WHOLE_ROW, column_sources
-from airflow_cv_dataops.core.lineage.graph_nodes import ColumnSource
+from airflow_cv_dataops.core.lineage.page.graph_columns import WHOLE_ROW, column_sources
+from airflow_cv_dataops.core.lineage.page.graph_nodes import ColumnSource
 
 IMAGES = {"namespace": "glue://cv", "name": "digits.images"}
 NAME = ("glue://cv", "digits.images")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_cv_dataops.core.lineage.graph_nodes import ColumnSource
-from airflow_cv_dataops.core.lineage.json_shapes import listed, mapping, text
+from airflow_cv_dataops.core.lineage.page.graph_nodes import ColumnSource
+from airflow_cv_dataops.core.lineage.page.json_shapes import listed, mapping, text
 
 WHOLE_ROW = ""
 """The column of a source that decides about whole rows, such as the one that they are filtered by."""

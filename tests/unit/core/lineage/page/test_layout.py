@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_cv_dataops.core.lineage.layout import layered
+from airflow_cv_dataops.core.lineage.page.layout import layered
 
 
 @st.composite

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from airflow_cv_dataops.core.lineage.drawing_nodes import task_name
-from airflow_cv_dataops.core.lineage.graph_nodes import JobNode, RunState
-from airflow_cv_dataops.core.lineage.page_parts import definitions, name, paragraph, shown_of, table, time
+from airflow_cv_dataops.core.lineage.page.drawing_nodes import task_name
+from airflow_cv_dataops.core.lineage.page.graph_nodes import JobNode, RunState
+from airflow_cv_dataops.core.lineage.page.parts import definitions, name, paragraph, shown_of, table, time
 
 _CAPITAL = re.compile("[A-Z]")
 _NOT_SHOWN = ("partitionKey", "contentId")

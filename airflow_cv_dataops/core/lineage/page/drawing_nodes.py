@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from unicodedata import combining, east_asian_width
 
-from airflow_cv_dataops.core.lineage.graph_names import Name
-from airflow_cv_dataops.core.lineage.graph_nodes import DatasetNode, JobNode, LineageGraph
+from airflow_cv_dataops.core.lineage.page.graph_names import Name
+from airflow_cv_dataops.core.lineage.page.graph_nodes import DatasetNode, JobNode, LineageGraph
 
 ROLES = {"files": "files", "table": "table", "release": "release", "bookkeeping": "metrics and rejects"}
 """What datasets are in the picture, with the words of its legend."""
