@@ -100,7 +100,7 @@ def test_a_page_of_no_events_is_a_page():
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_words_and_lines_can_be_told_from_what_they_stand_on(scheme):
     """WCAG 2.2 AA: 4.5 for text, 3 for lines that carry meaning."""
-    style = resource("airflow_cv_dataops.core.lineage", "lineage.css")
+    style = resource("airflow_cv_dataops.core.lineage.page", "lineage.css")
     colours = dict(re.findall(r"--([\w-]+): (#\w+)", re.findall(r":root \{(.*?)\}", style, re.DOTALL)[scheme]))
     grounds = ("ground", "card", "table", "files", "release", "job", "bad-ground", "warned-ground")
     text = [(word, ground) for word in ("ink", "soft") for ground in grounds]
