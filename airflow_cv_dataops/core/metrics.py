@@ -41,7 +41,7 @@ def write_metrics(dataset: Dataset, partition_key: str, step: str, metrics: Iter
         }
     )
     snapshot_id = dataset.replace_partition("metrics", partition_key, rows, owner=step)
-    return dataset.table_use("metrics", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows)
+    return dataset.table_use("metrics", partition_key=partition_key, owner=step, snapshot_id=snapshot_id, rows=rows.num_rows)
 
 
 def _dimensions(metric: Metric) -> str | None:

@@ -38,6 +38,7 @@ class DatasetUse:
     :param identifier: the name in the catalog (``digits.images``), of a table or of files beside the tables; ``None`` for a source.
     :param catalog: name, type and URIs of the catalog (already free of credentials); empty for files.
     :param snapshot_id: the snapshot that was read or written, once it is known.
+    :param owner: whose rows of the partition, in tables that have an owner column: a label set, a model, an audit, a sample, a step.
     :param rows: rows (tables) or files (prefixes) that were read or written.
     :param null_counts: for data-quality metrics: nulls by column.
     :param distinct_counts: for data-quality metrics: distinct values by column.
@@ -51,6 +52,7 @@ class DatasetUse:
     catalog: Mapping[str, str] = field(default_factory=dict)
     snapshot_id: str | None = None
     partition_key: str | None = None
+    owner: str | None = None
     rows: int | None = None
     bytes: int | None = None
     files: int | None = None

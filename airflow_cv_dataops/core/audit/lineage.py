@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.check import Check
@@ -52,7 +53,7 @@ def audit_lineage(
     return StepLineage(
         step="audit",
         inputs=tuple(use(table, number) for table, number in rows.items() if table in snapshots),
-        outputs=(use("findings", statistics.findings), metrics_use),
+        outputs=(replace(use("findings", statistics.findings), owner=audit), metrics_use),
         facts={
             "audit": audit,
             "findings": statistics.findings,

@@ -82,7 +82,7 @@ class Import:
         """Replace the step's findings of the partition, and return what was written, for lineage."""
         rows = findings_table(self.step, list(self._findings()))
         snapshot_id = dataset.replace_partition("findings", partition_key, rows, owner=self.step)
-        return dataset.table_use("findings", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows)
+        return dataset.table_use("findings", partition_key=partition_key, owner=self.step, snapshot_id=snapshot_id, rows=rows.num_rows)
 
     def log(self, log: logging.Logger) -> None:
         """Say what was imported, and what joined no image and why."""

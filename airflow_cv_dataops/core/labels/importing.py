@@ -171,7 +171,7 @@ def import_labels(
             *image_uses(dataset, partition_key, images_snapshot, images.num_rows),
         ),
         outputs=(
-            dataset.table_use("annotations", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows),
+            dataset.table_use("annotations", partition_key=partition_key, owner=label_set, snapshot_id=snapshot_id, rows=rows.num_rows),
             findings_use,
             metrics_use,
         ),

@@ -198,12 +198,13 @@ def _column_counts(use: DatasetUse) -> dict[str, dict[str, int | None]]:
 
 
 def _subset(use: DatasetUse) -> Any:
-    """The partition that this run read or replaced, as a condition; ``None`` for the whole table and for files."""
+    """The partition that this run read or replaced, and whose rows of it, as a condition; ``None`` for the whole table and for files."""
     from openlineage.client.facet_v2 import base_subset_dataset as subset
 
     model = TABLES.get(use.table or "")
     if not use.partition_key or model is None or PARTITION_KEY not in model.partitioned_by:
         return None
-    return subset.PartitionSubsetCondition(
-        partitions=[subset.Partition(dimensions={PARTITION_KEY: json_value(use.partition_key)}, identifier=json_value(use.partition_key))]
-    )
+    dimensions = {PARTITION_KEY: json_value(use.partition_key)}
+    if use.owner and model.owner:
+        dimensions[model.owner] = json_value(use.owner)
+    return subset.PartitionSubsetCondition(partitions=[subset.Partition(dimensions=dimensions, identifier=json_value(use.partition_key))])

@@ -180,7 +180,7 @@ def import_predictions(
             *image_uses(dataset, partition_key, images_snapshot, images.num_rows),
         ),
         outputs=(
-            dataset.table_use("predictions", partition_key=partition_key, snapshot_id=snapshot_id, rows=rows.num_rows),
+            dataset.table_use("predictions", partition_key=partition_key, owner=model, snapshot_id=snapshot_id, rows=rows.num_rows),
             findings_use,
             metrics_use,
         ),

@@ -120,7 +120,7 @@ def sample_hard_examples(
         "model": sources.model,
         "manifestUri": manifest_uri,
     }
-    output = dataset.table_use("samples", partition_key=partition_key, snapshot_id=samples_snapshot, rows=len(entries))
+    output = dataset.table_use("samples", partition_key=partition_key, owner=sample_id, snapshot_id=samples_snapshot, rows=len(entries))
     facts = {"sampleId": sample_id, "candidates": len(ids), "sampled": len(entries), "manifestUri": manifest_uri}
     lineage = StepLineage(
         "sampling",

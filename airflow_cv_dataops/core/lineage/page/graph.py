@@ -127,7 +127,7 @@ def _add_facts(node: DatasetNode, facets: Mapping[str, Any], side: str, partitio
         node.say("version", version, by.at)
     said = PartitionState()
     if side == "output":
-        said.written = Written(by.at, by.job, by.state, rows, version)
+        said.writes[_owner(facets)] = Written(by.at, by.job, by.state, rows, version)
     else:
         said.read = Read(by.at, rows, version)
     if assertions:
@@ -145,6 +145,13 @@ def _failed_assertion(one: Mapping[str, Any]) -> FailedAssertion:
 def _partition(facets: Mapping[str, Any], side: str) -> str:
     condition = mapping(mapping(facets.get("subset")).get(f"{side}Condition"))
     return ", ".join(text(part.get("identifier")) for part in listed(condition.get("partitions")))
+
+
+def _owner(facets: Mapping[str, Any]) -> str:
+    """Return whose rows of the partition were written, where the run says so: what the subset names beside the partition."""
+    condition = mapping(mapping(facets.get("subset")).get("outputCondition"))
+    parts = [(part.get("identifier"), mapping(part.get("dimensions"))) for part in listed(condition.get("partitions"))]
+    return ", ".join(text(value) for identifier, dimensions in parts for value in dimensions.values() if value != identifier)
 
 
 def _partition_of_run(facets: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from airflow_cv_dataops.core.lineage.page.graph_names import Name
@@ -61,11 +61,20 @@ _At = TypeVar("_At", Written, Asserted, Read)
 
 @dataclass
 class PartitionState:
-    """What runs said of one partition of a dataset."""
+    """What runs said of one partition of a dataset.
 
-    written: Written | None = None
+    :param writes: by whose rows of the partition they are (a label set, a model, an audit), the run that wrote them last; the empty text
+        stands for all rows.
+    """
+
+    writes: dict[str, Written] = field(default_factory=dict)
     read: Read | None = None
     last_asserted: Asserted | None = None
+
+    @property
+    def written(self) -> Written | None:
+        """The run that wrote last."""
+        return max(self.writes.values(), key=lambda written: written.at, default=None)
 
     @property
     def asserted(self) -> Asserted | None:
@@ -89,10 +98,11 @@ class PartitionState:
 
     @property
     def rows(self) -> int | None:
-        """Rows (files) as the run that wrote them counted, or else the most that a reader did."""
-        if self.written:
-            return self.written.rows
-        return self.read.rows if self.read else None
+        """Rows (files) as the runs that wrote them counted, or else the most that a reader did."""
+        if not self.writes:
+            return self.read.rows if self.read else None
+        counted = [written.rows for written in self.writes.values() if written.rows is not None]
+        return sum(counted) if counted else None
 
     @property
     def version(self) -> str | None:
@@ -102,7 +112,8 @@ class PartitionState:
         return self.read.version if self.read else None
 
     def absorb(self, other: PartitionState) -> None:
-        self.written = _later(self.written, other.written)
+        for owner, written in other.writes.items():
+            self.writes[owner] = _later(self.writes.get(owner), written) or written
         self.last_asserted = _later(self.last_asserted, other.last_asserted)
         if self.read and other.read:
             first, last = sorted((self.read, other.read), key=lambda read: read.at)

@@ -225,6 +225,15 @@ def test_complete_tells_what_the_run_wrote():
     assert partition == {"dimensions": {"partition_key": "2026-11-05"}, "identifier": "2026-11-05"}
 
 
+def test_a_subset_says_whose_rows_of_the_partition_were_written_where_it_can_have_several_owners():
+    outputs = (DIGITS.table_use("metrics", owner="ingest", **DAY), DIGITS.table_use("images", owner="ingest", **DAY))
+    subsets = [one["outputFacets"]["subset"] for one in completed(StepLineage("ingest", outputs=outputs))["outputs"]]
+    assert [subset["outputCondition"]["partitions"][0]["dimensions"] for subset in subsets] == [
+        {"partition_key": "2026-11-05", "step": "ingest"},
+        {"partition_key": "2026-11-05"},
+    ]
+
+
 def test_where_no_column_was_measured_nothing_is_said_of_columns():
     """An empty columnMetrics would take the place of what another step has measured of the same version."""
     rejects = completed(STEPS["ingest"])["outputs"][1]

@@ -13,11 +13,12 @@ IMAGES = ("glue://cv", "digits.images")
 LABELS = ("glue://cv", "digits.annotations")
 
 
-def dataset(key, *, rows=None, version=None, partition=None, assertions=(), side="output"):
+def dataset(key, *, rows=None, version=None, partition=None, owner=None, assertions=(), side="output"):
     facets = {"version": {"datasetVersion": version}} if version else {}
     facets |= {"dataQualityAssertions": {"assertions": list(assertions)}} if assertions else {}
     own = {f"{side}Statistics": {"rowCount": rows}} if rows is not None else {}
-    own |= {"subset": {f"{side}Condition": {"partitions": [{"identifier": partition}]}}} if partition else {}
+    whose = {"identifier": partition, **({"dimensions": {"partition_key": partition, "step": owner}} if owner else {})}
+    own |= {"subset": {f"{side}Condition": {"partitions": [whose]}}} if partition else {}
     return {"namespace": key[0], "name": key[1], "facets": facets, f"{side}Facets": own}
 
 
@@ -55,6 +56,18 @@ def test_a_backfilled_partition_is_counted_once():
     assert node.rows == 16
     assert node.version == "3"
     assert {key: state.version for key, state in node.partitions.items()} == {"d1": "3", "d2": "2"}
+
+
+def test_rows_of_several_owners_of_a_partition_are_all_counted_and_each_owners_once():
+    def wrote(job, step, rows, hour):
+        return event(job, at=f"2026-11-05T{hour:02}:00:00Z", outputs=[dataset(IMAGES, rows=rows, partition="d1", owner=step)])
+
+    node = graph(wrote("dag.ingest", "ingest", 16, 1), wrote("dag.audit", "audit", 200, 2), wrote("dag.audit", "audit", 201, 3)).datasets[
+        IMAGES
+    ]
+    assert node.rows == 16 + 201
+    assert list(node.partitions) == ["d1"]
+    assert node.partitions["d1"].written.job == ("prod", "dag.audit")
 
 
 def test_what_was_asserted_holds_until_the_partition_is_written_again():
