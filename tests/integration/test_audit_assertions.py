@@ -81,7 +81,9 @@ def test_a_partition_without_labels_asserts_of_its_images_alone(make_dataset):
     dataset = make_dataset("new")
     write(dataset, "images", [image("a.jpg")])
     result = audit_labels(dataset, KEY)
-    assert [(found.assertion, found.success) for found in asserted(result).values()] == [("image_without_label", False)]
+    [images] = result.lineage.inputs
+    found = [(one.assertion, one.column, one.success) for one in images.assertions]
+    assert (images.table, found) == ("images", [("image_without_label", "file_name", False)])
 
 
 def test_a_summary_says_so_where_every_check_had_something_to_look_at(cells):

@@ -33,6 +33,8 @@ def audit_lineage(
 ) -> StepLineage:
     """Return inputs, the findings and the audit's facts; each of the checks is one assertion on the annotations.
 
+    Where the dataset has no table of annotations, they are asserted of the images, which are then all that was looked at.
+
     :param checks: those that ran and had something to look at.
     :param limits: how many findings are allowed, by check id; none where there is no limit.
     :param snapshots: by table, of the inputs that have one and of ``findings``. A table without one is not there: it is no input.
@@ -44,7 +46,9 @@ def audit_lineage(
         "predictions": data.predictions.num_rows,
     }
     assertions = tuple(_assertion(check, statistics, limits.get(check.id)) for check in checks)
-    quality = {"annotations": {**_column_counts(data.annotations), "assertions": assertions}}
+    asserted_of = "annotations" if "annotations" in snapshots else "images"
+    quality = {"annotations": _column_counts(data.annotations)}
+    quality.setdefault(asserted_of, {})["assertions"] = assertions
 
     def use(table: str, rows: int) -> Any:
         facts = {"partition_key": partition_key, "snapshot_id": snapshots.get(table), "rows": rows}
