@@ -26,10 +26,11 @@ def lineage_options() -> LineageOptions:
     if names not in ("catalog", "location"):
         log.warning("[cv_dataops] lineage_names=%r cannot be used: expected catalog or location; catalog is taken.", names)
     severities = {name.strip().lower() for name in _get("lineage_failed_severities").split(",")} - {""}
-    if unknown := severities - set(SEVERITIES):
-        wrong, known = ", ".join(sorted(unknown)), ", ".join(SEVERITIES)
-        log.warning("[cv_dataops] lineage_failed_severities: %s cannot be used: expected some of %s.", wrong, known)
     failed = severities & set(SEVERITIES) or set(SEVERITIES)
+    if unknown := severities - set(SEVERITIES):
+        taken = [severity for severity in SEVERITIES if severity in failed]
+        message = "[cv_dataops] lineage_failed_severities: %s cannot be used: expected some of %s; taken: %s."
+        log.warning(message, *(", ".join(some) for some in (sorted(unknown), SEVERITIES, taken)))
     return LineageOptions(location_first=names == "location", failed_severities=frozenset(failed))
 
 

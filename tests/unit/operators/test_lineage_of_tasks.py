@@ -283,6 +283,16 @@ def test_a_setting_of_lineage_that_cannot_be_used_is_told_and_left_out(
     assert len([record for record in caplog.records if "cannot be used" in record.getMessage()]) == told
 
 
+@pytest.mark.parametrize(("severities", "taken"), [("error,warn", "error."), ("warn", "error, warning, info.")])
+def test_severities_that_cannot_be_used_are_told_with_those_that_are_taken(
+    severities: str, taken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CV_DATAOPS__LINEAGE_FAILED_SEVERITIES", severities)
+    settings.lineage_options()
+    (told,) = (record.getMessage() for record in caplog.records if "cannot be used" in record.getMessage())
+    assert told.endswith(f"expected some of error, warning, info; taken: {taken}")
+
+
 @pytest.mark.parametrize(
     ("source", "key", "stable"),
     [

@@ -89,13 +89,14 @@ def _partitions(node: DatasetNode, graph: LineageGraph, ids: Mapping[Name, str])
             name(state.version or ""),
             _quality(state),
             _writer(state, graph, ids),
+            time(state.written.at) if state.written else "",
             time(state.at),
         )
         for key, state in last
     ]
     unit = "files" if node.kind == "FILE" else "rows"
     title = shown_of("Partitions", len(rows), len(node.partitions))
-    return table(title, ("partition", unit, "version", "checks", "written by", "last run (UTC)"), rows)
+    return table(title, ("partition", unit, "version", "checks", "written by", "written (UTC)", "last run (UTC)"), rows)
 
 
 def _quality(state: PartitionState) -> str:

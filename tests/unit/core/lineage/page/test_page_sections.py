@@ -131,8 +131,18 @@ def test_a_partition_says_its_version_and_who_wrote_it_even_if_the_run_failed_af
     error = {"errorMessage": {"message": "12 boxes without an area"}}
     html = page(event("dag.audit", [], [output], "FAIL", error))
     words, _ = section(html, "digits.findings")
-    assert "d1 1,234 887 none audit , run failed 2026-11-05 01:02:03" in words
+    assert "d1 1,234 887 none audit , run failed 2026-11-05 01:02:03 2026-11-05 01:02:03" in words
     assert "12 boxes without an area" in section(html, "dag.audit")[0]
+
+
+def test_when_a_partition_was_written_is_told_apart_from_when_it_was_last_read():
+    def subset(side):
+        return {f"{side}Statistics": {"rowCount": 5}, "subset": {f"{side}Condition": {"partitions": [{"identifier": "d1"}]}}}
+
+    written = event("dag.ingest", [], [dataset("digits.images", **subset("output"))])
+    read = event("dag.audit", [dataset("digits.images", **subset("input"))], []) | {"eventTime": "2026-11-06T07:08:09Z"}
+    words, _ = section(page(written, read), "digits.images")
+    assert "d1 5 none ingest 2026-11-05 01:02:03 2026-11-06 07:08:09" in words
 
 
 def test_sentences_of_jobs_sources_and_tables_are_shown():
