@@ -27,8 +27,9 @@ class MarquezLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the address; empty where the task knows no dataset: its arguments cannot be used."""
         base = settings.marquez_url()
-        lineage = getattr(operator, "step_lineage", None) or getattr(operator, "lineage_plan", None)
-        uses = (*lineage.outputs, *lineage.inputs) if lineage else ()
+        # What it meant to write comes first: also of a refused promotion, `releases` is what one wants to look at.
+        told = [found for name in ("lineage_plan", "step_lineage") if (found := getattr(operator, name, None))]
+        uses = [use for lineage in told for use in (*lineage.outputs, *lineage.inputs)]
         if not base or not uses:
             return ""
         from airflow_cv_dataops.core.lineage.naming import dataset_name

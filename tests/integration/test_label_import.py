@@ -275,6 +275,7 @@ def test_metrics_and_lineage_say_what_was_read_and_written(make_dataset, tmp_pat
     assert (images.table, images.rows, images.snapshot_id) == ("images", 3, dataset.snapshot_id("images"))
     assert (annotations.table, annotations.rows, annotations.snapshot_id) == ("annotations", 3, result.summary.snapshot_id)
     assert result.lineage.facts == {
+        "source": (tmp_path / "a.csv").as_uri(),
         "format": "csv",
         "labelSet": "default",
         "files": 1,

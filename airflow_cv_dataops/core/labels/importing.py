@@ -176,6 +176,7 @@ def import_labels(
             metrics_use,
         ),
         facts={
+            "source": without_credentials(normalize_uri(source)),
             "format": format,
             "labelSet": label_set,
             "files": labels.files,

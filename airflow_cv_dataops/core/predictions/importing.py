@@ -185,6 +185,7 @@ def import_predictions(
             metrics_use,
         ),
         facts={
+            "source": without_credentials(normalize_uri(source)),
             "format": found.format,
             "model": model,
             "modelVersion": model_version,

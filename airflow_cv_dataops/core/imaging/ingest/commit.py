@@ -79,6 +79,6 @@ def commit_partition(
             metrics=outcome.metrics,
             duration_seconds=time.monotonic() - started,
         ),
-        lineage=StepLineage(STEP, inputs=(source_use,), outputs=outputs, facts=outcome.facts(partition_key)),
+        lineage=StepLineage(STEP, inputs=(source_use,), outputs=outputs, facts={"source": source_uri, **outcome.facts(partition_key)}),
         failure=outcome.failure(max_reject_ratio, f"table {dataset.identifier('rejects')}, partition {partition_key}"),
     )

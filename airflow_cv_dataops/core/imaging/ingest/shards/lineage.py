@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def plan_lineage(dataset: Dataset, plan: IngestPlan) -> StepLineage:
     """Return what a plan has read and written."""
     source = DatasetUse(uri=plan["source_uri"], holds="images", files=plan["listed"], bytes=plan["source_bytes"], storage_format="image")
-    facts = {"partitionKey": plan["partition_key"], "listed": plan["listed"], "shards": plan["shards"]}
+    facts = {"source": plan["source_uri"], "partitionKey": plan["partition_key"], "listed": plan["listed"], "shards": plan["shards"]}
     return StepLineage("ingest", inputs=(source,), outputs=(replace(shard_list_use(dataset), files=1),), facts=facts)
 
 
