@@ -301,6 +301,13 @@ def test_a_setting_of_lineage_that_cannot_be_used_is_told_and_left_out(
         ("s3://b/2026-11-06/x", "2026-11-05", "s3://b/2026-11-06/x"),
         ("s3://b/2026-11-05/{partition_key}", "2026-11-05", "s3://b/2026-11-05"),
         ("/in/2026-11-05", "2026-11-05", "file:///in"),
+        ("s3://b/landing/2026-11-05/images", "20261105", "s3://b/landing/images"),
+        ("s3://b/labels_20261105.csv", "20261105", "s3://b/labels_*.csv"),
+        ("s3://b/2026/11/images", "2026-11", "s3://b/images"),
+        ("s3://b/year=2026/month=11/day=05/hour=09/images", "2026-11-05T09", "s3://b/images"),
+        ("s3://b/20261105T090000/images", "2026-11-05T09", "s3://b/images"),
+        ("s3://b/2026-11-05T09:30:00+00:00/images", "2026-11-05T0930", "s3://b/images"),
+        ("s3://b/camera=cam_07/images", "cam_07", "s3://b/images"),
     ],
 )
 def test_a_key_that_another_template_has_written_is_found_in_the_source(source: str, key: str, stable: str) -> None:
