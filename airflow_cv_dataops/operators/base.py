@@ -89,7 +89,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
             result = self.run_step(dataset, partition_key, context)
         except SharedPartitionError as error:
             raise AirflowFailException(str(error)) from error  # a retry would find the same
-        self.step_lineage = self.stable_lineage(result.lineage)
+        self.note_lineage(lambda: self.stable_lineage(result.lineage))
         return self._finish(result, context)
 
     def begin(self, context: Context) -> tuple[Dataset, str]:

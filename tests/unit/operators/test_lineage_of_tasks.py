@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from configparser import InterpolationSyntaxError
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from unit.operators.small_tasks import PolicyOperator, TaskInstance, context, em
 from airflow_cv_dataops.common import settings
 from airflow_cv_dataops.common.places import stable_source
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.lineage.options import LineageOptions
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.links.marquez import MarquezLink, marquez_links
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
@@ -202,6 +204,20 @@ def test_lineage_that_cannot_be_planned_does_not_stop_the_task(
     assert (start.inputs, start.outputs) == ([], [])
 
 
+def test_lineage_that_cannot_be_told_does_not_fail_a_task_whose_work_is_done(
+    landing: Path, context: dict[str, Any], ti: TaskInstance, monkeypatch: pytest.MonkeyPatch, embedded: Dataset
+) -> None:
+    operator = rendered(ingest(landing), context)
+
+    def broken() -> Any:
+        raise TypeError("a source_use of an older signature")
+
+    monkeypatch.setattr(operator, "planned_source", broken)
+    assert operator.execute(context)["counts"]["images"] == 4
+    assert embedded.images().num_rows == 4
+    assert operator.get_openlineage_facets_on_complete(ti).outputs == []
+
+
 @pytest.mark.parametrize(
     ("source", "stable"),
     [
@@ -256,6 +272,18 @@ def test_without_marquez_there_is_no_link_whose_xcom_would_be_empty(landing: Pat
     monkeypatch.delenv("AIRFLOW__CV_DATAOPS__MARQUEZ_URL", raising=False)
     assert marquez_links() == ()
     assert not [link for link in ingest(landing).operator_extra_links if isinstance(link, MarquezLink)]
+
+
+def test_a_setting_of_lineage_that_airflow_cannot_read_stops_no_import_of_a_dag(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreadable(option: str) -> str:
+        raise InterpolationSyntaxError(option, "cv_dataops", "'%' must be followed by '%' or '('")
+
+    monkeypatch.setattr(settings, "_get", unreadable)
+    assert marquez_links() == ()
+    assert settings.lineage_options() == LineageOptions()
+    assert "marquez_url cannot be used" in caplog.text
 
 
 @pytest.mark.parametrize(
