@@ -35,8 +35,8 @@ def path_text(value: Any) -> Any:
 
 
 def is_absent(value: Any) -> bool:
-    """Say whether a template has rendered nothing, as it does for a param that is null."""
-    return isinstance(value, str) and value.strip() in ("", "None")
+    """Say whether a template has rendered nothing, as for a param that is null: the word, or ``None`` where it renders native objects."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 
 
 def given_source(value: Any) -> str:

@@ -342,12 +342,17 @@ def test_a_key_that_another_template_has_written_is_found_in_the_source(source: 
     assert stable_source(source, key) == stable
 
 
+@pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_predictions_that_are_not_given_skip_their_import_if_it_may_be_and_name_no_dataset(
-    nothing: Any, context: dict[str, Any], ti: TaskInstance
+    nothing: Any, native: bool, context: dict[str, Any], ti: TaskInstance
 ) -> None:
+    dag = DAG("d", schedule=None, render_template_as_native_obj=native)
+
     def imported(**arguments: Any) -> Any:
-        operator = PredictionImportOperator(task_id="t", dataset="digits", model="m", source="{{ params.predictions }}", **arguments)
+        operator = PredictionImportOperator(
+            task_id=f"t{len(dag.tasks)}", dag=dag, dataset="digits", model="m", source="{{ params.predictions }}", **arguments
+        )
         return rendered(operator, context, predictions=nothing)
 
     may_be_missing = imported(skip_without_source=True)
