@@ -76,9 +76,16 @@ def _add(graph: LineageGraph, names: Names, event: Mapping[str, Any]) -> None:
 
 def _add_run(job: JobNode, event: Mapping[str, Any], at: str) -> None:
     run_id, facets = text(event["run"].get("runId")), mapping(event["run"].get("facets"))
+    starts = text(event.get("eventType")) == "START"
+    # A START may be read after the end that it belongs to. Runs of one date share an id: an end has one START.
+    run = next((run for run in reversed(job.runs) if run.run_id == run_id and run.lacks_start and starts and at <= run.started), None)
+    if run is not None:
+        run.started, run.lacks_start = at, False
+        run.partition_key = run.partition_key or _partition_of_run(facets)
+        return
     run = next((run for run in reversed(job.runs) if run.run_id == run_id and run.state == "running"), None)
     if run is None:
-        run = RunState(run_id, started=at)
+        run = RunState(run_id, started=at, lacks_start=not starts)
         job.runs.append(run)
         if len(job.runs) > 4 * RUNS_KEPT:
             job.keep_last_runs()

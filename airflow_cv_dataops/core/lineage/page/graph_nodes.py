@@ -119,6 +119,7 @@ class RunState:
 
     :param state: ``running``, ``complete``, ``failed`` or ``aborted``.
     :param facts: numbers and words of this package's facets.
+    :param lacks_start: its START has not been read (yet): ``started`` is the time of another of its events.
     """
 
     run_id: str
@@ -127,6 +128,7 @@ class RunState:
     partition_key: str = ""
     error: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    lacks_start: bool = False
 
 
 @dataclass

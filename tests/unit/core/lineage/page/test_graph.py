@@ -143,3 +143,15 @@ def test_a_cut_line_and_odd_shapes_are_counted_and_cost_nothing_else():
     assert found.unreadable == 4
     assert found.events == 2
     assert found.datasets[IMAGES].rows == 1
+
+
+def test_a_run_is_one_whether_its_start_or_its_end_is_read_first_and_runs_of_one_id_stay_apart():
+    start, end = event("dag.audit", "START"), event("dag.audit", "FAIL", at="2026-11-05T01:00:00Z")
+    again = (event("dag.audit", "START", at="2026-11-06T00:00:00Z"), event("dag.audit", at="2026-11-06T01:00:00Z"))
+    for order in ([start, end], [end, start]):
+        [job] = graph(*order).jobs.values()
+        assert [(run.state, run.started[:13]) for run in job.runs] == [("failed", "2026-11-05T00")]
+        [job] = graph(*order, *again).jobs.values()
+        assert [run.state for run in job.runs] == ["failed", "complete"]
+    [job] = graph(end, *again).jobs.values()
+    assert [run.state for run in job.runs] == ["failed", "complete"]
