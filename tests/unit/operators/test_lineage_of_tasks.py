@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from configparser import InterpolationSyntaxError
 from pathlib import Path
 from typing import Any
@@ -147,12 +148,16 @@ def test_a_table_that_the_dataset_does_not_have_is_no_input(landing: Path, conte
     assert names(sample.get_openlineage_facets_on_start().inputs) == ["digits.images", "digits.annotations", "digits.findings"]
 
 
+@pytest.mark.parametrize("silent", [False, True])
 def test_where_the_catalog_does_not_answer_the_plan_names_all_tables(
-    landing: Path, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    silent: bool, landing: Path, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def down(_: Dataset) -> frozenset[str]:
+        if silent:
+            time.sleep(60)
         raise ConnectionError("no route to host")
 
+    monkeypatch.setattr("airflow_cv_dataops.operators.base._PATIENCE_SECONDS", 0.1 if silent else 10.0)
     monkeypatch.setattr(Dataset, "table_names", down)
     audit = rendered(LabelAuditOperator(task_id="audit", dataset="digits"), context)
     assert names(audit.get_openlineage_facets_on_start().inputs) == ["digits.images", "digits.annotations", "digits.predictions"]
