@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,13 @@ class LineageMixin:
     def planned_lineage(self) -> StepLineage:
         """Describe inputs and outputs as far as they are known before the task has run."""
         raise NotImplementedError
+
+    def note_lineage(self, done: Callable[[], StepLineage]) -> None:
+        """Keep for lineage what the task has done. What cannot be told is no reason to fail a task whose work is done."""
+        try:
+            self.step_lineage = done()
+        except Exception:
+            log.warning("The lineage of what this task has done cannot be told", exc_info=True)
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage:
         """Declare the stable inputs and outputs."""

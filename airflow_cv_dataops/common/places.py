@@ -13,8 +13,9 @@ from airflow_cv_dataops.core.arguments import as_place
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.base import Place
 
-_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2})(\d{2})?(\d{2})?)?")
-_SEPARATOR = "[-_/.]?"
+_DATE = re.compile(r"(\d{4})([-_/.]?)(0[1-9]|1[0-2])(?:\2(0[1-9]|[12]\d|3[01])(?:[T_-]?([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d))?)?)?)?")
+_SEPARATOR = r"(?:[-_.T:]|/(?:\w+=)?)?"  # also between folders as Hive names them: year=2026/month=11/day=05
+_REST_OF_TIME = r"(?:(?::?00){1,2}(?:\+00:00|Z)?)?"  # as `{{ ts }}` and `{{ ts_nodash }}` write it
 _FOLDER_OF_PARTITION = re.compile(r"([\w.-]+=)?" + re.escape(PLACEHOLDER))
 
 Locate = Callable[[str, str], tuple[str, Mapping[str, Any]]]
@@ -34,8 +35,8 @@ def path_text(value: Any) -> Any:
 
 
 def is_absent(value: Any) -> bool:
-    """Say whether a template has rendered nothing, as it does for a param that is null."""
-    return isinstance(value, str) and value.strip() in ("", "None")
+    """Say whether a template has rendered nothing, as for a param that is null: the word, or ``None`` where it renders native objects."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 
 
 def given_source(value: Any) -> str:
@@ -81,8 +82,10 @@ def stable_source(source: str, partition_key: str | None = None) -> str:
 def _written_key(partition_key: str) -> re.Pattern[str]:
     """Return what finds a partition key that somebody else has written into a path."""
     if date := _DATE.fullmatch(partition_key):
-        parts = [part for part in date.groups() if part is not None]
-        day, time = _SEPARATOR.join(parts[:3]), "".join(f"(?:[-_/.T:]?{part})?" for part in parts[3:])
-        return re.compile(rf"(?<!\d){day}{time}(?!\d)")
+        year, _, month, day, *time = date.groups()
+        written = _SEPARATOR.join(part for part in (year, month, day) if part)
+        if any(time):
+            written += "".join(f"(?:{_SEPARATOR}{part})?" for part in time if part) + _REST_OF_TIME
+        return re.compile(rf"(?<!\d){written}(?!\d)")
     name = re.escape(partition_key) if re.search(r"\d", partition_key) else "(?!)"  # a word may be a folder of every partition
-    return re.compile(rf"(?<=/){name}(?=/|$)")
+    return re.compile(rf"(?:(?<=[/=])|^){name}(?=/|$)")

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.common.partition import with_partition_key
+from airflow_cv_dataops.common.patience import TooLate, at_most
 from airflow_cv_dataops.common.places import given_source, path_text, stable_source
 from airflow_cv_dataops.common.writers import writer_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.summary import StepResult
 
 
+_PATIENCE_SECONDS = 10.0  # for lineage, as [openlineage] execution_timeout
 _LISTS = (".parquet", ".csv", ".jsonl", ".ndjson")
 
 
@@ -89,7 +91,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
             result = self.run_step(dataset, partition_key, context)
         except SharedPartitionError as error:
             raise AirflowFailException(str(error)) from error  # a retry would find the same
-        self.step_lineage = self.stable_lineage(result.lineage)
+        self.note_lineage(lambda: self.stable_lineage(result.lineage))
         return self._finish(result, context)
 
     def begin(self, context: Context) -> tuple[Dataset, str]:
@@ -111,12 +113,15 @@ class DatasetOperator(LineageMixin, BaseOperator):
         """Describe a run before it: its files, the tables that it reads, as far as the dataset has them, and those that it writes."""
         dataset = self.hook.dataset(self.dataset)
         try:
-            there = dataset.table_names() if reads else frozenset()
-        except Exception:  # execute will meet the same, and say so better
+            # Airflow renders templates outside of execution_timeout: a catalog that never answers would hold the task for good.
+            with at_most(_PATIENCE_SECONDS):
+                there = dataset.table_names() if reads else frozenset()
+                read = [dataset.table_use(table) for table in reads if table in there]
+                written = [dataset.table_use(table) for table in writes]
+        except (Exception, TooLate):  # execute will meet the same, and say so better
             self.log.debug("Lineage cannot look which tables there are: taken for all", exc_info=True)
-            there = frozenset(reads)
-        inputs = (*sources, *(dataset.table_use(table) for table in reads if table in there))
-        return StepLineage(step, inputs=inputs, outputs=tuple(dataset.table_use(table) for table in writes))
+            read, written = ([dataset.unopened_table_use(table) for table in tables] for tables in (reads, writes))
+        return StepLineage(step, inputs=(*sources, *read), outputs=tuple(written))
 
     def stable_lineage(self, lineage: StepLineage) -> StepLineage:
         """Return the lineage with names that do not change from run to run."""

@@ -84,7 +84,7 @@ class ImageShardPlanOperator(ImageIngestOperator):
             max_bytes_per_shard=int(required_number("max_bytes_per_shard", self.max_bytes_per_shard)),
             allow_empty=as_flag("allow_empty", self.allow_empty),
         )
-        self.step_lineage = self.stable_lineage(plan_lineage(dataset, plan))
+        self.note_lineage(lambda: self.stable_lineage(plan_lineage(dataset, plan)))
         context["ti"].xcom_push(key=PLAN_KEY, value=plan)
         self.log.info("Planned %d shards", plan["shards"])
         return list(range(plan["shards"]))
@@ -114,7 +114,7 @@ class ImageShardOperator(ImageIngestOperator):
         dataset, partition_key = self.begin(context)
         source, options = self.located_source(partition_key)
         result = ingest_shard(dataset, partition_key, source, self.plan, int(self.index), source_options=options, workers=self.workers)
-        self.step_lineage = self.stable_lineage(shard_lineage(dataset, self.plan, result))
+        self.note_lineage(lambda: self.stable_lineage(shard_lineage(dataset, self.plan, result)))
         return result
 
     def planned_lineage(self) -> StepLineage:

@@ -110,7 +110,7 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
         return self.resolved_partition_key
 
     def _summary(self, observed: Any) -> dict[str, Any]:
-        self.step_lineage = self.observed_lineage(observed)
+        self.note_lineage(lambda: self.observed_lineage(observed))
         from airflow_cv_dataops.core.summary import in_words
 
         summary = observed.summary(self.resolved_partition_key).to_dict()

@@ -87,8 +87,9 @@ def _part_of_catalog(kind: str, catalog: Mapping[str, str]) -> str:
         name = catalog.get("name", CATALOG_NAME)
         return "" if name == CATALOG_NAME else name
     warehouse = catalog.get("warehouse", "")
-    is_name = kind == "rest" and ":" not in warehouse and not warehouse.startswith("/")
-    return warehouse.strip("/") if is_name else ""
+    is_name = kind == "rest" and not _URI.match(warehouse) and not warehouse.startswith(("/", "file:"))
+    # Marquez cannot follow an ARN in a namespace; S3 Tables and Glue are named by one, or by account and catalog.
+    return without_credentials(warehouse).replace(":", "/").strip("/") if is_name else ""
 
 
 def safe_catalog(catalog: Mapping[str, str]) -> dict[str, str]:

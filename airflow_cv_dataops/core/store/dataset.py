@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
@@ -272,15 +273,22 @@ class Dataset:
         return open_store(self.root_uri, self.config.object_options)
 
     def table_use(self, table: str, **facts: Any) -> DatasetUse:
-        """Describe a table for lineage without opening it.
+        """Describe a table for lineage; it is opened only where the catalog alone knows its location.
+
+        :raises ConfigurationError: the data model has none of that name.
+        """
+        named = self.unopened_table_use(table, **facts)
+        if self.config.warehouse is None and (found := self.load_table(table)) is not None:
+            return replace(named, uri=found.location())
+        return named
+
+    def unopened_table_use(self, table: str, **facts: Any) -> DatasetUse:
+        """Describe a table for lineage without asking the catalog, by its name alone where that knows its location.
 
         :raises ConfigurationError: the data model has none of that name.
         """
         model_of(table)
-        uri = self.config.table_location(self.name, table)
-        if uri is None:
-            found = self.load_table(table)
-            uri = found.location() if found is not None else f"{self.config.name}/{self.name}/{table}"
+        uri = self.config.table_location(self.name, table) or f"{self.config.name}/{self.name}/{table}"
         return DatasetUse(uri=uri, table=table, identifier=self.identifier(table), catalog=self.config.for_lineage(), **facts)
 
     def files_use(self, holds: str, folder: str | None = None, **facts: Any) -> DatasetUse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from configparser import InterpolationSyntaxError
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from unit.operators.small_tasks import PolicyOperator, TaskInstance, context, em
 from airflow_cv_dataops.common import settings
 from airflow_cv_dataops.common.places import stable_source
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.lineage.options import LineageOptions
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.links.marquez import MarquezLink, marquez_links
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
@@ -145,12 +148,16 @@ def test_a_table_that_the_dataset_does_not_have_is_no_input(landing: Path, conte
     assert names(sample.get_openlineage_facets_on_start().inputs) == ["digits.images", "digits.annotations", "digits.findings"]
 
 
+@pytest.mark.parametrize("silent", [False, True])
 def test_where_the_catalog_does_not_answer_the_plan_names_all_tables(
-    landing: Path, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    silent: bool, landing: Path, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def down(_: Dataset) -> frozenset[str]:
+        if silent:
+            time.sleep(60)
         raise ConnectionError("no route to host")
 
+    monkeypatch.setattr("airflow_cv_dataops.operators.base._PATIENCE_SECONDS", 0.1 if silent else 10.0)
     monkeypatch.setattr(Dataset, "table_names", down)
     audit = rendered(LabelAuditOperator(task_id="audit", dataset="digits"), context)
     assert names(audit.get_openlineage_facets_on_start().inputs) == ["digits.images", "digits.annotations", "digits.predictions"]
@@ -200,6 +207,20 @@ def test_lineage_that_cannot_be_planned_does_not_stop_the_task(
     rendered(operator, context)
     start = operator.get_openlineage_facets_on_start()
     assert (start.inputs, start.outputs) == ([], [])
+
+
+def test_lineage_that_cannot_be_told_does_not_fail_a_task_whose_work_is_done(
+    landing: Path, context: dict[str, Any], ti: TaskInstance, monkeypatch: pytest.MonkeyPatch, embedded: Dataset
+) -> None:
+    operator = rendered(ingest(landing), context)
+
+    def broken() -> Any:
+        raise TypeError("a source_use of an older signature")
+
+    monkeypatch.setattr(operator, "planned_source", broken)
+    assert operator.execute(context)["counts"]["images"] == 4
+    assert embedded.images().num_rows == 4
+    assert operator.get_openlineage_facets_on_complete(ti).outputs == []
 
 
 @pytest.mark.parametrize(
@@ -258,6 +279,18 @@ def test_without_marquez_there_is_no_link_whose_xcom_would_be_empty(landing: Pat
     assert not [link for link in ingest(landing).operator_extra_links if isinstance(link, MarquezLink)]
 
 
+def test_a_setting_of_lineage_that_airflow_cannot_read_stops_no_import_of_a_dag(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreadable(option: str) -> str:
+        raise InterpolationSyntaxError(option, "cv_dataops", "'%' must be followed by '%' or '('")
+
+    monkeypatch.setattr(settings, "_get", unreadable)
+    assert marquez_links() == ()
+    assert settings.lineage_options() == LineageOptions()
+    assert "marquez_url cannot be used" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("names", "severities", "location_first", "failed", "told"),
     [
@@ -311,18 +344,30 @@ def test_severities_that_cannot_be_used_are_told_with_those_that_are_taken(
         ("s3://b/2026-11-06/x", "2026-11-05", "s3://b/2026-11-06/x"),
         ("s3://b/2026-11-05/{partition_key}", "2026-11-05", "s3://b/2026-11-05"),
         ("/in/2026-11-05", "2026-11-05", "file:///in"),
+        ("s3://b/landing/2026-11-05/images", "20261105", "s3://b/landing/images"),
+        ("s3://b/labels_20261105.csv", "20261105", "s3://b/labels_*.csv"),
+        ("s3://b/2026/11/images", "2026-11", "s3://b/images"),
+        ("s3://b/year=2026/month=11/day=05/hour=09/images", "2026-11-05T09", "s3://b/images"),
+        ("s3://b/20261105T090000/images", "2026-11-05T09", "s3://b/images"),
+        ("s3://b/2026-11-05T09:30:00+00:00/images", "2026-11-05T0930", "s3://b/images"),
+        ("s3://b/camera=cam_07/images", "cam_07", "s3://b/images"),
     ],
 )
 def test_a_key_that_another_template_has_written_is_found_in_the_source(source: str, key: str, stable: str) -> None:
     assert stable_source(source, key) == stable
 
 
+@pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_predictions_that_are_not_given_skip_their_import_if_it_may_be_and_name_no_dataset(
-    nothing: Any, context: dict[str, Any], ti: TaskInstance
+    nothing: Any, native: bool, context: dict[str, Any], ti: TaskInstance
 ) -> None:
+    dag = DAG("d", schedule=None, render_template_as_native_obj=native)
+
     def imported(**arguments: Any) -> Any:
-        operator = PredictionImportOperator(task_id="t", dataset="digits", model="m", source="{{ params.predictions }}", **arguments)
+        operator = PredictionImportOperator(
+            task_id=f"t{len(dag.tasks)}", dag=dag, dataset="digits", model="m", source="{{ params.predictions }}", **arguments
+        )
         return rendered(operator, context, predictions=nothing)
 
     may_be_missing = imported(skip_without_source=True)

@@ -59,7 +59,8 @@ class DrawnNode:
 def drawn_dataset(node_id: str, node: DatasetNode, title: str, *, is_written: bool) -> DrawnNode:
     role = _role(node, is_written=is_written)
     unit = "file" if node.kind == "FILE" else "row"
-    amount = f"{unit}s not counted" if node.rows is None else in_words(node.rows, unit)
+    uncounted = "not written yet" if node.is_announced_alone else f"{unit}s not counted"
+    amount = uncounted if node.rows is None else in_words(node.rows, unit)
     health = _health(node)
     # Of bookkeeping one line is enough, unless something is wrong with it.
     lines = (health if "▲" in health else amount,) if role == "bookkeeping" else (amount, health)

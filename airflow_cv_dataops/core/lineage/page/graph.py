@@ -76,9 +76,16 @@ def _add(graph: LineageGraph, names: Names, event: Mapping[str, Any]) -> None:
 
 def _add_run(job: JobNode, event: Mapping[str, Any], at: str) -> None:
     run_id, facets = text(event["run"].get("runId")), mapping(event["run"].get("facets"))
+    starts = text(event.get("eventType")) == "START"
+    # A START may be read after the end that it belongs to. Runs of one date share an id: an end has one START.
+    run = next((run for run in reversed(job.runs) if run.run_id == run_id and run.lacks_start and starts and at <= run.started), None)
+    if run is not None:
+        run.started, run.lacks_start = at, False
+        run.partition_key = run.partition_key or _partition_of_run(facets)
+        return
     run = next((run for run in reversed(job.runs) if run.run_id == run_id and run.state == "running"), None)
     if run is None:
-        run = RunState(run_id, started=at)
+        run = RunState(run_id, started=at, lacks_start=not starts)
         job.runs.append(run)
         if len(job.runs) > 4 * RUNS_KEPT:
             job.keep_last_runs()
@@ -111,6 +118,7 @@ def _add_dataset(
     if columns := tuple(column_sources(mapping(facets.get("columnLineage")))):
         node.say_columns(job, columns, at)
     if state := _ENDED.get(text(event.get("eventType"))):
+        node.say("ended", True, at)
         partition_of_run = _partition_of_run(mapping(event["run"].get("facets")))
         _add_facts(node, {**facets, **own}, side, partition_of_run, Written(at, job, state))
     return key
@@ -164,6 +172,8 @@ def _facts(facets: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if name.startswith("cvDataops_") and name != "cvDataops_run":
             plain = mapping(facet).items()
             yield from ((key, value) for key, value in plain if not key.startswith("_") and isinstance(value, str | int | float))
+            if held := mapping(mapping(facet).get("snapshots")):  # of a release: which version of each table it holds
+                yield "snapshots", ", ".join(f"{table} {text(version)}" for table, version in held.items())
     for test in listed(mapping(facets.get("test")).get("tests")):
         yield f"gate {text(test.get('name'))}", text(test.get("status"))
 

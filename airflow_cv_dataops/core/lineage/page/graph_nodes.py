@@ -77,6 +77,11 @@ class DatasetNode:
         return sum(counted) if counted else None
 
     @property
+    def is_announced_alone(self) -> bool:
+        """No run has ended that named it: it is what one meant to write, and perhaps never did."""
+        return not self._last("ended", False)
+
+    @property
     def unhealthy(self) -> list[str]:
         """The partitions with an error: an assertion of that severity, or of none that is known, did not hold."""
         return [key for key, state in self.partitions.items() if state.worst == 0]
@@ -119,6 +124,7 @@ class RunState:
 
     :param state: ``running``, ``complete``, ``failed`` or ``aborted``.
     :param facts: numbers and words of this package's facets.
+    :param lacks_start: its START has not been read (yet): ``started`` is the time of another of its events.
     """
 
     run_id: str
@@ -127,6 +133,7 @@ class RunState:
     partition_key: str = ""
     error: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    lacks_start: bool = False
 
 
 @dataclass

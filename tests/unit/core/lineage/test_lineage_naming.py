@@ -40,6 +40,14 @@ def table(**catalog):
         ({"type": "rest", "uri": "https://polaris.example/api/catalog/"}, "https://polaris.example/api/catalog"),
         ({"type": "rest", "uri": "https://polaris.example/api/catalog", "warehouse": "prod"}, "https://polaris.example/api/catalog/prod"),
         ({"type": "rest", "uri": "https://polaris.example", "warehouse": "s3://lake/wh"}, "https://polaris.example"),
+        (
+            {"type": "rest", "uri": "https://glue.aws/iceberg", "warehouse": "123:s3tablescatalog/b"},
+            "https://glue.aws/iceberg/123/s3tablescatalog/b",
+        ),
+        (
+            {"type": "rest", "uri": "https://s3tables.aws/iceberg", "warehouse": "arn:aws:s3tables:us-east-1:123:bucket/b"},
+            "https://s3tables.aws/iceberg/arn/aws/s3tables/us-east-1/123/bucket/b",
+        ),
         ({"type": "sql", "uri": "postgresql://db/cat", "name": "cv_dataops"}, "postgresql://db/cat"),
         ({"type": "sql", "uri": "postgresql://db/cat", "name": "other"}, "postgresql://db/cat/other"),
         ({"type": "hive", "uri": "thrift://metastore:9083"}, "hive://metastore:9083"),

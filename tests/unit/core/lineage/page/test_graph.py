@@ -70,6 +70,21 @@ def test_rows_of_several_owners_of_a_partition_are_all_counted_and_each_owners_o
     assert node.partitions["d1"].written.job == ("prod", "dag.audit")
 
 
+def test_a_dataset_that_only_a_start_has_named_is_not_written_yet():
+    refused = [
+        event("dag.promote", kind, inputs=[dataset(IMAGES, side="input")], outputs=out)
+        for kind, out in (("START", [dataset(LABELS)]), ("FAIL", []))
+    ]
+    found = graph(*refused).datasets
+    assert (found[LABELS].is_announced_alone, found[IMAGES].is_announced_alone) == (True, False)
+
+
+def test_a_release_says_which_version_of_each_table_it_holds():
+    held = {"cvDataops_promotion": {"release": "v3", "snapshots": {"images": "71", "annotations": "72"}}}
+    [run] = graph(event("dag.promote", facets=held)).jobs["prod", "dag.promote"].runs
+    assert run.facts == {"release": "v3", "snapshots": "images 71, annotations 72"}
+
+
 def test_what_was_asserted_holds_until_the_partition_is_written_again():
     bad = [{"assertion": "zero_area_bbox", "column": "bbox", "success": False}, {"assertion": "duplicate_id", "success": True}]
     good = [{**one, "success": True} for one in bad]
@@ -156,3 +171,15 @@ def test_a_cut_line_and_odd_shapes_are_counted_and_cost_nothing_else():
     assert found.unreadable == 4
     assert found.events == 2
     assert found.datasets[IMAGES].rows == 1
+
+
+def test_a_run_is_one_whether_its_start_or_its_end_is_read_first_and_runs_of_one_id_stay_apart():
+    start, end = event("dag.audit", "START"), event("dag.audit", "FAIL", at="2026-11-05T01:00:00Z")
+    again = (event("dag.audit", "START", at="2026-11-06T00:00:00Z"), event("dag.audit", at="2026-11-06T01:00:00Z"))
+    for order in ([start, end], [end, start]):
+        [job] = graph(*order).jobs.values()
+        assert [(run.state, run.started[:13]) for run in job.runs] == [("failed", "2026-11-05T00")]
+        [job] = graph(*order, *again).jobs.values()
+        assert [run.state for run in job.runs] == ["failed", "complete"]
+    [job] = graph(end, *again).jobs.values()
+    assert [run.state for run in job.runs] == ["failed", "complete"]
