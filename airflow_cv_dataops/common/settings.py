@@ -17,15 +17,15 @@ def home() -> str | None:
 
 def marquez_url() -> str | None:
     """Return the address of Marquez's web page without a trailing slash, or ``None``."""
-    return _of_lineage("marquez_url").strip().rstrip("/") or None
+    return _leniently_get("marquez_url").strip().rstrip("/") or None
 
 
 def lineage_options() -> LineageOptions:
     """Return how events are written. A value that cannot be used is told and left out: lineage is not what a task fails of."""
-    names = _of_lineage("lineage_names").strip().lower() or "catalog"
+    names = _leniently_get("lineage_names").strip().lower() or "catalog"
     if names not in ("catalog", "location"):
         log.warning("[cv_dataops] lineage_names=%r cannot be used: expected catalog or location; catalog is taken.", names)
-    severities = {name.strip().lower() for name in _of_lineage("lineage_failed_severities").split(",")} - {""}
+    severities = {name.strip().lower() for name in _leniently_get("lineage_failed_severities").split(",")} - {""}
     failed = severities & set(SEVERITIES) or set(SEVERITIES)
     if unknown := severities - set(SEVERITIES):
         taken = [severity for severity in SEVERITIES if severity in failed]
@@ -34,7 +34,7 @@ def lineage_options() -> LineageOptions:
     return LineageOptions(location_first=names == "location", failed_severities=frozenset(failed))
 
 
-def _of_lineage(option: str) -> str:
+def _leniently_get(option: str) -> str:
     """Return a setting; nothing where the file's text of it cannot be read (a bare ``%``), as DAGs are not to fail of it."""
     try:
         return _get(option)
