@@ -86,10 +86,11 @@ def _part_of_catalog(kind: str, catalog: Mapping[str, str]) -> str:
     if kind == "sql":
         name = catalog.get("name", CATALOG_NAME)
         return "" if name == CATALOG_NAME else name
-    warehouse = catalog.get("warehouse", "")
-    is_name = kind == "rest" and not _URI.match(warehouse) and not warehouse.startswith(("/", "file:"))
+    if kind != "rest":
+        return ""
     # Marquez cannot follow an ARN in a namespace; S3 Tables and Glue are named by one, or by account and catalog.
-    return without_credentials(warehouse).replace(":", "/").strip("/") if is_name else ""
+    warehouse = without_credentials(catalog.get("warehouse", ""))
+    return warehouse.partition("://")[2].strip("/") if _URI.match(warehouse) else warehouse.replace(":", "/").strip("/")
 
 
 def safe_catalog(catalog: Mapping[str, str]) -> dict[str, str]:

@@ -100,12 +100,12 @@ def _partitions(node: DatasetNode, graph: LineageGraph, ids: Mapping[Name, str])
 
 
 def _quality(state: PartitionState) -> str:
-    if state.asserted is None:
+    if not state.asserted:
         return '<span class="soft">none</span>'
     if state.worst is None:
-        return f'<span class="healthy">healthy</span>, all {state.asserted.count:,} held'
+        return f'<span class="healthy">healthy</span>, all {state.asserted_count:,} held'
     word = ("unhealthy", "warnings", "notes")[state.worst]
-    return f'<span class="{_STYLES[state.worst]}">{word}</span>, {len(state.failed):,} of {state.asserted.count:,} did not hold'
+    return f'<span class="{_STYLES[state.worst]}">{word}</span>, {len(state.failed):,} of {state.asserted_count:,} did not hold'
 
 
 def _writer(state: PartitionState, graph: LineageGraph, ids: Mapping[Name, str]) -> str:

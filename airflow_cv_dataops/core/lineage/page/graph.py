@@ -140,7 +140,7 @@ def _add_facts(node: DatasetNode, facets: Mapping[str, Any], side: str, partitio
         said.read = Read(by.at, rows, version)
     if assertions:
         failed = tuple(_failed_assertion(one) for one in assertions if one.get("success") is False)
-        said.last_asserted = Asserted(by.at, len(assertions), failed)
+        said.assertions[by.job] = Asserted(by.at, len(assertions), failed)
     node.partitions.setdefault(_partition(facets, side) or partition_of_run, PartitionState()).absorb(said)
 
 

@@ -65,11 +65,12 @@ class PartitionState:
 
     :param writes: by whose rows of the partition they are (a label set, a model, an audit), the run that wrote them last; the empty text
         stands for all rows.
+    :param assertions: by job, what it asserted last: one audit that finds nothing does not answer for another.
     """
 
     writes: dict[str, Written] = field(default_factory=dict)
     read: Read | None = None
-    last_asserted: Asserted | None = None
+    assertions: dict[Name, Asserted] = field(default_factory=dict)
 
     @property
     def written(self) -> Written | None:
@@ -77,15 +78,19 @@ class PartitionState:
         return max(self.writes.values(), key=lambda written: written.at, default=None)
 
     @property
-    def asserted(self) -> Asserted | None:
-        """What is asserted of the rows that are there now: nothing, where they were written later."""
-        if self.last_asserted and self.written and self.written.at > self.last_asserted.at:
-            return None
-        return self.last_asserted
+    def asserted(self) -> tuple[Asserted, ...]:
+        """What is asserted of the rows that are there now, by each job; not what was asserted before they were written."""
+        written = self.written
+        return tuple(said for said in self.assertions.values() if written is None or written.at <= said.at)
+
+    @property
+    def asserted_count(self) -> int:
+        """How many assertions there are, those that hold included."""
+        return sum(said.count for said in self.asserted)
 
     @property
     def failed(self) -> tuple[FailedAssertion, ...]:
-        return self.asserted.failed if self.asserted else ()
+        return tuple(one for said in self.asserted for one in said.failed)
 
     @property
     def worst(self) -> int | None:
@@ -94,7 +99,7 @@ class PartitionState:
 
     @property
     def at(self) -> str:
-        return max((said.at for said in (self.written, self.read, self.last_asserted) if said), default="")
+        return max((said.at for said in (self.written, self.read, *self.assertions.values()) if said), default="")
 
     @property
     def rows(self) -> int | None:
@@ -114,7 +119,8 @@ class PartitionState:
     def absorb(self, other: PartitionState) -> None:
         for owner, written in other.writes.items():
             self.writes[owner] = _later(self.writes.get(owner), written) or written
-        self.last_asserted = _later(self.last_asserted, other.last_asserted)
+        for job, asserted in other.assertions.items():
+            self.assertions[job] = _later(self.assertions.get(job), asserted) or asserted
         if self.read and other.read:
             first, last = sorted((self.read, other.read), key=lambda read: read.at)
             rows = max((read.rows for read in (first, last) if read.rows is not None), default=None)

@@ -39,7 +39,7 @@ def table(**catalog):
         ({"type": "sql", "uri": "postgresql+psycopg2://ann:secret@db:5432/cat"}, "postgresql://db:5432/cat"),
         ({"type": "rest", "uri": "https://polaris.example/api/catalog/"}, "https://polaris.example/api/catalog"),
         ({"type": "rest", "uri": "https://polaris.example/api/catalog", "warehouse": "prod"}, "https://polaris.example/api/catalog/prod"),
-        ({"type": "rest", "uri": "https://polaris.example", "warehouse": "s3://lake/wh"}, "https://polaris.example"),
+        ({"type": "rest", "uri": "https://polaris.example", "warehouse": "s3://lake/wh"}, "https://polaris.example/lake/wh"),
         (
             {"type": "rest", "uri": "https://glue.aws/iceberg", "warehouse": "123:s3tablescatalog/b"},
             "https://glue.aws/iceberg/123/s3tablescatalog/b",

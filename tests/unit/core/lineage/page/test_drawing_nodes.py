@@ -89,7 +89,10 @@ def test_datasets_are_told_apart_by_what_they_are(name, kind, is_written, role):
 )
 def test_a_box_says_how_bad_it_is_in_words(severities, state, line):
     failed = tuple(FailedAssertion("a", severity=severity) for severity in severities)
-    partitions = {"d1": PartitionState(read=Read("1", 5), last_asserted=Asserted("2", 9, failed)), "d2": PartitionState(read=Read("1", 3))}
+    partitions = {
+        "d1": PartitionState(read=Read("1", 5), assertions={("prod", "dag.audit"): Asserted("2", 9, failed)}),
+        "d2": PartitionState(read=Read("1", 3)),
+    }
     drawn = drawn_dataset("d0", DatasetNode("n", "digits.images", partitions=partitions), "images", is_written=True)
     assert (drawn.state, drawn.lines[-1]) == (state, line)
 

@@ -70,6 +70,17 @@ def test_rows_of_several_owners_of_a_partition_are_all_counted_and_each_owners_o
     assert node.partitions["d1"].written.job == ("prod", "dag.audit")
 
 
+def test_an_audit_that_finds_nothing_does_not_answer_for_another_and_its_own_rerun_does():
+    def audited(job, success, hour):
+        found = dataset(LABELS, partition="d1", assertions=[{"assertion": "zero_area_bbox", "success": success}], side="input")
+        return event(job, at=f"2026-11-05T{hour:02}:00:00Z", inputs=[found])
+
+    state = graph(audited("dag.strict", False, 1), audited("dag.other", True, 2)).datasets[LABELS].partitions["d1"]
+    assert ([one.assertion for one in state.failed], state.asserted_count) == (["zero_area_bbox"], 2)
+    mended = graph(audited("dag.strict", False, 1), audited("dag.other", True, 2), audited("dag.strict", True, 3))
+    assert not mended.datasets[LABELS].partitions["d1"].failed
+
+
 def test_a_dataset_that_only_a_start_has_named_is_not_written_yet():
     refused = [
         event("dag.promote", kind, inputs=[dataset(IMAGES, side="input")], outputs=out)
@@ -133,7 +144,7 @@ def test_events_of_several_files_may_come_in_any_order():
     found = [graph(*order) for order in permutations(events)]
     assert all(one == found[0] for one in found)
     state = found[0].datasets[IMAGES].partitions["d1"]
-    assert (state.rows, state.version, state.asserted) == (11, "2", None)
+    assert (state.rows, state.version, state.asserted) == (11, "2", ())
 
 
 def test_a_failed_run_wrote_what_it_names_as_outputs():
