@@ -69,9 +69,8 @@ class LineageMixin:
         except Exception:
             # Lineage must never be what a task fails of; where an argument is wrong, execute says so.
             log.warning("The lineage of this task cannot be planned", exc_info=True)
-            self.lineage_plan = StepLineage(
-                type(self).__name__
-            )  # so that it is not tried again in a fork, where a look-up may never return
+            # A plan of nothing, so that it is not tried again in a fork, where a look-up may never return.
+            self.lineage_plan = StepLineage(type(self).__name__)
 
     def partition_key_of(self, context: Context) -> str:
         """Return the partition key of this run."""
