@@ -432,6 +432,14 @@ def test_a_daemonic_process_as_celery_has_them_can_ingest(source: Path, tmp_path
     assert process.exitcode == 0
 
 
+def told_by_kernel(process: pool._Process, name: str) -> bytes:
+    """Return a file of ``/proc``; it is empty from exec's closing of files, on which ``Popen`` returns, until the new program is laid out."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (told := Path(f"/proc/{process._process.pid}/{name}").read_bytes()):
+        assert time.monotonic() < deadline, f"/proc has no {name} of the worker"
+    return told
+
+
 def test_credentials_stand_neither_in_the_command_nor_in_the_environment_of_a_worker(source: Path) -> None:
     job = {
         "source": {"kind": "prefix", "uri": "s3://bay", "options": {"secret": "hush"}},
@@ -441,7 +449,7 @@ def test_credentials_stand_neither_in_the_command_nor_in_the_environment_of_a_wo
     process = pool._Process(job)
     try:
         for name in ("cmdline", "environ"):
-            assert b"hush" not in Path(f"/proc/{process._process.pid}/{name}").read_bytes()
+            assert b"hush" not in told_by_kernel(process, name)
     finally:
         process.dismiss(at_once=True)
         process.wait()
@@ -453,7 +461,7 @@ def test_a_worker_does_not_get_the_secrets_of_the_deployment(source: Path, monke
     job = {"source": {"kind": "prefix", "uri": source.as_uri(), "options": {}}, "objects": None, "parameters": {}}
     process = pool._Process(job)
     try:
-        environment = Path(f"/proc/{process._process.pid}/environ").read_bytes()
+        environment = told_by_kernel(process, "environ")
         assert b"PYTHONPATH=" in environment
         assert b"hush" not in environment
     finally:
