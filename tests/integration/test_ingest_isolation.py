@@ -433,7 +433,7 @@ def test_a_daemonic_process_as_celery_has_them_can_ingest(source: Path, tmp_path
 
 
 def told_by_kernel(process: pool._Process, name: str) -> bytes:
-    """Return a file of ``/proc``; it is empty from exec's closing of files, on which ``Popen`` returns, until the new program is laid out."""
+    """Return a file of ``/proc``: empty from where exec closes files, on which ``Popen`` returns, until the program is laid out."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (told := Path(f"/proc/{process._process.pid}/{name}").read_bytes()):
         assert time.monotonic() < deadline, f"/proc has no {name} of the worker"
