@@ -109,7 +109,7 @@ def test_the_connection_form_saves_and_tests_a_catalog(page, airflow, tmp_path):
     row.get_by_role("button", name="Test Connection").click()
     row.get_by_role("button", name="Test Connection").locator("svg").wait_for()
     tested = running.call("POST", "/api/v2/connections/test", {**saved, "connection_id": "cv_lake"})
-    assert tested == {"status": True, "message": "The catalog answers: 0 datasets"}
+    assert tested == {"status": True, "message": "There is no catalog yet: the first ingest makes it"}
     nowhere = {"connection_id": "cv_none", "conn_type": "cv_catalog", "host": "postgresql+psycopg2://127.0.0.1:1/none"}
     tested = running.call("POST", "/api/v2/connections/test", nowhere)
     assert tested["status"] is False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from airflow_cv_dataops.core.lineage.page.drawing_nodes import task_name
@@ -11,6 +12,7 @@ from airflow_cv_dataops.core.lineage.page.parts import definitions, name, paragr
 
 _CAPITAL = re.compile("[A-Z]")
 _NOT_SHOWN = ("partitionKey", "contentId")
+NOT_IN_SHORT = (*_NOT_SHOWN, "snapshots")
 
 
 def about_job(node: JobNode) -> str:
@@ -22,7 +24,7 @@ def about_job(node: JobNode) -> str:
         ("Namespace", name(node.namespace)),
         ("Runs", ended),
     ]
-    rows = [(name(run.partition_key), run_state(run), time(run.started), found(run)) for run in reversed(node.runs)]
+    rows = [(name(run.partition_key), run_state(run), time(run.started), found(run, _NOT_SHOWN)) for run in reversed(node.runs)]
     title = shown_of("Runs", len(rows), sum(node.ended.values()))
     return f"""<h2>{name(task_name(node))}</h2>
 {paragraph(node.description)}
@@ -34,10 +36,10 @@ def run_state(run: RunState) -> str:
     return f'<span class="{run.state}">{run.state}</span>'
 
 
-def found(run: RunState) -> str:
-    """Return the run's error and facts as HTML, the words of the facets' camelCase names apart."""
+def found(run: RunState, left_out: Collection[str]) -> str:
+    """Return the run's error and facts as HTML, the words of the facets' camelCase names apart. :param left_out: names of facts."""
     error = f'<span class="failed">{name(run.error)}</span>' if run.error else ""
-    facts = ", ".join(_fact(what, value) for what, value in run.facts.items() if what not in _NOT_SHOWN and value is not False)
+    facts = ", ".join(_fact(what, value) for what, value in run.facts.items() if what not in left_out and value is not False)
     return "<br>".join(part for part in (error, facts) if part)
 
 

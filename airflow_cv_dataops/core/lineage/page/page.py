@@ -17,7 +17,7 @@ from airflow_cv_dataops.core.lineage.page.drawing import Drawing, draw, standalo
 from airflow_cv_dataops.core.lineage.page.drawing_nodes import ROLES, in_words
 from airflow_cv_dataops.core.lineage.page.graph import read_graph
 from airflow_cv_dataops.core.lineage.page.graph_nodes import LineageGraph
-from airflow_cv_dataops.core.lineage.page.job_section import about_job, found, run_state
+from airflow_cv_dataops.core.lineage.page.job_section import NOT_IN_SHORT, about_job, found, run_state
 from airflow_cv_dataops.core.lineage.page.parts import link, name, table, time
 from airflow_cv_dataops.core.report.document import html_document, resource
 from airflow_cv_dataops.core.report.plots import clean
@@ -109,7 +109,7 @@ def _overview(graph: LineageGraph, drawing: Drawing) -> str:
     """Return the last run of every job, the latest first."""
     jobs = [(graph.jobs[key].runs[-1], graph.jobs[key].name, node_id) for key, node_id in drawing.job_ids.items()]
     rows = [
-        (link(node_id, job), name(run.partition_key), run_state(run), time(run.started), found(run))
+        (link(node_id, job), name(run.partition_key), run_state(run), time(run.started), found(run, NOT_IN_SHORT))
         for run, job, node_id in sorted(jobs, key=lambda job: job[0].started, reverse=True)
     ]
     last = table("Last runs", ("job", "partition", "state", "started (UTC)", "what it found"), rows)
