@@ -44,7 +44,8 @@ def test_a_label_joins_an_image_that_agrees_longest_or_none(names, copies, label
         assert answer.reason == ("contradicted_file_name" if same else "absent_image")
         assert answer.row == -1
     elif len({copies[row] for row in best}) == 1:
-        assert answer == Answer(best[0])
+        assert answer.row in best  # whichever of the copies: they are one image
+        assert answer == Answer(answer.row)
     elif answer.row >= 0:
         assert answer.row in best  # told apart by their layout folders
         assert any(folder in LAYOUT for name in (label, *names) for folder in name.split("/"))
