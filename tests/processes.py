@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
+from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
+from typing import Any
 
 PATIENCE_SECONDS = 600  # for what is sure to come, on a machine however busy: who waits longer waits for something that hangs
 
@@ -27,3 +30,12 @@ def forkserver() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_IMPORTED)
     return context
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """Ask until the answer is true, and return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found

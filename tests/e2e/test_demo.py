@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from project import PROJECT_ROOT
@@ -73,6 +75,14 @@ def test_backfilled_days_write_to_the_same_lineage_datasets(demo):
     ingest = names["digits_dataops.ingest"]
     assert len(ingest) == 4  # the source and three tables
     assert not any(day in name for _, name in ingest for day in DAYS)
+
+
+def test_without_marquez_no_task_leaves_an_xcom_of_its_link(demo):
+    folder, _ = demo
+    with closing(sqlite3.connect(folder / "airflow" / "airflow.db")) as database:
+        links = database.execute("SELECT key, min(length(value)) FROM xcom WHERE key LIKE '\\_link%' ESCAPE '\\' GROUP BY key").fetchall()
+    assert [key for key, _ in links] == ["_link_AuditReportLink"]
+    assert links[0][1] > len('""')
 
 
 def test_the_demo_draws_its_lineage_from_the_source_to_the_release(demo):

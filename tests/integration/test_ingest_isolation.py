@@ -2,128 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import os
 import re
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from integration.faulty_decoder import PICTURES, MakeDataset, ingest, source
 from PIL import Image
-from processes import PATIENCE_SECONDS
+from processes import wait_for
 
-from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.errors import CvDataOpsError
 from airflow_cv_dataops.core.imaging.decoding.decode import OUT_OF_MEMORY
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
-from airflow_cv_dataops.core.imaging.ingest.parameters import IngestParameters
-from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.imaging.ingest.workers import pool, starvation
 from airflow_cv_dataops.core.imaging.sources.prefix import PrefixSource
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import ObjectInfo
 
+__all__ = ["source"]
+
 pytestmark = pytest.mark.integration
-
-MakeDataset = Callable[..., Dataset]
-PICTURES = 12
-
-# What a worker process imports when it starts: a decoder with the faults that a file asks for.
-FAULTY_DECODER = """
-import ctypes, os, pathlib, signal, sys
-from airflow_cv_dataops.core.imaging.ingest.workers import facts
-from airflow_cv_dataops.core.imaging.sources.list_file import ListSource
-
-begin = ListSource.begin
-
-def begin_or_abort(self, info):
-    if "abort" in info.path:
-        os.abort()
-    return begin(self, info)
-
-ListSource.begin = begin_or_abort
-real = facts.decode
-
-def decode(data, **arguments):
-    if data.startswith(b"segfault"):
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if data.startswith(b"exit"):
-        os._exit(3)
-    if data.startswith(b"raise"):
-        raise RuntimeError("not foreseen")
-    if data.startswith(b"hang"):
-        ctypes.PyDLL(None).pause()  # with the interpreter's lock in hand
-    if data.startswith(b"spin"):
-        while True:
-            pass
-    if data.startswith(b"stall"):  # as often as it says, before it gets through
-        times, mark = data[5:].decode().split(":", 1)
-        with open(mark, "a+") as file:
-            file.seek(0)
-            if len(file.read()) < int(times):
-                file.write("x")
-                file.flush()
-                signal.raise_signal(signal.SIGALRM)  # as if its time were over
-    if data.startswith(b"unlucky"):
-        with open(data[7:].decode(), "a+") as file:
-            file.seek(0)
-            times = len(file.read())
-            if times < 2:
-                file.write("x")
-                file.flush()
-                signal.raise_signal(signal.SIGKILL if times else signal.SIGALRM)
-    if data.startswith(b"eat"):
-        bytearray(10**10)
-    if data.startswith(b"print"):
-        print("x" * 100_000)
-        os.write(1, b"y" * 100_000)
-    if data.startswith(b"lie"):
-        for descriptor in range(3, 20):
-            try:
-                os.write(descriptor, b"\\x00\\x00\\x00\\x02no")
-            except OSError:
-                pass
-    if data.startswith(b"crowd"):
-        mark = pathlib.Path(data[5:].decode())
-        if not mark.exists():
-            mark.touch()
-            raise MemoryError
-    if data.startswith(b"once"):
-        mark = pathlib.Path(data[4:].decode())
-        if not mark.exists():
-            mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-    return real(data, **arguments)
-
-facts.decode = decode
-"""
-
-
-@pytest.fixture
-def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with pictures, and workers whose decoder does what a file asks for."""
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(FAULTY_DECODER)
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    folder = tmp_path / "in"
-    folder.mkdir()
-    for number in range(PICTURES):
-        Image.effect_noise((40, 30), 20 + number).save(folder / f"{number:02}.png")
-    return folder
-
-
-def ingest(dataset: Dataset, source: Path, *, workers: int | None = None, **settings: Any) -> dict[str, tuple[str, str]]:
-    """Ingest, check that all pictures were taken, and return reason and detail of the rejects."""
-    ingest_images(dataset, "a", str(source), IngestSettings(**settings), workers=workers, max_reject_ratio=1.0)
-    assert dataset.read("images")["file_name"].to_pylist() == sorted(path.name for path in source.glob("[0-9]*.png"))
-    return {row["file_name"]: (row["reason"], row["detail"]) for row in dataset.read("rejects").to_pylist()}
 
 
 @pytest.mark.parametrize(
@@ -334,142 +236,3 @@ def test_progress_is_told_while_the_source_is_listed_and_while_a_file_hangs(
     ingest(make_dataset(), source, workers=1, timeout_seconds=2)
     assert [line for line in caplog.messages if re.fullmatch(r"\d+ files listed, [\d.]+/s", line)]
     assert [line for line in caplog.messages if re.fullmatch(r"\d+ of 13 images \(\d+%\), [\d.]+/s, about \S+ s left", line)]
-
-
-def test_workers_end_with_their_parent_even_if_they_hang(source: Path, tmp_path: Path) -> None:
-    (source / "bad.jpg").write_text("hang")
-    code = "import sys; from test_ingest_isolation import ingest_for_ever; ingest_for_ever(*sys.argv[1:])"
-    paths = [str(Path(__file__).parent), str(tmp_path / "site"), *filter(None, sys.path)]
-    parent = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "home"), str(source)], env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    )
-    try:
-        workers = wait_for(lambda: children(parent.pid))
-    finally:
-        parent.kill()
-        parent.wait()
-    wait_for(lambda: not any(map(is_running, workers)))
-
-
-def ingest_for_ever(home: str, source: str, timeout_seconds: float = 4) -> None:
-    ingest_images(open_dataset("digits", home=home), "a", source, IngestSettings(timeout_seconds=timeout_seconds), workers=1)
-
-
-def is_running(process: str) -> bool:
-    """Tell whether a process is there and no zombie, which it stays where nobody waits for it."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def children(process: int) -> list[str]:
-    found = []
-    for task in Path(f"/proc/{process}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
-            found += (task / "children").read_text().split()
-    return found
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
-
-
-def test_an_interrupted_run_leaves_no_workers(make_dataset: MakeDataset, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[Any] = []
-    start = pool.WorkerPool._start
-    monkeypatch.setattr(pool.WorkerPool, "_start", lambda self: started.append(process := start(self)) or process)
-    for path in source.iterdir():
-        path.unlink()
-    (source / "bad.jpg").write_text("hang")
-    with pytest.raises(KeyboardInterrupt):
-        interrupted(
-            lambda: ingest_images(make_dataset(), "a", str(source), IngestSettings(timeout_seconds=PATIENCE_SECONDS)),
-            once=lambda: any(process._position[0] == 0 for process in started),  # the first file is in its hand
-        )
-    assert all(process._process.poll() is not None for process in started)
-
-
-def test_a_pool_that_is_closed_starts_no_process_any_more(source: Path) -> None:
-    job = {"source": {"kind": "prefix", "uri": str(source), "options": {}, "max_bytes": 1}, "objects": None}
-    workers = pool.WorkerPool({**job, "parameters": IngestParameters().to_json()}, 1)
-    with workers:
-        started = set(workers._started)
-        workers._processes.get()
-        workers._processes.put(None)  # as a thread leaves it whose process has died over a file
-    with pytest.raises(CvDataOpsError, match="given up"):
-        workers._verdict(["a.png", "file:///a.png", 1, None, None], pool._WorkerDiedError(0, -9, 1.0, ""))
-    with pytest.raises(CvDataOpsError, match="given up"):
-        workers._start()
-    assert workers._started == started
-
-
-def interrupted(work: Callable[[], object], *, once: Callable[[], bool]) -> None:
-    """Do the work in this, the main thread, and interrupt it once a condition holds."""
-    previous = signal.signal(signal.SIGUSR1, interrupt)
-    here = threading.get_ident()
-    threading.Thread(target=lambda: wait_for(once) and signal.pthread_kill(here, signal.SIGUSR1), daemon=True).start()
-    try:
-        work()
-    finally:
-        signal.signal(signal.SIGUSR1, previous)
-
-
-def interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def test_a_daemonic_process_as_celery_has_them_can_ingest(source: Path, tmp_path: Path) -> None:
-    process = multiprocessing.get_context("spawn").Process(
-        target=ingest_for_ever, args=(str(tmp_path / "home"), str(source), PATIENCE_SECONDS), daemon=True
-    )
-    process.start()
-    process.join(PATIENCE_SECONDS)
-    assert process.exitcode == 0
-
-
-def told_by_kernel(process: pool._Process, name: str) -> bytes:
-    """Return a file of ``/proc``: empty from where exec closes files, on which ``Popen`` returns, until the program is laid out."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (told := Path(f"/proc/{process._process.pid}/{name}").read_bytes()):
-        assert time.monotonic() < deadline, f"/proc has no {name} of the worker"
-    return told
-
-
-def test_credentials_stand_neither_in_the_command_nor_in_the_environment_of_a_worker(source: Path) -> None:
-    job = {
-        "source": {"kind": "prefix", "uri": "s3://bay", "options": {"secret": "hush"}},
-        "objects": None,
-        "parameters": IngestParameters().to_json(),
-    }
-    process = pool._Process(job)
-    try:
-        for name in ("cmdline", "environ"):
-            assert b"hush" not in told_by_kernel(process, name)
-    finally:
-        process.dismiss(at_once=True)
-        process.wait()
-
-
-def test_a_worker_does_not_get_the_secrets_of_the_deployment(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AIRFLOW_CONN_LAKE", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AWS_SECRET_ACCESS_KEY", "DATABASE_PASSWORD"):
-        monkeypatch.setenv(name, "hush")
-    job = {"source": {"kind": "prefix", "uri": source.as_uri(), "options": {}}, "objects": None, "parameters": {}}
-    process = pool._Process(job)
-    try:
-        environment = told_by_kernel(process, "environ")
-        assert b"PYTHONPATH=" in environment
-        assert b"hush" not in environment
-    finally:
-        process.dismiss(at_once=True)
-        process.wait()
-
-
-def test_a_worker_imports_nothing_that_makes_its_start_slow() -> None:
-    code = "import sys, airflow_cv_dataops.core.imaging.ingest.workers.worker; print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"airflow", "pandas", "pyarrow", "pyiceberg", "obstore", "openlineage"} & set(loaded)

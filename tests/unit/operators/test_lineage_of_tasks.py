@@ -15,7 +15,7 @@ from unit.hooks.fake_connections import add_connection
 from unit.operators.small_tasks import PolicyOperator, TaskInstance, context, embedded, ingest, landing, promote, rendered, ti
 
 from airflow_cv_dataops.common import settings
-from airflow_cv_dataops.common.places import stable_source
+from airflow_cv_dataops.common.source_names import stable_source
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.lineage.options import LineageOptions
 from airflow_cv_dataops.core.store.dataset import Dataset
