@@ -1,0 +1,76 @@
+"""One label of a release as exporters take it: numbers as numbers, JSON read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+# x, y, width, height in pixels of the upright image.
+Box = tuple[float, float, float, float]
+# COCO's: polygons [[x1, y1, …], …] in pixels, or a run-length encoded mask {"size": [height, width], "counts": …}.
+Segmentation = list[list[float]] | dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One row of ``annotations`` that is a label, in pixels of the exported picture.
+
+    :param segmentation: ``None`` also where the row's JSON makes no sense; then ``is_broken`` says so.
+    :param keypoints: COCO's triplets x, y, visibility.
+    """
+
+    annotation_id: str
+    task: str
+    category: str | None = None
+    bbox: Box | None = None
+    segmentation: Segmentation | None = None
+    area: float | None = None
+    iscrowd: bool | None = None
+    keypoints: tuple[float, ...] | None = None
+    annotator: str | None = None
+    labeled_at: datetime | None = None
+    label_set: str = "default"
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    is_broken: bool = False
+
+
+def label_of(row: Mapping[str, Any]) -> Label:
+    """Return a row of ``annotations`` as a label."""
+    segmentation, attributes = _json(row["segmentation"]), _json(row["attributes"])
+    box = row["bbox"]
+    return Label(
+        annotation_id=row["annotation_id"],
+        task=row["task"],
+        category=row["category"],
+        bbox=None if box is None else (box["x"], box["y"], box["width"], box["height"]),
+        segmentation=segmentation if _is_segmentation(segmentation) else None,
+        area=row["area"],
+        iscrowd=row["iscrowd"],
+        keypoints=None if row["keypoints"] is None else tuple(row["keypoints"]),
+        annotator=row["annotator"],
+        labeled_at=row["labeled_at"],
+        label_set=row["label_set"],
+        attributes=attributes if isinstance(attributes, dict) else {},
+        is_broken=row["segmentation"] is not None and not _is_segmentation(segmentation),
+    )
+
+
+def _json(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_segmentation(value: Any) -> bool:
+    """Say whether it is a list of polygons, each of three points or more, or looks like a run-length encoded mask."""
+    if isinstance(value, dict):
+        return isinstance(value.get("size"), list) and "counts" in value
+    return isinstance(value, list) and bool(value) and all(map(_is_polygon, value))
+
+
+def _is_polygon(value: Any) -> bool:
+    return isinstance(value, list) and len(value) >= 6 and len(value) % 2 == 0 and set(map(type, value)) <= {int, float}
