@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_cv_dataops.core.store.dataset import Dataset
+
+_ITEM_COLUMNS = ("image_id", "partition_key", "source_uri", "split")
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,17 @@ class Release:
 
     def items(self) -> pa.Table:
         """Return image_id, partition_key, source_uri and split of every image, ordered by image id."""
+        return self.dataset.read("release_items", columns=_ITEM_COLUMNS, **self._items_are()).sort_by("image_id")
+
+    def item_batches(self) -> Iterator[pa.Table]:
+        """Yield the same some rows at a time, in no particular order."""
+        return self.dataset.read_batches("release_items", columns=_ITEM_COLUMNS, **self._items_are())
+
+    def _items_are(self) -> dict[str, Any]:
         from pyiceberg.expressions import And, EqualTo
 
-        return self.dataset.read(
-            "release_items",
-            columns=("image_id", "partition_key", "source_uri", "split"),
-            snapshot_id=self.snapshots["release_items"],
-            where=And(EqualTo("release", self.name), EqualTo("items_id", self.items_id)),
-        ).sort_by("image_id")
+        where = And(EqualTo("release", self.name), EqualTo("items_id", self.items_id))
+        return {"snapshot_id": self.snapshots["release_items"], "where": where}
 
     def images(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the release's rows of ``images``, each image once, with its ``split``.
@@ -65,7 +70,7 @@ class Release:
         :raises StoreError: the tables do not hold what was released; none of it is handed out.
         """
         rows = self._by_place("images", columns)
-        self._check("images", rows.num_rows, self.images_count)
+        self.check_count("images", rows.num_rows, self.images_count)
         return rows
 
     def annotations(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -85,7 +90,7 @@ class Release:
         else:
             reader = SnapshotReader(self.dataset, self.snapshots, self.partition_keys)
             rows = read_annotations(reader, self.items(), read)
-        self._check("annotations", rows.num_rows - int(is_background(rows).sum()), self.annotations_count)
+        self.check_count("annotations", rows.num_rows - int(is_background(rows).sum()), self.annotations_count)
         return rows.select([*wanted, "split"])
 
     def _by_place(self, table: str, columns: Sequence[str] | None) -> pa.Table:
@@ -97,13 +102,14 @@ class Release:
         if table not in self.snapshots:
             return self.dataset.read(table, columns=wanted, limit=0).append_column("split", items["split"].slice(0, 0))
         rows = self.dataset.read(table, columns=read, snapshot_id=self.snapshots[table])
-        where = pc.index_in(_place(rows), value_set=_place(items).combine_chunks())
+        where = pc.index_in(place_of(rows), value_set=place_of(items).combine_chunks())
         rows = rows.select(wanted)
         if where.null_count:  # filtering holds the rows twice
             rows, where = rows.filter(pc.is_valid(where)), where.drop_null()
         return rows.append_column("split", items["split"].take(where))
 
-    def _check(self, table: str, rows: int, released: int) -> None:
+    def check_count(self, table: str, rows: int, released: int) -> None:
+        """:raises StoreError: the tables hold another number of rows than was released."""
         if rows != released:
             raise StoreError(
                 f"Release {self.name} of {self.dataset.name!r} has {released:,} {table}, and its tables hold {rows:,} of them: "
@@ -173,8 +179,8 @@ def _without_split(table: str, columns: Sequence[str] | None) -> list[str]:
     return [name for name in (arrow_schema(table).names if columns is None else columns) if name != "split"]
 
 
-def _place(rows: pa.Table) -> pa.ChunkedArray:
-    """Return partition key and source as one comparable string; null where the source is."""
+def place_of(rows: pa.Table) -> pa.ChunkedArray:
+    """Return partition key and source of rows as one comparable string; null where the source is."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
