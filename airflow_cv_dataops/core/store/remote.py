@@ -85,6 +85,15 @@ class RemoteStore(ObjectStore):
         except (obstore.exceptions.BaseError, OSError) as error:
             raise StoreError(f"Cannot look for {without_credentials(self.uri_of(path))}: {said(error)}") from error
 
+    def delete(self, paths: Sequence[str]) -> None:
+        """Delete files. :raises StoreError: the store refuses."""
+        import obstore
+
+        try:
+            obstore.delete(self._store, paths)
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise StoreError(f"Cannot delete below {without_credentials(self.uri)}: {said(error)}") from error
+
     def uri_of(self, path: str) -> str:
         return join_uri(self.uri, path)
 

@@ -1,0 +1,80 @@
+"""What the files of an export are called: as in the dataset where that is unique and safe, told apart by the image id where it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# What every reader takes: lists of image ids are cut at white space, WebDataset's keys at the first dot, shells at the rest.
+_UNSAFE = re.compile(r"[^\w-]+")
+_LONGEST_STEM = 100
+_ID_DIGITS = 12
+_EXTENSIONS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp", ".dib"),
+    "GIF": (".gif",),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif"),
+}
+_RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))])
+
+
+def plain_stem(file_name: str) -> str:
+    """Return the name of a file without folder and extension, with ``_`` for what not every reader and file system takes."""
+    name = file_name.rpartition("/")[2]
+    stem = _UNSAFE.sub("_", name.rpartition(".")[0] or name).strip("_")
+    while len(stem.encode()) > _LONGEST_STEM:
+        stem = stem[:-1]
+    return "" if stem.casefold() in _RESERVED or stem.startswith("-") else stem
+
+
+def extension_of(file_name: str, image_format: str) -> str:
+    """Return the extension of an image file by what it is: its own, in lower case, where that is one of the format's."""
+    known = _EXTENSIONS.get(image_format, (f".{image_format.lower()}",))
+    dot, own = file_name.rpartition(".")[1:]
+    return own_extension if (own_extension := (dot + own).lower()) in known else known[0]
+
+
+class Names:
+    """Which stems more than one image of an export would have; 8 bytes an image while they are collected.
+
+    File systems that take no notice of case, and label files that are named after their image, allow each stem once.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+        self._repeated: frozenset[int] | None = None
+
+    def collect(self, file_names: Iterable[str]) -> None:
+        """Take the names of some images."""
+        import numpy as np
+
+        self._parts.append(np.array([_key(plain_stem(name)) for name in file_names], np.uint64))
+
+    def settle(self) -> None:
+        """Find what is there more than once; nothing may be collected any more."""
+        import numpy as np
+
+        whole = np.sort(np.concatenate([np.empty(0, np.uint64), *self._parts]))
+        self._repeated = frozenset(np.unique(whole[1:][whole[1:] == whole[:-1]]).tolist())
+        self._parts = []
+
+    def stem(self, file_name: str, image_id: str) -> str:
+        """Return what an image is called in the export, without extension: a function of the images that are exported alone."""
+        assert self._repeated is not None, "settle() comes first"
+        stem = plain_stem(file_name)
+        if not stem:
+            return image_id[: 2 * _ID_DIGITS]
+        return f"{stem}-{image_id[:_ID_DIGITS]}" if _key(stem) in self._repeated else stem
+
+
+def _key(stem: str) -> int:
+    return int.from_bytes(blake2b(stem.casefold().encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,213 @@
+"""The folder or prefix that an export is written to: file by file, each whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.store.objects import Place, local_path, normalize_uri, open_store, without_credentials
+from airflow_cv_dataops.core.store.remote import RemoteStore
+
+FOLDER = "_export"
+_LEFT_BEHIND_SECONDS = 24 * 3600.0
+
+
+class Target:
+    """A local folder, or a prefix in an object store. Use :func:`open_target`."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+
+    def size(self, path: str) -> int | None:
+        """Return the size of a file in bytes; ``None`` where there is none."""
+        raise NotImplementedError
+
+    def holds(self, path: str, size: int, sha256: str) -> bool:
+        """Say whether a file is there as it was written: by its hash where it is local, by its size in an object store."""
+        raise NotImplementedError
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file. :raises OSError: it cannot be read."""
+        raise NotImplementedError
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file, whole or not at all."""
+        raise NotImplementedError
+
+    def put_file(self, path: str, local_file: Path) -> None:
+        """Write a file from a local one, which may be taken away by it."""
+        raise NotImplementedError
+
+    def link(self, path: str, storage_uri: str) -> None:
+        """Put a hard link to a stored image in place. :raises ConfigurationError: there can be none."""
+        raise ConfigurationError(f"images='link' makes hard links, and {self.uri} is no local folder: use images='copy'.")
+
+    def paths(self) -> Iterator[str]:
+        """Yield what lies below, hidden files and what belongs to the export itself apart."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """Remove everything below."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Remove what this run needed meanwhile."""
+
+    def place_of(self, path: str) -> str:
+        """Return the address of a file for who reads the export: a path, or a URI."""
+        raise NotImplementedError
+
+
+def open_target(place: Place) -> Target:
+    """Open the place. :raises ConfigurationError: it is no folder or prefix that can be written to."""
+    uri = normalize_uri(place.uri)
+    return LocalTarget(uri) if uri.startswith("file://") else RemoteTarget(uri, place)
+
+
+class LocalTarget(Target):
+    """A folder. Files are written beside it, in a folder of the run's own, and moved into place."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(uri)
+        self._root = Path(local_path(uri))
+        if self._root.exists() and not self._root.is_dir():
+            raise ConfigurationError(f"{uri} is a file: an export needs a folder.")
+        self._staging = self._root / FOLDER / f".{socket.gethostname()}~{os.getpid()}~{os.urandom(4).hex()}"
+        self._made: set[Path] = set()
+
+    def size(self, path: str) -> int | None:
+        try:
+            return (self._root / path).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def holds(self, path: str, size: int, sha256: str) -> bool:
+        return self.size(path) == size and self._sha256(path) == sha256
+
+    def _sha256(self, path: str) -> str:
+        with (self._root / path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def read(self, path: str) -> bytes:
+        return (self._root / path).read_bytes()
+
+    def put(self, path: str, data: bytes) -> None:
+        staged = self._staged()
+        staged.write_bytes(data)
+        self._move(staged, path)
+
+    def put_file(self, path: str, local_file: Path) -> None:
+        staged = self._staged()
+        shutil.move(local_file, staged)
+        self._move(staged, path)
+
+    def link(self, path: str, storage_uri: str) -> None:
+        if not storage_uri.startswith("file://"):
+            raise ConfigurationError(f"images='link' makes hard links, and images are kept at {storage_uri}: use images='copy'.")
+        staged = self._staged()
+        try:
+            os.link(local_path(storage_uri), staged)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise ConfigurationError(
+                f"images='link' cannot link {storage_uri} to {self.uri} ({error.strerror}): both must lie on one file system that has hard "
+                "links; use images='copy'."
+            ) from error
+        self._move(staged, path)
+
+    def _staged(self) -> Path:
+        self._make(self._staging)
+        return self._staging / os.urandom(8).hex()
+
+    def _move(self, staged: Path, path: str) -> None:
+        place = self._root / path
+        self._make(place.parent)
+        os.replace(staged, place)
+        staged.unlink(missing_ok=True)  # a link to what is there already is left behind by os.replace
+
+    def _make(self, folder: Path) -> None:
+        if folder not in self._made:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._made.add(folder)
+
+    def paths(self) -> Iterator[str]:
+        for folder, folders, names in os.walk(self._root):
+            relative = os.path.relpath(folder, self._root)
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and not (relative == "." and name == FOLDER))
+            yield from (os.path.normpath(os.path.join(relative, name)) for name in names if not name.startswith("."))
+
+    def clear(self) -> None:
+        for entry in self._root.iterdir() if self._root.exists() else ():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        self._made.clear()
+
+    def close(self) -> None:
+        """Remove the run's folder, and those of runs that were killed."""
+        shutil.rmtree(self._staging, ignore_errors=True)
+        for left in (self._root / FOLDER).glob(".*~*~*"):
+            if _is_left_behind(left):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def place_of(self, path: str) -> str:
+        return str(self._root / path)
+
+
+class RemoteTarget(Target):
+    """A prefix in an object store."""
+
+    def __init__(self, uri: str, place: Place) -> None:
+        super().__init__(without_credentials(uri))
+        store = open_store(uri, place.options)
+        assert isinstance(store, RemoteStore)
+        self._store = store
+
+    def size(self, path: str) -> int | None:
+        return self._store.size(path)
+
+    def holds(self, path: str, size: int, sha256: str) -> bool:
+        return self._store.size(path) == size
+
+    def read(self, path: str) -> bytes:
+        return self._store.read(path)
+
+    def put(self, path: str, data: bytes) -> None:
+        self._store.write(path, data)
+
+    def put_file(self, path: str, local_file: Path) -> None:
+        self._store.write_file(path, str(local_file))
+        local_file.unlink()
+
+    def paths(self) -> Iterator[str]:
+        for found in self._store.list():
+            if not found.is_folder and not found.path.startswith((f"{FOLDER}/", ".")) and "/." not in found.path:
+                yield found.path
+
+    def clear(self) -> None:
+        self._store.delete([found.path for found in self._store.list()])
+
+    def place_of(self, path: str) -> str:
+        return f"{self.uri}/{path}"
+
+
+def _is_left_behind(staging: Path) -> bool:
+    """Say whether the run that this folder belongs to is over: its process is gone from this machine, or it is a day old."""
+    host, process, _ = staging.name.removeprefix(".").rsplit("~", 2)
+    with contextlib.suppress(OSError, ValueError):
+        if host == socket.gethostname():
+            try:
+                os.kill(int(process), 0)
+            except ProcessLookupError:
+                return True
+        return time.time() - staging.stat().st_mtime > _LEFT_BEHIND_SECONDS
+    return False
