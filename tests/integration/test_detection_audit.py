@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
-from airflow_cv_dataops.core.audit.masks.coco_masks import mask_of, pixels_of
 from airflow_cv_dataops.core.labels.importing import import_labels
+from airflow_cv_dataops.core.labels.masks.coco_masks import mask_of, pixels_of
 from airflow_cv_dataops.core.predictions.importing import import_predictions
 from airflow_cv_dataops.core.store.schema import arrow_schema
 

@@ -8,7 +8,7 @@ from airflow_cv_dataops.core.audit.audit_input import MIN_SIDE_PX, Boxes, derive
 from airflow_cv_dataops.core.audit.detection.boxes import DetectionBoxes, comparable_boxes
 from airflow_cv_dataops.core.audit.detection.evidence import DetectionEvidence
 from airflow_cv_dataops.core.audit.detection.overlap import MIN_OVERLAP, Overlaps, box_overlaps
-from airflow_cv_dataops.core.audit.masks.coco_masks import Mask, mask_of
+from airflow_cv_dataops.core.labels.masks.coco_masks import Mask, mask_of
 
 if TYPE_CHECKING:
     import numpy as np

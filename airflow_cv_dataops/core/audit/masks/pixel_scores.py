@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.audit_input import AuditInput, derived
-from airflow_cv_dataops.core.audit.masks.coco_masks import mask_of, pixels_of
 from airflow_cv_dataops.core.errors import StoreError
+from airflow_cv_dataops.core.labels.masks.coco_masks import mask_of, pixels_of
 from airflow_cv_dataops.core.predictions.array_files import read_probabilities
 from airflow_cv_dataops.core.predictions.batches import stored_classes
 from airflow_cv_dataops.core.progress import Progress

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.audit_input import AuditInput, derived
-from airflow_cv_dataops.core.audit.masks.rle import extent_of_rle, problem_of_rle
+from airflow_cv_dataops.core.labels.masks.rle import extent_of_rle, problem_of_rle
 from airflow_cv_dataops.core.progress import Progress
 
 if TYPE_CHECKING:

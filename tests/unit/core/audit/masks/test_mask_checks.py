@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from airflow_cv_dataops.core.audit.audit_input import AuditInput
-from airflow_cv_dataops.core.audit.masks.coco_masks import mask_of, pixels_of
 from airflow_cv_dataops.core.audit.masks.overlap import mask_evidence
 from airflow_cv_dataops.core.audit.masks.pixel_scores import masks_by_pixel, soft_minimum
 from airflow_cv_dataops.core.audit.masks.predicted import doubtful_mask, unusable_pixel_probabilities
 from airflow_cv_dataops.core.errors import StoreError
+from airflow_cv_dataops.core.labels.masks.coco_masks import mask_of, pixels_of
 
 WIDTH, HEIGHT = 64, 48
 URI = "s3://outputs/a.npy"

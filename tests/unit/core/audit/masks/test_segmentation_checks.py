@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.audit.masks.outlines import bbox_segmentation_mismatch, invalid_polygon, invalid_rle
-from airflow_cv_dataops.core.audit.masks.rle import extent_of_rle, runs_of
 from airflow_cv_dataops.core.audit.masks.segmentations import read_segmentations
+from airflow_cv_dataops.core.labels.masks.rle import extent_of_rle, runs_of
 
 SQUARE = [0, 0, 10, 0, 10, 10, 0, 10]
 

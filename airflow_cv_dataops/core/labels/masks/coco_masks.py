@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.audit.masks.rle import problem_of_rle
+from airflow_cv_dataops.core.labels.masks.rle import problem_of_rle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,12 +20,17 @@ def mask_of(segmentation: str, width: int, height: int) -> Mask | None:
 
     What is wrong with an invalid one is said by ``invalid_polygon`` and ``invalid_rle``.
     """
-    import faster_coco_eval.mask_api_new_cpp as coco_masks
-
     try:
         value = json.loads(segmentation)
     except (ValueError, RecursionError):
         return None
+    return mask_of_value(value, width, height)
+
+
+def mask_of_value(value: Any, width: int, height: int) -> Mask | None:
+    """Return the same of COCO JSON that was read already."""
+    import faster_coco_eval.mask_api_new_cpp as coco_masks
+
     if isinstance(value, dict):
         if problem_of_rle(value, width, height) is not None:
             return None
@@ -42,6 +47,15 @@ def pixels_of(mask: Mask) -> np.ndarray:
     import faster_coco_eval.mask_api_new_cpp as coco_masks
 
     return coco_masks.decode([mask])[:, :, 0].astype(bool)
+
+
+def encoded(pixels: np.ndarray) -> dict[str, Any]:
+    """Return pixels, (height, width), bool, as COCO's compressed run-length encoding, ready for JSON."""
+    import faster_coco_eval.mask_api_new_cpp as coco_masks
+    import numpy as np
+
+    (mask,) = coco_masks.encode(np.asfortranarray(pixels[:, :, None].astype(np.uint8)))
+    return {"size": [int(side) for side in mask["size"]], "counts": mask["counts"].decode()}
 
 
 def _polygons(value: Any, width: int, height: int) -> list[list[float]] | None:
