@@ -37,7 +37,12 @@ def as_grey(image: Image.Image, bit_depth: int) -> Image.Image:
         grey = (pixels >> max(0, min(bit_depth, 16) - 8)).astype(np.uint8)
     else:
         grey = _to_full_scale(pixels, _full_scales(image, bit_depth))
-    return Image.fromarray(255 - grey if _tiff_tag(image, _TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO else grey)
+    return Image.fromarray(255 - grey if is_white_zero(image) else grey)
+
+
+def is_white_zero(image: Image.Image) -> bool:
+    """Say whether a TIFF says that 0 is white; Pillow has inverted such pixels unless they are wide."""
+    return bool(_tiff_tag(image, _TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO)
 
 
 def _full_scales(image: Image.Image, bit_depth: int) -> tuple[float, ...]:

@@ -71,7 +71,7 @@ def _rgb(image: Image.Image, depth: int) -> Image.Image:
     if is_wide(image.mode):
         return as_grey(image, depth).convert("RGB")
     if image.mode == "LAB":
-        return _lab_to_rgb(image)
+        return lab_to_rgb(image)
     if not image.has_transparency_data:
         return image.convert("RGB")
     from PIL import Image as Images
@@ -80,7 +80,8 @@ def _rgb(image: Image.Image, depth: int) -> Image.Image:
     return Images.alpha_composite(Images.new("RGBA", coloured.size, "white"), coloured).convert("RGB")
 
 
-def _lab_to_rgb(image: Image.Image) -> Image.Image:
+def lab_to_rgb(image: Image.Image) -> Image.Image:
+    """Return a CIE L*a*b* picture, which Pillow converts by a colour profile only, in sRGB."""
     from PIL import ImageCms
 
     transform = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
