@@ -9,10 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
+from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.store.objects import local_path
 
 # What a label may have beside category and box, and a format may have no place for.
-PARTS = ("polygons", "masks", "keypoints", "attributes", "iscrowd", "annotator")
+PARTS = ("boxes", "polygons", "masks", "keypoints", "attributes", "iscrowd", "annotator")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Layout:
     :param splits: pictures that are exported, by split.
     :param shards: by split, in how many shards its pictures come.
     :param has_boxes: whether any label has a box.
+    :param references: label files name images where they are stored; none is part of the export.
     """
 
     title: str
@@ -30,6 +33,7 @@ class Layout:
     splits: Mapping[str, int]
     shards: Mapping[str, int]
     has_boxes: bool
+    references: bool = False
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
@@ -69,19 +73,19 @@ class WholeFiles:
 
 
 class Exporter:
-    """Writes pictures and their labels in one format. Order, names and numbers follow from the release alone, so that equal runs write equal bytes.
+    """Writes pictures and their labels in one format. Order, names and numbers follow from the release alone: equal runs write equal bytes.
 
     A subclass says what it needs and carries, where an image lies, and writes label files: small ones picture by picture
-    (:meth:`label_files`), or ones that grow (:meth:`add`, :meth:`finish`). One that packs images into its files (:attr:`packs_images`) writes
-    shards instead.
+    (:meth:`label_files`), or ones that grow (:meth:`add`, :meth:`finish`). One that packs images into its files
+    (:attr:`packs_images`) writes shards instead.
     """
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]] = frozenset(("category", "box", "area"))
-    """What a label must have: ``category``, ``box``, ``area`` (a box, if there is one, has an area inside the picture)."""
+    """What a label must have: ``category``, ``box``, ``area`` (where it has a box, or an outline, that lies in the picture)."""
     carries: ClassVar[frozenset[str]] = frozenset()
-    """Those of :data:`PARTS` that the format has a place for; what else labels have is counted as not carried."""
-    takes_pictures_without_labels: ClassVar[bool] = True
+    """Those of :data:`PARTS` that the format has a place for; what else labels have is counted as not carried. A label that covers a group
+    (``iscrowd``) is left out where it would pass for one object."""
     takes_references: ClassVar[bool] = False
     """Whether label files may name images where they are stored, so that none is copied."""
     packs_images: ClassVar[bool] = False
@@ -93,9 +97,20 @@ class Exporter:
         self.layout = layout
         self.tally = tally
 
+    @classmethod
+    def refuses(cls, labels: Sequence[Label]) -> str | None:
+        """Say in a word why the format has no place for a picture with these labels, if it has none."""
+        return None
+
     def image_path(self, picture: Picture) -> str:
         """Return where the picture's file lies in the export."""
         return f"images/{picture.split}/{picture.name}"
+
+    def address(self, picture: Picture) -> str:
+        """Return how label files name the picture's file: its path in the export, or where it is stored."""
+        if not self.layout.references:
+            return self.image_path(picture)
+        return local_path(picture.storage_uri) if picture.storage_uri.startswith("file://") else picture.storage_uri
 
     def label_files(self, picture: Picture) -> Iterator[tuple[str, bytes]]:
         """Yield the label files of one picture: path and bytes."""

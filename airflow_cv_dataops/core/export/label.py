@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,8 +19,8 @@ Segmentation = list[list[float]] | dict[str, Any]
 class Label:
     """One row of ``annotations`` that is a label, in pixels of the exported picture.
 
-    :param segmentation: ``None`` also where the row's JSON makes no sense; then ``is_broken`` says so.
     :param keypoints: COCO's triplets x, y, visibility.
+    :param is_broken: it had a segmentation that is no polygons and no mask, or keypoints with a number that is not finite.
     """
 
     annotation_id: str
@@ -40,21 +41,22 @@ class Label:
 def label_of(row: Mapping[str, Any]) -> Label:
     """Return a row of ``annotations`` as a label."""
     segmentation, attributes = _json(row["segmentation"]), _json(row["attributes"])
-    box = row["bbox"]
+    box, area, keypoints = row["bbox"], row["area"], row["keypoints"]
+    has_points = keypoints is not None and all(map(_is_number, keypoints))
     return Label(
         annotation_id=row["annotation_id"],
         task=row["task"],
         category=row["category"],
         bbox=None if box is None else (box["x"], box["y"], box["width"], box["height"]),
         segmentation=segmentation if _is_segmentation(segmentation) else None,
-        area=row["area"],
+        area=area if _is_number(area) else None,
         iscrowd=row["iscrowd"],
-        keypoints=None if row["keypoints"] is None else tuple(row["keypoints"]),
+        keypoints=tuple(keypoints) if has_points else None,
         annotator=row["annotator"],
         labeled_at=row["labeled_at"],
         label_set=row["label_set"],
         attributes=attributes if isinstance(attributes, dict) else {},
-        is_broken=row["segmentation"] is not None and not _is_segmentation(segmentation),
+        is_broken=(row["segmentation"] is not None and not _is_segmentation(segmentation)) or (keypoints is not None and not has_points),
     )
 
 
@@ -73,4 +75,8 @@ def _is_segmentation(value: Any) -> bool:
 
 
 def _is_polygon(value: Any) -> bool:
-    return isinstance(value, list) and len(value) >= 6 and len(value) % 2 == 0 and set(map(type, value)) <= {int, float}
+    return isinstance(value, list) and len(value) >= 6 and len(value) % 2 == 0 and all(map(_is_number, value))
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)

@@ -19,9 +19,9 @@ class ExportOptions:
     """Which images and labels of a release go out, and how.
 
     :param format: ``coco``, ``yolo``, ``yolo_seg``, ``voc``, ``imagefolder``, ``csv``, ``parquet``, ``webdataset`` or ``huggingface``.
-    :param images: ``copy``: image files are copied; ``link``: they are hard links to the dataset's own, on one file system, so do not write
-        to them; ``reference``: label files name them where they are stored, and none is copied (``coco``, ``csv``, ``parquet``). Images that
-        are changed (``resize``, EXIF orientation) are files of their own also with ``link``.
+    :param images: ``copy``: image files are copied; ``link``: they are hard links to the dataset's own, on one file system, so do not
+        write to them; ``reference``: label files name them where they are stored, and none is copied (``coco``, ``csv``, ``parquet``).
+        Images that are changed (``resize``, EXIF orientation) are files of their own also with ``link``.
     :param without_labels: which images without labels are exported: ``stated``, those of which labels state that nothing is in them;
         ``none``; ``all``, also those of which nothing is said, which whoever trains will take for empty.
     :param incomplete_images: what becomes of an image of which some labels cannot be exported: ``keep``, or ``leave_out``.

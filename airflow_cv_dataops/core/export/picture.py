@@ -14,17 +14,18 @@ _TURNED = range(2, 9)
 class Picture:
     """An image and its labels, both as they are exported.
 
-    :param name: its file's name in the export, unique in it, e.g. ``street_07.jpg``.
+    :param stem: its file's name in the export without extension, unique in it.
     :param width: of the exported picture, pixels.
     :param height: of the exported picture, pixels.
-    :param is_background: labels state that nothing is in it (or nothing of the categories, or of the crop, that was asked for).
+    :param is_background: it is known that nothing that was asked for is in it: labels state so, or all are of other categories, or cut off.
     :param orientation: EXIF orientation of the stored file, 1 to 8; ``None``: none.
-    :param address: where its bytes are found: of the exported file, or of the stored one that it refers to.
+    :param extension: of the stored file, by its format.
+    :param is_jpeg: the stored file is one.
     """
 
     image_id: str
     split: str
-    name: str
+    stem: str
     width: int
     height: int
     labels: tuple[Label, ...]
@@ -36,11 +37,13 @@ class Picture:
     bytes: int
     orientation: int | None
     placement: Placement
-    address: str = ""
+    extension: str
+    is_jpeg: bool
 
     @property
-    def stem(self) -> str:
-        return self.name.rpartition(".")[0]
+    def name(self) -> str:
+        """The name of its file, e.g. ``street_07.jpg``. A picture that is written anew is a JPEG if it was one, else a PNG."""
+        return self.stem + ((".jpg" if self.is_jpeg else ".png") if self.is_rewritten else self.extension)
 
     @property
     def is_turned(self) -> bool:

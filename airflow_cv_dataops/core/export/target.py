@@ -45,6 +45,10 @@ class Target:
         """Write a file from a local one, which may be taken away by it."""
         raise NotImplementedError
 
+    def remove(self, path: str) -> None:
+        """Remove a file that is there."""
+        raise NotImplementedError
+
     def link(self, path: str, storage_uri: str) -> None:
         """Put a hard link to a stored image in place. :raises ConfigurationError: there can be none."""
         raise ConfigurationError(f"images='link' makes hard links, and {self.uri} is no local folder: use images='copy'.")
@@ -53,8 +57,8 @@ class Target:
         """Yield what lies below, hidden files and what belongs to the export itself apart."""
         raise NotImplementedError
 
-    def clear(self) -> None:
-        """Remove everything below."""
+    def clear(self, keep: str) -> None:
+        """Remove everything below but one file."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -108,6 +112,9 @@ class LocalTarget(Target):
         shutil.move(local_file, staged)
         self._move(staged, path)
 
+    def remove(self, path: str) -> None:
+        (self._root / path).unlink()
+
     def link(self, path: str, storage_uri: str) -> None:
         if not storage_uri.startswith("file://"):
             raise ConfigurationError(f"images='link' makes hard links, and images are kept at {storage_uri}: use images='copy'.")
@@ -144,12 +151,15 @@ class LocalTarget(Target):
             folders[:] = sorted(name for name in folders if not name.startswith(".") and not (relative == "." and name == FOLDER))
             yield from (os.path.normpath(os.path.join(relative, name)) for name in names if not name.startswith("."))
 
-    def clear(self) -> None:
-        for entry in self._root.iterdir() if self._root.exists() else ():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+    def clear(self, keep: str) -> None:
+        for folder, folders, names in os.walk(self._root, topdown=False):
+            for path in (Path(folder, name) for name in (*names, *folders)):
+                if path == self._root / keep:
+                    continue
+                if not path.is_dir() or path.is_symlink():
+                    path.unlink()
+                elif path not in (self._root / keep).parents:
+                    path.rmdir()
         self._made.clear()
 
     def close(self) -> None:
@@ -188,13 +198,16 @@ class RemoteTarget(Target):
         self._store.write_file(path, str(local_file))
         local_file.unlink()
 
+    def remove(self, path: str) -> None:
+        self._store.delete([path])
+
     def paths(self) -> Iterator[str]:
         for found in self._store.list():
             if not found.is_folder and not found.path.startswith((f"{FOLDER}/", ".")) and "/." not in found.path:
                 yield found.path
 
-    def clear(self) -> None:
-        self._store.delete([found.path for found in self._store.list()])
+    def clear(self, keep: str) -> None:
+        self._store.delete([found.path for found in self._store.list() if found.path != keep])
 
     def place_of(self, path: str) -> str:
         return f"{self.uri}/{path}"

@@ -1,0 +1,139 @@
+"""A release to files that train: look, decide, write what is not there yet, and the manifest last."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.export.exporter import Exporter
+from airflow_cv_dataops.core.export.exporters import exporter_of
+from airflow_cv_dataops.core.export.manifest import MANIFEST, PLAN, json_bytes, read_json
+from airflow_cv_dataops.core.export.options import ExportOptions
+from airflow_cv_dataops.core.export.outcome import Outcome
+from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.export.plan import begin, plan_of, was_begun
+from airflow_cv_dataops.core.export.selection import IMAGE_COLUMNS, LABEL_COLUMNS, Selection
+from airflow_cv_dataops.core.export.survey import Survey, sharded, survey_release
+from airflow_cv_dataops.core.export.target import Target, open_target
+from airflow_cv_dataops.core.export.unexpected import UnexpectedFiles
+from airflow_cv_dataops.core.export.writing import ExportWriter
+from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.release.reader import Release, read_release
+from airflow_cv_dataops.core.release.slices import SlicedRelease
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.image_files import ImageFiles
+from airflow_cv_dataops.core.store.objects import Place, join_uri
+from airflow_cv_dataops.core.store.temporary_file import TemporaryFolder
+from airflow_cv_dataops.core.summary import StepResult
+
+log = logging.getLogger(__name__)
+
+RELEASE_PLACEHOLDER = "{release}"
+
+
+def export_release(
+    dataset: Dataset,
+    release: str = "production",
+    target: str | PathLike[str] | Place | None = None,
+    options: ExportOptions | None = None,
+    *,
+    target_options: Mapping[str, Any] | None = None,
+    replace: bool = False,
+    partition_key: str | None = None,
+) -> StepResult:
+    """Write a release as files that train, below a folder or prefix of their own.
+
+    The same release with the same options gives the same bytes. A run that was killed is finished by the next, which writes what is missing
+    alone; the manifest comes last, and :func:`~.manifest.check_export` looks whether all is there.
+
+    :param release: its name, or a stage.
+    :param target: URI or path; ``{release}`` in it is the release's name. Default: ``exports/<release>/<format>`` below the dataset's root.
+    :param options: which images and labels, in which format; default: COCO, images copied.
+    :param target_options: obstore's configuration of the target; default: the dataset's own.
+    :param replace: whether another export may be removed from the target first, with everything else that is below it.
+    :param partition_key: of the run, for the summary.
+    :return: with a ``failure`` where more labels would be left out than ``max_left_out_ratio`` allows, or nothing would be exported; then
+        nothing was written.
+    :raises DatasetNotFoundError: there is no such release.
+    :raises ConfigurationError: an option cannot be used, or the target holds something else.
+    :raises StoreError: the release's tables do not hold what was released.
+    :raises OSError: an image cannot be read, or has changed since it was ingested; or a file cannot be written. Run it again.
+    """
+    started = time.monotonic()
+    options = options or ExportOptions()
+    kind = exporter_of(options)
+    found = read_release(dataset, release)
+    store = open_target(_place(dataset, found, options, target, target_options))
+    plan = plan_of(found, options, kind)
+    begun = was_begun(store, plan, replace=replace)
+    with SlicedRelease(found, IMAGE_COLUMNS, LABEL_COLUMNS) as whole:
+        survey = survey_release(whole, kind, options, f"{dataset.name} {found.name}")
+        outcome = Outcome(found, options, store.uri, survey, partition_key)
+        if outcome.failure is None:
+            work = _Work(dataset, store, kind(survey.layout, Counter()), options, survey, whole, plan)
+            if not begun:
+                begin(store, plan)
+            _write(work, outcome, is_begun=begun)
+    return outcome.result(time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is written, where."""
+
+    dataset: Dataset
+    target: Target
+    exporter: Exporter
+    options: ExportOptions
+    survey: Survey
+    whole: SlicedRelease
+    plan: Mapping[str, Any]
+
+    def pictures(self) -> Iterator[Picture]:
+        selection = Selection(type(self.exporter), self.options, self.survey.names)
+        for part in self.whole.slices():
+            yield from selection.pictures(part)
+
+
+def _write(work: _Work, outcome: Outcome, *, is_begun: bool) -> None:
+    """Write all files, and the manifest after them."""
+    expected = UnexpectedFiles()
+    with TemporaryFolder() as folder:
+        writer = ExportWriter(work.target, work.exporter, work.options, ImageFiles(work.dataset), Path(folder.path), is_begun=is_begun)
+        try:
+            with Progress("images", work.survey.images, log) as progress:
+                for file in writer.write(sharded(work.pictures(), work.options.shard_images), progress):
+                    expected.expect(file.path)
+            foreign = expected.among(work.target.paths())
+            outcome.written(work.exporter.tally, writer.parts, writer.written, foreign)
+            manifest = json_bytes({**work.plan, **outcome.for_manifest()})
+            if read_json(work.target, PLAN) != work.plan:
+                raise ConfigurationError(f"Another export has begun at {work.target.uri} meanwhile: give each a folder of its own.")
+            if work.target.size(MANIFEST) is None or work.target.read(MANIFEST) != manifest:
+                work.target.put(MANIFEST, manifest)
+        finally:
+            writer.close()
+    if foreign:
+        log.warning("%d files at %s are no part of the export, the first: %s", len(foreign), work.target.uri, foreign[0])
+
+
+def _place(
+    dataset: Dataset,
+    release: Release,
+    options: ExportOptions,
+    target: str | PathLike[str] | Place | None,
+    target_options: Mapping[str, Any] | None,
+) -> Place:
+    """Return where the export goes. :raises ConfigurationError: there is no place for it."""
+    own = dataset.config.object_options if target_options is None else target_options
+    if target is None:
+        return Place(join_uri(dataset.root_uri, "exports", release.name, options.format), own)
+    given = Place.of(target, own)
+    return Place(given.uri.replace(RELEASE_PLACEHOLDER, release.name), given.options)

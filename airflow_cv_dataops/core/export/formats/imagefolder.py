@@ -1,0 +1,54 @@
+"""ImageFolder: ``<split>/<category>/`` holds the images of a category, as torchvision, timm and Keras read it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from functools import cached_property
+
+from airflow_cv_dataops.core.export.exporter import Exporter, WholeFiles
+from airflow_cv_dataops.core.export.label import Label
+from airflow_cv_dataops.core.export.picture import Picture
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+_LONGEST = 100
+
+
+class ImageFolderExporter(Exporter):
+    """A folder a category; readers number them by the names of the folders. An image of several categories, or of none, has no place.
+
+    A category whose name cannot be that of a folder gets one like it; ``classes.json`` says which folder is which category.
+    """
+
+    name = "imagefolder"
+    needs = frozenset(("category",))
+
+    @classmethod
+    def refuses(cls, labels: Sequence[Label]) -> str | None:
+        categories = {label.category for label in labels}
+        if not categories:
+            return "without_category"
+        return "several_categories" if len(categories) > 1 else None
+
+    def image_path(self, picture: Picture) -> str:
+        return f"{picture.split}/{self._folders[picture.labels[0].category or '']}/{picture.name}"
+
+    def finish(self, files: WholeFiles) -> None:
+        folders = {folder: category for category, folder in self._folders.items()}
+        files.append("classes.json", (json.dumps(folders, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode())
+
+    @cached_property
+    def _folders(self) -> dict[str, str]:
+        """The folder of each category; no two differ in case alone."""
+        folders: dict[str, str] = {}
+        taken: set[str] = set()
+        for number, category in enumerate(self.layout.categories):
+            folder = _UNSAFE.sub("_", category).strip(". ")
+            while len(folder.encode()) > _LONGEST:
+                folder = folder[:-1]
+            if not folder or folder.casefold() in taken:
+                folder = f"{folder}_{number}"
+            taken.add(folder.casefold())
+            folders[category] = folder
+        return folders

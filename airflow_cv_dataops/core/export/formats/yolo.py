@@ -1,0 +1,71 @@
+"""YOLO as Ultralytics reads it: ``images/<split>/``, ``labels/<split>/`` beside it, and ``data.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from airflow_cv_dataops.core.export.exporter import Exporter, WholeFiles
+from airflow_cv_dataops.core.export.label import Label
+from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.export.shapes import one_polygon
+
+
+class YoloExporter(Exporter):
+    """Boxes: class, centre, width and height, as fractions of the picture (docs.ultralytics.com/datasets/detect).
+
+    Ultralytics drops an image of which a box reaches beyond the border, so that such boxes are cut to it (``labels_clipped``); and it takes
+    all lines of a file for polygons as soon as one is, so that boxes and polygons are two formats here. ``data.yaml`` has no ``path``: the
+    folder may be moved.
+    """
+
+    name = "yolo"
+    carries = frozenset(("boxes",))
+
+    def label_files(self, picture: Picture) -> Iterator[tuple[str, bytes]]:
+        lines = [self._line(label, picture) for label in picture.labels]
+        yield f"labels/{picture.split}/{picture.stem}.txt", "".join(lines).encode()
+
+    def _line(self, label: Label, picture: Picture) -> str:
+        numbers = [repr(number) for number in self._numbers(label, picture)]
+        return " ".join([str(self.layout.numbers[label.category or ""]), *numbers]) + "\n"
+
+    def _numbers(self, label: Label, picture: Picture) -> list[float]:
+        assert label.bbox is not None
+        left, top, width, height = label.bbox
+        right, bottom = min(left + width, picture.width), min(top + height, picture.height)
+        x, y = max(left, 0.0), max(top, 0.0)
+        if (x, y) != (left, top) or left + width > picture.width or top + height > picture.height:
+            self.tally["labels_clipped"] += 1
+            width, height = right - x, bottom - y
+        return [(x + width / 2) / picture.width, (y + height / 2) / picture.height, width / picture.width, height / picture.height]
+
+    def finish(self, files: WholeFiles) -> None:
+        import yaml
+
+        values: dict[str, Any] = {split: f"images/{split}" for split in self.layout.splits}
+        values |= {"nc": len(self.layout.categories), "names": dict(enumerate(self.layout.categories))}
+        files.append("data.yaml", yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=2**31).encode())
+
+
+class YoloSegmentationExporter(YoloExporter):
+    """Polygons: class, x1, y1, x2, y2, …, as fractions of the picture (docs.ultralytics.com/datasets/segment).
+
+    An object of several polygons is one line: its parts are joined by lines without width, as Ultralytics' own converter does. Points
+    beyond the border are moved to it. A label without polygon (a box, a run-length encoded mask) is a rectangle: its box.
+    """
+
+    name = "yolo_seg"
+    carries = frozenset(("boxes", "polygons"))
+
+    def _numbers(self, label: Label, picture: Picture) -> list[float]:
+        assert label.bbox is not None
+        x, y, width, height = label.bbox
+        points = one_polygon(label.segmentation) if isinstance(label.segmentation, list) else None
+        if points is None:
+            self.tally["labels_as_rectangles"] += 1
+            points = [x, y, x + width, y, x + width, y + height, x, y + height]
+        sides = (picture.width, picture.height)
+        inside = [min(max(value, 0.0), float(sides[at % 2])) for at, value in enumerate(points)]
+        self.tally["labels_clipped"] += inside != points
+        return [value / sides[at % 2] for at, value in enumerate(inside)]

@@ -1,0 +1,123 @@
+"""The first look at what is exported: which categories, how many pictures, which names. The second look writes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.export.exporter import Exporter, Layout
+from airflow_cv_dataops.core.export.names import Names
+from airflow_cv_dataops.core.export.options import ExportOptions
+from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.export.selection import OF_CHOICE, Selection
+from airflow_cv_dataops.core.release.slices import SlicedRelease
+
+# Of images in one shard, so that few can be as large as they like.
+_SHARD_BYTES = 512 * 2**20
+_FOLDER_NAME = re.compile(r"[\w-][\w. -]{0,99}")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What an export will hold.
+
+    :param tally: what :class:`Selection` counts.
+    """
+
+    layout: Layout
+    names: Names
+    tally: Mapping[str, int]
+
+    @property
+    def images(self) -> int:
+        return sum(self.layout.splits.values())
+
+    @property
+    def left_out_ratio(self) -> float:
+        """Share of the labels that are left out for what is wrong with them, or because the format has no place for them; 0 to 1."""
+        chosen = {f"labels_left_out.{reason}" for reason in (*OF_CHOICE, "image_incomplete")}
+        lost = sum(count for name, count in self.tally.items() if name.startswith("labels_left_out.") and name not in chosen)
+        return lost / self.tally["labels"] if self.tally["labels"] else 0.0
+
+
+def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: ExportOptions, title: str) -> Survey:
+    """Look at all that would be exported.
+
+    :raises ConfigurationError: a split cannot be the name of a folder, or one that was asked for is not in the release.
+    :raises StoreError: the release's tables do not hold what was released.
+    """
+    selection, names = Selection(exporter, options, None), Names()
+    categories: set[str] = set()
+    splits: Counter[str] = Counter()
+    shards: Counter[str] = Counter()
+    has_boxes = False
+    seen: set[str] = set()
+
+    def looked_at() -> Iterator[Picture]:
+        for part in whole.slices():
+            seen.update(part.images["split"].unique().to_pylist())
+            yield from selection.pictures(part)
+
+    for shard in sharded(looked_at(), options.shard_images):
+        splits[shard.split] += len(shard.pictures)
+        shards[shard.split] += 1
+        names.collect(picture.file_name for picture in shard.pictures)
+        for picture in shard.pictures:
+            categories.update(label.category for label in picture.labels if label.category is not None)
+            has_boxes = has_boxes or any(label.bbox is not None for label in picture.labels)
+    _check_splits(seen, options)
+    names.settle()
+    layout = Layout(
+        title=title,
+        categories=options.categories or tuple(sorted(categories)),
+        splits=dict(sorted(splits.items())),
+        shards=dict(sorted(shards.items())),
+        has_boxes=has_boxes,
+        references=options.images == "reference",
+    )
+    return Survey(layout, names, selection.tally)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some pictures of one split, that are written together. :param number: from 0, in its split."""
+
+    split: str
+    number: int
+    pictures: tuple[Picture, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.split}-{self.number:05d}"
+
+
+def sharded(pictures: Iterable[Picture], most_images: int) -> Iterator[Shard]:
+    """Yield the pictures in shards of so many of one split, or of less where they are large."""
+    open_shards: dict[str, list[Picture]] = {}
+    sizes: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
+
+    def closed(split: str) -> Shard:
+        number, sizes[split] = numbers[split], 0
+        numbers[split] += 1
+        return Shard(split, number, tuple(open_shards.pop(split)))
+
+    for picture in pictures:
+        split = picture.split
+        open_shards.setdefault(split, []).append(picture)
+        sizes[split] += picture.bytes
+        if len(open_shards[split]) >= most_images or sizes[split] >= _SHARD_BYTES:
+            yield closed(split)
+    for split in sorted(open_shards):
+        yield closed(split)
+
+
+def _check_splits(seen: set[str], options: ExportOptions) -> None:
+    if unknown := set(options.splits or ()) - seen:
+        raise ConfigurationError(f"splits={sorted(unknown)} are not in the release; it has {', '.join(sorted(seen)) or 'none'}.")
+    odd = sorted(split for split in options.splits or seen if not _FOLDER_NAME.fullmatch(split))
+    if odd:
+        raise ConfigurationError(f"The split {odd[0]!r} cannot be the name of a folder: name it with letters, digits, _, -, . and spaces.")
