@@ -17,9 +17,10 @@ def versions(name: str) -> dict[str, str]:
 
 
 def minima() -> dict[str, str]:
-    """Return the declared minimum of every package."""
+    """Return the declared minimum of every package; of the extra ``huggingface`` none, as it is not installed with the lowest."""
     project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
-    requirements = [*project["dependencies"], *(one for named in project["optional-dependencies"].values() for one in named)]
+    extras = [named for extra, named in project["optional-dependencies"].items() if extra != "huggingface"]
+    requirements = [*project["dependencies"], *(one for named in extras for one in named)]
     found = (re.match(r"([\w.-]+)(?:\[.*\])?>=([\w.]+)$", requirement) for requirement in requirements)
     return {match[1]: match[2] for match in found if match}
 

@@ -72,9 +72,8 @@ class CocoExporter(Exporter):
             "bbox": label.bbox,
             "area": area_of_label(label, picture.width, picture.height),
             "iscrowd": int(bool(label.iscrowd)),
+            "segmentation": [] if label.segmentation is None else label.segmentation,
         }
-        if label.segmentation is not None:
-            found["segmentation"] = label.segmentation
         if label.keypoints:
             found |= {"keypoints": label.keypoints, "num_keypoints": sum(1 for seen in label.keypoints[2::3] if seen > 0)}
         if label.annotator:

@@ -1,4 +1,4 @@
-"""Pascal VOC: ``JPEGImages/``, ``Annotations/`` and the splits as ``ImageSets/Main/<split>.txt``."""
+"""Pascal VOC: ``JPEGImages/``, ``Annotations/``, the splits as ``ImageSets/Main/<split>.txt``, and CVAT's ``labelmap.txt``."""
 
 from __future__ import annotations
 
@@ -30,4 +30,5 @@ class VocExporter(Exporter):
         files.append(f"ImageSets/Main/{pictures[0].split}.txt", "".join(f"{picture.stem}\n" for picture in pictures).encode())
 
     def finish(self, files: WholeFiles) -> None:
-        files.append("classes.txt", "".join(f"{name}\n" for name in self.layout.categories).encode())
+        lines = ["# label:color_rgb:parts:actions", "background:0,0,0::", *(f"{name}:::" for name in self.layout.categories)]
+        files.append("labelmap.txt", "".join(f"{line}\n" for line in lines).encode())
