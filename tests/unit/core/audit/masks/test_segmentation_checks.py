@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.audit.masks.outlines import bbox_segmentation_mismatch, invalid_polygon, invalid_rle
 from airflow_cv_dataops.core.audit.masks.segmentations import read_segmentations
-from airflow_cv_dataops.core.labels.masks.rle import extent_of_rle, runs_of
 
 SQUARE = [0, 0, 10, 0, 10, 10, 0, 10]
 
@@ -83,18 +82,6 @@ def test_polygons_and_labels_without_an_image_are_no_masks_of_the_wrong_size(aud
     assert invalid_rle(audit_input([*segments([SQUARE]), lost])) is None
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32))
-def test_compressed_counts_are_read_as_cocos_own_library_reads_them(height, width, seed):
-    mask_api = pytest.importorskip("pycocotools.mask")
-    rng = np.random.default_rng(seed)
-    mask = (rng.random((height, width)) < rng.random()).astype(np.uint8)
-    compressed = mask_api.encode(np.asfortranarray(mask))["counts"].decode()
-    flat = mask.ravel(order="F")
-    edges = np.flatnonzero(np.diff(flat)) + 1
-    expected = np.diff([0, *([0] if flat[0] else []), *edges, flat.size])
-    assert runs_of(compressed).tolist() == expected.tolist()
-
-
 def test_an_annotation_with_several_wrong_polygons_is_one_finding(audit_input, flagged):
     flat, infinite = [0, 0, 1, 1, 2, 2], [0, 0, 1, 1, float("inf"), 2]
     assert flagged(invalid_polygon(audit_input(segments([flat, infinite, flat, [1]])))) == ["0"]
@@ -134,18 +121,6 @@ def test_small_boxes_may_be_rounded_and_faulty_segmentations_are_another_checks(
     small = {"bbox": (10, 10, 5, 5), "segmentation": json.dumps([[9, 9, 16, 9, 16, 16, 9, 16]])}
     faulty = [[[10, 10, 500, 400, 20]], [[10, 10, 500, float("inf"), 20, 20]], {"size": [9, 9], "counts": [1]}, []]
     assert bbox_segmentation_mismatch(audit_input([small, *segments(*faulty), {"bbox": None, **segments([SQUARE])[0]}])) is None
-
-
-@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 2**32))
-def test_the_box_around_a_mask_is_the_one_around_its_pixels(height, width, seed):
-    rng = np.random.default_rng(seed)
-    mask = rng.random((height, width)) < rng.random() ** 3
-    mask[rng.integers(height), rng.integers(width)] = True
-    flat = mask.ravel(order="F")
-    edges = np.flatnonzero(np.diff(flat)) + 1
-    counts = np.diff([0, *([0] if flat[0] else []), *edges, flat.size]).tolist()
-    down, across = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    assert extent_of_rle({"size": [height, width], "counts": counts}) == (across[0], down[0], across[-1] + 1, down[-1] + 1)
 
 
 COORDINATES = st.lists(st.floats(-1e4, 1e4) | st.integers(-5, 5) | st.sampled_from([1e308, 10**400, 5e-324]), min_size=4, max_size=9)
