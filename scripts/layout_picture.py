@@ -30,6 +30,7 @@ CAPTIONS: Mapping[str, str] = {
     "version": "the number that package and events carry",
     "core.dataset": "a dataset as people open it",
     "core.release": "gates, splits, promotion, readers",
+    "core.export": "a release to what trains",
     "core.sampling": "which images to label next, by score",
     "core.audit": "labels of one partition to findings",
     "core.predictions": "model outputs in: boxes, classes, pixels",
