@@ -12,7 +12,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-cv-dataops",
         "name": _INTEGRATION,
-        "description": "DataOps for computer vision: ingest images, audit labels, sample hard examples, promote datasets, with lineage.",
+        "description": "DataOps for computer vision: ingest images, audit labels, sample hard examples, release and export, with lineage.",
         "integrations": [{"integration-name": _INTEGRATION, "tags": ["software"]}],
         "operators": [
             {
@@ -25,6 +25,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_cv_dataops.operators.label_audit",
                     "airflow_cv_dataops.operators.hard_example_sampling",
                     "airflow_cv_dataops.operators.dataset_promotion",
+                    "airflow_cv_dataops.operators.dataset_export",
                 ],
             }
         ],

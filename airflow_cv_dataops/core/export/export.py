@@ -134,6 +134,11 @@ def _place(
     """Return where the export goes. :raises ConfigurationError: there is no place for it."""
     own = dataset.config.object_options if target_options is None else target_options
     if target is None:
-        return Place(join_uri(dataset.root_uri, "exports", release.name, options.format), own)
+        return Place(default_target(dataset, release.name, options.format), own)
     given = Place.of(target, own)
     return Place(given.uri.replace(RELEASE_PLACEHOLDER, release.name), given.options)
+
+
+def default_target(dataset: Dataset, release: str, format: str) -> str:  # noqa: A002 (the word of the option)
+    """Return where an export goes that was given no target. :raises ConfigurationError: the catalog names no warehouse with a URI."""
+    return join_uri(dataset.root_uri, "exports", release, format)

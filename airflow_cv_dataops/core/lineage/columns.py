@@ -120,6 +120,13 @@ ORIGINS: Mapping[str, Mapping[str, Sequence[From]]] = {
         "category": [From("predictions", "category")],
         "reasons": [From("findings", "check", "TRANSFORMATION", "findings of the image, beside its score")],
     },
+    "files:export": {
+        "image": [From("images", "storage_uri", "TRANSFORMATION", "the bytes that are kept, upright, resized and cropped where asked for")],
+        "image_id": [From("release_items", "image_id")],
+        "split": [From("release_items", "split")],
+        "category": [From("annotations", "category")],
+        "bbox": [From("annotations", "bbox", "TRANSFORMATION", "as the format has it, in the exported picture")],
+    },
     "release_items": {
         "image_id": [From("images", "image_id")],
         "partition_key": [From("images", "partition_key")],

@@ -157,6 +157,26 @@ class CvDataopsPromotionRunFacet(RunFacet):
 
 
 @attr.define(kw_only=True)
+class CvDataopsExportRunFacet(RunFacet):
+    """What an export wrote of which release."""
+
+    release: str | None = None
+    contentId: str | None = None  # noqa: N815
+    format: str | None = None
+    target: str | None = None
+    manifestUri: str | None = None  # noqa: N815
+    images: int | None = None
+    labels: int | None = None
+    splits: dict[str, int] | None = None
+    leftOut: dict[str, int] | None = None  # noqa: N815
+    notCarried: dict[str, int] | None = None  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return _schema_url("CvDataopsExportRunFacet")
+
+
+@attr.define(kw_only=True)
 class CvDataopsSensorRunFacet(RunFacet):
     """What a sensor waited for."""
 
@@ -175,5 +195,6 @@ _STEP_FACETS: Mapping[str, type[RunFacet]] = {
     "audit": CvDataopsAuditRunFacet,
     "sampling": CvDataopsSamplingRunFacet,
     "promotion": CvDataopsPromotionRunFacet,
+    "export": CvDataopsExportRunFacet,
     "sensor": CvDataopsSensorRunFacet,
 }

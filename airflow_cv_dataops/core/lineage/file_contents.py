@@ -42,6 +42,16 @@ FILE_CONTENTS: Mapping[str, FileContent] = {
             Column("probabilities", "list<float>", "Class probabilities, 0 to 1."),
         ),
     ),
+    "export": FileContent(
+        "A release as files that train: images and labels in one format, and a manifest of all files.",
+        (
+            Column("image", "string", "The image: its file, or its bytes."),
+            Column("image_id", "string", "As in images; of formats without place for it in the manifest."),
+            Column("split", "string", "As in the release."),
+            Column("category", "string", "The category, by name or number."),
+            Column("bbox", BBOX, "The box, as the format has it: in pixels of the exported picture, or as shares of it."),
+        ),
+    ),
     "shard_list": FileContent(
         "What a sharded ingest is to take: the listing of its source, one Parquet file a plan, with one row group for each shard.",
         (Column("path", "string", "Where the file lies."), Column("bytes", "long", "Size of the file in bytes.")),
