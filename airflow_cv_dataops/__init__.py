@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.errors import SharedPartitionError as SharedPartitionError
     from airflow_cv_dataops.core.errors import SourceError as SourceError
     from airflow_cv_dataops.core.errors import StoreError as StoreError
+    from airflow_cv_dataops.core.export.export import export_release as export_release
+    from airflow_cv_dataops.core.export.manifest import ExportCheck as ExportCheck
+    from airflow_cv_dataops.core.export.manifest import check_export as check_export
+    from airflow_cv_dataops.core.export.options import ExportOptions as ExportOptions
+    from airflow_cv_dataops.core.export.placement import Resize as Resize
     from airflow_cv_dataops.core.imaging.decoding.decode import Limits as Limits
     from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images as ingest_images
     from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings as IngestSettings
@@ -77,6 +82,8 @@ _MODULES = {
     "Dataset": "core.dataset",
     "DatasetNotFoundError": "core.errors",
     "EmptySourceError": "core.errors",
+    "ExportCheck": "core.export.manifest",
+    "ExportOptions": "core.export.options",
     "Gate": "core.release.gates",
     "IngestSettings": "core.imaging.ingest.settings",
     "Limits": "core.imaging.decoding.decode",
@@ -84,6 +91,7 @@ _MODULES = {
     "QualityThresholds": "core.imaging.measures.quality",
     "Release": "core.release.reader",
     "ReportLimits": "core.audit.report",
+    "Resize": "core.export.placement",
     "SharedPartitionError": "core.errors",
     "SourceError": "core.errors",
     "StepResult": "core.summary",
@@ -97,7 +105,9 @@ _MODULES = {
     "text": "core.audit.finding_rows",
     "audit_labels": "core.audit.audit",
     "check": "core.audit.check",
+    "check_export": "core.export.manifest",
     "commit_shards": "core.imaging.ingest.shards.steps",
+    "export_release": "core.export.export",
     "import_labels": "core.labels.importing",
     "import_predictions": "core.predictions.importing",
     "ingest_images": "core.imaging.ingest.ingest",

@@ -1,4 +1,4 @@
-"""Handwritten digits, every day: wait, ingest, import labels and predictions, audit, sample, promote.
+"""Handwritten digits, every day: wait, ingest, import labels and predictions, audit, sample, promote, export.
 
 Runs as it is, with nothing but Airflow: ``make demo`` for three days in one process, ``make airflow`` for the real thing.
 Only ``land`` is a stand-in, for whatever brings images in; everything after it is what a DAG of yours would hold.
@@ -13,6 +13,7 @@ from airflow.sdk import DAG, Asset, get_current_context, task
 from digits_landing import MODEL, land_day, landing_folder
 
 from airflow_cv_dataops.common.partition import resolve_partition_key
+from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
@@ -25,7 +26,7 @@ DAY = landing_folder() + "/{partition_key}"
 
 with DAG(
     dag_id="digits_dataops",
-    description="From landed images to a promoted release",
+    description="From landed images to a release that is ready to train on",
     schedule="@daily",
     start_date=datetime(2026, 11, 1),
     catchup=False,
@@ -62,4 +63,12 @@ with DAG(
         gates=["images >= 500", "reject_ratio <= 0.01", "findings.error == 0", "label_error_rate <= 0.15"],
     )
 
+    export = DatasetExportOperator(
+        task_id="export",
+        dataset="digits",
+        release="{{ ti.xcom_pull('promote')['release'] }}",  # what this run promoted, wherever the stage is by then
+        format="imagefolder",
+    )
+
     land() >> wait >> ingest >> [labels, predictions] >> audit >> [sample, promote]
+    promote >> export

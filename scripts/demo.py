@@ -86,9 +86,10 @@ def run_days(log) -> dict[str, dict]:  # type: ignore[no-untyped-def, type-arg]
 def report(states: dict[str, dict]) -> None:  # type: ignore[type-arg]
     """Print the table."""
     from airflow_cv_dataops.core.dataset import open_dataset
+    from airflow_cv_dataops.core.store.objects import local_path
 
     dataset = open_dataset("digits", home=str(DEMO / "cv_dataops"))
-    rows = [("day", "images", "rejects", "findings", "flipped found", "sampled", "release")]
+    rows = [("day", "images", "rejects", "findings", "flipped found", "sampled", "release", "exported")]
     for day, state in states.items():
         xcom = state["xcom"]
         made = set(json.loads((DEMO / "landing" / "digits" / day / "flipped.json").read_text()))
@@ -103,6 +104,7 @@ def report(states: dict[str, dict]) -> None:  # type: ignore[type-arg]
                 f"{len(made & found)} of {len(made)}",
                 str(xcom["sample"]["counts"]["sampled"]),
                 str(xcom["promote"]["release"]),
+                f"{xcom['export']['counts']['images']} images in {'/'.join(xcom['export']['export_uri'].split('/')[-3:])}",
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -111,7 +113,7 @@ def report(states: dict[str, dict]) -> None:  # type: ignore[type-arg]
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         if position == 0:
             print("  ".join("-" * width for width in widths))
-    release = dataset.release("production")
+    release, export = dataset.release("production"), states[max(states)]["xcom"]["export"]
     print(f"\nproduction is {release.name}: {release.images_count} images, {release.annotations_count} annotations")
     for name, place in (
         ("findings", f"open_dataset('digits', home='{DEMO / 'cv_dataops'}').read('findings')"),
@@ -120,6 +122,7 @@ def report(states: dict[str, dict]) -> None:  # type: ignore[type-arg]
         ("sample", DEMO / "cv_dataops" / "warehouse" / "digits" / "samples"),
         ("lineage", f"{LINEAGE}, drawn from {DEMO / 'lineage' / 'events.jsonl'}"),
         ("summaries", DEMO / "summary.json"),
+        ("export", f"{local_path(export['export_uri'])} ({export['release']} as {export['format']}, ready to train on)"),
     ):
         print(f"{name + ':':<11}{place}")
 

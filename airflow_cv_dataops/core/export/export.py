@@ -36,13 +36,14 @@ from airflow_cv_dataops.core.summary import StepResult
 log = logging.getLogger(__name__)
 
 RELEASE_PLACEHOLDER = "{release}"
+_OPTIONS = ExportOptions()
 
 
 def export_release(
     dataset: Dataset,
     release: str = "production",
     target: str | PathLike[str] | Place | None = None,
-    options: ExportOptions | None = None,
+    options: ExportOptions = _OPTIONS,
     *,
     target_options: Mapping[str, Any] | None = None,
     replace: bool = False,
@@ -67,7 +68,6 @@ def export_release(
     :raises OSError: an image cannot be read, or has changed since it was ingested; or a file cannot be written. Run it again.
     """
     started = time.monotonic()
-    options = options or ExportOptions()
     kind = exporter_of(options)
     found = read_release(dataset, release)
     store = open_target(_place(dataset, found, options, target, target_options))

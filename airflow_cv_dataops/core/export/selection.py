@@ -167,7 +167,8 @@ class Selection:
             extension=extension_of(image["file_name"], image["format"]),
             is_jpeg=image["format"] == "JPEG",
         )
-        self.tally["images_turned_upright"] += picture.is_turned
+        # Nothing is written anew of images that label files only refer to.
+        self.tally["images_turned_by_exif" if self._options.images == "reference" else "images_turned_upright"] += picture.is_turned
         self.tally["images_resized"] += not placement.is_identity
         return picture
 

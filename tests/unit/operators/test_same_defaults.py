@@ -13,6 +13,7 @@ import pytest
 
 from airflow_cv_dataops import BUILT_IN_CHECKS, Dataset, observe_arrival, observe_stage
 from airflow_cv_dataops.operators.base import DatasetOperator
+from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
@@ -24,7 +25,7 @@ from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 
 # What a run says of itself, and what opens a source.
-_OF_A_RUN = {"dag_id", "run_id", "partition_key", "source_options"}
+_OF_A_RUN = {"dag_id", "run_id", "partition_key", "source_options", "target_options"}
 _INGEST, _SHARDS = "core.imaging.ingest.ingest.ingest_images", "core.imaging.ingest.shards.steps"
 
 
@@ -69,6 +70,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (LabelAuditOperator, {}, "core.audit.audit.audit_labels"),
         (HardExampleSamplingOperator, {}, "core.sampling.sample.sample_hard_examples"),
         (DatasetPromotionOperator, {}, "core.release.promote.promote_dataset"),
+        (DatasetExportOperator, {}, "core.export.export.export_release"),
     ],
 )
 def test_an_operator_asks_for_what_its_function_does_by_itself(

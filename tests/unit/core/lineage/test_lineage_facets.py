@@ -33,4 +33,4 @@ def test_unknown_facts_stay():
 
 def test_a_step_without_facts_or_without_a_facet_has_none():
     assert facets.step_facet("ingest", {}) == {}
-    assert facets.step_facet("export", {"files": 3}) == {}
+    assert facets.step_facet("cleanup", {"files": 3}) == {}
