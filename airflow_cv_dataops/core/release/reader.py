@@ -1,4 +1,4 @@
-"""Releases, read: by name or by the stage that points to them, at exactly the snapshots they hold."""
+"""Releases, read at exactly the snapshots they hold."""
 
 from __future__ import annotations
 
@@ -111,18 +111,6 @@ class Release:
             )
 
 
-def read_release(dataset: Dataset, name: str) -> Release:
-    """Return the release with this name, or the one that the stage of this name points to.
-
-    :raises DatasetNotFoundError: there is none.
-    """
-    head = dataset.snapshot_id("releases")
-    found = release_at(dataset, name, head)
-    if found is None:
-        raise missing_release(dataset, name, head)
-    return found
-
-
 def missing_release(dataset: Dataset, name: str, head: str | None) -> DatasetNotFoundError:
     """Return the error that says which releases and stages there are. :raises DatasetNotFoundError: there is no such dataset."""
     dataset.check_there()
@@ -138,8 +126,11 @@ def release_at(dataset: Dataset, name: str, snapshot_id: str | None) -> Release 
     """
     rows = releases_at(dataset, snapshot_id)
     row = next((row for row in rows if row["release"] == name), None) or next((row for row in reversed(rows) if row["stage"] == name), None)
-    if row is None:
-        return None
+    return None if row is None else release_of(dataset, row)
+
+
+def release_of(dataset: Dataset, row: Mapping[str, Any]) -> Release:
+    """Return the release of a row of ``releases``."""
     return Release(
         name=row["release"],
         stage=row["stage"],
