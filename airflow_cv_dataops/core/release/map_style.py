@@ -131,6 +131,7 @@ class MapStyleDataset:
             raise OSError(
                 f"{_named(image)} cannot be decoded: {picture.detail}. It could be, where it was ingested: compare the versions of Pillow."
             )
+        picture.info = {}  # an EXIF orientation that is still told would turn the picture once more (ImageOps.exif_transpose)
         return picture
 
     def _opened(self, storage_uri: str) -> ImageFiles:
