@@ -23,12 +23,13 @@ from airflow_cv_dataops import (
     Dataset,
     IngestSettings,
     MapStyleDataset,
-    ingest_images,
     import_labels,
+    ingest_images,
     open_dataset,
     promote_dataset,
 )
 from airflow_cv_dataops.core.errors import StoreError
+from airflow_cv_dataops.core.imaging.decoding import viewing
 from airflow_cv_dataops.core.release.map_style import NO_LABEL
 from airflow_cv_dataops.core.store import remote
 
@@ -51,9 +52,9 @@ def coco(images: dict[str, tuple[int, int]], labels: list[dict[str, Any]], names
     )
 
 
-def released(dataset: Dataset, folder: Path, labels: Path, *, format: str = "coco", **settings: Any) -> MapStyleDataset:
+def released(dataset: Dataset, folder: Path, labels: Path, *, kind: str = "coco", **settings: Any) -> MapStyleDataset:
     ingest_images(dataset, KEY, folder, IngestSettings(**settings))
-    import_labels(dataset, KEY, labels, format=format, on_findings="warn", min_match_ratio=0)
+    import_labels(dataset, KEY, labels, format=kind, on_findings="warn", min_match_ratio=0)
     assert promote_dataset(dataset, splits=ALL).failure is None
     return dataset.release().map_style("all")
 
@@ -203,10 +204,7 @@ def test_an_image_larger_than_usual_limits_is_decoded_as_it_was_at_ingest(
     folder: Path, make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
 ):
     made = released(make_dataset(), folder / "photos", folder / "labels.json")
-    from airflow_cv_dataops.core.imaging.decoding import viewing
-    from airflow_cv_dataops.core.imaging.decoding.decode import Limits
-
-    asked: list[Limits] = []
+    asked: list[Any] = []
     real = viewing.out_of_limits
     monkeypatch.setattr(viewing, "out_of_limits", lambda size, limits: asked.append(limits) or real(size, limits))
     _ = made[0]
@@ -254,7 +252,7 @@ def test_real_photos_and_their_labels(shared_data: Callable[[str], Path], make_d
 def test_a_classification_release_has_the_class_of_each_image(folder: Path, make_dataset: MakeDataset):
     labels = folder / "labels.csv"
     labels.write_text("file,label\nboxes.png,7\nempty.png,3\nempty.png,7\n")
-    made = released(make_dataset(), folder / "photos", labels, format="csv")
+    made = released(make_dataset(), folder / "photos", labels, kind="csv")
     assert made.classes == ("3", "7")
     targets = {red: target for red, (_, target) in by_red(made).items()}
     assert [list(target) for target in targets.values()] == [["image_id", "label", "image_labels"]] * 2
@@ -281,9 +279,9 @@ def test_a_store_that_is_asked_in_a_fork_of_a_process_that_has_asked_it_is_refus
         assert made[0][0].getpixel((0, 0)) == (255, 0, 0)
         with monkeypatch.context() as patch:
             patch.setattr(remote, "_first_opened_in", os.getpid() + 1)
-            with pytest.raises(OSError, match="forked .*multiprocessing_context='spawn'"):
+            with pytest.raises(OSError, match=r"forked .*multiprocessing_context='spawn'"):
                 made[0]
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             assert pool.submit(made.__getitem__, 0).result()[0].getpixel((0, 0)) == (255, 0, 0)
-    with pytest.raises(StoreError, match="Image .* cannot be read just now"):
+    with pytest.raises(StoreError, match=r"Image .* cannot be read just now"):
         made[0]

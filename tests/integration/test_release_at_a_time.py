@@ -46,8 +46,8 @@ def moved(make_dataset: Callable[..., Dataset]) -> Dataset:
         ("2026-11-07T11:59:59.999999", "v1"),
         ("2026-11-07T12:59:59+01:00", "v1"),
         ("2026-11-07T13:00+01:00", "v3"),
-        (datetime(2026, 11, 7, 12), "v3"),  # noqa: DTZ001 (without zone: UTC)
-        (datetime(2026, 11, 7), "v1"),  # noqa: DTZ001 (the day's first moment)
+        (datetime(2026, 11, 7, 12), "v3"),
+        (datetime(2026, 11, 7), "v1"),
         (date(2026, 11, 7), "v3"),  # the day's last
         ("2026-11-07", "v3"),
         (at(8), "v3"),
