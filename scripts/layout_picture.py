@@ -28,7 +28,7 @@ CAPTIONS: Mapping[str, str] = {
     "get_provider_info": "what Airflow discovers; literals only",
     "core": "plain Python, no Airflow",
     "version": "the number that package and events carry",
-    "core.export": "a release to what trains: files of its formats",
+    "core.export": "a release to files of what trains",
     "core.dataset": "a dataset as people open it",
     "core.release": "gates, splits, promotion, readers",
     "core.sampling": "which images to label next, by score",

@@ -71,7 +71,7 @@ def test_sql_finds_the_release_of_a_time_in_the_table_of_releases(photos: Datase
     releases = photos.read("releases")
     question = "SELECT release FROM releases WHERE stage = 'production' AND created_at <= ? ORDER BY sequence DESC LIMIT 1"
     assert releases.num_rows == 3
-    assert duckdb.execute(question, [moment]).fetchone() == (photos.release(moment).name,)
+    assert duckdb.execute(question, [moment]).fetchall() == [(photos.release(moment).name,)]
 
 
 def test_tables_as_they_were_are_joined_to_a_releases_items(photos: Dataset):

@@ -119,7 +119,7 @@ class Release:
         """
         check_choices(without_labels, also)
         images = self.images(IMAGE_COLUMNS, split=split)
-        labels = training_labels(images, self.annotations([*LABEL_COLUMNS, *also]), split=split, without_labels=without_labels)
+        labels = training_labels(images, self.annotations([*LABEL_COLUMNS, *sorted(set(also))]), split=split, without_labels=without_labels)
         return MapStyleDataset(self.dataset, f"{split or 'all splits'} of release {self.name}", labels, transform)
 
     def _of_split(self, rows: pa.Table, split: str | None) -> pa.Table:
