@@ -5,9 +5,11 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.training_labels import IMAGE_COLUMNS, LABEL_COLUMNS, TrainingLabels, check_choices, training_labels
@@ -86,6 +88,24 @@ def test_what_trains_nothing_is_left_out_and_counted_by_the_reason():
     )
     assert found.boxes.corners.tolist() == [[10, 20, 40, 30]]
     assert found.left_out == {"of_another_image": 1, "without_category": 2, "without_box": 1, "without_area": 4, "outside_the_image": 3}
+
+
+_NUMBERS = st.floats(-150, 150) | st.sampled_from([NAN, float("inf"), -float("inf"), 0.0, 1e-9, 1e300])
+_LABELS = st.lists(st.tuples(st.sampled_from("abz"), st.tuples(*[_NUMBERS] * 4)), max_size=12)
+
+
+@hypothesis.given(
+    st.lists(st.tuples(st.sampled_from("abz"), st.tuples(*[_NUMBERS] * 4)), max_size=12), st.sampled_from(["stated", "none", "all"])
+)
+def test_every_label_is_a_box_with_an_area_inside_its_image_or_counted(labels, without_labels):
+    found = made(images("a", "b"), *(label(image, box=box) for image, box in labels), without_labels=without_labels)
+    boxes = found.boxes.corners
+    assert len(boxes) + sum(found.left_out.values()) == len(labels)
+    assert (boxes[:, :2] < boxes[:, 2:]).all()
+    assert (boxes >= 0).all()
+    assert (boxes[:, 2:] <= [100, 50]).all()
+    assert (found.boxes.starts[0], found.boxes.starts[-1], len(found.boxes.starts)) == (0, len(boxes), found.images.num_rows + 1)
+    assert without_labels == "all" or (np.diff(found.boxes.starts) > 0).all()
 
 
 def test_unlabelled_images_are_no_background():
