@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.labels.importing import import_labels as import_labels
     from airflow_cv_dataops.core.predictions.importing import import_predictions as import_predictions
     from airflow_cv_dataops.core.release.gates import Gate as Gate
+    from airflow_cv_dataops.core.release.map_style import MapStyleDataset as MapStyleDataset
     from airflow_cv_dataops.core.release.promote import promote_dataset as promote_dataset
     from airflow_cv_dataops.core.release.reader import Release as Release
     from airflow_cv_dataops.core.release.stages import observe_stage as observe_stage
@@ -87,6 +88,7 @@ _MODULES = {
     "Gate": "core.release.gates",
     "IngestSettings": "core.imaging.ingest.settings",
     "Limits": "core.imaging.decoding.decode",
+    "MapStyleDataset": "core.release.map_style",
     "Place": "core.store.base",
     "QualityThresholds": "core.imaging.measures.quality",
     "Release": "core.release.reader",

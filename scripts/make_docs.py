@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import importlib
 import inspect
+import pkgutil
 import re
 import sys
 import textwrap
@@ -115,12 +116,15 @@ def arguments_table(class_path: str) -> str:
 
 
 def function_table(path: str) -> str:
-    """Return what a function or a value of the public surface takes, and what it raises: argument, default, meaning."""
-    module, _, name = path.rpartition(".")
-    function = getattr(importlib.import_module(module), name)
+    """Return what a function, a method or a value of the public surface takes, and what it raises: argument, default, meaning."""
+    *owners, name = path.removeprefix(f"{PACKAGE}.").split(".")
+    function = pkgutil.resolve_name(f"{PACKAGE}:{'.'.join([*owners, name])}")
     meanings = {**_MEANINGS, **_param_docs(function)}
-    lines = [f"| `{name}(…)` | default | meaning |", "|---|---|---|"]
+    shown = ".".join([*(owner.lower() for owner in owners), name])
+    lines = [f"| `{shown}(…)` | default | meaning |", "|---|---|---|"]
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "self":
+            continue
         lines.append(f"| `{parameter.name}` | {_default(parameter)} | {_cell(meanings[parameter.name])} |")
     lines += [f"| raises `{error}` | | {_cell(meaning)} |" for error, meaning in _raises(function)]
     return "\n".join(lines) + "\n"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from os import PathLike
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.release.reader import Release, read_release
+from airflow_cv_dataops.core.release.lookup import DEFAULT_STAGE, read_release
+from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.store import dataset as tables
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, embedded_catalog
 
@@ -14,12 +16,19 @@ from airflow_cv_dataops.core.store.catalog import CatalogConfig, embedded_catalo
 class Dataset(tables.Dataset):
     """A named collection with the tables of the data model (``store.dataset``, where each method stands), and its releases."""
 
-    def release(self, name: str = "production") -> Release:
-        """Return a release by its name (``v3``) or by the stage that points to it (``production``).
+    def release(self, name: str | date | datetime = DEFAULT_STAGE, *, at: str | date | datetime | None = None) -> Release:
+        """Return a release by its name, by the stage that points to it, or by a time at which a stage pointed to it.
 
-        :raises DatasetNotFoundError: there is no such release or stage.
+        A time is a ``datetime``, a ``date``, or ISO 8601 text such as ``2026-11-05`` or ``2026-11-05T12:00+01:00``. One without zone is
+        UTC, and a date alone means the end of that day, in UTC.
+
+        :param name: a release (``v3``), a stage (``production``), or a time: where ``production`` was then. A release or stage of exactly
+            this name goes first.
+        :param at: a time: where the stage ``name`` was then. Default: where it is now.
+        :raises ConfigurationError: what is given is no time, or ``at`` is given with a release, which is the same at any time.
+        :raises DatasetNotFoundError: there is no such release or stage, or the stage had no release yet at that time.
         """
-        return read_release(self, name)
+        return read_release(self, name, at)
 
 
 def open_dataset(

@@ -79,6 +79,16 @@ def test_there_are_datasets_of_more_than_one_version() -> None:
     assert len(VERSIONS) >= 2
 
 
+@pytest.mark.parametrize("name", HELD)
+def test_a_stored_release_is_found_by_its_time_and_trained_on(stored: Dataset, name: str) -> None:
+    release = stored.release(name)
+    assert stored.release(release.stage, at=release.created_at).name == release.name
+    assert sum(release.splits().values()) == release.images_count
+    made = release.map_style(None, without_labels="all")
+    assert (len(made), made.left_out) == (release.images_count, {})
+    assert sum(len(made.target(number)["image_labels"]) for number in range(len(made))) == release.annotations_count
+
+
 @pytest.mark.parametrize("is_later", [False, True], ids=["this version", "a later version"])
 def test_a_stored_dataset_is_read_written_to_and_released_again(
     stored: Dataset, a_later_version: Callable[[], None], tmp_path: Path, is_later: bool

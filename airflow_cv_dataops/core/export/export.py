@@ -25,7 +25,8 @@ from airflow_cv_dataops.core.export.target import Target, open_target
 from airflow_cv_dataops.core.export.unexpected import UnexpectedFiles
 from airflow_cv_dataops.core.export.writing import ExportWriter
 from airflow_cv_dataops.core.progress import Progress
-from airflow_cv_dataops.core.release.reader import Release, read_release
+from airflow_cv_dataops.core.release.lookup import read_release
+from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.slices import SlicedRelease
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.image_files import ImageFiles

@@ -5,7 +5,8 @@ from __future__ import annotations
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.release.candidate import Candidate, Metrics, measure
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
-from airflow_cv_dataops.core.release.reader import Release, missing_release, release_at
+from airflow_cv_dataops.core.release.lookup import missing_release, release_at
+from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.dataset import Dataset

@@ -17,8 +17,9 @@ from airflow_cv_dataops.core.errors import ConcurrentPromotionError, Configurati
 from airflow_cv_dataops.core.release.candidate import Candidate, build_candidate
 from airflow_cv_dataops.core.release.decision import Decision, in_short
 from airflow_cv_dataops.core.release.gates import Gate, parse_gates
+from airflow_cv_dataops.core.release.lookup import release_at, releases_at
 from airflow_cv_dataops.core.release.named import candidate_of, check_is_there, find_named
-from airflow_cv_dataops.core.release.reader import Release, release_at, releases_at
+from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import hold_snapshots, write_release_refs
 from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS, check_splits
 from airflow_cv_dataops.core.store.dataset import Dataset

@@ -1,17 +1,18 @@
-"""Releases, read: by name or by the stage that points to them, at exactly the snapshots they hold."""
+"""Releases, read at exactly the snapshots they hold."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.errors import DatasetNotFoundError, StoreError
+from airflow_cv_dataops.core.errors import ConfigurationError, StoreError
 from airflow_cv_dataops.core.release.held_annotations import read_annotations
 from airflow_cv_dataops.core.release.held_labels import is_background
+from airflow_cv_dataops.core.release.map_style import MapStyleDataset, Transform
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+from airflow_cv_dataops.core.release.training_labels import ALSO, IMAGE_COLUMNS, LABEL_COLUMNS, check_choices, training_labels
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -63,17 +64,24 @@ class Release:
         where = And(EqualTo("release", self.name), EqualTo("items_id", self.items_id))
         return {"snapshot_id": self.snapshots["release_items"], "where": where}
 
-    def images(self, columns: Sequence[str] | None = None) -> pa.Table:
+    def splits(self) -> dict[str, int]:
+        """Return how many images each split has, by its name, in the names' order."""
+        counts = self.items()["split"].value_counts().to_pylist()
+        return dict(sorted((count["values"], count["counts"]) for count in counts))
+
+    def images(self, columns: Sequence[str] | None = None, *, split: str | None = None) -> pa.Table:
         """Return the release's rows of ``images``, each image once, with its ``split``.
 
         :param columns: these columns and ``split`` alone; default: all.
+        :param split: of this split alone; default: of all.
+        :raises ConfigurationError: there is no such column, or no image in such a split.
         :raises StoreError: the tables do not hold what was released; none of it is handed out.
         """
         rows = self._by_place("images", columns)
         self.check_count("images", rows.num_rows, self.images_count)
-        return rows
+        return self._of_split(rows, split)
 
-    def annotations(self, columns: Sequence[str] | None = None) -> pa.Table:
+    def annotations(self, columns: Sequence[str] | None = None, *, split: str | None = None) -> pa.Table:
         """Return the release's annotations with the ``split`` of their image.
 
         Labels of byte-identical copies of an image are labels of the image; what copies say alike is there once. Rows of task
@@ -81,6 +89,8 @@ class Release:
 
         :param columns: these columns and ``split`` alone, e.g. ``["image_id", "category", "bbox"]``; default: all, polygons and masks
             included, which are most of what a large release takes in memory.
+        :param split: of images of this split alone; default: of all.
+        :raises ConfigurationError: there is no such column, or no image in such a split.
         :raises StoreError: the tables do not hold what was released; none of it is handed out.
         """
         wanted = _without_split("annotations", columns)
@@ -91,7 +101,44 @@ class Release:
             reader = SnapshotReader(self.dataset, self.snapshots, self.partition_keys)
             rows = read_annotations(reader, self.items(), read)
         self.check_count("annotations", rows.num_rows - int(is_background(rows).sum()), self.annotations_count)
-        return rows.select([*wanted, "split"])
+        return self._of_split(rows.select([*wanted, "split"]), split)
+
+    def map_style(
+        self,
+        split: str | None = "train",
+        *,
+        transform: Transform | None = None,
+        without_labels: str = "stated",
+        also: Sequence[str] = ALSO,
+    ) -> MapStyleDataset:
+        """Return a split as a map-style dataset of pictures and targets, for ``torch.utils.data.DataLoader`` and whatever else indexes.
+
+        :param split: of these images; ``None``: of all.
+        :param transform: called with picture and target; what it returns is the item. Processes that are spawned need one that can be
+            pickled: a function of a module, no lambda.
+        :param without_labels: which images without usable label are in it. ``stated``: those of which labels state that nothing is
+            there; ``none``: none; ``all``: also those that nobody has labelled, as if nothing were there.
+        :param also: what of a box's label is held beside the box: ``segmentation``, ``keypoints``, both or neither.
+        :raises ConfigurationError: an argument cannot be used, or there is no image in such a split.
+        :raises StoreError: the tables do not hold what was released.
+        """
+        check_choices(without_labels, also)
+        images = self.images(IMAGE_COLUMNS, split=split)
+        labels = training_labels(images, self.annotations([*LABEL_COLUMNS, *sorted(set(also))]), split=split, without_labels=without_labels)
+        return MapStyleDataset(self.dataset, f"{split or 'all splits'} of release {self.name}", labels, transform)
+
+    def _of_split(self, rows: pa.Table, split: str | None) -> pa.Table:
+        """Return the rows that are of a split. :raises ConfigurationError: there is no such split."""
+        import pyarrow.compute as pc
+
+        if split is None:
+            return rows
+        found = rows.filter(pc.equal(rows["split"], split))
+        if not found.num_rows and split not in (there := self.splits()):
+            raise ConfigurationError(
+                f"Release {self.name} of {self.dataset.name!r} has no image in a split {split!r}; it has {', '.join(there) or 'none'}."
+            )
+        return found
 
     def _by_place(self, table: str, columns: Sequence[str] | None) -> pa.Table:
         import pyarrow.compute as pc
@@ -115,64 +162,6 @@ class Release:
                 f"Release {self.name} of {self.dataset.name!r} has {released:,} {table}, and its tables hold {rows:,} of them: "
                 "something else than this package has written to them."
             )
-
-
-def read_release(dataset: Dataset, name: str) -> Release:
-    """Return the release with this name, or the one that the stage of this name points to.
-
-    :raises DatasetNotFoundError: there is none.
-    """
-    head = dataset.snapshot_id("releases")
-    found = release_at(dataset, name, head)
-    if found is None:
-        raise missing_release(dataset, name, head)
-    return found
-
-
-def missing_release(dataset: Dataset, name: str, head: str | None) -> DatasetNotFoundError:
-    """Return the error that says which releases and stages there are. :raises DatasetNotFoundError: there is no such dataset."""
-    dataset.check_there()
-    rows = releases_at(dataset, head)
-    known = sorted({row["release"] for row in rows} | {row["stage"] for row in rows})
-    return DatasetNotFoundError(f"Dataset {dataset.name!r} has no release or stage {name!r}; it has {', '.join(known) or 'none'}.")
-
-
-def release_at(dataset: Dataset, name: str, snapshot_id: str | None) -> Release | None:
-    """Return the release or the stage's release as of a snapshot of ``releases``; ``None`` where there is none.
-
-    A release is as it was when it was made, however often a stage was moved to it since; a stage is where it was moved to last.
-    """
-    rows = releases_at(dataset, snapshot_id)
-    row = next((row for row in rows if row["release"] == name), None) or next((row for row in reversed(rows) if row["stage"] == name), None)
-    if row is None:
-        return None
-    return Release(
-        name=row["release"],
-        stage=row["stage"],
-        parent=row["parent"],
-        content_id=row["content_id"],
-        items_id=row["items_id"],
-        snapshots=row["snapshots"],
-        gates=tuple(row["gates"]),
-        images_count=row["images"],
-        annotations_count=row["annotations"],
-        labels_by=row["labels_by"],
-        partition_keys=None if row["partition_keys"] is None else tuple(json.loads(row["partition_keys"])),
-        notes=row["notes"],
-        created_at=row["created_at"],
-        dataset=dataset,
-    )
-
-
-def releases_at(dataset: Dataset, snapshot_id: str | None) -> list[dict[str, Any]]:
-    """Return the rows of ``releases`` as of a snapshot, in order, with their JSON columns read."""
-    if snapshot_id is None:
-        return []
-    rows = dataset.read("releases", snapshot_id=snapshot_id).sort_by("sequence").to_pylist()
-    for row in rows:
-        row["snapshots"] = json.loads(row["snapshots"])
-        row["gates"] = json.loads(row["gates"])
-    return rows
 
 
 def _without_split(table: str, columns: Sequence[str] | None) -> list[str]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from airflow_cv_dataops.core.errors import StoreError
-from airflow_cv_dataops.core.release.reader import releases_at
+from airflow_cv_dataops.core.release.lookup import releases_at
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.refs import Refs, write_refs
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.release.reader import release_at
+from airflow_cv_dataops.core.release.lookup import release_at
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import Summary

@@ -20,7 +20,7 @@ from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.report.entries import Gallery, GalleryImage
 from airflow_cv_dataops.core.report.views import Box
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.objects import ObjectStore, read_uri
+from airflow_cv_dataops.core.store.image_files import ImageFiles
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -176,20 +176,16 @@ def _encoded(picture: Image.Image, view: Box) -> Picture:
 
 
 class _Reader:
-    """Reads images where the dataset keeps them."""
+    """Reads images of ordinary size, and says when a picture is too large to be decoded beside others."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self._store: ObjectStore = dataset.objects()
-        self._options = dataset.config.object_options
+        self._files = ImageFiles(dataset)
         self._alone = threading.Lock()
 
     def read(self, image: GalleryImage) -> bytes:
         if image.bytes > Limits().max_bytes:
             raise OSError(f"{image.bytes:,} bytes are too many")
-        root = f"{self._store.uri}/"
-        if image.storage_uri.startswith(root) and not root.startswith("file://"):
-            return self._store.read(image.storage_uri.removeprefix(root))
-        return read_uri(image.storage_uri, self._options)
+        return self._files.read(image.storage_uri)
 
     def room_for(self, pixels: int) -> AbstractContextManager[Any]:
         """Return what to hold while a picture of so many pixels is decoded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +20,8 @@ _LISTED_AT_ONCE = 1000
 _IN_ARCHIVE = "InvalidObjectState"
 _CHUNK_BYTES = 4 * 1024 * 1024
 _LONGEST_NAME = 300
+# obstore's threads do not survive a fork: a child that asks it anything waits for ever.
+_first_opened_in: int | None = None
 _DURATION = re.compile(r" in \d+(\.\d+)?(ns|µs|ms|s)\b")
 
 
@@ -197,6 +200,8 @@ def opened(uri: str, options: Mapping[str, Any]) -> Any:
     """
     from obstore.store import from_url
 
+    global _first_opened_in
+    _first_opened_in = _first_opened_in or os.getpid()
     scheme, authority, path = parts_of(uri)
     is_web = scheme in WEB_SCHEMES
     if not is_web and (why := unaddressable(path)):
@@ -208,6 +213,15 @@ def opened(uri: str, options: Mapping[str, Any]) -> Any:
         return from_url(url, config=dict(options) or None, **client)
     except Exception as error:  # noqa: BLE001 (raised again, without what must not be seen)
         raise ConfigurationError(f"Cannot open {without_credentials(uri)}: {without_secrets(str(error), options)}") from None
+
+
+def check_not_forked() -> None:
+    """:raises OSError: this process was forked from one that had opened a store already, and would wait for an answer for ever."""
+    if _first_opened_in not in (None, os.getpid()):
+        raise OSError(
+            "this process was forked from one that had opened an object store before, and cannot open one: start processes by spawning, "
+            "e.g. DataLoader(…, multiprocessing_context='spawn')"
+        )
 
 
 def _check_addressable(path: str) -> None:
