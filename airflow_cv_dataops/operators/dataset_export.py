@@ -28,7 +28,8 @@ class DatasetExportOperator(DatasetOperator):
     The same release with the same arguments gives the same bytes. A run that was killed is finished by its retry, which writes what is
     missing alone; a manifest with the hash of every file is written last.
 
-    :param release: the release, by its name (``v3``), or by the stage that points to it. (templated)
+    :param release: the release, by its name (``v3``), by the stage that points to it, or by a time: what ``production`` was then.
+        (templated)
     :param target: URI or local path of the folder or prefix that is written; ``{release}`` in it becomes the release's name, and
         ``{partition_key}`` that of the run. An ``s3://`` URI may name its connection: ``s3://my_conn@bucket/prefix``. Default:
         ``exports/<release>/<format>`` below the dataset's own folder in the warehouse. (templated)

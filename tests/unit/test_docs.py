@@ -16,6 +16,8 @@ from project import PROJECT_ROOT
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.dataset import open_dataset
+from airflow_cv_dataops.core.export.export import export_release
+from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.predictions.importing import import_predictions
@@ -99,6 +101,7 @@ def test_python_in_the_docs_imports_names_that_exist(code: str):
 def test_a_reading_snippet_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     small_digits(tmp_path)
     monkeypatch.setenv("CV_DATAOPS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
     module: dict[str, object] = {}
     exec(compile(code, "docs", "exec"), module)
     if "train" in module:
@@ -176,6 +179,7 @@ def all_steps(folder: Path) -> dict[str, StepResult]:
         "label_audit": audit_labels(digits, key, on_findings="warn"),
         "hard_example_sampling": sample_hard_examples(digits, key, budget=2),
         "dataset_promotion": promote_dataset(digits),
+        "dataset_export": export_release(digits, options=ExportOptions(format="imagefolder")),
     }
 
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ _OPTIONS = ExportOptions()
 
 def export_release(
     dataset: Dataset,
-    release: str = "production",
+    release: str | date | datetime = "production",
     target: str | PathLike[str] | Place | None = None,
     options: ExportOptions = _OPTIONS,
     *,
@@ -55,7 +56,7 @@ def export_release(
     The same release with the same options gives the same bytes. A run that was killed is finished by the next, which writes what is missing
     alone; the manifest comes last, and :func:`~.manifest.check_export` looks whether all is there.
 
-    :param release: its name, or a stage.
+    :param release: its name, a stage, or a time at which ``production`` pointed to it, as ``Dataset.release`` takes them.
     :param target: URI or path; ``{release}`` in it is the release's name. Default: ``exports/<release>/<format>`` below the dataset's root.
     :param options: which images and labels, in which format; default: COCO, images copied.
     :param target_options: obstore's configuration of the target; default: the dataset's own.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -12,6 +12,7 @@ from airflow_cv_dataops.core.export.placement import Resize
 IMAGES = ("copy", "link", "reference")
 WITHOUT_LABELS = ("stated", "none", "all")
 INCOMPLETE_IMAGES = ("keep", "leave_out")
+_AS_IT_IS = Resize()
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ExportOptions:
     categories: tuple[str, ...] | None = None
     label_sets: tuple[str, ...] | None = None
     splits: tuple[str, ...] | None = None
-    resize: Resize = field(default_factory=Resize)
+    resize: Resize = _AS_IT_IS
     max_left_out_ratio: float = 0.1
     shard_images: int = 1_000
 
