@@ -76,14 +76,14 @@ class HuggingFaceExporter(Exporter):
         category = {"names": list(self.layout.categories), "_type": "ClassLabel"}
         fields = [pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), *_plain_fields()]
         if self.layout.has_boxes:
-            of_object = {"bbox": {"feature": _value("float64"), "length": 4, "_type": "List"}, "category": category}
+            of_object = {"bbox": {"feature": _value("float64"), "length": 4, "_type": "Sequence"}, "category": category}
             of_object |= {"area": _value("float64"), "iscrowd": _value("bool"), "segmentation": _value("string")}
-            features["objects"] = {name: {"feature": kind, "_type": "List"} for name, kind in of_object.items()}
+            features["objects"] = {name: {"feature": kind, "_type": "Sequence"} for name, kind in of_object.items()}
             kinds = {"bbox": pa.list_(pa.float64(), 4), "category": pa.int64(), "area": pa.float64(), "iscrowd": pa.bool_()}
             kinds["segmentation"] = pa.string()
             fields.append(pa.field("objects", pa.struct([(name, pa.list_(kind)) for name, kind in kinds.items()])))
         else:
-            features["labels"] = {"feature": category, "_type": "List"}
+            features["labels"] = {"feature": category, "_type": "Sequence"}
             fields.append(pa.field("labels", pa.list_(pa.int64())))
         metadata = {"huggingface": json.dumps({"info": {"features": features}})}
         return pa.schema(fields, metadata=metadata)
