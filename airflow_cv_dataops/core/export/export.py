@@ -74,15 +74,16 @@ def export_release(
     found = read_release(dataset, release)
     store = open_target(_place(dataset, found, options, target, target_options))
     plan = plan_of(found, options, kind)
-    begun = was_begun(store, plan, replace=replace)
+    was_begun(store, plan, replace=replace)  # before all that takes long
     with SlicedRelease(found, IMAGE_COLUMNS, LABEL_COLUMNS) as whole:
         survey = survey_release(whole, kind, options, f"{dataset.name} {found.name}")
         outcome = Outcome(found, options, store.uri, survey, partition_key)
         if outcome.failure is None:
             work = _Work(dataset, store, kind(survey.layout, Counter()), options, survey, whole, plan)
-            if not begun:
-                begin(store, plan)
-            _write(work, outcome, is_begun=begun)
+            try:
+                _write(work, outcome, is_begun=begin(store, plan, replace=replace))
+            finally:
+                store.close()
     return outcome.result(time.monotonic() - started)
 
 
@@ -114,6 +115,11 @@ def _write(work: _Work, outcome: Outcome, *, is_begun: bool) -> None:
                 for file in writer.write(sharded(work.pictures(), work.options.shard_images), progress):
                     expected.expect(file.path)
             foreign = expected.among(work.target.paths())
+            if expected.missing:
+                raise OSError(
+                    f"{expected.missing:,} files of the export are gone from {work.target.uri} again: somebody has removed them meanwhile. "
+                    "Run it again, with a folder of its own."
+                )
             outcome.written(work.exporter.tally, writer.parts, writer.written, foreign)
             manifest = json_bytes({**work.plan, **outcome.for_manifest()})
             if read_json(work.target, PLAN) != work.plan:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.export.target import FOLDER, Target, open_target
+from airflow_cv_dataops.core.export.unexpected import UnexpectedFiles
 from airflow_cv_dataops.core.store.objects import Place
 
 PLAN = f"{FOLDER}/export.json"
 MANIFEST = f"{FOLDER}/manifest.json"
 _PARTS = f"{FOLDER}/parts"
 _MOST_NAMED = 10
+_WORKERS = 16
 _NO_OPTIONS: Mapping[str, Any] = {}
 
 
@@ -86,21 +89,29 @@ def check_export(target: str | PathLike[str] | Place, *, options: Mapping[str, A
         raise DatasetNotFoundError(f"{store.uri} holds no export: {MANIFEST} is not there.{unfinished}")
     missing: list[str] = []
     changed: list[str] = []
-    known: set[str] = set()
-    for part in manifest["parts"]:
-        listing = store.read(part["path"]) if store.size(part["path"]) is not None else None
-        if listing is None or hashlib.sha256(listing).hexdigest() != part["sha256"]:
-            (missing if listing is None else changed).append(part["path"])
-            continue
-        for file in files_of(listing):
-            known.add(file.path)
-            if (size := store.size(file.path)) is None:
-                missing.append(file.path)
-            elif size != file.size or (read_files and hashlib.sha256(store.read(file.path)).hexdigest() != file.sha256):
-                changed.append(file.path)
-    unexpected = [path for path in store.paths() if path not in known]
-    named = [tuple(sorted(paths)[:_MOST_NAMED]) for paths in (missing, changed, unexpected)]
-    return ExportCheck(len(known), named[0], named[1], named[2], manifest)
+    known = UnexpectedFiles()
+    files = 0
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for part in manifest["parts"]:
+            listing = store.read(part["path"]) if store.size(part["path"]) is not None else None
+            if listing is None or hashlib.sha256(listing).hexdigest() != part["sha256"]:
+                (missing if listing is None else changed).append(part["path"])
+                continue
+            listed = list(files_of(listing))
+            files += len(listed)
+            for file, problem in zip(listed, pool.map(lambda file: _problem(store, file, read_files=read_files), listed), strict=True):
+                known.expect(file.path)
+                if problem:
+                    (missing if problem == "missing" else changed).append(file.path)
+    named = [tuple(sorted(paths)[:_MOST_NAMED]) for paths in (missing, changed, known.among(store.paths()))]
+    return ExportCheck(files, named[0], named[1], named[2], manifest)
+
+
+def _problem(store: Target, file: File, *, read_files: bool) -> str | None:
+    """Say what is wrong with a file: ``missing``, ``changed``, or nothing."""
+    if (size := store.size(file.path)) is None:
+        return "missing"
+    return "changed" if size != file.size or (read_files and store.sha256(file.path) != file.sha256) else None
 
 
 def part_path(name: str) -> str:
@@ -116,7 +127,7 @@ def listing_of(files: Iterable[File]) -> bytes:
 
 def files_of(listing: bytes) -> Iterator[File]:
     """Yield files of such lines."""
-    for line in listing.decode().splitlines():
+    for line in listing.splitlines():  # of bytes: text would also be cut at U+2028, which JSON leaves as it is
         values = json.loads(line)
         yield File(values.pop("path"), values.pop("bytes"), values.pop("sha256"), values)
 

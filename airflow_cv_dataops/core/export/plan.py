@@ -31,15 +31,16 @@ def was_begun(target: Target, plan: Mapping[str, Any], *, replace: bool) -> bool
     :raises ConfigurationError: another export is there, or other files.
     """
     there = read_json(target, PLAN)
-    if there == plan:
-        return True
-    if there is None:
-        if (first := next(iter(target.paths()), None)) is not None:
+    if there is None and (first := next(iter(target.paths()), None)) is not None:
+        there = read_json(target, PLAN)  # another run may have begun between the two looks
+        if there is None:
             raise ConfigurationError(
                 f"{target.uri} holds files that no export has written, the first: {first}. An export needs a folder of its own: name "
                 "another target, or empty this one."
             )
-    elif not replace:
+    if there == plan:
+        return True
+    if there is not None and not replace:
         raise ConfigurationError(
             f"{target.uri} holds {_in_words(there)}, and this is {_in_words(plan)} ({_difference(there, plan)}). Name another target, with "
             "{release} in it for one folder a release, or allow it with replace=True: it removes everything that is there."
@@ -47,13 +48,21 @@ def was_begun(target: Target, plan: Mapping[str, Any], *, replace: bool) -> bool
     return False
 
 
-def begin(target: Target, plan: Mapping[str, Any]) -> None:
-    """Empty the target, and say what it will hold. Where another export was, its manifest goes first, what says that there was one last."""
+def begin(target: Target, plan: Mapping[str, Any], *, replace: bool) -> bool:
+    """Empty the target, and say what it will hold; return whether this very export was begun there, also by another run just now.
+
+    Where another export was, its manifest goes first, what says that there was one last.
+
+    :raises ConfigurationError: as :func:`was_begun`.
+    """
+    if was_begun(target, plan, replace=replace):
+        return True
     if target.size(PLAN) is not None:
         if target.size(MANIFEST) is not None:
             target.remove(MANIFEST)
         target.clear(keep=PLAN)
     target.put(PLAN, json_bytes(plan))
+    return False
 
 
 def _in_words(plan: Mapping[str, Any]) -> str:

@@ -33,6 +33,10 @@ class Target:
         """Say whether a file is there as it was written: by its hash where it is local, by its size in an object store."""
         raise NotImplementedError
 
+    def sha256(self, path: str) -> str:
+        """Return the hash of a file as it is now. :raises OSError: it cannot be read."""
+        return hashlib.sha256(self.read(path)).hexdigest()
+
     def read(self, path: str) -> bytes:
         """Return the bytes of a file. :raises OSError: it cannot be read."""
         raise NotImplementedError
@@ -93,9 +97,9 @@ class LocalTarget(Target):
             return None
 
     def holds(self, path: str, size: int, sha256: str) -> bool:
-        return self.size(path) == size and self._sha256(path) == sha256
+        return self.size(path) == size and self.sha256(path) == sha256
 
-    def _sha256(self, path: str) -> str:
+    def sha256(self, path: str) -> str:
         with (self._root / path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -13,11 +13,15 @@ _AT_ONCE = 65_536
 
 
 class UnexpectedFiles:
-    """Knows the files of an export by 8 bytes each."""
+    """Knows the files of an export by 8 bytes each.
+
+    :ivar missing: how many of them were not among the paths that :meth:`among` was given.
+    """
 
     def __init__(self) -> None:
         self._parts: list[np.ndarray] = []
         self._keys: list[int] = []
+        self.missing = 0
 
     def expect(self, path: str) -> None:
         """Take a file of the export."""
@@ -30,8 +34,17 @@ class UnexpectedFiles:
         import numpy as np
 
         self._close_part()
-        known = np.sort(np.concatenate(self._parts))
-        return [path for path in paths if not _is_in(known, _key(path))]
+        known = np.unique(np.concatenate(self._parts))
+        is_seen = np.zeros(len(known), bool)
+        foreign = []
+        for path in paths:
+            at = _place_in(known, _key(path))
+            if at is None:
+                foreign.append(path)
+            else:
+                is_seen[at] = True
+        self.missing = int((~is_seen).sum())
+        return foreign
 
     def _close_part(self) -> None:
         import numpy as np
@@ -40,11 +53,11 @@ class UnexpectedFiles:
         self._keys = []
 
 
-def _is_in(known: np.ndarray, key: int) -> bool:
+def _place_in(known: np.ndarray, key: int) -> int | None:
     import numpy as np
 
     at = int(np.searchsorted(known, np.uint64(key)))
-    return at < len(known) and int(known[at]) == key
+    return at if at < len(known) and int(known[at]) == key else None
 
 
 def _key(path: str) -> int:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from airflow_cv_dataops.core.export.exporter import Exporter, WholeFiles
@@ -41,12 +42,13 @@ class ExportWriter:
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="export")
         (folder / "whole").mkdir()
         self._whole = WholeFiles(folder / "whole")
+        self._lock = Lock()
         self.written = 0
         self.parts: list[Part] = []
 
     def close(self) -> None:
+        """Wait for what is being written."""
         self._pool.shutdown(cancel_futures=True)
-        self._target.close()
 
     def write(self, shards: Iterable[Shard], progress: Progress) -> Iterator[File]:
         """Write all files, and yield them."""
@@ -99,13 +101,13 @@ class ExportWriter:
         self._target.link(file.path, picture.storage_uri)
         if not self._target.holds(file.path, file.size, file.sha256):
             raise _gone(picture, "the file has changed since it was ingested")
-        self.written += 1
+        self._count()
         return file
 
     def _put(self, file: File, data: bytes) -> File:
         if not self._is_there(file):
             self._target.put(file.path, data)
-            self.written += 1
+            self._count()
         return file
 
     def _put_whole(self, name: str, place: Path) -> File:
@@ -113,8 +115,12 @@ class ExportWriter:
             file = File(name, place.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest())
         if not self._is_there(file):
             self._target.put_file(name, place)
-            self.written += 1
+            self._count()
         return file
+
+    def _count(self) -> None:
+        with self._lock:
+            self.written += 1
 
     def _shard_file(self, shard: Shard, known: dict[str, File]) -> File:
         name = self._exporter.shard_path(shard.split, shard.number)
