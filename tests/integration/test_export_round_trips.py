@@ -32,7 +32,7 @@ from PIL import Image
 from airflow_cv_dataops.core.dataset import Dataset
 from airflow_cv_dataops.core.export.manifest import check_export
 from airflow_cv_dataops.core.labels.importing import import_labels
-from airflow_cv_dataops.core.release.reader import read_release
+from airflow_cv_dataops.core.release.lookup import read_release
 
 pytestmark = pytest.mark.integration
 

@@ -76,7 +76,7 @@ def test_an_import_that_goes_up_is_said_once_with_where_to_read(
     script: ModuleType, copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (copied / "core" / "store" / "dataset.py").open("a") as file:
-        file.write("\n\ndef release(dataset):\n    from airflow_cv_dataops.core.release.reader import read_release\n")
+        file.write("\n\ndef release(dataset):\n    from airflow_cv_dataops.core.release.lookup import read_release\n")
     assert script.main() == 1
     [said] = capsys.readouterr().out.splitlines()
     assert "airflow_cv_dataops/core/store must not import airflow_cv_dataops/core/release, which does not stand below it" in said
