@@ -74,6 +74,7 @@ def export_release(
     found = read_release(dataset, release)
     store = open_target(_place(dataset, found, options, target, target_options))
     plan = plan_of(found, options, kind)
+    log.info("Exporting %s of %s as %s to %s", found.name, dataset.name, options.format, store.uri)
     was_begun(store, plan, replace=replace)  # before all that takes long
     with SlicedRelease(found, IMAGE_COLUMNS, LABEL_COLUMNS) as whole:
         survey = survey_release(whole, kind, options, f"{dataset.name} {found.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,10 @@ from airflow_cv_dataops.core.export.names import Names
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.selection import OF_CHOICE, Selection
+from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.release.slices import SlicedRelease
+
+log = logging.getLogger(__name__)
 
 # Of images in one shard, so that few can be as large as they like.
 _SHARD_BYTES = 512 * 2**20
@@ -46,7 +50,7 @@ class Survey:
 def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: ExportOptions, title: str) -> Survey:
     """Look at all that would be exported.
 
-    :raises ConfigurationError: a split cannot be the name of a folder, or one that was asked for is not in the release.
+    :raises ConfigurationError: a split cannot be the name of a folder, or a split or label set that was asked for is not in the release.
     :raises StoreError: the release's tables do not hold what was released.
     """
     selection, names = Selection(exporter, options, None), Names()
@@ -55,11 +59,15 @@ def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: Expo
     shards: Counter[str] = Counter()
     has_boxes = False
     seen: set[str] = set()
+    label_sets: set[str] = set()
 
     def looked_at() -> Iterator[Picture]:
-        for part in whole.slices():
-            seen.update(part.images["split"].unique().to_pylist())
-            yield from selection.pictures(part)
+        with Progress("images looked at", whole.images, log) as progress:
+            for part in whole.slices():
+                seen.update(part.images["split"].unique().to_pylist())
+                label_sets.update(part.annotations["label_set"].unique().to_pylist())
+                yield from selection.pictures(part)
+                progress.advance(part.images.num_rows)
 
     for shard in sharded(looked_at(), options.shard_images):
         splits[shard.split] += len(shard.pictures)
@@ -69,6 +77,9 @@ def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: Expo
             categories.update(label.category for label in picture.labels if label.category is not None)
             has_boxes = has_boxes or any(label.bbox is not None for label in picture.labels)
     _check_splits(seen, options)
+    if unknown := sorted(set(options.label_sets or ()) - label_sets):
+        there = ", ".join(sorted(label_sets)) or "none"
+        raise ConfigurationError(f"label_sets={list(options.label_sets or ())!r}: the release has no label of {unknown}; it has {there}.")
     names.settle()
     layout = Layout(
         title=title,

@@ -12,7 +12,14 @@ from airflow_cv_dataops.core.release.held_annotations import read_annotations
 from airflow_cv_dataops.core.release.held_labels import is_background
 from airflow_cv_dataops.core.release.map_style import MapStyleDataset, Transform
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
-from airflow_cv_dataops.core.release.training_labels import ALSO, IMAGE_COLUMNS, LABEL_COLUMNS, check_choices, training_labels
+from airflow_cv_dataops.core.release.training_labels import (
+    ALSO,
+    IMAGE_COLUMNS,
+    LABEL_COLUMNS,
+    check_choices,
+    of_label_sets,
+    training_labels,
+)
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -110,6 +117,7 @@ class Release:
         transform: Transform | None = None,
         without_labels: str = "stated",
         also: Sequence[str] = ALSO,
+        label_sets: Sequence[str] | None = None,
     ) -> MapStyleDataset:
         """Return a split as a map-style dataset of pictures and targets, for ``torch.utils.data.DataLoader`` and whatever else indexes.
 
@@ -119,12 +127,14 @@ class Release:
         :param without_labels: which images without usable label are in it. ``stated``: those of which labels state that nothing is
             there; ``none``: none; ``all``: also those that nobody has labelled, as if nothing were there.
         :param also: what of a box's label is held beside the box: ``segmentation``, ``keypoints``, both or neither.
-        :raises ConfigurationError: an argument cannot be used, or there is no image in such a split.
+        :param label_sets: what labels of these imports say; default: all. Labels of two that say the same twice train twice.
+        :raises ConfigurationError: an argument cannot be used, or there is no image in such a split, or no such label set.
         :raises StoreError: the tables do not hold what was released.
         """
         check_choices(without_labels, also)
         images = self.images(IMAGE_COLUMNS, split=split)
-        labels = training_labels(images, self.annotations([*LABEL_COLUMNS, *sorted(set(also))]), split=split, without_labels=without_labels)
+        annotations = of_label_sets(self.annotations([*LABEL_COLUMNS, "label_set", *sorted(set(also))]), label_sets)
+        labels = training_labels(images, annotations, split=split, without_labels=without_labels)
         return MapStyleDataset(self.dataset, f"{split or 'all splits'} of release {self.name}", labels, transform)
 
     def _of_split(self, rows: pa.Table, split: str | None) -> pa.Table:

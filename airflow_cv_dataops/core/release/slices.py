@@ -68,6 +68,11 @@ class SlicedRelease:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def images(self) -> int:
+        """How many images there are in all slices."""
+        return self._release.images_count
+
     def close(self) -> None:
         """Remove what lies on disk."""
         self._folder.remove()

@@ -79,6 +79,22 @@ def check_choices(without_labels: str, also: Sequence[str]) -> None:
         raise ConfigurationError(f"also={list(also)!r} cannot be used: expected {' and '.join(ALSO)}, not {unknown}.")
 
 
+def of_label_sets(annotations: pa.Table, label_sets: Sequence[str] | None) -> pa.Table:
+    """Return what labels of these imports say; of all where none is named. :raises ConfigurationError: there is no label of one of them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if label_sets is None:
+        return annotations
+    check_list("label_sets", label_sets)
+    there = annotations["label_set"].unique().to_pylist()
+    if unknown := sorted(set(label_sets) - set(there)):
+        raise ConfigurationError(
+            f"label_sets={list(label_sets)!r}: the release has no label of {unknown}; it has {', '.join(sorted(there))}."
+        )
+    return annotations.filter(pc.is_in(annotations["label_set"], value_set=pa.array(list(label_sets), pa.string())))
+
+
 def training_labels(images: pa.Table, annotations: pa.Table, *, split: str | None, without_labels: str) -> TrainingLabels:
     """Return the images that are trained on, with what trains.
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from project import PROJECT_ROOT
@@ -70,3 +71,22 @@ def test_formats_that_cannot_be_are_refused_with_those_that_can() -> None:
         exporter_of(ExportOptions(format="yolo", images="reference"))
     with pytest.raises(ConfigurationError, match="use images='copy'"):
         exporter_of(ExportOptions(format="webdataset", images="link"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label_sets": ("default", "round_2")}, r"no label of \['round_2'\]; it has default"),
+        ({"splits": ("train", "dev")}, r"splits=\['dev'\] are not in the release; it has train"),
+    ],
+)
+def test_what_the_release_has_not_is_refused_before_anything_is_written(
+    make_dataset: Callable[..., Dataset], tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "2026-11-05", ["a"])
+    write_annotations(dataset, "2026-11-05", [("a", "cat")])
+    promote_dataset(dataset, splits={"train": 1.0})
+    with pytest.raises(ConfigurationError, match=message):
+        export_release(dataset, target=tmp_path / "out", options=ExportOptions(**options))
+    assert not (tmp_path / "out").exists()

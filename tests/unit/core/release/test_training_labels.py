@@ -12,7 +12,14 @@ import pytest
 from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.release.training_labels import IMAGE_COLUMNS, LABEL_COLUMNS, TrainingLabels, check_choices, training_labels
+from airflow_cv_dataops.core.release.training_labels import (
+    IMAGE_COLUMNS,
+    LABEL_COLUMNS,
+    TrainingLabels,
+    check_choices,
+    of_label_sets,
+    training_labels,
+)
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 NAN = float("nan")
@@ -193,3 +200,11 @@ def test_labels_are_held_in_columns_and_not_as_objects():
     assert np.diff(found.boxes.starts).tolist() == np.unique(table["image_id"].to_numpy(), return_counts=True)[1].tolist()
     held = len(pickle.dumps(found))
     assert held < 35 * count
+
+
+def test_labels_of_some_imports_alone_and_no_import_that_there_is_not():
+    table = pa.table({"label_set": ["a", "b", "a"], "category": ["cat", "dog", "owl"]})
+    assert of_label_sets(table, None) is table
+    assert of_label_sets(table, ["a"])["category"].to_pylist() == ["cat", "owl"]
+    with pytest.raises(ConfigurationError, match=r"no label of \['c'\]; it has a, b"):
+        of_label_sets(table, ["a", "c"])
