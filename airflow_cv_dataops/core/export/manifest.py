@@ -116,7 +116,7 @@ def listing_of(files: Iterable[File]) -> bytes:
 
 def files_of(listing: bytes) -> Iterator[File]:
     """Yield files of such lines."""
-    for line in listing.decode().splitlines():
+    for line in listing.splitlines():  # of bytes: a text would break at what may stand in a name, as U+2028
         values = json.loads(line)
         yield File(values.pop("path"), values.pop("bytes"), values.pop("sha256"), values)
 

@@ -93,7 +93,7 @@ class Outcome:
             "labels": tally["labels_exported"],
             "splits": dict(self._survey.layout.splits),
             **{name: tally[name] for name in ("images_background", "images_unlabelled", "images_incomplete", "images_turned_upright")},
-            **{name: tally[name] for name in ("images_resized", "labels_cut", "labels_of_other_label_sets")},
+            **{name: tally[name] for name in ("images_not_upright", "images_resized", "labels_cut", "labels_of_other_label_sets")},
         }
         for group in _GROUPS:
             found = {name.partition(".")[2]: count for name, count in tally.items() if name.startswith(f"{group}.") and count}
