@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 Box = tuple[float, float, float, float]
 # COCO's: polygons [[x1, y1, …], …] in pixels, or a run-length encoded mask {"size": [height, width], "counts": …}.
 Segmentation = list[list[float]] | dict[str, Any]
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Label:
 
 def label_of(row: Mapping[str, Any]) -> Label:
     """Return a row of ``annotations`` as a label."""
-    segmentation, attributes = _json(row["segmentation"]), _json(row["attributes"])
+    segmentation, attributes = _json(row["segmentation"]), _attributes(row["attributes"])
     box, area, keypoints = row["bbox"], row["area"], row["keypoints"]
     has_points = keypoints is not None and all(map(_is_number, keypoints))
     return Label(
@@ -67,6 +69,21 @@ def _json(text: str | None) -> Any:
         return None
 
 
+def _attributes(text: str | None) -> Any:
+    """Return attributes that every JSON can hold: null for numbers that are not finite, ``?`` for half of a surrogate pair."""
+    try:
+        found = None if text is None else json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
+        if text is not None and "\\ud" in text.lower():
+            found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+        return found
+    except (ValueError, RecursionError):
+        return None
+
+
+def _finite(text: str) -> float | None:
+    return number if math.isfinite(number := float(text)) else None
+
+
 def _is_segmentation(value: Any) -> bool:
     """Say whether it is a list of polygons, each of three points or more, or looks like a run-length encoded mask."""
     if isinstance(value, dict):
@@ -79,4 +96,4 @@ def _is_polygon(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) in (int, float) and -_LARGEST <= value <= _LARGEST  # no float holds every integer that JSON may write

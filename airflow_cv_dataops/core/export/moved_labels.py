@@ -8,6 +8,7 @@ from dataclasses import replace
 from airflow_cv_dataops.core.export.label import Box, Label
 from airflow_cv_dataops.core.export.outlines import Outline, box_around, moved_outline
 from airflow_cv_dataops.core.export.placement import Placement
+from airflow_cv_dataops.core.labels.masks.rle import problem_of_rle
 
 CLIPPED = "clipped"
 CROPPED_OUT = "cropped_out"
@@ -65,6 +66,19 @@ def with_box(label: Label, width: int, height: int) -> Label:
     if label.bbox is not None or label.segmentation is None:
         return label
     return replace(label, bbox=box_around(label.segmentation, width, height))
+
+
+def without_broken_mask(label: Label, width: int, height: int) -> Label:
+    """Return the label without a run-length encoded mask of another size than the image, or of runs that do not add up to it: readers
+    stumble over it (pycocotools fails, or reads beyond it). Its box stays, and it ``is_broken``.
+
+    :param width: of the image in whose pixels the label is, as is ``height``.
+    """
+    if not isinstance(label.segmentation, dict):
+        return label
+    if problem_of_rle(label.segmentation, width, height) is not None:
+        return replace(label, segmentation=None, is_broken=True)
+    return replace(label, segmentation={name: label.segmentation[name] for name in ("size", "counts")})
 
 
 def problem_of(label: Label, width: int, height: int) -> str | None:

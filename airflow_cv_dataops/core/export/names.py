@@ -24,7 +24,7 @@ _EXTENSIONS = {
     "AVIF": (".avif",),
     "HEIF": (".heic", ".heif"),
 }
-_RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))])
+RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))])
 
 
 def plain_stem(file_name: str) -> str:
@@ -33,7 +33,7 @@ def plain_stem(file_name: str) -> str:
     stem = _UNSAFE.sub("_", name.rpartition(".")[0] or name).strip("_")
     while len(stem.encode()) > _LONGEST_STEM:
         stem = stem[:-1]
-    return "" if stem.casefold() in _RESERVED or stem.startswith("-") else stem
+    return "" if stem.casefold() in RESERVED or stem.startswith("-") else stem
 
 
 def extension_of(file_name: str, image_format: str) -> str:

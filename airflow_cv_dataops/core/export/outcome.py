@@ -93,10 +93,8 @@ class Outcome:
             "labels": tally["labels_exported"],
             "splits": dict(self._survey.layout.splits),
             **{name: tally[name] for name in ("images_background", "images_unlabelled", "images_incomplete", "images_turned_upright")},
-            **{name: tally[name] for name in ("images_resized", "labels_cut", "labels_of_other_label_sets")},
+            **{name: tally[name] for name in ("images_not_upright", "images_resized", "labels_cut", "labels_of_other_label_sets")},
         }
-        if turned := tally["images_turned_by_exif"]:
-            counts["images_turned_by_exif"] = turned
         for group in _GROUPS:
             found = {name.partition(".")[2]: count for name, count in tally.items() if name.startswith(f"{group}.") and count}
             counts[group] = dict(sorted(found.items()))

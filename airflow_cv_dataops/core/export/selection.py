@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_cv_dataops.core.export.exporter import PARTS, Exporter
 from airflow_cv_dataops.core.export.label import Label, label_of
-from airflow_cv_dataops.core.export.moved_labels import CLIPPED, CROPPED_OUT, moved, problem_of, with_box
+from airflow_cv_dataops.core.export.moved_labels import CLIPPED, CROPPED_OUT, moved, problem_of, with_box, without_broken_mask
 from airflow_cv_dataops.core.export.names import Names, extension_of
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.picture import Picture
@@ -101,7 +101,7 @@ class Selection:
     def _label(self, label: Label, image: Mapping[str, Any], placement: Placement) -> tuple[Label | None, str, bool]:
         """Return the label as it is exported, or why it is not; and whether the crop cuts it."""
         needs = self._exporter.needs
-        if label.category is None and "category" in needs:
+        if label.category is None and ("category" in needs or self._options.categories is not None):
             return None, "no_category", False
         if self._options.categories is not None and label.category not in self._options.categories:
             return None, "other_category", False
@@ -110,8 +110,10 @@ class Selection:
             return None, "crowd", False
         if label.bbox is None and "box" in needs:
             return None, "no_box", False
-        if "area" in needs and (problem := problem_of(label, image["width"], image["height"])):
-            return None, problem, False
+        if "area" in needs:
+            label = without_broken_mask(label, image["width"], image["height"])
+            if problem := problem_of(label, image["width"], image["height"]):
+                return None, problem, False
         found, what = moved(label, placement)
         return found, what or "", what == CLIPPED
 
@@ -167,8 +169,8 @@ class Selection:
             extension=extension_of(image["file_name"], image["format"]),
             is_jpeg=image["format"] == "JPEG",
         )
-        # Nothing is written anew of images that label files only refer to.
-        self.tally["images_turned_by_exif" if self._options.images == "reference" else "images_turned_upright"] += picture.is_turned
+        stays = self._options.images == "reference"  # and so do labels: in pixels of the upright picture
+        self.tally["images_not_upright" if stays else "images_turned_upright"] += picture.is_turned
         self.tally["images_resized"] += not placement.is_identity
         return picture
 

@@ -9,9 +9,10 @@ from functools import cached_property
 
 from airflow_cv_dataops.core.export.exporter import Exporter, WholeFiles
 from airflow_cv_dataops.core.export.label import Label
+from airflow_cv_dataops.core.export.names import RESERVED
 from airflow_cv_dataops.core.export.picture import Picture
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029/\\:*?"<>|]+')
 _LONGEST = 100
 
 
@@ -44,11 +45,16 @@ class ImageFolderExporter(Exporter):
         folders: dict[str, str] = {}
         taken: set[str] = set()
         for number, category in enumerate(self.layout.categories):
-            folder = _UNSAFE.sub("_", category).strip(". ")
-            while len(folder.encode()) > _LONGEST:
-                folder = folder[:-1]
-            if not folder or folder.casefold() in taken:
+            folder = _folder_like(category)
+            while folder.casefold() in taken:
                 folder = f"{folder}_{number}"
             taken.add(folder.casefold())
             folders[category] = folder
         return folders
+
+
+def _folder_like(category: str) -> str:
+    folder = _UNSAFE.sub("_", category).strip(". ")
+    while len(folder.encode()) > _LONGEST:
+        folder = folder[:-1].rstrip(". ")
+    return f"{folder}_" if not folder or folder.casefold() in RESERVED else folder
