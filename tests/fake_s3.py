@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.server
+import re
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
+
+_DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 
 
 @dataclass
@@ -19,11 +22,13 @@ class FakeS3:
 
     :param objects: bytes by key; change it at will.
     :param requests: method and path of every request, listings without their query.
+    :param refuse: given method and key, whether access is denied.
     """
 
     endpoint: str = ""
     objects: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    refuse: Callable[[str, str], bool] = lambda method, key: False
 
     @property
     def options(self) -> dict[str, Any]:
@@ -50,7 +55,9 @@ def fake_s3(page: int = 1000) -> Iterator[FakeS3]:
             query = dict(urllib.parse.parse_qsl(url.query))
             key = urllib.parse.unquote(url.path.lstrip("/").partition("/")[2])
             fake.requests.append(f"{self.command} {'list' if 'list-type' in query else key}")
-            if "list-type" in query:
+            if fake.refuse(self.command, key):
+                self._send(403, _DENIED)
+            elif "list-type" in query:
                 self._send(200, _listing(fake.objects, query, page))
             elif key in fake.objects:
                 tag = hashlib.md5(fake.objects[key]).hexdigest()
@@ -61,8 +68,22 @@ def fake_s3(page: int = 1000) -> Iterator[FakeS3]:
         def do_PUT(self) -> None:
             key = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path.lstrip("/").partition("/")[2])
             fake.requests.append(f"PUT {key}")
-            fake.objects[key] = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if fake.refuse("PUT", key):
+                self._send(403, _DENIED)
+                return
+            fake.objects[key] = data
             self._send(200, b"", ETag='"put"')
+
+        def do_POST(self) -> None:
+            """Delete several objects, which is all that is posted."""
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            keys = [unescape(key) for key in re.findall("<Key>(.*?)</Key>", body)]
+            fake.requests.append(f"POST delete {len(keys)}")
+            for key in keys:
+                fake.objects.pop(key, None)
+            gone = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
+            self._send(200, f"<DeleteResult>{gone}</DeleteResult>".encode())
 
         def _send(self, status: int, body: bytes, **headers: str) -> None:
             self.send_response(status)

@@ -12,6 +12,7 @@ PATIENCE_SECONDS = 600  # for what is sure to come, on a machine however busy: w
 
 _IMPORTED = [
     "airflow_cv_dataops.core.audit.audit",
+    "airflow_cv_dataops.core.export.export",
     "airflow_cv_dataops.core.imaging.ingest.shards.steps",
     "airflow_cv_dataops.core.predictions.importing",
     "airflow_cv_dataops.core.release.promote",

@@ -82,6 +82,7 @@ def export_release(
         if outcome.failure is None:
             work = _Work(dataset, store, kind(survey.layout, Counter()), options, survey, whole, plan)
             try:
+                _check_links(work)
                 _write(work, outcome, is_begun=begin(store, plan, replace=replace))
             finally:
                 store.close()
@@ -104,6 +105,14 @@ class _Work:
         selection = Selection(type(self.exporter), self.options, self.survey.names)
         for part in self.whole.slices():
             yield from selection.pictures(part)
+
+
+def _check_links(work: _Work) -> None:
+    """:raises ConfigurationError: links were asked for, and there can be none: said before anything is written."""
+    if work.options.images == "link":
+        first = next(work.pictures(), None)
+        if first is not None and not first.is_rewritten:
+            work.target.check_link(first.storage_uri)
 
 
 def _write(work: _Work, outcome: Outcome, *, is_begun: bool) -> None:

@@ -53,9 +53,13 @@ class Target:
         """Remove a file that is there."""
         raise NotImplementedError
 
+    def check_link(self, storage_uri: str) -> None:
+        """:raises ConfigurationError: there can be no hard link to a stored image."""
+        raise ConfigurationError(f"images='link' makes hard links, and {self.uri} is no local folder: use images='copy'.")
+
     def link(self, path: str, storage_uri: str) -> None:
         """Put a hard link to a stored image in place. :raises ConfigurationError: there can be none."""
-        raise ConfigurationError(f"images='link' makes hard links, and {self.uri} is no local folder: use images='copy'.")
+        self.check_link(storage_uri)
 
     def paths(self) -> Iterator[str]:
         """Yield what lies below, hidden files and what belongs to the export itself apart."""
@@ -119,7 +123,14 @@ class LocalTarget(Target):
     def remove(self, path: str) -> None:
         (self._root / path).unlink()
 
+    def check_link(self, storage_uri: str) -> None:
+        with contextlib.suppress(FileNotFoundError):  # which image that is, the export says
+            self._linked(storage_uri).unlink()
+
     def link(self, path: str, storage_uri: str) -> None:
+        self._move(self._linked(storage_uri), path)
+
+    def _linked(self, storage_uri: str) -> Path:
         if not storage_uri.startswith("file://"):
             raise ConfigurationError(f"images='link' makes hard links, and images are kept at {storage_uri}: use images='copy'.")
         staged = self._staged()
@@ -132,7 +143,7 @@ class LocalTarget(Target):
                 f"images='link' cannot link {storage_uri} to {self.uri} ({error.strerror}): both must lie on one file system that has hard "
                 "links; use images='copy'."
             ) from error
-        self._move(staged, path)
+        return staged
 
     def _staged(self) -> Path:
         self._make(self._staging)
@@ -172,6 +183,8 @@ class LocalTarget(Target):
         for left in (self._root / FOLDER).glob(".*~*~*"):
             if _is_left_behind(left):
                 shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (self._root / FOLDER).rmdir()  # where nothing was begun
 
     def place_of(self, path: str) -> str:
         return str(self._root / path)

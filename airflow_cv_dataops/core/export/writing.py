@@ -21,6 +21,11 @@ from airflow_cv_dataops.core.store.image_files import ImageFiles
 
 _WORKERS = 16
 _AHEAD = 32
+# Pictures in one job: of small files each, jobs cost as much as what they do.
+_AT_ONCE = 8
+
+# Path and bytes.
+LabelFiles = Sequence[tuple[str, bytes]]
 
 
 class ExportWriter:
@@ -78,12 +83,20 @@ class ExportWriter:
         return files
 
     def _picture_files(self, pictures: Sequence[Picture], known: dict[str, File]) -> list[File]:
-        jobs: list[Future[File]] = []
-        for picture in pictures:
+        jobs: list[Future[list[File]]] = []
+        for start in range(0, len(pictures), _AT_ONCE):
+            some = pictures[start : start + _AT_ONCE]
+            labels = [list(self._exporter.label_files(picture)) for picture in some]  # here, as exporters count
+            jobs.append(self._pool.submit(self._put_some, some, labels, known))
+        return [file for files in _results(jobs) for file in files]
+
+    def _put_some(self, pictures: Sequence[Picture], labels: Sequence[LabelFiles], known: dict[str, File]) -> list[File]:
+        files = []
+        for picture, label_files in zip(pictures, labels, strict=True):
             if self._options.images != "reference":
-                jobs.append(self._pool.submit(self._put_image, picture, known))
-            jobs += [self._pool.submit(self._put, File.of(path, data), data) for path, data in self._exporter.label_files(picture)]
-        return _results(jobs)
+                files.append(self._put_image(picture, known))
+            files += [self._put(File.of(path, data), data) for path, data in label_files]
+        return files
 
     def _put_image(self, picture: Picture, known: dict[str, File]) -> File:
         path = self._exporter.image_path(picture)
@@ -94,11 +107,14 @@ class ExportWriter:
         if self._options.images == "link" and not picture.is_rewritten:
             return self._link(picture, File(path, picture.bytes, picture.image_id, image))
         data = self._bytes(picture)
-        file = File(path, len(data), hashlib.sha256(data).hexdigest(), image)
-        return self._put(file, data)
+        sha256 = hashlib.sha256(data).hexdigest() if picture.is_rewritten else picture.image_id
+        return self._put(File(path, len(data), sha256, image), data)
 
     def _link(self, picture: Picture, file: File) -> File:
-        self._target.link(file.path, picture.storage_uri)
+        try:
+            self._target.link(file.path, picture.storage_uri)
+        except FileNotFoundError as error:
+            raise _gone(picture, str(error)) from error
         if not self._target.holds(file.path, file.size, file.sha256):
             raise _gone(picture, "the file has changed since it was ingested")
         self._count()

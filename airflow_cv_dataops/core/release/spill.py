@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DIGITS = 6
-# What is held before it is written: each slice's part of it is one write.
-_HELD_BYTES = 64 * 2**20
+# What is held before it is written, and three times as much meanwhile: each slice's part of it is one write.
+_HELD_BYTES = 16 * 2**20
 
 
 class Spill:
