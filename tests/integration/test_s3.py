@@ -222,9 +222,11 @@ def test_lineage_and_logs_name_the_buckets_and_no_key(lake: Lake, context: dict[
     operator.execute(context)
     event = operator.get_openlineage_facets_on_complete(context["ti"])
     assert [(one.namespace, one.name) for one in event.inputs] == [(f"s3://{LANDING}", f"{lake.name}/incoming")]
-    assert [(one.namespace, one.name) for one in event.outputs] == [
-        (f"s3://{LAKE}", f"{lake.name}/warehouse/digits/images"),
-        (f"s3://{LAKE}", f"{lake.name}/warehouse/digits/rejects"),
+    tables = ("images", "rejects", "metrics")
+    assert [one.name for one in event.outputs] == [f"digits.{table}" for table in tables]
+    links = [one.facets["symlinks"].identifiers[0] for one in event.outputs]
+    assert [(link.namespace, link.name) for link in links] == [
+        (f"s3://{LAKE}", f"{lake.name}/warehouse/digits/{table}") for table in tables
     ]
     shown = f"{event!r} {caplog.text}"
     assert "incoming" in shown
