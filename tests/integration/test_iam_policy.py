@@ -18,6 +18,7 @@ from project import PROJECT_ROOT
 
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 from airflow_cv_dataops.operators.base import DatasetOperator
+from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
@@ -103,6 +104,7 @@ def whole_flow() -> dict[str, Any]:
         LabelAuditOperator(task_id="audit", partition_key=KEY, on_findings="warn", **common),
         HardExampleSamplingOperator(task_id="sample", partition_key=KEY, budget=2, **common),
         DatasetPromotionOperator(task_id="first", gates=["images >= 6"], stage="staging", **common),
+        DatasetExportOperator(task_id="export", release="staging", format="imagefolder", **common),
         DatasetPromotionOperator(task_id="second", gates=["images >= 6"], **common),
     ]
     for step in steps:
