@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_cv_dataops.core.export.exporter import Exporter, WholeFiles
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.export.exporter import Exporter, Layout, WholeFiles
 from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.shapes import one_polygon
+
+_OWN_KEYS = frozenset(("path", "nc", "names", "channels", "download", "kpt_shape", "flip_idx", "yaml_file"))
 
 
 class YoloExporter(Exporter):
@@ -21,6 +25,11 @@ class YoloExporter(Exporter):
 
     name = "yolo"
     carries = frozenset(("boxes",))
+
+    def __init__(self, layout: Layout, tally: Counter[str]) -> None:
+        super().__init__(layout, tally)
+        if odd := sorted(_OWN_KEYS.intersection(layout.splits)):
+            raise ConfigurationError(f"The split {odd[0]!r} cannot be one of YOLO's: in data.yaml that word says something else.")
 
     def label_files(self, picture: Picture) -> Iterator[tuple[str, bytes]]:
         lines = [self._line(label, picture) for label in picture.labels]
