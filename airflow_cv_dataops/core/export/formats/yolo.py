@@ -12,6 +12,8 @@ from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.shapes import one_polygon
 
+# IMG_FORMATS of ultralytics 8.4: an image with another extension is not found, and nobody is told.
+_READ = frozenset(("avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"))
 _OWN_KEYS = frozenset(("path", "nc", "names", "channels", "download", "kpt_shape", "flip_idx", "yaml_file"))
 
 
@@ -19,8 +21,8 @@ class YoloExporter(Exporter):
     """Boxes: class, centre, width and height, as fractions of the picture (docs.ultralytics.com/datasets/detect).
 
     Ultralytics drops an image of which a box reaches beyond the border, so that such boxes are cut to it (``labels_clipped``); and it takes
-    all lines of a file for polygons as soon as one is, so that boxes and polygons are two formats here. ``data.yaml`` has no ``path``: the
-    folder may be moved.
+    all lines of a file for polygons as soon as one is, so that boxes and polygons are two formats here. A GIF it takes for a film, and
+    passes over it (``images_of_unread_formats``). ``data.yaml`` has no ``path``: the folder may be moved.
     """
 
     name = "yolo"
@@ -32,6 +34,7 @@ class YoloExporter(Exporter):
             raise ConfigurationError(f"The split {odd[0]!r} cannot be one of YOLO's: in data.yaml that word says something else.")
 
     def label_files(self, picture: Picture) -> Iterator[tuple[str, bytes]]:
+        self.tally["images_of_unread_formats"] += picture.name.rpartition(".")[2] not in _READ
         lines = [self._line(label, picture) for label in picture.labels]
         yield f"labels/{picture.split}/{picture.stem}.txt", "".join(lines).encode()
 

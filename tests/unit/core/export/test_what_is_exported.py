@@ -160,6 +160,21 @@ def test_a_split_of_yolo_is_no_word_of_its_settings(make_dataset, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_images_have_extensions_by_which_readers_find_them_and_yolo_counts_those_of_films(make_dataset, tmp_path):
+    files = {}
+    for number, (name, kind) in enumerate([("a.jfif", "JPEG"), ("b.JPE", "JPEG"), ("c.dib", "BMP"), ("d.gif", "GIF"), ("e.png", "JPEG")]):
+        written = io.BytesIO()
+        Image.new("RGB", (WIDTH, HEIGHT), (number * 50, 9, 9)).save(written, kind)
+        files[name] = written.getvalue()
+    dataset = make_dataset()
+    ids = put_images(dataset, tmp_path, files)
+    put_labels(dataset, [{"image_id": image, "category": "cell", "bbox": box()} for image in ids])
+    release(dataset)
+    folder, counts = exported(dataset, "yolo")
+    assert {path.name for path in folder.glob("images/train/*")} == {"a.jpg", "b.jpg", "c.bmp", "d.gif", "e.jpg"}
+    assert counts["images_of_unread_formats"] == 1
+
+
 def test_incomplete_images_can_be_left_out(mixed, tmp_path):
     folder, counts = exported(mixed, "coco", tmp_path / "out", incomplete_images="leave_out", max_left_out_ratio=1.0)
     assert names_in(folder, "coco") == {"labelled", "stated"}
