@@ -10,7 +10,8 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter, Layout, WholeFiles
 from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
-from airflow_cv_dataops.core.export.shapes import one_polygon
+from airflow_cv_dataops.core.export.polygons import usable_polygons
+from airflow_cv_dataops.core.export.shapes import do_overlap, one_polygon, within
 
 # IMG_FORMATS of ultralytics 8.4: an image with another extension is not found, and nobody is told.
 _READ = frozenset(("avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"))
@@ -63,21 +64,32 @@ class YoloExporter(Exporter):
 class YoloSegmentationExporter(YoloExporter):
     """Polygons: class, x1, y1, x2, y2, …, as fractions of the picture (docs.ultralytics.com/datasets/segment).
 
-    An object of several polygons is one line: its parts are joined by lines without width, as Ultralytics' own converter does. Points
-    beyond the border are moved to it. A label without polygon (a box, a run-length encoded mask) is a rectangle: its box.
+    An object of several polygons is one line: its parts are joined by lines without width, as Ultralytics' own converter does. Where parts
+    lie over each other Ultralytics takes what they share for a hole (``labels_of_overlapping_parts``). Polygons are cut at the border. A
+    label without polygon (a box, a run-length encoded mask), or without any in the picture, is a rectangle: its box.
     """
 
     name = "yolo_seg"
     carries = frozenset(("boxes", "polygons"))
 
     def _numbers(self, label: Label, picture: Picture) -> list[float]:
-        assert label.bbox is not None
-        x, y, width, height = label.bbox
-        points = one_polygon(label.segmentation) if isinstance(label.segmentation, list) else None
-        if points is None:
+        drawn = (usable_polygons(label.segmentation) if isinstance(label.segmentation, list) else None) or []
+        polygons = within(drawn, picture.width, picture.height)
+        if not polygons:
             self.tally["labels_as_rectangles"] += 1
-            points = [x, y, x + width, y, x + width, y + height, x, y + height]
+            drawn, polygons = [_corners(label)], [_corners(label, picture)]
+        self.tally["labels_clipped"] += polygons != drawn
+        self.tally["labels_of_overlapping_parts"] += do_overlap(polygons, picture.width, picture.height)
         sides = (picture.width, picture.height)
-        inside = [min(max(value, 0.0), float(sides[at % 2])) for at, value in enumerate(points)]
-        self.tally["labels_clipped"] += inside != points
-        return [value / sides[at % 2] for at, value in enumerate(inside)]
+        return [value / sides[at % 2] for at, value in enumerate(one_polygon(polygons))]
+
+
+def _corners(label: Label, inside: Picture | None = None) -> list[float]:
+    """Return the corners of a label's box. :param inside: the picture that they are moved into."""
+    assert label.bbox is not None
+    x, y, width, height = label.bbox
+    right, bottom = x + width, y + height
+    if inside:
+        x, right = max(x, 0.0), min(right, float(inside.width))
+        y, bottom = max(y, 0.0), min(bottom, float(inside.height))
+    return [x, y, right, y, right, bottom, x, bottom]

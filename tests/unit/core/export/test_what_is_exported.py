@@ -285,3 +285,27 @@ def test_sizes_and_boxes_of_resized_pictures_are_those_of_their_files(red, tmp_p
     assert (x, y, x + width, y + height) == pytest.approx((left, top, right, bottom), abs=1.0)
     assert label["area"] == pytest.approx(width * height)
     assert (counts["images_resized"], counts["labels_cut"]) == (1, 0)
+
+
+OUTLINES = {
+    "beyond": "[[-8, 3, 24, 3, 24, 13]]",
+    "outside": "[[-20, 3, -5, 3, -5, 13]]",
+    "overlapping": "[[2, 2, 20, 2, 20, 16, 2, 16], [10, 8, 28, 8, 28, 22, 10, 22]]",
+    "apart": "[[2, 2, 10, 2, 10, 10, 2, 10], [20, 8, 28, 8, 28, 22, 20, 22]]",
+}
+
+
+def test_yolo_polygons_are_cut_at_the_border_and_none_loses_its_area(make_dataset, tmp_path):
+    dataset = make_dataset()
+    ids = put_images(dataset, tmp_path, {f"{name}.png": png(at) for at, name in enumerate(OUTLINES)})
+    label = {"category": "cell", "bbox": box(), "task": "segmentation"}
+    put_labels(dataset, [{"image_id": image, **label, "segmentation": text} for image, text in zip(ids, OUTLINES.values(), strict=True)])
+    release(dataset)
+    folder, counts = exported(dataset, "yolo_seg")
+    found = {}
+    for path in folder.glob("labels/train/*.txt"):
+        numbers = [float(number) for number in path.read_text().split()[1:]]
+        found[path.stem] = [round(number * (WIDTH, HEIGHT)[at % 2], 6) for at, number in enumerate(numbers)]
+    assert found["beyond"] == [0, 5.5, 0, 3, 24, 3, 24, 13], "the slanted side goes on where it went"
+    assert found["outside"] == [4, 3, 24, 3, 24, 13, 4, 13], "its box"
+    assert (counts["labels_clipped"], counts["labels_as_rectangles"], counts["labels_of_overlapping_parts"]) == (1, 1, 1)
