@@ -257,6 +257,13 @@ def test_cells_are_in_the_files_as_they_were(bccd, layout):
     assert counts["not_carried"] == ({"attributes": 4886} if layout == "huggingface" else {})
 
 
+def test_hugging_face_has_an_area_for_every_box_also_where_labels_have_none(bccd):
+    folder, _ = exported(bccd, "huggingface", shard_images=100)
+    objects = [row for path in folder.glob("data/*.parquet") for row in pq.read_table(path)["objects"].to_pylist()]
+    assert all(area == box[2] * box[3] for row in objects for area, box in zip(row["area"], row["bbox"], strict=True))
+    assert not any(crowd is not False for row in objects for crowd in row["iscrowd"])
+
+
 def with_area(labels: Labels) -> Labels:
     return {image: [label for label in found if label.bbox[2] > 0 and label.bbox[3] > 0] for image, found in labels.items()}
 

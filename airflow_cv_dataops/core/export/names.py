@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 _UNSAFE = re.compile(r"[^\w-]+")
 _LONGEST_STEM = 100
 _ID_DIGITS = 12
+# Those by which readers find images: Ultralytics and torchvision pass over .jfif, .jpe and .dib without a word.
 _EXTENSIONS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "JPEG": (".jpg", ".jpeg"),
     "PNG": (".png",),
     "WEBP": (".webp",),
     "TIFF": (".tif", ".tiff"),
-    "BMP": (".bmp", ".dib"),
+    "BMP": (".bmp",),
     "GIF": (".gif",),
     "AVIF": (".avif",),
     "HEIF": (".heic", ".heif"),

@@ -12,6 +12,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter, Layout, WholeFiles
 from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.export.shapes import area_of_label
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +25,8 @@ _SPLIT = re.compile(r"\w+(\.\w+)*")
 class HuggingFaceExporter(Exporter):
     """Columns ``image`` (bytes and name), ``image_id``, ``width``, ``height``, ``is_background`` and, where labels have boxes, ``objects``:
     lists of ``bbox`` (x, y, width, height in pixels), ``category`` (a ``ClassLabel``), ``area``, ``iscrowd`` and ``segmentation`` (COCO
-    JSON). Without boxes ``label``, the image's category, or ``labels`` where an image has several.
+    JSON). ``area`` and ``iscrowd`` are there also where the label has none, as in COCO: who trains makes tensors of them. Without boxes
+    ``labels``, the categories of the image.
     """
 
     name = "huggingface"
@@ -92,15 +94,15 @@ class HuggingFaceExporter(Exporter):
         row = {"image": {"bytes": data, "path": picture.name}, **{name: getattr(picture, name) for name in _PLAIN}}
         if not self.layout.has_boxes:
             return row | {"labels": [self.layout.numbers[label.category or ""] for label in picture.labels]}
-        return row | {"objects": self._objects(picture.labels)}
+        return row | {"objects": self._objects(picture.labels, picture)}
 
-    def _objects(self, labels: Iterable[Label]) -> dict[str, list[Any]]:
+    def _objects(self, labels: Iterable[Label], picture: Picture) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {name: [] for name in ("bbox", "category", "area", "iscrowd", "segmentation")}
         for label in labels:
             found["bbox"].append(label.bbox)
             found["category"].append(self.layout.numbers[label.category or ""])
-            found["area"].append(label.area)
-            found["iscrowd"].append(label.iscrowd)
+            found["area"].append(area_of_label(label, picture.width, picture.height))
+            found["iscrowd"].append(bool(label.iscrowd))
             found["segmentation"].append(None if label.segmentation is None else json.dumps(label.segmentation))
         return found
 

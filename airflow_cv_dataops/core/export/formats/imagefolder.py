@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
-from airflow_cv_dataops.core.export.exporter import Exporter, WholeFiles
+from airflow_cv_dataops.core.export.exporter import Exporter, Layout, WholeFiles
 from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.names import RESERVED
 from airflow_cv_dataops.core.export.picture import Picture
@@ -17,13 +18,19 @@ _LONGEST = 100
 
 
 class ImageFolderExporter(Exporter):
-    """A folder a category; readers number them by the names of the folders. An image of several categories, or of none, has no place.
+    """A folder a category; readers number them by the names of the folders that a split has: where ``folders_missing`` is not 0, as a
+    category has no image in one of the splits, they number each split in its own way, and whoever trains must take the list of classes
+    from ``classes.json``. An image of several categories, or of none, has no place.
 
     A category whose name cannot be that of a folder gets one like it; ``classes.json`` says which folder is which category.
     """
 
     name = "imagefolder"
     needs = frozenset(("category",))
+
+    def __init__(self, layout: Layout, tally: Counter[str]) -> None:
+        super().__init__(layout, tally)
+        self._made: dict[str, set[str]] = defaultdict(set)
 
     @classmethod
     def refuses(cls, labels: Sequence[Label]) -> str | None:
@@ -35,7 +42,11 @@ class ImageFolderExporter(Exporter):
     def image_path(self, picture: Picture) -> str:
         return f"{picture.split}/{self._folders[picture.labels[0].category or '']}/{picture.name}"
 
+    def add(self, pictures: Sequence[Picture], files: WholeFiles) -> None:
+        self._made[pictures[0].split].update(picture.labels[0].category or "" for picture in pictures)
+
     def finish(self, files: WholeFiles) -> None:
+        self.tally["folders_missing"] += sum(len(self.layout.categories) - len(self._made[split]) for split in self.layout.splits)
         folders = {folder: category for category, folder in self._folders.items()}
         files.append("classes.json", (json.dumps(folders, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode())
 

@@ -36,7 +36,7 @@ class VocExporter(Exporter):
         files.append(f"ImageSets/Main/{pictures[0].split}.txt", "".join(f"{picture.stem}\n" for picture in pictures).encode())
 
     def finish(self, files: WholeFiles) -> None:
-        named = [name for name in self.layout.categories if _LINE.fullmatch(name) and name != _BACKGROUND]
+        named = [name for name in self.layout.categories if _LINE.fullmatch(name)]
         self.tally["categories_without_labelmap"] += len(self.layout.categories) - len(named)
-        lines = ["# label:color_rgb:parts:actions", f"{_BACKGROUND}:0,0,0::", *(f"{name}:::" for name in named)]
+        lines = ["# label:color_rgb:parts:actions", f"{_BACKGROUND}:0,0,0::", *(f"{name}:::" for name in named if name != _BACKGROUND)]
         files.append("labelmap.txt", "".join(f"{line}\n" for line in lines).encode())

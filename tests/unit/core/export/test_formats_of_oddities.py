@@ -160,7 +160,7 @@ def test_voc_gives_odd_categories_back(of_categories):
     assert [line.split(":")[0] for line in lines[2:-1]] == [
         name for name in sorted(CATEGORIES) if ":" not in name and "\n" not in name and name not in ("# comment", " ", "background")
     ]
-    assert counts["categories_without_labelmap"] == 6
+    assert counts["categories_without_labelmap"] == 5
 
 
 def test_csv_gives_odd_categories_back(of_categories):
