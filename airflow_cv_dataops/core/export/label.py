@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 Box = tuple[float, float, float, float]
 # COCO's: polygons [[x1, y1, …], …] in pixels, or a run-length encoded mask {"size": [height, width], "counts": …}.
 Segmentation = list[list[float]] | dict[str, Any]
-_LARGEST = sys.float_info.max
+_NUMBERS = frozenset((int, float))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +43,22 @@ def label_of(row: Mapping[str, Any]) -> Label:
     """Return a row of ``annotations`` as a label."""
     segmentation, attributes = _json(row["segmentation"]), _attributes(row["attributes"])
     box, area, keypoints = row["bbox"], row["area"], row["keypoints"]
-    has_points = keypoints is not None and all(map(_is_number, keypoints))
+    has_outline = _is_segmentation(segmentation)
+    has_points = keypoints is not None and _are_numbers(keypoints)
     return Label(
         annotation_id=row["annotation_id"],
         task=row["task"],
         category=row["category"],
         bbox=None if box is None else (box["x"], box["y"], box["width"], box["height"]),
-        segmentation=segmentation if _is_segmentation(segmentation) else None,
-        area=area if _is_number(area) else None,
+        segmentation=segmentation if has_outline else None,
+        area=area if _are_numbers((area,)) else None,
         iscrowd=row["iscrowd"],
         keypoints=tuple(keypoints) if has_points else None,
         annotator=row["annotator"],
         labeled_at=row["labeled_at"],
         label_set=row["label_set"],
         attributes=attributes if isinstance(attributes, dict) else {},
-        is_broken=(row["segmentation"] is not None and not _is_segmentation(segmentation)) or (keypoints is not None and not has_points),
+        is_broken=(row["segmentation"] is not None and not has_outline) or (keypoints is not None and not has_points),
     )
 
 
@@ -92,8 +92,12 @@ def _is_segmentation(value: Any) -> bool:
 
 
 def _is_polygon(value: Any) -> bool:
-    return isinstance(value, list) and len(value) >= 6 and len(value) % 2 == 0 and all(map(_is_number, value))
+    return isinstance(value, list) and len(value) >= 6 and len(value) % 2 == 0 and _are_numbers(value)
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and -_LARGEST <= value <= _LARGEST  # no float holds every integer that JSON may write
+def _are_numbers(values: Collection[Any]) -> bool:
+    """Say whether all are numbers that a float can hold: JSON may write an integer of any length."""
+    try:
+        return _NUMBERS.issuperset(map(type, values)) and all(map(math.isfinite, values))
+    except OverflowError:
+        return False
