@@ -69,8 +69,8 @@ def with_box(label: Label, width: int, height: int) -> Label:
 
 
 def without_broken_mask(label: Label, width: int, height: int) -> Label:
-    """Return the label without a run-length encoded mask of another size than the image, or of runs that do not add up to it: readers
-    stumble over it (pycocotools fails, or reads beyond it). Its box stays, and it ``is_broken``.
+    """Return the label without a run-length encoded mask of another size than the image, or of runs that do not add up to it: of
+    such pycocotools fails, or makes pixels of uninitialised memory. Its box stays, and it ``is_broken``.
 
     :param width: of the image in whose pixels the label is, as is ``height``.
     """
