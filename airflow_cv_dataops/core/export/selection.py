@@ -133,10 +133,9 @@ class Selection:
         self.tally["images_unlabelled"] += not found.labels and not found.is_background
         self.tally["labels_exported"] += len(found.labels)
         self.tally["labels_cut"] += found.cut
-        for label in found.labels:
-            for part in self._has_no_place_for:
-                self.tally[f"not_carried.{part}"] += _has(label, part)
-            self.tally["not_carried.broken_segmentations"] += label.is_broken
+        for part in self._has_no_place_for:
+            self.tally[f"not_carried.{part}"] += sum(_has(label, part) for label in found.labels)
+        self.tally["not_carried.broken_segmentations"] += sum(label.is_broken for label in found.labels)
         return True
 
     def _why_not(self, found: _Found) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -91,12 +92,15 @@ class LocalTarget(Target):
         self._root = Path(local_path(uri))
         if self._root.exists() and not self._root.is_dir():
             raise ConfigurationError(f"{uri} is a file: an export needs a folder.")
-        self._staging = self._root / FOLDER / f".{socket.gethostname()}~{os.getpid()}~{os.urandom(4).hex()}"
-        self._made: set[Path] = set()
+        self._staging = self._full(f"{FOLDER}/.{socket.gethostname()}~{os.getpid()}~{os.urandom(4).hex()}")
+        self._made: set[str] = set()
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}"  # without pathlib, as all that is done for each file
 
     def size(self, path: str) -> int | None:
         try:
-            return (self._root / path).stat().st_size
+            return os.stat(self._full(path)).st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -104,7 +108,7 @@ class LocalTarget(Target):
         return self.size(path) == size and self.sha256(path) == sha256
 
     def sha256(self, path: str) -> str:
-        with (self._root / path).open("rb") as file:
+        with open(self._full(path), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def read(self, path: str) -> bytes:
@@ -112,7 +116,7 @@ class LocalTarget(Target):
 
     def put(self, path: str, data: bytes) -> None:
         staged = self._staged()
-        staged.write_bytes(data)
+        _write(staged, data)
         self._move(staged, path)
 
     def put_file(self, path: str, local_file: Path) -> None:
@@ -125,12 +129,15 @@ class LocalTarget(Target):
 
     def check_link(self, storage_uri: str) -> None:
         with contextlib.suppress(FileNotFoundError):  # which image that is, the export says
-            self._linked(storage_uri).unlink()
+            os.unlink(self._linked(storage_uri))
 
     def link(self, path: str, storage_uri: str) -> None:
-        self._move(self._linked(storage_uri), path)
+        staged = self._linked(storage_uri)
+        self._move(staged, path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(staged)  # os.replace leaves it behind where the same link is there already
 
-    def _linked(self, storage_uri: str) -> Path:
+    def _linked(self, storage_uri: str) -> str:
         if not storage_uri.startswith("file://"):
             raise ConfigurationError(f"images='link' makes hard links, and images are kept at {storage_uri}: use images='copy'.")
         staged = self._staged()
@@ -145,19 +152,18 @@ class LocalTarget(Target):
             ) from error
         return staged
 
-    def _staged(self) -> Path:
+    def _staged(self) -> str:
         self._make(self._staging)
-        return self._staging / os.urandom(8).hex()
+        return f"{self._staging}/{os.urandom(8).hex()}"
 
-    def _move(self, staged: Path, path: str) -> None:
-        place = self._root / path
-        self._make(place.parent)
+    def _move(self, staged: str, path: str) -> None:
+        place = self._full(path)
+        self._make(place.rpartition("/")[0])
         os.replace(staged, place)
-        staged.unlink(missing_ok=True)  # a link to what is there already is left behind by os.replace
 
-    def _make(self, folder: Path) -> None:
+    def _make(self, folder: str) -> None:
         if folder not in self._made:
-            folder.mkdir(parents=True, exist_ok=True)
+            Path(folder).mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
 
     def paths(self) -> Iterator[str]:
@@ -172,9 +178,9 @@ class LocalTarget(Target):
                 if path == self._root / keep:
                     continue
                 if not path.is_dir() or path.is_symlink():
-                    path.unlink()
+                    path.unlink(missing_ok=True)
                 elif path not in (self._root / keep).parents:
-                    path.rmdir()
+                    _remove_empty(path)
         self._made.clear()
 
     def close(self) -> None:
@@ -228,6 +234,20 @@ class RemoteTarget(Target):
 
     def place_of(self, path: str) -> str:
         return f"{self.uri}/{path}"
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder, unless another run that clears the same target was faster, and has written into it."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+            raise
+
+
+def _write(path: str, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
 
 
 def _is_left_behind(staging: Path) -> bool:
