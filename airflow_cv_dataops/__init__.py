@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.export.manifest import ExportCheck as ExportCheck
     from airflow_cv_dataops.core.export.manifest import check_export as check_export
     from airflow_cv_dataops.core.export.options import ExportOptions as ExportOptions
-    from airflow_cv_dataops.core.export.placement import Resize as Resize
+    from airflow_cv_dataops.core.export.transform.placement import Resize as Resize
     from airflow_cv_dataops.core.imaging.decoding.decode import Limits as Limits
     from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images as ingest_images
     from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings as IngestSettings
@@ -93,7 +93,7 @@ _MODULES = {
     "QualityThresholds": "core.imaging.measures.quality",
     "Release": "core.release.reader",
     "ReportLimits": "core.audit.report",
-    "Resize": "core.export.placement",
+    "Resize": "core.export.transform.placement",
     "SharedPartitionError": "core.errors",
     "SourceError": "core.errors",
     "StepResult": "core.summary",

@@ -141,7 +141,7 @@ class DatasetExportOperator(DatasetOperator):
 
     def _options(self) -> ExportOptions:
         from airflow_cv_dataops.core.export.options import ExportOptions
-        from airflow_cv_dataops.core.export.placement import Resize
+        from airflow_cv_dataops.core.export.transform.placement import Resize
 
         names = {
             name: as_list_or_absent(name, getattr(self, name), f"all {name.replace('_', ' ')}")

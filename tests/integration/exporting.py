@@ -17,7 +17,8 @@ from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.export import target as target_module
 from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.options import ExportOptions
-from airflow_cv_dataops.core.export.target import LocalTarget, RemoteTarget
+from airflow_cv_dataops.core.export.targets.local_target import LocalTarget
+from airflow_cv_dataops.core.export.targets.remote_target import RemoteTarget
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.labels.importing import import_labels

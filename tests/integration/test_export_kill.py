@@ -13,7 +13,7 @@ from processes import PATIENCE_SECONDS, forkserver
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.export.manifest import check_export
 from airflow_cv_dataops.core.export.options import ExportOptions
-from airflow_cv_dataops.core.export.placement import Resize
+from airflow_cv_dataops.core.export.transform.placement import Resize
 
 pytestmark = [
     pytest.mark.integration,

@@ -18,7 +18,7 @@ from airflow_cv_dataops.core.dataset import Dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.export.manifest import ExportCheck, check_export
 from airflow_cv_dataops.core.export.options import ExportOptions
-from airflow_cv_dataops.core.export.placement import Resize
+from airflow_cv_dataops.core.export.transform.placement import Resize
 
 pytestmark = pytest.mark.integration
 

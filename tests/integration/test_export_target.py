@@ -18,8 +18,8 @@ from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.exporters import EXPORTERS
 from airflow_cv_dataops.core.export.manifest import check_export
 from airflow_cv_dataops.core.export.options import ExportOptions
-from airflow_cv_dataops.core.export.placement import Resize
-from airflow_cv_dataops.core.export.target import LocalTarget
+from airflow_cv_dataops.core.export.targets.local_target import LocalTarget
+from airflow_cv_dataops.core.export.transform.placement import Resize
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.store.objects import local_path
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
-from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.export.transform.label import Label
 from airflow_cv_dataops.core.store.objects import local_path
 
 # What a label may have beside category and box, and a format may have no place for.

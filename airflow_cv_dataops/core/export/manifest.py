@@ -11,7 +11,8 @@ from os import PathLike
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
-from airflow_cv_dataops.core.export.target import FOLDER, Target, open_target
+from airflow_cv_dataops.core.export.targets.opening import open_target
+from airflow_cv_dataops.core.export.targets.target import FOLDER, Target
 from airflow_cv_dataops.core.export.unexpected import UnexpectedFiles
 from airflow_cv_dataops.core.store.objects import Place
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.export.placement import Resize
+from airflow_cv_dataops.core.export.transform.placement import Resize
 
 IMAGES = ("copy", "link", "reference")
 WITHOUT_LABELS = ("stated", "none", "all")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_cv_dataops.core.export.label import Label
-from airflow_cv_dataops.core.export.placement import Placement
+from airflow_cv_dataops.core.export.transform.label import Label
+from airflow_cv_dataops.core.export.transform.placement import Placement
 
 _TURNED = range(2, 9)
 

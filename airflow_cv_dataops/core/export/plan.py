@@ -9,7 +9,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter
 from airflow_cv_dataops.core.export.manifest import MANIFEST, PLAN, json_bytes, read_json
 from airflow_cv_dataops.core.export.options import ExportOptions
-from airflow_cv_dataops.core.export.target import Target
+from airflow_cv_dataops.core.export.targets.target import Target
 from airflow_cv_dataops.core.release.reader import Release
 
 

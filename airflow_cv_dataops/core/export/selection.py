@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_cv_dataops.core.export.exporter import PARTS, Exporter
-from airflow_cv_dataops.core.export.label import Label, label_of
-from airflow_cv_dataops.core.export.moved_labels import CLIPPED, CROPPED_OUT, moved, problem_of, with_box, without_broken_mask
 from airflow_cv_dataops.core.export.names import Names, extension_of
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.picture import Picture
-from airflow_cv_dataops.core.export.placement import Placement
+from airflow_cv_dataops.core.export.transform.label import Label, label_of
+from airflow_cv_dataops.core.export.transform.moved_labels import CLIPPED, CROPPED_OUT, moved, problem_of, with_box, without_broken_mask
+from airflow_cv_dataops.core.export.transform.placement import Placement
 from airflow_cv_dataops.core.labels.records import BACKGROUND
 from airflow_cv_dataops.core.release.slices import Slice
 

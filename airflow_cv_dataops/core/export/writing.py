@@ -15,7 +15,7 @@ from airflow_cv_dataops.core.export.manifest import File, Part, files_of, listin
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.survey import Shard
-from airflow_cv_dataops.core.export.target import Target
+from airflow_cv_dataops.core.export.targets.target import Target
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.image_files import ImageFiles
 
@@ -152,7 +152,7 @@ class ExportWriter:
     def _bytes(self, picture: Picture) -> bytes:
         """Return the picture's file as it is exported."""
         from airflow_cv_dataops.core.errors import StoreError
-        from airflow_cv_dataops.core.export.pixels import exported_bytes
+        from airflow_cv_dataops.core.export.transform.pixels import exported_bytes
 
         try:
             data = self._images.read_ingested(picture.storage_uri, picture.image_id)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_cv_dataops.core.export.exporter import PARTS, Exporter, WholeFiles
-from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
-from airflow_cv_dataops.core.export.shapes import area_of_label
+from airflow_cv_dataops.core.export.transform.label import Label
+from airflow_cv_dataops.core.export.transform.shapes import area_of_label
 
 
 class CocoExporter(Exporter):

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from airflow_cv_dataops.core.export.exporter import Exporter, WholeFiles
-from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.export.transform.label import Label
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter, Layout, WholeFiles
-from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
-from airflow_cv_dataops.core.export.shapes import area_of_label
+from airflow_cv_dataops.core.export.transform.label import Label
+from airflow_cv_dataops.core.export.transform.shapes import area_of_label
 
 if TYPE_CHECKING:
     import pyarrow as pa

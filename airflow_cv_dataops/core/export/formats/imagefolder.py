@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from airflow_cv_dataops.core.export.exporter import Exporter, Layout, WholeFiles
-from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.names import RESERVED
 from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.export.transform.label import Label
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029/\\:*?"<>|]+')
 _LONGEST = 100

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.export.exporter import PARTS, Exporter, Layout, WholeFiles
-from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.export.transform.label import Label
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_cv_dataops.core.export.exporter import PARTS, Exporter, WholeFiles
-from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.export.transform.label import Label
 
 
 class WebDatasetExporter(Exporter):

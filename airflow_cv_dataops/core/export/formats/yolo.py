@@ -8,10 +8,10 @@ from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter, Layout, WholeFiles
-from airflow_cv_dataops.core.export.label import Label
 from airflow_cv_dataops.core.export.picture import Picture
-from airflow_cv_dataops.core.export.polygons import usable_polygons
-from airflow_cv_dataops.core.export.shapes import do_overlap, one_polygon, within
+from airflow_cv_dataops.core.export.transform.label import Label
+from airflow_cv_dataops.core.export.transform.polygons import usable_polygons
+from airflow_cv_dataops.core.export.transform.shapes import do_overlap, one_polygon, within
 
 # IMG_FORMATS of ultralytics 8.4: an image with another extension is not found, and nobody is told.
 _READ = frozenset(("avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"))

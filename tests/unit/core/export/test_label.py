@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_cv_dataops.core.export.label import label_of
+from airflow_cv_dataops.core.export.transform.label import label_of
 
 ROW: dict[str, Any] = {
     **{"annotation_id": "a", "task": "detection", "category": "dog", "bbox": {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}},

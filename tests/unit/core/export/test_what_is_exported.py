@@ -14,7 +14,7 @@ from unit.core.export.export_rows import ALL_FORMATS, HEIGHT, KEY, OF_BOXES, WID
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.export.placement import Resize
+from airflow_cv_dataops.core.export.transform.placement import Resize
 from airflow_cv_dataops.core.release.lookup import read_release
 
 UPRIGHT_BOX = box(300.0, 150.0, 420.0, 260.0)

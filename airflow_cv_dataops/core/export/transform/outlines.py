@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.export.label import Box, Segmentation
-from airflow_cv_dataops.core.export.placement import Placement
-from airflow_cv_dataops.core.export.polygons import Polygons, area_of, box_of, clipped, reaches_beyond, usable_polygons
+from airflow_cv_dataops.core.export.transform.label import Box, Segmentation
+from airflow_cv_dataops.core.export.transform.placement import Placement
+from airflow_cv_dataops.core.export.transform.polygons import Polygons, area_of, box_of, clipped, reaches_beyond, usable_polygons
 from airflow_cv_dataops.core.labels.masks.coco_masks import encoded, mask_of_value, pixels_of
 from airflow_cv_dataops.core.labels.masks.rle import extent_of_rle, problem_of_rle
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_cv_dataops.core.export.label import Label
-from airflow_cv_dataops.core.export.moved_labels import moved, problem_of, with_box
-from airflow_cv_dataops.core.export.outlines import moved_outline
-from airflow_cv_dataops.core.export.placement import Placement, Resize
-from airflow_cv_dataops.core.export.polygons import area_of
+from airflow_cv_dataops.core.export.transform.label import Label
+from airflow_cv_dataops.core.export.transform.moved_labels import moved, problem_of, with_box
+from airflow_cv_dataops.core.export.transform.outlines import moved_outline
+from airflow_cv_dataops.core.export.transform.placement import Placement, Resize
+from airflow_cv_dataops.core.export.transform.polygons import area_of
 from airflow_cv_dataops.core.labels.masks.coco_masks import encoded, mask_of_value, pixels_of
 
 LOWER_HALF = Resize(crop=(0, 0.5, 1, 1))

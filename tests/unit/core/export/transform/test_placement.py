@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.export.placement import Placement, Resize
+from airflow_cv_dataops.core.export.transform.placement import Placement, Resize
 
 side = st.integers(1, 5000)
 fraction = st.integers(0, 1000).map(lambda part: part / 1000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.export.placement import Placement
+from airflow_cv_dataops.core.export.transform.placement import Placement
 from airflow_cv_dataops.core.imaging.decoding.channels import bit_depth
 from airflow_cv_dataops.core.imaging.decoding.decode import describe, open_header
 from airflow_cv_dataops.core.imaging.decoding.descriptions import without_descriptions

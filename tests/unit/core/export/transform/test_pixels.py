@@ -8,8 +8,8 @@ from PIL import Image, ImageCms, ImageOps, features
 from PIL.Image import Transpose
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.export.pixels import exported_bytes
-from airflow_cv_dataops.core.export.placement import Resize
+from airflow_cv_dataops.core.export.transform.pixels import exported_bytes
+from airflow_cv_dataops.core.export.transform.placement import Resize
 from airflow_cv_dataops.core.imaging.decoding.decode import Decoded, decode
 
 ORIENTATION = 0x0112

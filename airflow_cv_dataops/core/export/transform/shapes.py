@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_cv_dataops.core.export.label import Label
-from airflow_cv_dataops.core.export.polygons import Polygons, area_of, box_of, clipped, reaches_beyond, usable_polygons
+from airflow_cv_dataops.core.export.transform.label import Label
+from airflow_cv_dataops.core.export.transform.polygons import Polygons, area_of, box_of, clipped, reaches_beyond, usable_polygons
 from airflow_cv_dataops.core.labels.masks.coco_masks import mask_of_value, pixels_of
 from airflow_cv_dataops.core.labels.masks.rle import problem_of_rle, runs_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from airflow_cv_dataops.core.export.label import Box, Label
-from airflow_cv_dataops.core.export.outlines import Outline, box_around, moved_outline
-from airflow_cv_dataops.core.export.placement import Placement
+from airflow_cv_dataops.core.export.transform.label import Box, Label
+from airflow_cv_dataops.core.export.transform.outlines import Outline, box_around, moved_outline
+from airflow_cv_dataops.core.export.transform.placement import Placement
 from airflow_cv_dataops.core.labels.masks.rle import problem_of_rle
 
 CLIPPED = "clipped"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_cv_dataops.core.export.given_sizes import check_crop, check_fit, check_share, check_size, crop_of, share_of, size_of
+from airflow_cv_dataops.core.export.transform.given_sizes import check_crop, check_fit, check_share, check_size, crop_of, share_of, size_of
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The folder or prefix that an export is written to: file by file, each whole or not at all."""
+"""A local folder to export to."""
 
 from __future__ import annotations
 
@@ -13,75 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.store.objects import Place, local_path, normalize_uri, open_store, without_credentials
-from airflow_cv_dataops.core.store.remote import RemoteStore
+from airflow_cv_dataops.core.export.targets.target import FOLDER, Target
+from airflow_cv_dataops.core.store.objects import local_path
 
-FOLDER = "_export"
 _LEFT_BEHIND_SECONDS = 24 * 3600.0
-
-
-class Target:
-    """A local folder, or a prefix in an object store. Use :func:`open_target`."""
-
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
-
-    def size(self, path: str) -> int | None:
-        """Return the size of a file in bytes; ``None`` where there is none."""
-        raise NotImplementedError
-
-    def holds(self, path: str, size: int, sha256: str) -> bool:
-        """Say whether a file is there as it was written: by its hash where it is local, by its size in an object store."""
-        raise NotImplementedError
-
-    def sha256(self, path: str) -> str:
-        """Return the hash of a file as it is now. :raises OSError: it cannot be read."""
-        return hashlib.sha256(self.read(path)).hexdigest()
-
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file. :raises OSError: it cannot be read."""
-        raise NotImplementedError
-
-    def put(self, path: str, data: bytes) -> None:
-        """Write a file, whole or not at all."""
-        raise NotImplementedError
-
-    def put_file(self, path: str, local_file: Path) -> None:
-        """Write a file from a local one, which may be taken away by it."""
-        raise NotImplementedError
-
-    def remove(self, path: str) -> None:
-        """Remove a file that is there."""
-        raise NotImplementedError
-
-    def check_link(self, storage_uri: str) -> None:
-        """:raises ConfigurationError: there can be no hard link to a stored image."""
-        raise ConfigurationError(f"images='link' makes hard links, and {self.uri} is no local folder: use images='copy'.")
-
-    def link(self, path: str, storage_uri: str) -> None:
-        """Put a hard link to a stored image in place. :raises ConfigurationError: there can be none."""
-        self.check_link(storage_uri)
-
-    def paths(self) -> Iterator[str]:
-        """Yield what lies below, hidden files and what belongs to the export itself apart."""
-        raise NotImplementedError
-
-    def clear(self, keep: str) -> None:
-        """Remove everything below but one file."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Remove what this run needed meanwhile."""
-
-    def place_of(self, path: str) -> str:
-        """Return the address of a file for who reads the export: a path, or a URI."""
-        raise NotImplementedError
-
-
-def open_target(place: Place) -> Target:
-    """Open the place. :raises ConfigurationError: it is no folder or prefix that can be written to."""
-    uri = normalize_uri(place.uri)
-    return LocalTarget(uri) if uri.startswith("file://") else RemoteTarget(uri, place)
 
 
 class LocalTarget(Target):
@@ -191,49 +126,6 @@ class LocalTarget(Target):
                 shutil.rmtree(left, ignore_errors=True)
         with contextlib.suppress(OSError):
             (self._root / FOLDER).rmdir()  # where nothing was begun
-
-    def place_of(self, path: str) -> str:
-        return str(self._root / path)
-
-
-class RemoteTarget(Target):
-    """A prefix in an object store."""
-
-    def __init__(self, uri: str, place: Place) -> None:
-        super().__init__(without_credentials(uri))
-        store = open_store(uri, place.options)
-        assert isinstance(store, RemoteStore)
-        self._store = store
-
-    def size(self, path: str) -> int | None:
-        return self._store.size(path)
-
-    def holds(self, path: str, size: int, sha256: str) -> bool:
-        return self._store.size(path) == size
-
-    def read(self, path: str) -> bytes:
-        return self._store.read(path)
-
-    def put(self, path: str, data: bytes) -> None:
-        self._store.write(path, data)
-
-    def put_file(self, path: str, local_file: Path) -> None:
-        self._store.write_file(path, str(local_file))
-        local_file.unlink()
-
-    def remove(self, path: str) -> None:
-        self._store.delete([path])
-
-    def paths(self) -> Iterator[str]:
-        for found in self._store.list():
-            if not found.is_folder and not found.path.startswith((f"{FOLDER}/", ".")) and "/." not in found.path:
-                yield found.path
-
-    def clear(self, keep: str) -> None:
-        self._store.delete([found.path for found in self._store.list() if found.path != keep])
-
-    def place_of(self, path: str) -> str:
-        return f"{self.uri}/{path}"
 
 
 def _remove_empty(folder: Path) -> None:

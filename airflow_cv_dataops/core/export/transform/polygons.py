@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from airflow_cv_dataops.core.export.label import Box
+from airflow_cv_dataops.core.export.transform.label import Box
 
 Polygons = list[list[float]]
 # Left, top, right, bottom; infinite at a side where nothing is cut off.
