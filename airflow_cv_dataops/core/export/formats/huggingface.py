@@ -50,7 +50,7 @@ class HuggingFaceExporter(Exporter):
 
         schema = self._schema()
         rows: list[dict[str, Any]] = []
-        with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=False, write_statistics=False) as writer:
+        with parquet.ParquetWriter(path, schema, compression="snappy", use_dictionary=False, write_statistics=False) as writer:
             for picture, data in pictures:
                 rows.append(self._row(picture, data))
                 if len(rows) == _ROWS_IN_GROUP:
