@@ -1,7 +1,7 @@
 """Exports of a large release: seconds and memory, beside ``cp`` of the same image files, and beside Datumaro.
 
     python benchmarks/export.py --images 100000 --json
-    python benchmarks/export.py --images 100000 --formats yolo,coco --datumaro-python /tmp/dmv/bin/python
+    python benchmarks/export.py --images 100000 --formats yolo,coco --datumaro-python PYTHON
 
 The release is made from a seed: JPEGs of 640 x 480 and a few kB, each with bytes of its own, where the dataset refers to them; five labels
 an image, 1 % of them with a fault, ``--polygons`` of them (0 to 1) with a polygon of 20 points; three splits. Each export runs in a process
