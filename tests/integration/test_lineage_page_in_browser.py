@@ -204,8 +204,8 @@ def test_any_name_stays_text_and_in_its_box_and_no_two_boxes_overlap(look, tmp_p
 @pytest.mark.parametrize(
     ("name", "size", "scheme", "opened"),
     [
-        ("lineage-view", (1500, 800), "light", ""),
-        ("lineage-view-dataset", (1500, 1250), "light", "annotations"),
+        ("lineage-view", (1640, 860), "light", ""),
+        ("lineage-view-dataset", (1640, 1250), "light", "annotations"),
         ("lineage-view-dark", (1900, 800), "dark", "findings"),
         ("lineage-view-narrow", (390, 844), "light", "annotations"),
     ],
