@@ -14,9 +14,9 @@ from typing import Any
 from PIL import Image
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
-from airflow_cv_dataops.core.export import target as target_module
 from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.options import ExportOptions
+from airflow_cv_dataops.core.export.targets import local_target as target_module
 from airflow_cv_dataops.core.export.targets.local_target import LocalTarget
 from airflow_cv_dataops.core.export.targets.remote_target import RemoteTarget
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from airflow_cv_dataops.core.export.exporter import Exporter
 from airflow_cv_dataops.core.export.exporters import exporter_of
 from airflow_cv_dataops.core.export.manifest import MANIFEST, PLAN, json_bytes, read_json
 from airflow_cv_dataops.core.export.options import ExportOptions
-from airflow_cv_dataops.core.export.outcome import Outcome
+from airflow_cv_dataops.core.export.outcome import Outcome, in_words
 from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.plan import begin, plan_of, was_begun
 from airflow_cv_dataops.core.export.selection import IMAGE_COLUMNS, LABEL_COLUMNS, Selection
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 
 RELEASE_PLACEHOLDER = "{release}"
 _OPTIONS = ExportOptions()
+_BRACES = re.compile(r"\{[^{}/]*\}")
 
 
 def export_release(
@@ -87,7 +89,22 @@ def export_release(
                 _write(work, outcome, is_begun=begin(store, plan, replace=replace))
             finally:
                 store.close()
+    _tell(survey, outcome, store.uri)
     return outcome.result(time.monotonic() - started)
+
+
+def _tell(survey: Survey, outcome: Outcome, uri: str) -> None:
+    """Say in the log what whoever trains should know."""
+    if survey.absent_categories:
+        log.warning("No label of the release has the categories %s", ", ".join(survey.absent_categories))
+    if by_fault := survey.left_out_by_fault:
+        log.warning("Labels that are left out: %s", in_words(by_fault))
+    if incomplete := survey.tally["images_incomplete"]:
+        log.warning("%d images are exported without some of their labels: what these show passes for background", incomplete)
+    if outcome.failure is None:
+        log.info(
+            "Exported to %s: %s", uri, f"{outcome.files_written:,} files written" if outcome.files_written else "all was there already"
+        )
 
 
 @dataclass(frozen=True)
@@ -155,7 +172,18 @@ def _place(
     if target is None:
         return Place(default_target(dataset, release.name, options.format), own)
     given = Place.of(target, own)
-    return Place(given.uri.replace(RELEASE_PLACEHOLDER, release.name), given.options)
+    uri = given.uri.replace(RELEASE_PLACEHOLDER, release.name)
+    if unfilled := _BRACES.search(uri):
+        raise ConfigurationError(
+            f"target={given.uri!r} has {unfilled.group()}, which nothing fills in: {RELEASE_PLACEHOLDER} is filled in, and in a task "
+            "{partition_key}."
+        )
+    if "None" in uri.split("/"):
+        raise ConfigurationError(
+            f"target={given.uri!r} has a folder None: a template in it rendered nothing. {RELEASE_PLACEHOLDER} and {{partition_key}} have "
+            "single braces."
+        )
+    return Place(uri, given.options)
 
 
 def default_target(dataset: Dataset, release: str, format: str) -> str:  # noqa: A002 (the word of the option)

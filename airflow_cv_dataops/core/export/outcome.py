@@ -36,6 +36,11 @@ class Outcome:
         self._noticed, self._parts, self._is_written = noticed, parts, True
         self._run = {"files_written": files_written, "unexpected_files": len(unexpected)}
 
+    @property
+    def files_written(self) -> int:
+        """How many files this run wrote; those that were there already are none."""
+        return self._run["files_written"]
+
     def for_manifest(self) -> dict[str, Any]:
         """Return what the manifest says beside the plan: the same for equal exports."""
         parts = [{"path": part.path, "sha256": part.sha256, "files": part.files, "bytes": part.bytes} for part in self._parts]
@@ -71,6 +76,7 @@ class Outcome:
                 "manifest_uri": facts["manifestUri"],
                 "content_id": release.content_id,
                 "categories": len(self._survey.layout.categories),
+                "absent_categories": list(self._survey.absent_categories),
             },
         )
         inputs = tuple(
@@ -108,13 +114,24 @@ class Outcome:
         """Say why nothing is written, if so."""
         what = f"{self._release.name} as {self._options.format}"
         counts = self._counts()
-        why = ", ".join(f"{count:,} {reason}" for reason, count in counts["labels_left_out"].items())
-        if (ratio := self._survey.left_out_ratio) > self._options.max_left_out_ratio:
+        images, labels = in_words(counts["images_left_out"]), in_words(counts["labels_left_out"])
+        left_out, by_fault = f"images: {images or 'none'}; labels: {labels or 'none'}", self._survey.left_out_by_fault
+        if self._survey.left_out_ratio > self._options.max_left_out_ratio:
+            lost, all_labels = sum(by_fault.values()), self._survey.tally["labels"]
             return (
-                f"Exporting {what} would leave out {ratio:.1%} of the labels, more than the {self._options.max_left_out_ratio:.1%} of "
-                f"max_left_out_ratio ({why}). Nothing was written: mend the labels, or choose a format that has a place for them."
+                f"Exporting {what} would leave out {lost:,} of {all_labels:,} labels ({in_words(by_fault)}), more than "
+                f"max_left_out_ratio={self._options.max_left_out_ratio:g} allows. Nothing was written: mend the labels, or choose a format "
+                f"that has a place for them. Left out in all: {left_out}."
             )
         if not counts["images"]:
-            left = ", ".join(f"{count:,} {reason}" for reason, count in counts["images_left_out"].items()) or "the release holds none"
-            return f"There is no image to export of {what} (images: {left}{'; labels: ' + why if why else ''}). Nothing was written."
+            return f"There is no image to export of {what}. Left out: {left_out}. Nothing was written."
+        if not counts["labels"] and self._options.without_labels != "all":
+            return (
+                f"There is no label to export of {what}, and images without any train nothing. Left out: {left_out}. Nothing was written."
+            )
         return None
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Return counts by reason in words."""
+    return ", ".join(f"{count:,} {reason}" for reason, count in counts.items())

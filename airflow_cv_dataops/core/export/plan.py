@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from airflow_cv_dataops.core.export.manifest import MANIFEST, PLAN, json_bytes, 
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.targets.target import Target
 from airflow_cv_dataops.core.release.reader import Release
+
+log = logging.getLogger(__name__)
 
 
 def plan_of(release: Release, options: ExportOptions, exporter: type[Exporter]) -> dict[str, Any]:
@@ -58,6 +61,7 @@ def begin(target: Target, plan: Mapping[str, Any], *, replace: bool) -> bool:
     if was_begun(target, plan, replace=replace):
         return True
     if target.size(PLAN) is not None:
+        log.info("Removing the export that is at %s, and all else there", target.uri)
         if target.size(MANIFEST) is not None:
             target.remove(MANIFEST)
         target.clear(keep=PLAN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 # Of images in one shard, so that few can be as large as they like.
 _SHARD_BYTES = 512 * 2**20
+_LEFT_OUT = "labels_left_out."
 _FOLDER_NAME = re.compile(r"[\w-][\w. -]{0,99}")
 
 
@@ -29,11 +30,13 @@ class Survey:
     """What an export will hold.
 
     :param tally: what :class:`Selection` counts.
+    :param absent_categories: those that were asked for and that no label has.
     """
 
     layout: Layout
     names: Names
     tally: Mapping[str, int]
+    absent_categories: tuple[str, ...] = ()
 
     @property
     def images(self) -> int:
@@ -42,15 +45,21 @@ class Survey:
     @property
     def left_out_ratio(self) -> float:
         """Share of the labels that are left out for what is wrong with them, or because the format has no place for them; 0 to 1."""
-        chosen = {f"labels_left_out.{reason}" for reason in (*OF_CHOICE, "image_incomplete")}
-        lost = sum(count for name, count in self.tally.items() if name.startswith("labels_left_out.") and name not in chosen)
-        return lost / self.tally["labels"] if self.tally["labels"] else 0.0
+        return sum(self.left_out_by_fault.values()) / self.tally["labels"] if self.tally["labels"] else 0.0
+
+    @property
+    def left_out_by_fault(self) -> dict[str, int]:
+        """How many labels these are, by reason."""
+        chosen = (*OF_CHOICE, "image_incomplete")
+        found = ((name.removeprefix(_LEFT_OUT), count) for name, count in self.tally.items() if name.startswith(_LEFT_OUT) and count)
+        return dict(sorted((reason, count) for reason, count in found if reason not in chosen))
 
 
 def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: ExportOptions, title: str) -> Survey:
     """Look at all that would be exported.
 
-    :raises ConfigurationError: a split cannot be the name of a folder, or a split or label set that was asked for is not in the release.
+    :raises ConfigurationError: a split cannot be the name of a folder, or a split or label set, or all categories, that were asked
+        for are not in the release.
     :raises StoreError: the release's tables do not hold what was released.
     """
     selection, names = Selection(exporter, options, None), Names()
@@ -60,12 +69,14 @@ def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: Expo
     has_boxes = False
     seen: set[str] = set()
     label_sets: set[str] = set()
+    known: set[str | None] = set()
 
     def looked_at() -> Iterator[Picture]:
         with Progress("images looked at", whole.images, log) as progress:
             for part in whole.slices():
                 seen.update(part.images["split"].unique().to_pylist())
                 label_sets.update(part.annotations["label_set"].unique().to_pylist())
+                known.update(part.annotations["category"].unique().to_pylist())
                 yield from selection.pictures(part)
                 progress.advance(part.images.num_rows)
 
@@ -89,7 +100,7 @@ def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: Expo
         has_boxes=has_boxes,
         references=options.images == "reference",
     )
-    return Survey(layout, names, selection.tally)
+    return Survey(layout, names, selection.tally, _absent(options.categories or (), known))
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,17 @@ def sharded(pictures: Iterable[Picture], most_images: int) -> Iterator[Shard]:
             yield closed(split)
     for split in sorted(open_shards):
         yield closed(split)
+
+
+def _absent(categories: Sequence[str], known: set[str | None]) -> tuple[str, ...]:
+    """Return the categories that no label has. :raises ConfigurationError: none of them is any label's."""
+    absent = tuple(name for name in categories if name not in known)
+    if categories and len(absent) == len(categories):
+        there = sorted(name for name in known if name is not None)
+        raise ConfigurationError(
+            f"categories={list(categories)!r}: no label of the release has any of them; it has {', '.join(there[:20]) or 'none'}."
+        )
+    return absent
 
 
 def _check_splits(seen: set[str], options: ExportOptions) -> None:

@@ -25,6 +25,7 @@ _FOLDERS = frozenset(
 )
 _FILES = frozenset(("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "_success"))
 _FOLDER_MARKER = "_$folder$"  # Hadoop's object for a folder
+_OF_AN_EXPORT = re.compile(r"(?:^|/)_export/(?:export\.json$|manifest\.json$|parts/)")  # of this package: what it says of itself
 _COMMIT_MARKER = re.compile(r"_(committed|started)_(vacuum)?\d+")  # Databricks
 
 
@@ -34,7 +35,8 @@ def is_house_keeping(path: str) -> bool:
     Whatever the case of its letters. Only what lies below the source counts: the source itself may be ``/data/.cache/images``.
     """
     *folders, name = path.split("/")
-    return is_house_keeping_file(name) or any(is_house_keeping_folder(folder) for folder in folders)
+    is_kept = is_house_keeping_file(name) or any(is_house_keeping_folder(folder) for folder in folders)
+    return is_kept or _OF_AN_EXPORT.search(path) is not None
 
 
 def is_house_keeping_folder(name: str) -> bool:

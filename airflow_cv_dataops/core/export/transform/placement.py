@@ -30,6 +30,8 @@ class Resize:
     min_visible: float = 0.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "size", size_of(self.size))
+        object.__setattr__(self, "crop", crop_of(self.crop))
         check_size(self.size)
         check_fit(self.fit, self.size)
         check_crop(self.crop)

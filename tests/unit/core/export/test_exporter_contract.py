@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from project import PROJECT_ROOT
-from unit.core.release.release_rows import source, write_annotations, write_images
+from unit.core.release.release_rows import source, write_annotations, write_backgrounds, write_images
 
 from airflow_cv_dataops.core.dataset import Dataset
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -73,20 +73,61 @@ def test_formats_that_cannot_be_are_refused_with_those_that_can() -> None:
         exporter_of(ExportOptions(format="webdataset", images="link"))
 
 
+@pytest.fixture
+def small(make_dataset: Callable[..., Dataset]) -> Dataset:
+    """A release with one labelled image in a split ``train``."""
+    dataset = make_dataset()
+    write_images(dataset, "2026-11-05", ["a", "b"])
+    write_annotations(dataset, "2026-11-05", [("a", "cat")])
+    promote_dataset(dataset, splits={"train": 1.0})
+    return dataset
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"label_sets": ("default", "round_2")}, r"no label of \['round_2'\]; it has default"),
         ({"splits": ("train", "dev")}, r"splits=\['dev'\] are not in the release; it has train"),
+        ({"categories": ("Cat",)}, r"no label of the release has any of them; it has cat"),
+        ({"format": "YOLO-seg"}, r"Did you mean 'yolo_seg'\?"),
     ],
 )
 def test_what_the_release_has_not_is_refused_before_anything_is_written(
-    make_dataset: Callable[..., Dataset], tmp_path: Path, options: dict[str, Any], message: str
+    small: Dataset, tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        export_release(small, target=tmp_path / "out", options=ExportOptions(**options))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("out/{format}", r"has \{format\}, which nothing fills in"), ("out/{release}/None/x", "has a folder None: a template")],
+)
+def test_a_target_of_which_a_part_was_not_filled_in_is_refused(small: Dataset, tmp_path: Path, target: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        export_release(small, target=f"{tmp_path}/{target}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_category_that_no_label_has_keeps_its_number_and_is_told(
+    small: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_cv_dataops.core.store.image_files.ImageFiles.read_ingested", lambda self, uri, image_id: b"pixels")
+    result = export_release(small, target=tmp_path / "out", options=ExportOptions(categories=("dog", "cat")))
+    assert result.summary.details["absent_categories"] == ["dog"]
+    assert "No label of the release has the categories dog" in caplog.text
+    document = json.loads((tmp_path / "out/annotations/instances_train.json").read_text())
+    assert [label["category_id"] for label in document["annotations"]] == [2]
+
+
+def test_images_alone_are_no_export_unless_they_are_asked_for(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
     dataset = make_dataset()
     write_images(dataset, "2026-11-05", ["a"])
-    write_annotations(dataset, "2026-11-05", [("a", "cat")])
+    write_backgrounds(dataset, "2026-11-05", ["a"])
     promote_dataset(dataset, splits={"train": 1.0})
-    with pytest.raises(ConfigurationError, match=message):
-        export_release(dataset, target=tmp_path / "out", options=ExportOptions(**options))
-    assert not (tmp_path / "out").exists()
+    result = export_release(dataset, target=tmp_path / "out", options=ExportOptions(images="reference"))
+    assert result.failure is not None
+    assert "There is no label to export of v1 as coco" in result.failure
+    asked_for = ExportOptions(images="reference", without_labels="all")
+    assert export_release(dataset, target=tmp_path / "out", options=asked_for).failure is None

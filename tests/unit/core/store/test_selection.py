@@ -120,3 +120,10 @@ def test_a_folder_is_left_out_at_the_top_and_further_down_by_two_stars() -> None
 def test_of_an_entry_of_a_list_only_its_own_name_counts() -> None:
     assert image_selector(None, None, of_listed=True)("bucket/.cache/images/a.jpg")
     assert not image_selector(None, None, of_listed=True)("bucket/day/.DS_Store")
+
+
+def test_what_an_export_says_of_itself_is_no_label_file_and_images_in_a_folder_of_that_name_are_images():
+    assert is_house_keeping("yolo/v1/_export/manifest.json")
+    assert is_house_keeping("_export/parts/train-00000.jsonl")
+    assert not is_house_keeping("_export/train/1.jpg")
+    assert not is_house_keeping("my_export/manifest.json")
