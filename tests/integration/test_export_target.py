@@ -13,11 +13,12 @@ from exporting import export, files_of, make_release, options_of, tree, written_
 
 from airflow_cv_dataops.core.dataset import Dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
-from airflow_cv_dataops.core.export import target, writing
+from airflow_cv_dataops.core.export import writing
 from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.exporters import EXPORTERS
 from airflow_cv_dataops.core.export.manifest import check_export
 from airflow_cv_dataops.core.export.options import ExportOptions
+from airflow_cv_dataops.core.export.targets import local_target
 from airflow_cv_dataops.core.export.targets.local_target import LocalTarget
 from airflow_cv_dataops.core.export.transform.placement import Resize
 from airflow_cv_dataops.core.release.promote import promote_dataset
@@ -199,7 +200,7 @@ def test_replace_does_nothing_to_the_same_export(unchanged: Dataset, tmp_path: P
 def test_an_export_that_fails_before_it_writes_leaves_the_other_where_it_is(unchanged: Dataset, tmp_path: Path) -> None:
     export(unchanged, tmp_path, YOLO)
     before = tree(tmp_path)
-    nothing = options_of("coco", categories=("unicorn",), without_labels="none")
+    nothing = options_of("imagefolder", max_left_out_ratio=0.0)  # images with both categories have no place
     result = export_release(unchanged, target=tmp_path, options=nothing, replace=True)
     assert result.failure
     assert tree(tmp_path) == before
@@ -298,7 +299,7 @@ def test_a_target_that_may_not_be_written_to_is_an_error_that_names_it(
 def test_a_disk_that_is_full_ends_the_run_and_the_next_goes_on(
     unchanged: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: ExportOptions, nth: int
 ) -> None:
-    calls, write = iter(range(1, 1_000_000)), target._write
+    calls, write = iter(range(1, 1_000_000)), local_target._write
 
     def until_full(path: str, data: bytes) -> None:
         if next(calls) >= nth:
@@ -307,7 +308,7 @@ def test_a_disk_that_is_full_ends_the_run_and_the_next_goes_on(
         write(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(target, "_write", until_full)
+        patch.setattr(local_target, "_write", until_full)
         with pytest.raises(OSError, match=r"No space left on device: '.*/export/_export/"):
             export(unchanged, tmp_path / "export", options)
     left = files_of(tmp_path / "export")
