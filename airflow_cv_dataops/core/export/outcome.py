@@ -114,6 +114,11 @@ class Outcome:
                 f"Exporting {what} would leave out {ratio:.1%} of the labels, more than the {self._options.max_left_out_ratio:.1%} of "
                 f"max_left_out_ratio ({why}). Nothing was written: mend the labels, or choose a format that has a place for them."
             )
+        if self._options.categories and not counts["labels"] and (others := counts["labels_left_out"].get("other_category")):
+            return (
+                f"No label that could be exported of {what} is of categories={list(self._options.categories)}: {others:,} are of others. "
+                "All images would pass for empty. Nothing was written: mind upper and lower case."
+            )
         if not counts["images"]:
             left = ", ".join(f"{count:,} {reason}" for reason, count in counts["images_left_out"].items()) or "the release holds none"
             return f"There is no image to export of {what} (images: {left}{'; labels: ' + why if why else ''}). Nothing was written."

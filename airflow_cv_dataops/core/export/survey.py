@@ -72,7 +72,7 @@ def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: Expo
     for shard in sharded(looked_at(), options.shard_images):
         splits[shard.split] += len(shard.pictures)
         shards[shard.split] += 1
-        names.collect(picture.file_name for picture in shard.pictures)
+        names.collect((picture.file_name, picture.image_id) for picture in shard.pictures)
         for picture in shard.pictures:
             categories.update(label.category for label in picture.labels if label.category is not None)
             has_boxes = has_boxes or any(label.bbox is not None for label in picture.labels)
@@ -80,6 +80,8 @@ def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: Expo
     if unknown := sorted(set(options.label_sets or ()) - label_sets):
         there = ", ".join(sorted(label_sets)) or "none"
         raise ConfigurationError(f"label_sets={list(options.label_sets or ())!r}: the release has no label of {unknown}; it has {there}.")
+    if unseen := [name for name in options.categories or () if name not in categories]:
+        log.warning("%d of the categories that were asked for have no label that is exported, the first: %r", len(unseen), unseen[0])
     names.settle()
     layout = Layout(
         title=title,

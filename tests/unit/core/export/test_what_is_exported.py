@@ -14,6 +14,8 @@ from unit.core.export.export_rows import ALL_FORMATS, HEIGHT, KEY, OF_BOXES, WID
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.export.export import export_release
+from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.placement import Resize
 from airflow_cv_dataops.core.release.lookup import read_release
 
@@ -309,3 +311,23 @@ def test_yolo_polygons_are_cut_at_the_border_and_none_loses_its_area(make_datase
     assert found["beyond"] == [0, 5.5, 0, 3, 24, 3, 24, 13], "the slanted side goes on where it went"
     assert found["outside"] == [4, 3, 24, 3, 24, 13, 4, 13], "its box"
     assert (counts["labels_clipped"], counts["labels_as_rectangles"], counts["labels_of_overlapping_parts"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("layout", ["coco", "yolo", "csv", "parquet"])
+def test_categories_that_no_label_has_make_no_empty_images(make_dataset, tmp_path, layout):
+    dataset = make_dataset("typo")
+    ids = put_images(dataset, tmp_path, {"a.png": png(1), "b.png": png(2)})
+    put_labels(dataset, [{"image_id": image, "category": "stop", "bbox": box()} for image in ids])
+    release(dataset)
+    result = export_release(dataset, target=tmp_path / "out", options=ExportOptions(layout, categories=("Stop",)))
+    assert "of categories=['Stop']: 2 are of others" in str(result.failure)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_category_that_no_label_has_is_told(make_dataset, tmp_path, caplog):
+    dataset = make_dataset("typo")
+    ids = put_images(dataset, tmp_path, {"a.png": png(1)})
+    put_labels(dataset, [{"image_id": ids[0], "category": "stop", "bbox": box()}])
+    release(dataset)
+    assert export_release(dataset, target=tmp_path / "out", options=ExportOptions(categories=("stop", "Yield"))).failure is None
+    assert "1 of the categories that were asked for have no label that is exported, the first: 'Yield'" in caplog.text
