@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -91,4 +92,5 @@ def _told_apart(stem: str, image_id: str) -> str:
 
 
 def _key(stem: str) -> int:
-    return int.from_bytes(blake2b(stem.casefold().encode(), digest_size=8).digest(), "big")
+    stem = unicodedata.normalize("NFC", stem.casefold())  # as file systems of macOS compare names
+    return int.from_bytes(blake2b(stem.encode(), digest_size=8).digest(), "big")
