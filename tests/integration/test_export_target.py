@@ -318,3 +318,35 @@ def test_a_disk_that_is_full_ends_the_run_and_the_next_goes_on(
     again = export(unchanged, tmp_path / "export", options)
     assert written_by(again) == len(files_of(tmp_path / "export")) - len(left)
     assert check_export(tmp_path / "export").is_whole
+
+
+def test_a_list_of_files_that_was_cut_off_is_written_anew(unchanged: Dataset, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    options = options_of("coco")
+    export(unchanged, target, options)
+    before = tree(target)
+    part = next((target / "_export/parts").glob("train-*.jsonl"))
+    part.write_bytes(part.read_bytes()[:-20] + b"\0" * 20)
+    export(unchanged, target, options)
+    assert tree(target) == before
+
+
+def test_a_manifest_that_is_none_is_said_to_be_none(unchanged: Dataset, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    export(unchanged, target, options_of("coco"))
+    (target / "_export/manifest.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match="was not written by an export"):
+        check_export(target)
+
+
+def test_what_symbolic_links_of_a_source_point_to_is_linked(tmp_path: Path) -> None:
+    dataset = make_release(tmp_path / "own", copy_images=False)
+    photos = tmp_path / "own" / "photos"
+    photos.rename(tmp_path / "elsewhere")
+    photos.mkdir()
+    for photo in (tmp_path / "elsewhere").iterdir():
+        (photos / photo.name).symlink_to(f"../../elsewhere/{photo.name}")
+    export(dataset, tmp_path / "out", options_of("coco", images="link"))
+    linked = [path for path in (tmp_path / "out/images").rglob("*") if path.is_file()]
+    assert linked
+    assert not any(path.is_symlink() for path in linked)

@@ -85,6 +85,8 @@ def check_export(target: str | PathLike[str] | Place, *, options: Mapping[str, A
     """
     store = open_target(Place.of(target, options))
     manifest = read_json(store, MANIFEST)
+    if manifest is not None and not isinstance(manifest.get("parts"), list):
+        raise ConfigurationError(f"{MANIFEST} below {store.uri} was not written by an export.")
     if manifest is None:
         unfinished = " An export was begun there and not finished: run it again." if read_json(store, PLAN) else ""
         raise DatasetNotFoundError(f"{store.uri} holds no export: {MANIFEST} is not there.{unfinished}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -45,37 +46,51 @@ def extension_of(file_name: str, image_format: str) -> str:
 
 
 class Names:
-    """Which stems more than one image of an export would have; 8 bytes an image while they are collected.
+    """Which stems images of an export must be told apart from; 16 bytes an image while they are collected.
 
     File systems that take no notice of case, and label files that are named after their image, allow each stem once.
     """
 
     def __init__(self) -> None:
-        self._parts: list[np.ndarray] = []
+        self._stems: list[np.ndarray] = []
+        self._told_apart: list[np.ndarray] = []
         self._repeated: frozenset[int] | None = None
 
-    def collect(self, file_names: Iterable[str]) -> None:
-        """Take the names of some images."""
+    def collect(self, images: Iterable[tuple[str, str]]) -> None:
+        """Take the names of the files of some images, each with its image id."""
         import numpy as np
 
-        self._parts.append(np.array([_key(plain_stem(name)) for name in file_names], np.uint64))
+        found = [(plain_stem(file_name), image_id) for file_name, image_id in images]
+        self._stems.append(np.array([_key(stem or _told_apart(stem, image_id)) for stem, image_id in found], np.uint64))
+        self._told_apart.append(np.array([_key(_told_apart(stem, image_id)) for stem, image_id in found], np.uint64))
 
     def settle(self) -> None:
         """Find what is there more than once; nothing may be collected any more."""
         import numpy as np
 
-        whole = np.sort(np.concatenate([np.empty(0, np.uint64), *self._parts]))
-        self._repeated = frozenset(np.unique(whole[1:][whole[1:] == whole[:-1]]).tolist())
-        self._parts = []
+        stems, told_apart = (np.concatenate([np.empty(0, np.uint64), *parts]) for parts in (self._stems, self._told_apart))
+        ordered = np.sort(stems)
+        repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        while True:  # a name may be what another becomes by its id: an image of an earlier export, changed since
+            again = np.setdiff1d(stems[np.isin(stems, told_apart[np.isin(stems, repeated)])], repeated)
+            if not len(again):
+                break
+            repeated = np.union1d(repeated, again)
+        self._repeated = frozenset(repeated.tolist())
+        self._stems, self._told_apart = [], []
 
     def stem(self, file_name: str, image_id: str) -> str:
         """Return what an image is called in the export, without extension: a function of the images that are exported alone."""
         assert self._repeated is not None, "settle() comes first"
         stem = plain_stem(file_name)
-        if not stem:
-            return image_id[: 2 * _ID_DIGITS]
-        return f"{stem}-{image_id[:_ID_DIGITS]}" if _key(stem) in self._repeated else stem
+        return _told_apart(stem, image_id) if not stem or _key(stem) in self._repeated else stem
+
+
+def _told_apart(stem: str, image_id: str) -> str:
+    """Return a stem that no other image has."""
+    return f"{stem}-{image_id[:_ID_DIGITS]}" if stem else image_id[: 2 * _ID_DIGITS]
 
 
 def _key(stem: str) -> int:
-    return int.from_bytes(blake2b(stem.casefold().encode(), digest_size=8).digest(), "big")
+    stem = unicodedata.normalize("NFC", stem.casefold())  # as file systems of macOS compare names
+    return int.from_bytes(blake2b(stem.encode(), digest_size=8).digest(), "big")

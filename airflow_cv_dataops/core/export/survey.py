@@ -83,7 +83,7 @@ def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: Expo
     for shard in sharded(looked_at(), options.shard_images):
         splits[shard.split] += len(shard.pictures)
         shards[shard.split] += 1
-        names.collect(picture.file_name for picture in shard.pictures)
+        names.collect((picture.file_name, picture.image_id) for picture in shard.pictures)
         for picture in shard.pictures:
             categories.update(label.category for label in picture.labels if label.category is not None)
             has_boxes = has_boxes or any(label.bbox is not None for label in picture.labels)

@@ -60,7 +60,7 @@ class ExportWriter:
         for shard in shards:
             path = part_path(shard.name)
             before = self._listed(path)
-            known = {file.path: file for file in files_of(before)}
+            known = _known(before)
             files = [self._shard_file(shard, known)] if self._exporter.packs_images else self._picture_files(shard.pictures, known)
             self._exporter.add(shard.pictures, self._whole)
             yield from self._note(path, files, before)
@@ -161,6 +161,14 @@ class ExportWriter:
             raise  # the store does not answer: no fault of the image
         except OSError as error:
             raise _gone(picture, str(error)) from error
+
+
+def _known(listing: bytes) -> dict[str, File]:
+    """Return the files of a list by their paths; none where a power cut has left less than a list: then they are looked at anew."""
+    try:
+        return {file.path: file for file in files_of(listing)}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def _gone(picture: Picture, why: str) -> OSError:

@@ -30,11 +30,14 @@ class CsvExporter(Exporter):
     def add(self, pictures: Sequence[Picture], files: WholeFiles) -> None:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
+        quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if not self._is_begun:
             writer.writerow(self._header())
             self._is_begun = True
         for picture in pictures:
-            writer.writerows(self._lines(picture))
+            for line in self._lines(picture):
+                # A carriage return ends a line for most readers; Python quotes it only where its own lines end in one.
+                (quoted if any("\r" in value for value in line if isinstance(value, str)) else writer).writerow(line)
         files.append("labels.csv", text.getvalue().encode("utf-8", "backslashreplace"))
 
     def _header(self) -> list[str]:

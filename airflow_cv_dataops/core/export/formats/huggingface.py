@@ -36,9 +36,9 @@ class HuggingFaceExporter(Exporter):
 
     def __init__(self, layout: Layout, tally: Any) -> None:
         super().__init__(layout, tally)
-        if odd := [split for split in layout.splits if not _SPLIT.fullmatch(split)]:
+        if odd := [split for split in layout.splits if not _SPLIT.fullmatch(split) or split.lower() == "all"]:
             raise ConfigurationError(
-                f"The split {odd[0]!r} is no split of Hugging Face datasets: name it with letters, digits, _ and dots."
+                f"The split {odd[0]!r} is no split of Hugging Face datasets: name it with letters, digits, _ and dots, and not all."
             )
 
     def shard_path(self, split: str, number: int) -> str:

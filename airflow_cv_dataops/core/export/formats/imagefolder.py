@@ -8,13 +8,16 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter, Layout, WholeFiles
 from airflow_cv_dataops.core.export.names import RESERVED
 from airflow_cv_dataops.core.export.picture import Picture
+from airflow_cv_dataops.core.export.targets.target import FOLDER
 from airflow_cv_dataops.core.export.transform.label import Label
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029/\\:*?"<>|]+')
 _LONGEST = 100
+_CLASSES = "classes.json"
 
 
 class ImageFolderExporter(Exporter):
@@ -30,6 +33,10 @@ class ImageFolderExporter(Exporter):
 
     def __init__(self, layout: Layout, tally: Counter[str]) -> None:
         super().__init__(layout, tally)
+        if odd := sorted({FOLDER, _CLASSES}.intersection(split.casefold() for split in layout.splits)):
+            raise ConfigurationError(
+                f"The split {odd[0]!r} cannot be one of imagefolder's: beside the splits' folders lies one of this name."
+            )
         self._made: dict[str, set[str]] = defaultdict(set)
 
     @classmethod
@@ -48,7 +55,7 @@ class ImageFolderExporter(Exporter):
     def finish(self, files: WholeFiles) -> None:
         self.tally["folders_missing"] += sum(len(self.layout.categories) - len(self._made[split]) for split in self.layout.splits)
         folders = {folder: category for category, folder in self._folders.items()}
-        files.append("classes.json", (json.dumps(folders, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode())
+        files.append(_CLASSES, (json.dumps(folders, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode())
 
     @cached_property
     def _folders(self) -> dict[str, str]:

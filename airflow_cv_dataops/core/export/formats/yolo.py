@@ -33,6 +33,8 @@ class YoloExporter(Exporter):
         super().__init__(layout, tally)
         if odd := sorted(_OWN_KEYS.intersection(layout.splits)):
             raise ConfigurationError(f"The split {odd[0]!r} cannot be one of YOLO's: in data.yaml that word says something else.")
+        if "images" in layout.splits:  # Ultralytics puts labels in the place of the last folder of this name, and finds none
+            raise ConfigurationError("The split 'images' cannot be one of YOLO's: labels would be looked for in images/labels/.")
 
     def label_files(self, picture: Picture) -> Iterator[tuple[str, bytes]]:
         self.tally["images_of_unread_formats"] += picture.name.rpartition(".")[2] not in _READ

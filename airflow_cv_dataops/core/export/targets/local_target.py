@@ -77,7 +77,7 @@ class LocalTarget(Target):
             raise ConfigurationError(f"images='link' makes hard links, and images are kept at {storage_uri}: use images='copy'.")
         staged = self._staged()
         try:
-            os.link(local_path(storage_uri), staged)
+            os.link(os.path.realpath(local_path(storage_uri)), staged)  # of a symbolic link the link itself would be linked
         except FileNotFoundError:
             raise
         except OSError as error:

@@ -14,6 +14,8 @@ Box = tuple[float, float, float, float]
 # COCO's: polygons [[x1, y1, …], …] in pixels, or a run-length encoded mask {"size": [height, width], "counts": …}.
 Segmentation = list[list[float]] | dict[str, Any]
 _NUMBERS = frozenset((int, float))
+# What lies farther away has an area that no float holds, or comes to have one when pictures are enlarged; JSON has no way to write that.
+MOST = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,5 @@ def _is_polygon(value: Any) -> bool:
 
 
 def _are_numbers(values: Collection[Any]) -> bool:
-    """Say whether all are numbers that a float can hold: JSON may write an integer of any length."""
-    try:
-        return _NUMBERS.issuperset(map(type, values)) and all(map(math.isfinite, values))
-    except OverflowError:
-        return False
+    """Say whether all are numbers that can be reckoned with: finite, and at most :data:`MOST`. JSON may write an integer of any length."""
+    return _NUMBERS.issuperset(map(type, values)) and all(-MOST <= value <= MOST for value in values)

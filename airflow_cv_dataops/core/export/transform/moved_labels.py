@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
-from airflow_cv_dataops.core.export.transform.label import Box, Label
+from airflow_cv_dataops.core.export.transform.label import MOST, Box, Label
 from airflow_cv_dataops.core.export.transform.outlines import Outline, box_around, moved_outline
 from airflow_cv_dataops.core.export.transform.placement import Placement
 from airflow_cv_dataops.core.labels.masks.rle import problem_of_rle
@@ -142,4 +141,4 @@ def _area(area: float, box: Box | None, box_share: float, outline: Outline | Non
 
 
 def _has_area(box: Box) -> bool:
-    return all(map(math.isfinite, box)) and box[2] > 0 and box[3] > 0
+    return all(-MOST <= side <= MOST for side in box) and box[2] > 0 and box[3] > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ import pytest
 import yaml
 from defusedxml import ElementTree
 from exports import exported
-from unit.core.export.export_rows import ALL_FORMATS, OF_BOXES, box, png, put_images, put_labels, release
+from unit.core.export.export_rows import ALL_FORMATS, OF_BOXES, box, id_of, png, put_images, put_labels, release
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.manifest import check_export
+from airflow_cv_dataops.core.export.names import Names
 from airflow_cv_dataops.core.export.options import ExportOptions
+from airflow_cv_dataops.core.export.transform.placement import Resize
 
 NAMES = [
     "a photo of b.png",
@@ -266,3 +270,65 @@ def test_numbers_of_any_length_stop_no_export(tmp_path):
     for layout in OF_BOXES:
         _, counts = exported(dataset, layout)
         assert (counts["labels"], counts["not_carried"].get("broken_segmentations")) == (2, 1)
+
+
+@pytest.mark.parametrize("layout", OF_BOXES)
+def test_a_name_that_another_image_comes_to_have_by_its_id_is_told_apart(make_dataset, tmp_path, layout):
+    """As names of an earlier export are, whose images were changed since."""
+    dataset = make_dataset("again")
+    one, other, third = map(png, range(3))
+    files = {"one/0001.png": one, "two/0001.png": other, f"0001-{id_of(one)[:12].upper()}.png": third}
+    ids = put_images(dataset, tmp_path, files)
+    put_labels(dataset, [{"image_id": image, "category": f"of {at}", "bbox": box()} for at, image in enumerate(ids)])
+    release(dataset)
+    folder, counts = exported(dataset, layout)
+    assert (counts["images"], counts["labels"]) == (3, 3)
+    assert check_export(folder).is_whole
+
+
+def test_no_two_images_have_one_name_however_they_are_called():
+    ids = [id_of(png(number)) for number in range(5)]
+    images = [("a.png", ids[0]), ("A.jpg", ids[1]), (f"a-{ids[0][:12]}.png", ids[2]), ("..png", ids[3])]
+    images += [("\uac00.png", "2" * 64), ("\u1100\u1161.png", "3" * 64)]  # one syllable, for a file system of macOS one name
+    images += [(f"{ids[3][:24].upper()}.png", ids[4]), (f"a-{ids[0][:12]}-{ids[2][:12]}.png", "0" * 64), ("b.png", "1" * 64)]
+    names = Names()
+    names.collect(images)
+    names.settle()
+    found = [names.stem(*image) for image in images]
+    assert len({unicodedata.normalize("NFC", stem.casefold()) for stem in found}) == len(images)
+    assert found[-1] == "b"
+
+
+@pytest.mark.parametrize("resize", [Resize(), Resize(size=(400, 400), fit="pad"), Resize(crop=(0, 0, 0.5, 0.5))])
+@pytest.mark.parametrize("layout", OF_BOXES)
+def test_numbers_whose_area_no_float_holds_stop_no_export(tmp_path, layout, resize):
+    far = "[[-1e300,-1e300,1e300,-1e300,1e300,1e300]]"
+    labels = [{"bbox": box(0, 0, 1e300, 1e300)}, {"bbox": box(), "segmentation": far}, {"bbox": box(), "area": 1e308}, {"bbox": box()}]
+    dataset = of_labels(tmp_path, [{"category": "a", **label} for label in labels])
+    result = export_release(dataset, target=tmp_path / "out", options=ExportOptions(layout, resize=resize, max_left_out_ratio=1.0))
+    counts = result.summary.to_dict()["counts"]
+    assert result.failure is None
+    assert counts["labels"] + sum(counts["labels_left_out"].values()) == 4
+    assert check_export(tmp_path / "out").is_whole
+    if layout == "coco":
+        json.loads((tmp_path / "out/annotations/instances_train.json").read_text(), parse_constant=_refuse)
+
+
+def test_a_carriage_return_ends_no_line_of_csv(tmp_path):
+    dataset = of_labels(tmp_path, [{"category": "a\rb", "bbox": box()}])
+    export_release(dataset, target=tmp_path / "out", options=ExportOptions("csv"))
+    with (tmp_path / "out/labels.csv").open(newline="") as file:
+        assert [row["label"] for row in csv.DictReader(file)] == ["a\rb"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "split"), [("yolo", "images"), ("imagefolder", "_export"), ("imagefolder", "classes.json"), ("huggingface", "all")]
+)
+def test_a_split_that_no_reader_would_find_is_refused(make_dataset, tmp_path, layout, split):
+    dataset = make_dataset("odd")
+    ids = put_images(dataset, tmp_path, {"a.png": png(1)})
+    put_labels(dataset, [{"image_id": ids[0], "category": "a", "bbox": box()}])
+    release(dataset, splits={split: 1.0})
+    with pytest.raises(ConfigurationError, match=split):
+        export_release(dataset, target=tmp_path / "out", options=ExportOptions(layout))
+    assert not (tmp_path / "out").exists()
