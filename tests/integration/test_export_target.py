@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -187,7 +188,28 @@ def test_another_export_is_refused_and_replaced_where_that_is_allowed(
         export(unchanged, tmp_path / "one", other)
     assert tree(tmp_path / "one") == before
     export(unchanged, tmp_path / "one", other, replace=True)
+    assert (tmp_path / "one" / ".hidden" / "note").exists()  # as a folder .git; no export has written it
+    shutil.rmtree(tmp_path / "one" / ".hidden")
     assert tree(tmp_path / "one") == tree(tmp_path / "other")
+
+
+def test_a_part_of_an_export_may_have_moved_to_another_disk(unchanged: Dataset, tmp_path: Path) -> None:
+    export(unchanged, tmp_path / "out", YOLO)
+    (tmp_path / "out" / "images").rename(tmp_path / "larger")
+    (tmp_path / "out" / "images").symlink_to(tmp_path / "larger")
+    (tmp_path / "larger" / "back").symlink_to(tmp_path / "out")
+    assert written_by(export(unchanged, tmp_path / "out", YOLO)) == 0
+    assert check_export(tmp_path / "out").unexpected == ()
+
+
+def test_an_exports_own_folder_is_no_link_and_a_web_page_no_target(unchanged: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "_export").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match=r"_export below .* is a symbolic link"):
+        export_release(unchanged, target=tmp_path / "out", options=YOLO)
+    with pytest.raises(ConfigurationError, match=r"https://example\.com/x cannot be written to"):
+        export_release(unchanged, target="https://example.com/x", options=YOLO)
 
 
 def test_replace_does_nothing_to_the_same_export(unchanged: Dataset, tmp_path: Path) -> None:

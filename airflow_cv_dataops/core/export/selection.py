@@ -12,18 +12,29 @@ from airflow_cv_dataops.core.export.names import Names, extension_of
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.transform.label import Label, label_of
-from airflow_cv_dataops.core.export.transform.moved_labels import CLIPPED, CROPPED_OUT, moved, problem_of, with_box, without_broken_mask
+from airflow_cv_dataops.core.export.transform.moved_labels import (
+    BARELY_VISIBLE,
+    CLIPPED,
+    CROPPED_OUT,
+    moved,
+    problem_of,
+    with_box,
+    without_broken_mask,
+)
 from airflow_cv_dataops.core.export.transform.placement import Placement
 from airflow_cv_dataops.core.labels.records import BACKGROUND
 from airflow_cv_dataops.core.release.slices import Slice
+from airflow_cv_dataops.core.store.objects import without_credentials
 
 IMAGE_COLUMNS = ("file_name", "storage_uri", "bytes", "format", "width", "height", "exif_orientation")
 LABEL_COLUMNS = (
     *("annotation_id", "label_set", "task", "category", "bbox", "segmentation", "area", "iscrowd", "keypoints", "annotator", "labeled_at"),
     "attributes",
 )
-# Labels that were not asked for: their image is seen whole without them.
-OF_CHOICE = ("other_category", CROPPED_OUT)
+# Labels that were not asked for: nothing of what was is missing in their image without them.
+_NOT_ASKED_FOR = ("other_category", CROPPED_OUT)
+# Labels that are left out by choice, and not for what is wrong with them.
+OF_CHOICE = (*_NOT_ASKED_FOR, BARELY_VISIBLE, "image_incomplete")
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,7 @@ class _Found:
     """What is said of one image, as it would be exported.
 
     :param left_out: labels that are not, by reason.
+    :param of_other_sets: labels of label sets that were not asked for.
     :param is_stated: labels state that nothing is in the image.
     """
 
@@ -38,10 +50,11 @@ class _Found:
     left_out: Mapping[str, int]
     cut: int
     is_stated: bool
+    of_other_sets: int
 
     @property
     def lost(self) -> int:
-        return sum(count for reason, count in self.left_out.items() if reason not in OF_CHOICE)
+        return sum(count for reason, count in self.left_out.items() if reason not in _NOT_ASKED_FOR)
 
     @property
     def is_background(self) -> bool:
@@ -55,7 +68,8 @@ class Selection:
     In ``tally``, by name and a word behind a dot: ``images_left_out``: ``unlabelled`` (nothing is said of them), ``background``,
     ``labels_left_out`` (none of their labels can be exported), ``incomplete``, ``other_split``, and what the format says;
     ``labels_left_out``: ``no_category``, ``no_box``, ``crowd``, ``no_area``, ``outside_image``, ``other_category``, ``cropped_out``,
-    ``image_not_carried`` and ``image_incomplete`` (labels of images that are left out); ``not_carried``: labels that go without a part.
+    ``barely_visible``, ``image_not_carried`` and ``image_incomplete`` (labels of images that are left out); ``not_carried``: labels that go
+    without a part.
     """
 
     def __init__(self, exporter: type[Exporter], options: ExportOptions, names: Names | None) -> None:
@@ -65,6 +79,7 @@ class Selection:
         self._names = names
         self._has_no_place_for = [part for part in PARTS if part not in exporter.carries]
         self.tally: Counter[str] = Counter()
+        self.categories: set[str] = set()
 
     def pictures(self, part: Slice) -> Iterator[Picture]:
         """Yield the pictures of a slice that are exported, by image id."""
@@ -72,21 +87,23 @@ class Selection:
         for row in part.annotations.to_pylist():  # formats are written label by label
             said[row["image_id"]].append(row)
         for image in part.images.to_pylist():
-            if self._options.splits is not None and image["split"] not in self._options.splits:
-                self.tally["images_left_out.other_split"] += 1
-                continue
             placement = self._options.resize.place(image["width"], image["height"])
             found = self._found(said.get(image["image_id"], []), image, placement)
-            if self._takes(found):
+            why = self._why_not(found)
+            if why is None:  # of splits that are not asked for, too, so that each split's export numbers them alike
+                self.categories.update(label.category for label in found.labels if label.category is not None)
+            if self._options.splits is not None and image["split"] not in self._options.splits:
+                self.tally["images_left_out.other_split"] += 1
+            elif self._takes(found, why):
                 yield self._picture(image, found, placement)
 
     def _found(self, rows: list[dict[str, Any]], image: Mapping[str, Any], placement: Placement) -> _Found:
         labels: list[Label] = []
         left_out: Counter[str] = Counter()
-        is_stated, cut = False, 0
+        is_stated, cut, of_other_sets = False, 0, 0
         for row in rows:
             if self._options.label_sets is not None and row["label_set"] not in self._options.label_sets:
-                self.tally["labels_of_other_label_sets"] += row["task"] != BACKGROUND
+                of_other_sets += row["task"] != BACKGROUND
             elif row["task"] == BACKGROUND:
                 is_stated = True
             else:
@@ -96,7 +113,7 @@ class Selection:
                     left_out[reason] += 1
                 else:
                     labels.append(label)
-        return _Found(tuple(labels), left_out, cut, is_stated)
+        return _Found(tuple(labels), left_out, cut, is_stated, of_other_sets)
 
     def _label(self, label: Label, image: Mapping[str, Any], placement: Placement) -> tuple[Label | None, str, bool]:
         """Return the label as it is exported, or why it is not; and whether the crop cuts it."""
@@ -117,12 +134,13 @@ class Selection:
         found, what = moved(label, placement)
         return found, what or "", what == CLIPPED
 
-    def _takes(self, found: _Found) -> bool:
-        """Say whether an image is exported, and count what that means for its labels."""
+    def _takes(self, found: _Found, why: str | None) -> bool:
+        """Say whether an image is exported, and count what that means for its labels. :param why: it is not."""
+        self.tally["labels_of_other_label_sets"] += found.of_other_sets
         self.tally["labels"] += len(found.labels) + sum(found.left_out.values())
         for reason, count in found.left_out.items():
             self.tally[f"labels_left_out.{reason}"] += count
-        if why := self._why_not(found):
+        if why:
             self.tally[f"images_left_out.{why}"] += 1
             if found.labels:
                 self.tally[f"labels_left_out.{'image_incomplete' if why == 'incomplete' else 'image_not_carried'}"] += len(found.labels)
@@ -159,7 +177,7 @@ class Selection:
             labels=found.labels,
             is_background=found.is_background,
             partition_key=image["partition_key"],
-            source_uri=image["source_uri"],
+            source_uri=without_credentials(image["source_uri"]),
             file_name=image["file_name"],
             storage_uri=image["storage_uri"],
             bytes=image["bytes"],

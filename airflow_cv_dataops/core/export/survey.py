@@ -50,9 +50,8 @@ class Survey:
     @property
     def left_out_by_fault(self) -> dict[str, int]:
         """How many labels these are, by reason."""
-        chosen = (*OF_CHOICE, "image_incomplete")
         found = ((name.removeprefix(_LEFT_OUT), count) for name, count in self.tally.items() if name.startswith(_LEFT_OUT) and count)
-        return dict(sorted((reason, count) for reason, count in found if reason not in chosen))
+        return dict(sorted((reason, count) for reason, count in found if reason not in OF_CHOICE))
 
 
 def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: ExportOptions, title: str) -> Survey:
@@ -63,7 +62,6 @@ def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: Expo
     :raises StoreError: the release's tables do not hold what was released.
     """
     selection, names = Selection(exporter, options, None), Names()
-    categories: set[str] = set()
     splits: Counter[str] = Counter()
     shards: Counter[str] = Counter()
     has_boxes = False
@@ -85,16 +83,18 @@ def survey_release(whole: SlicedRelease, exporter: type[Exporter], options: Expo
         shards[shard.split] += 1
         names.collect((picture.file_name, picture.image_id) for picture in shard.pictures)
         for picture in shard.pictures:
-            categories.update(label.category for label in picture.labels if label.category is not None)
             has_boxes = has_boxes or any(label.bbox is not None for label in picture.labels)
     _check_splits(seen, options)
     if unknown := sorted(set(options.label_sets or ()) - label_sets):
         there = ", ".join(sorted(label_sets)) or "none"
         raise ConfigurationError(f"label_sets={list(options.label_sets or ())!r}: the release has no label of {unknown}; it has {there}.")
+    if whole.of_other_images:
+        selection.tally["labels"] += whole.of_other_images
+        selection.tally[f"{_LEFT_OUT}of_another_image"] += whole.of_other_images
     names.settle()
     layout = Layout(
         title=title,
-        categories=options.categories or tuple(sorted(categories)),
+        categories=options.categories or tuple(sorted(selection.categories)),
         splits=dict(sorted(splits.items())),
         shards=dict(sorted(shards.items())),
         has_boxes=has_boxes,
@@ -151,6 +151,10 @@ def _absent(categories: Sequence[str], known: set[str | None]) -> tuple[str, ...
 def _check_splits(seen: set[str], options: ExportOptions) -> None:
     if unknown := set(options.splits or ()) - seen:
         raise ConfigurationError(f"splits={sorted(unknown)} are not in the release; it has {', '.join(sorted(seen)) or 'none'}.")
+    if len({split.casefold() for split in seen}) < len(seen):
+        raise ConfigurationError(
+            f"The splits {', '.join(sorted(seen))} differ in upper and lower case alone, which not every file system does."
+        )
     odd = sorted(split for split in options.splits or seen if not _FOLDER_NAME.fullmatch(split))
     if odd:
         raise ConfigurationError(f"The split {odd[0]!r} cannot be the name of a folder: name it with letters, digits, _, -, . and spaces.")

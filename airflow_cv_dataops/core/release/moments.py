@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+
+_WEEK = re.compile(r"\d{4}-?W\d{2}")
 
 
 def moment_of(asked: str | date | datetime) -> datetime | None:
@@ -26,6 +29,8 @@ def moment_of(asked: str | date | datetime) -> datetime | None:
 
 
 def _read(text: str) -> date | datetime | None:
+    if _WEEK.fullmatch(text):  # which Python takes for its Monday
+        return None
     for read in (date.fromisoformat, datetime.fromisoformat):
         try:
             return read(text)

@@ -44,6 +44,8 @@ class SlicedRelease:
 
     :param image_columns: of ``images``, beside ``image_id``, ``partition_key`` and ``source_uri``.
     :param annotation_columns: of ``annotations``, beside what tells what copies of an image say alike.
+    :ivar of_other_images: labels that are in the release, and were drawn on other bytes than their image's file had by then: those of
+        releases as they were made at first. No slice has them.
     :raises StoreError: the tables do not hold what was released.
     """
 
@@ -57,6 +59,7 @@ class SlicedRelease:
             columns = tuple(dict.fromkeys(["image_id", *_PLACE, *image_columns]))
             self._images = self._spilled("images", self._reader.batches("images", columns), columns, "images")
             columns = tuple(dict.fromkeys([*annotation_columns, "source", *LABEL_COLUMNS]))
+            self.of_other_images = 0
             self._annotations = self._spilled("annotations", self._label_batches(columns), columns, "annotations")
         except BaseException:
             self.close()
@@ -79,7 +82,7 @@ class SlicedRelease:
 
     def slices(self) -> Iterator[Slice]:
         """Yield all slices. :raises StoreError: after the last, where there were not as many images and labels as were released."""
-        images = labels = 0
+        images, labels = 0, self.of_other_images
         for number in range(self._slices):
             found = self._slice(number)
             images += found.images.num_rows
@@ -118,13 +121,18 @@ class SlicedRelease:
     def _label_batches(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         if self._release.labels_by is not None:
             return self._reader.batches("annotations", columns)
-        return iter([_by_place(self._release, columns)])
+        return iter([self._labels_by_place(columns)])
 
+    def _labels_by_place(self, columns: Sequence[str]) -> pa.Table:
+        """Return the labels of a release as they were made at first: those of the rows that stand for its images.
 
-def _by_place(release: Release, columns: Sequence[str]) -> pa.Table:
-    """Return the labels of a release as they were made at first: those of the rows that stand for its images, whatever id they name."""
-    import pyarrow.compute as pc
+        A label that was drawn on other bytes than the file has in the release is counted, and not of its image.
+        """
+        import pyarrow.compute as pc
 
-    rows, items = release.annotations(columns), release.items()
-    at = pc.index_in(place_of(rows), value_set=place_of(items).combine_chunks())
-    return rows.set_column(rows.column_names.index("image_id"), "image_id", items["image_id"].take(at))
+        rows, items = self._release.annotations(columns), self._release.items()
+        at = pc.index_in(place_of(rows), value_set=place_of(items).combine_chunks())
+        is_of_it = pc.fill_null(pc.equal(rows["image_id"], items["image_id"].take(at)), False)
+        others = rows.filter(pc.invert(is_of_it))
+        self.of_other_images = others.num_rows - int(is_background(others).sum())
+        return rows.filter(is_of_it)

@@ -87,6 +87,8 @@ def of_label_sets(annotations: pa.Table, label_sets: Sequence[str] | None) -> pa
     if label_sets is None:
         return annotations
     check_list("label_sets", label_sets)
+    if not label_sets:
+        raise ConfigurationError("label_sets is empty: name at least one, or leave it out for all.")
     there = annotations["label_set"].unique().to_pylist()
     if unknown := sorted(set(label_sets) - set(there)):
         raise ConfigurationError(

@@ -27,6 +27,8 @@ class LocalTarget(Target):
         self._root = Path(local_path(uri))
         if self._root.exists() and not self._root.is_dir():
             raise ConfigurationError(f"{uri} is a file: an export needs a folder.")
+        if (self._root / FOLDER).is_symlink():
+            raise ConfigurationError(f"{FOLDER} below {uri} is a symbolic link: an export's own files lie in its folder.")
         self._staging = self._full(f"{FOLDER}/.{socket.gethostname()}~{os.getpid()}~{os.urandom(4).hex()}")
         self._made: set[str] = set()
 
@@ -102,15 +104,17 @@ class LocalTarget(Target):
             self._made.add(folder)
 
     def paths(self) -> Iterator[str]:
-        for folder, folders, names in os.walk(self._root):
+        seen = {os.path.realpath(self._root)}
+        for folder, folders, names in os.walk(self._root, followlinks=True):  # somebody may have moved a part to a larger disk
             relative = os.path.relpath(folder, self._root)
-            folders[:] = sorted(name for name in folders if not name.startswith(".") and not (relative == "." and name == FOLDER))
+            wanted = (name for name in folders if not name.startswith(".") and not (relative == "." and name == FOLDER))
+            folders[:] = sorted(name for name in wanted if _is_new(os.path.join(folder, name), seen))
             yield from (os.path.normpath(os.path.join(relative, name)) for name in names if not name.startswith("."))
 
     def clear(self, keep: str) -> None:
         for folder, folders, names in os.walk(self._root, topdown=False):
             for path in (Path(folder, name) for name in (*names, *folders)):
-                if path == self._root / keep:
+                if path == self._root / keep or path.relative_to(self._root).parts[0].startswith("."):
                     continue
                 if not path.is_dir() or path.is_symlink():
                     path.unlink(missing_ok=True)
@@ -126,6 +130,16 @@ class LocalTarget(Target):
                 shutil.rmtree(left, ignore_errors=True)
         with contextlib.suppress(OSError):
             (self._root / FOLDER).rmdir()  # where nothing was begun
+
+
+def _is_new(folder: str, seen: set[str]) -> bool:
+    """Say whether a folder is to be walked through: a link to one that was leads in circles, or to the same files again."""
+    if not os.path.islink(folder):
+        return True
+    place = os.path.realpath(folder)
+    is_new = not any(place == other or other.startswith(f"{place}/") for other in seen)
+    seen.add(place)
+    return is_new
 
 
 def _remove_empty(folder: Path) -> None:

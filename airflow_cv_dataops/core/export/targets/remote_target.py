@@ -44,4 +44,4 @@ class RemoteTarget(Target):
                 yield found.path
 
     def clear(self, keep: str) -> None:
-        self._store.delete([found.path for found in self._store.list() if found.path != keep])
+        self._store.delete([found.path for found in self._store.list() if found.path != keep and not found.path.startswith(".")])

@@ -58,7 +58,7 @@ class Target:
         raise NotImplementedError
 
     def clear(self, keep: str) -> None:
-        """Remove everything below but one file."""
+        """Remove everything below but one file, and what is hidden at the top (``.git``), which no export has written."""
         raise NotImplementedError
 
     def close(self) -> None:

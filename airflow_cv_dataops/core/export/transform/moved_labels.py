@@ -11,6 +11,7 @@ from airflow_cv_dataops.core.labels.masks.rle import problem_of_rle
 
 CLIPPED = "clipped"
 CROPPED_OUT = "cropped_out"
+BARELY_VISIBLE = "barely_visible"
 NO_AREA = "no_area"
 OUTSIDE_IMAGE = "outside_image"
 
@@ -18,8 +19,8 @@ Keypoints = tuple[float, ...]
 
 
 def moved(label: Label, placement: Placement) -> tuple[Label | None, str | None]:
-    """Return the label in pixels of the exported picture, and what the cut did to it: nothing, :data:`CLIPPED`, or :data:`CROPPED_OUT`,
-    and then there is no label.
+    """Return the label in pixels of the exported picture, and what the cut did to it: nothing, :data:`CLIPPED`, or there is no label:
+    :data:`CROPPED_OUT`, where nothing is left of it, or :data:`BARELY_VISIBLE`, less than ``min_visible``.
 
     Only the sides at which the picture is cut cut a label: one that reaches beyond the border of its image still does so afterwards, and
     where no pixel moves it comes back as it is. What says most of an object decides whether any of it is left: its segmentation, where it
@@ -43,8 +44,10 @@ def moved(label: Label, placement: Placement) -> tuple[Label | None, str | None]
         share = box_share
     else:
         share = 0.0 if lost and not left else 1.0
-    if not share or share < placement.min_visible:
+    if not share:
         return None, CROPPED_OUT
+    if share < placement.min_visible:
+        return None, BARELY_VISIBLE
     found = replace(
         label,
         bbox=None if label.bbox is None else outline.box if outline is not None and (outline.is_cut or box is None) else box,

@@ -208,3 +208,5 @@ def test_labels_of_some_imports_alone_and_no_import_that_there_is_not():
     assert of_label_sets(table, ["a"])["category"].to_pylist() == ["cat", "owl"]
     with pytest.raises(ConfigurationError, match=r"no label of \['c'\]; it has a, b"):
         of_label_sets(table, ["a", "c"])
+    with pytest.raises(ConfigurationError, match="label_sets is empty"):
+        of_label_sets(table, [])

@@ -157,7 +157,7 @@ def test_the_share_of_a_polygon_is_of_its_own_area_not_of_its_box():
     triangle = [0.0, 0.0, 100.0, 100.0, 0.0, 100.0]  # three quarters of it lie in the lower half
     label = shaped([triangle], bbox=(0, 0, 100, 100))
     assert moved(label, Resize(crop=(0, 0.5, 1, 1), min_visible=0.75).place(100, 100))[1] == "clipped"
-    assert moved(label, Resize(crop=(0, 0.5, 1, 1), min_visible=0.76).place(100, 100))[1] == "cropped_out"
+    assert moved(label, Resize(crop=(0, 0.5, 1, 1), min_visible=0.76).place(100, 100))[1] == "barely_visible"
 
 
 @given(
