@@ -43,7 +43,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     # The steps stand in the order in which data flows: a later one may read what an earlier one defines, never the other way round.
     "core": (
         ("errors", "step_lineage", "image_places"),
-        ("arguments", "progress", "summary"),
+        ("ahead", "arguments", "progress", "summary"),
         ("store",),
         ("findings", "metrics"),
         ("imaging",),

@@ -21,10 +21,11 @@ from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.outcome import Outcome, in_words
 from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.plan import begin, plan_of, was_begun
-from airflow_cv_dataops.core.export.selection import IMAGE_COLUMNS, LABEL_COLUMNS, Selection
+from airflow_cv_dataops.core.export.selection import IMAGE_COLUMNS, Selection
 from airflow_cv_dataops.core.export.survey import Survey, sharded, survey_release
 from airflow_cv_dataops.core.export.targets.opening import open_target
 from airflow_cv_dataops.core.export.targets.target import Target
+from airflow_cv_dataops.core.export.transform.label import LABEL_COLUMNS
 from airflow_cv_dataops.core.export.unexpected import UnexpectedFiles
 from airflow_cv_dataops.core.export.writing import ExportWriter
 from airflow_cv_dataops.core.progress import Progress

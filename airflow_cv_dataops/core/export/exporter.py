@@ -112,6 +112,11 @@ class Exporter:
             return self.image_path(picture)
         return local_path(picture.storage_uri) if picture.storage_uri.startswith("file://") else picture.storage_uri
 
+    def number_of(self, label: Label) -> int:
+        """Return the number of the label's category, from 0."""
+        assert label.category is not None
+        return self.layout.numbers[label.category]
+
     def label_files(self, picture: Picture) -> Iterator[tuple[str, bytes]]:
         """Yield the label files of one picture: path and bytes."""
         return iter(())

@@ -27,10 +27,6 @@ from airflow_cv_dataops.core.release.slices import Slice
 from airflow_cv_dataops.core.store.objects import without_credentials
 
 IMAGE_COLUMNS = ("file_name", "storage_uri", "bytes", "format", "width", "height", "exif_orientation")
-LABEL_COLUMNS = (
-    *("annotation_id", "label_set", "task", "category", "bbox", "segmentation", "area", "iscrowd", "keypoints", "annotator", "labeled_at"),
-    "attributes",
-)
 # Labels that were not asked for: nothing of what was is missing in their image without them.
 _NOT_ASKED_FOR = ("other_category", CROPPED_OUT)
 # Labels that are left out by choice, and not for what is wrong with them.
@@ -145,7 +141,6 @@ class Selection:
             if found.labels:
                 self.tally[f"labels_left_out.{'image_incomplete' if why == 'incomplete' else 'image_not_carried'}"] += len(found.labels)
             return False
-        self.tally["images"] += 1
         self.tally["images_incomplete"] += bool(found.lost)
         self.tally["images_background"] += found.is_background
         self.tally["images_unlabelled"] += not found.labels and not found.is_background

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from airflow_cv_dataops.core.ahead import ahead
+from airflow_cv_dataops.core.errors import StoreError
 from airflow_cv_dataops.core.export.exporter import Exporter, WholeFiles
 from airflow_cv_dataops.core.export.manifest import File, Part, files_of, listing_of, part_path
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.survey import Shard
 from airflow_cv_dataops.core.export.targets.target import Target
+from airflow_cv_dataops.core.export.transform.pixels import exported_bytes
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.image_files import ImageFiles
 
@@ -60,7 +62,7 @@ class ExportWriter:
         for shard in shards:
             path = part_path(shard.name)
             before = self._listed(path)
-            known = _known(before)
+            known = _known(before or b"")
             files = [self._shard_file(shard, known)] if self._exporter.packs_images else self._picture_files(shard.pictures, known)
             self._exporter.add(shard.pictures, self._whole)
             yield from self._note(path, files, before)
@@ -70,14 +72,14 @@ class ExportWriter:
         whole = [self._put_whole(name, place) for name, place in sorted(self._whole.close().items())]
         yield from self._note(path, whole, self._listed(path))
 
-    def _listed(self, path: str) -> bytes:
-        """Return the list of a part that an earlier run has written; empty where there is none."""
-        return self._target.read(path) if self._is_begun and self._target.size(path) is not None else b""
+    def _listed(self, path: str) -> bytes | None:
+        """Return the list of a part that an earlier run has written; ``None`` where there is none."""
+        return self._target.read(path) if self._is_begun and self._target.size(path) is not None else None
 
-    def _note(self, path: str, files: Sequence[File], before: bytes) -> Sequence[File]:
+    def _note(self, path: str, files: Sequence[File], before: bytes | None) -> Sequence[File]:
         """Write down what a part holds, now that it is there."""
         listing = listing_of(files)
-        if listing != before or not listing:
+        if listing != before:
             self._target.put(path, listing)
         self.parts.append(Part(path, hashlib.sha256(listing).hexdigest(), len(files), sum(file.size for file in files)))
         return files
@@ -143,7 +145,7 @@ class ExportWriter:
         if name in known and self._is_there(known[name]):
             return known[name]
         place = self._folder / "shard"
-        self._exporter.write_shard(place, _ahead(self._pool, shard.pictures, self._bytes))
+        self._exporter.write_shard(place, ahead(self._pool, self._bytes, shard.pictures, _AHEAD))
         return self._put_whole(name, place)
 
     def _is_there(self, file: File) -> bool:
@@ -151,9 +153,6 @@ class ExportWriter:
 
     def _bytes(self, picture: Picture) -> bytes:
         """Return the picture's file as it is exported."""
-        from airflow_cv_dataops.core.errors import StoreError
-        from airflow_cv_dataops.core.export.transform.pixels import exported_bytes
-
         try:
             data = self._images.read_ingested(picture.storage_uri, picture.image_id)
             return exported_bytes(data, orientation=picture.orientation, placement=picture.placement)[0] if picture.is_rewritten else data
@@ -176,18 +175,6 @@ def _gone(picture: Picture, why: str) -> OSError:
         f"Image {picture.source_uri} of partition {picture.partition_key} cannot be exported from {picture.storage_uri}: {why}. Nothing "
         "stands in for it: bring the file back, or promote a release without it."
     )
-
-
-def _ahead(pool: ThreadPoolExecutor, pictures: Sequence[Picture], read: Callable[[Picture], bytes]) -> Iterator[tuple[Picture, bytes]]:
-    """Yield pictures with their bytes, in order, while a few more are on their way."""
-    coming: deque[tuple[Picture, Future[bytes]]] = deque()
-    for picture in pictures:
-        coming.append((picture, pool.submit(read, picture)))
-        if len(coming) >= _AHEAD:
-            first, data = coming.popleft()
-            yield first, data.result()
-    for first, data in coming:
-        yield first, data.result()
 
 
 def _results(jobs: Sequence[Future[Any]]) -> list[Any]:

@@ -7,13 +7,14 @@ import hashlib
 import io
 import logging
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.ahead import ahead
 from airflow_cv_dataops.core.imaging.decoding.decode import Limits, Reject
 from airflow_cv_dataops.core.imaging.decoding.viewing import decode_for_viewing
 from airflow_cv_dataops.core.progress import Progress
@@ -96,17 +97,10 @@ def add_pictures(dataset: Dataset, gallery: Gallery, *, most_pictures: int, most
 
 
 def _made(reader: _Reader, gallery: Gallery, images: Sequence[GalleryImage]) -> Iterator[tuple[GalleryImage, _Made]]:
-    """Yield what came of each image, in order; few are under way at once, so that memory holds few."""
+    """Yield what came of each image, in order."""
     pool = ThreadPoolExecutor(_WORKERS)
-    under_way: deque[tuple[GalleryImage, Future[_Made]]] = deque()
     try:
-        for image in images:
-            under_way.append((image, pool.submit(_make, reader, gallery, image)))
-            if len(under_way) >= 2 * _WORKERS:
-                first, made = under_way.popleft()
-                yield first, made.result()
-        for first, made in under_way:
-            yield first, made.result()
+        yield from ahead(pool, partial(_make, reader, gallery), images, 2 * _WORKERS)
     finally:
         pool.shutdown(cancel_futures=True)
 

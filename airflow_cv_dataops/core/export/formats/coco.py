@@ -68,7 +68,7 @@ class CocoExporter(Exporter):
         found: dict[str, Any] = {
             "id": self._labels,
             "image_id": self._images,
-            "category_id": self.layout.numbers[label.category or ""] + 1,
+            "category_id": self.number_of(label) + 1,
             "bbox": label.bbox,
             "area": area_of_label(label, picture.width, picture.height),
             "iscrowd": int(bool(label.iscrowd)),

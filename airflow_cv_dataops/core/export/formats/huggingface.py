@@ -93,14 +93,14 @@ class HuggingFaceExporter(Exporter):
     def _row(self, picture: Picture, data: bytes) -> dict[str, Any]:
         row = {"image": {"bytes": data, "path": picture.name}, **{name: getattr(picture, name) for name in _PLAIN}}
         if not self.layout.has_boxes:
-            return row | {"labels": [self.layout.numbers[label.category or ""] for label in picture.labels]}
+            return row | {"labels": [self.number_of(label) for label in picture.labels]}
         return row | {"objects": self._objects(picture.labels, picture)}
 
     def _objects(self, labels: Iterable[Label], picture: Picture) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {name: [] for name in ("bbox", "category", "area", "iscrowd", "segmentation")}
         for label in labels:
             found["bbox"].append(label.bbox)
-            found["category"].append(self.layout.numbers[label.category or ""])
+            found["category"].append(self.number_of(label))
             found["area"].append(area_of_label(label, picture.width, picture.height))
             found["iscrowd"].append(bool(label.iscrowd))
             found["segmentation"].append(None if label.segmentation is None else json.dumps(label.segmentation))

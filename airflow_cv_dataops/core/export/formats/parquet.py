@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.export.exporter import PARTS, Exporter, Layout, WholeFiles
 from airflow_cv_dataops.core.export.picture import Picture
-from airflow_cv_dataops.core.export.transform.label import Label
+from airflow_cv_dataops.core.export.transform.label import LABEL_COLUMNS, Label
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_LABEL_COLUMNS = (
-    *("annotation_id", "label_set", "task", "category", "bbox", "segmentation", "area", "iscrowd", "keypoints", "annotator", "labeled_at"),
-    "attributes",
-)
 
 
 class ParquetExporter(Exporter):
@@ -55,7 +50,7 @@ class ParquetExporter(Exporter):
         return {"path": self.address(picture), **{name: getattr(picture, name) for name in names}}
 
     def _label(self, label: Label, picture: Picture) -> dict[str, Any]:
-        values = {name: getattr(label, name) for name in _LABEL_COLUMNS}
+        values = {name: getattr(label, name) for name in LABEL_COLUMNS}
         values |= {"image_id": picture.image_id, "split": picture.split, "path": self.address(picture)}
         values["bbox"] = None if label.bbox is None else dict(zip(("x", "y", "width", "height"), label.bbox, strict=True))
         values["segmentation"] = None if label.segmentation is None else json.dumps(label.segmentation)
@@ -75,5 +70,5 @@ def _labels_schema() -> pa.Schema:
     import pyarrow as pa
 
     of_table = arrow_schema("annotations")
-    known = [of_table.field(name) for name in ("image_id", *_LABEL_COLUMNS)]
+    known = [of_table.field(name) for name in ("image_id", *LABEL_COLUMNS)]
     return pa.schema([pa.field("path", pa.string()), pa.field("split", pa.string()), *known])

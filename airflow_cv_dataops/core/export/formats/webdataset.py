@@ -33,7 +33,7 @@ class WebDatasetExporter(Exporter):
                 _add(archive, picture.name, data)
                 _add(archive, f"{picture.stem}.json", self._labels(picture))
                 if len(picture.labels) == 1 and picture.labels[0].bbox is None:
-                    _add(archive, f"{picture.stem}.cls", str(self.layout.numbers[picture.labels[0].category or ""]).encode())
+                    _add(archive, f"{picture.stem}.cls", str(self.number_of(picture.labels[0])).encode())
 
     def finish(self, files: WholeFiles) -> None:
         shards = {split: [self.shard_path(split, number) for number in range(count)] for split, count in self.layout.shards.items()}
@@ -55,7 +55,7 @@ class WebDatasetExporter(Exporter):
     def _label(self, label: Label) -> dict[str, Any]:
         found = {
             "category": label.category,
-            "category_id": self.layout.numbers[label.category or ""],
+            "category_id": self.number_of(label),
             "bbox": label.bbox,
             "segmentation": label.segmentation,
             "keypoints": label.keypoints,

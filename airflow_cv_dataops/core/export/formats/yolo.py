@@ -12,6 +12,7 @@ from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.transform.label import Label
 from airflow_cv_dataops.core.export.transform.polygons import usable_polygons
 from airflow_cv_dataops.core.export.transform.shapes import do_overlap, one_polygon, within
+from airflow_cv_dataops.core.labels.formats.yolo_writer import yolo_box
 
 # IMG_FORMATS of ultralytics 8.4: an image with another extension is not found, and nobody is told.
 _READ = frozenset(("avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"))
@@ -43,7 +44,7 @@ class YoloExporter(Exporter):
 
     def _line(self, label: Label, picture: Picture) -> str:
         numbers = [repr(number) for number in self._numbers(label, picture)]
-        return " ".join([str(self.layout.numbers[label.category or ""]), *numbers]) + "\n"
+        return " ".join([str(self.number_of(label)), *numbers]) + "\n"
 
     def _numbers(self, label: Label, picture: Picture) -> list[float]:
         assert label.bbox is not None
@@ -53,7 +54,7 @@ class YoloExporter(Exporter):
         if (x, y) != (left, top) or left + width > picture.width or top + height > picture.height:
             self.tally["labels_clipped"] += 1
             width, height = right - x, bottom - y
-        return [(x + width / 2) / picture.width, (y + height / 2) / picture.height, width / picture.width, height / picture.height]
+        return yolo_box(x, y, width, height, of=(picture.width, picture.height))
 
     def finish(self, files: WholeFiles) -> None:
         import yaml

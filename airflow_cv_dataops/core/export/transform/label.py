@@ -13,6 +13,11 @@ from typing import Any
 Box = tuple[float, float, float, float]
 # COCO's: polygons [[x1, y1, …], …] in pixels, or a run-length encoded mask {"size": [height, width], "counts": …}.
 Segmentation = list[list[float]] | dict[str, Any]
+# Those of ``annotations`` that a label is made of.
+LABEL_COLUMNS = (
+    *("annotation_id", "label_set", "task", "category", "bbox", "segmentation", "area", "iscrowd", "keypoints", "annotator", "labeled_at"),
+    "attributes",
+)
 _NUMBERS = frozenset((int, float))
 # What lies farther away has an area that no float holds, or comes to have one when pictures are enlarged; JSON has no way to write that.
 MOST = 1e100

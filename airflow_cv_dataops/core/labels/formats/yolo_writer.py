@@ -67,5 +67,9 @@ def _yolo_numbers(label: Mapping[str, Any], width: int, height: int) -> list[flo
         return [value / (height if position % 2 else width) for position, value in enumerate(segmentation[0])]
     if label["bbox"] is None:
         return []
-    x, y, box_width, box_height = (label["bbox"][side] for side in ("x", "y", "width", "height"))
-    return [(x + box_width / 2) / width, (y + box_height / 2) / height, box_width / width, box_height / height]
+    return yolo_box(*(label["bbox"][side] for side in ("x", "y", "width", "height")), of=(width, height))
+
+
+def yolo_box(x: float, y: float, width: float, height: float, *, of: tuple[int, int]) -> list[float]:
+    """Return centre, width and height of a box in pixels as fractions. :param of: width and height of the picture in pixels."""
+    return [(x + width / 2) / of[0], (y + height / 2) / of[1], width / of[0], height / of[1]]
