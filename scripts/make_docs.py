@@ -19,7 +19,8 @@ from pathlib import Path
 from layout_picture import layout_picture
 
 from airflow_cv_dataops.core.audit.docs import checks_markdown
-from airflow_cv_dataops.core.store.schema import TABLES, TableModel
+from airflow_cv_dataops.core.store.model.table_model import TableModel
+from airflow_cv_dataops.core.store.schema import TABLES
 
 PROJECT = Path(__file__).resolve().parent.parent
 DOCS = PROJECT / "docs"
@@ -44,9 +45,9 @@ _LONGEST_DEFAULT = 60
 _DATA_MODEL_HEAD = """\
 # Data model
 
-<!-- This page is generated. Do not edit it: change airflow_cv_dataops/core/store/schema.py and run `make docs`. -->
+<!-- This page is generated. Do not edit it: change airflow_cv_dataops/core/store/model/ and run `make docs`. -->
 
-This page is generated from `airflow_cv_dataops/core/store/schema.py` by `make docs`; `make lint` and the tests fail where the two differ.
+This page is generated from `airflow_cv_dataops/core/store/model/` by `make docs`; `make lint` and the tests fail where the two differ.
 The same module makes the Iceberg schemas (each meaning below is the field's `doc`), the Arrow schemas and the schema facets of lineage.
 
 One dataset is one Iceberg namespace with the tables below; a table is made when it is first written. How the tables relate, how a

@@ -15,7 +15,8 @@ from airflow_cv_dataops import audit_labels, import_labels, import_predictions, 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.labels import records
 from airflow_cv_dataops.core.store import schema
-from airflow_cv_dataops.core.store.schema import TABLES, Column
+from airflow_cv_dataops.core.store.model.table_model import Column
+from airflow_cv_dataops.core.store.schema import TABLES
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,8 @@ from airflow_cv_dataops.core.lineage.naming import DatasetName, dataset_name, da
 from airflow_cv_dataops.core.lineage.options import LineageOptions
 from airflow_cv_dataops.core.lineage.values import MAX_ENTRIES, count, json_value
 from airflow_cv_dataops.core.step_lineage import DatasetUse
-from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, split_struct
+from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
+from airflow_cv_dataops.core.store.schema import TABLES, split_struct
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset

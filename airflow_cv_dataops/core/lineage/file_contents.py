@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from airflow_cv_dataops.core.store.schema import BBOX, Column
+from airflow_cv_dataops.core.store.model.table_model import BBOX, Column
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class Decision:
             "annotations": self._candidate.annotations,
             "labels_by": self._candidate.labels_by,
             "partition_keys": None if keys is None else json.dumps(list(keys), ensure_ascii=False),
+            "action": "promotion",
             "notes": notes,
             "dag_id": dag_id,
             "run_id": run_id,

@@ -11,8 +11,12 @@ from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundEr
 from airflow_cv_dataops.core.release.moments import moment_of
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.schema import TABLES
 
 DEFAULT_STAGE = "production"
+
+# Those that grow with categories and partitions, which few ask for: not read with every look at the releases.
+_LARGE = ("measured",)
 
 
 def read_release(dataset: Dataset, name: str | date | datetime, at: str | date | datetime | None = None) -> Release:
@@ -69,20 +73,27 @@ def _release_of(dataset: Dataset, row: Mapping[str, Any]) -> Release:
         annotations_count=row["annotations"],
         labels_by=row["labels_by"],
         partition_keys=None if row["partition_keys"] is None else tuple(json.loads(row["partition_keys"])),
+        action=row["action"] or "promotion",
+        splitting=row["splitting"],
+        exclusions=tuple(row["exclusions"] or ()),
+        sequence=row["sequence"],
         notes=row["notes"],
+        dag_id=row["dag_id"],
+        run_id=row["run_id"],
         created_at=row["created_at"],
         dataset=dataset,
     )
 
 
 def releases_at(dataset: Dataset, snapshot_id: str | None) -> list[dict[str, Any]]:
-    """Return the rows of ``releases`` as of a snapshot, in order, with their JSON columns read."""
+    """Return the rows of ``releases`` as of a snapshot, in order, with their JSON columns read, but for ``measured``."""
     if snapshot_id is None:
         return []
-    rows = dataset.read("releases", snapshot_id=snapshot_id).sort_by("sequence").to_pylist()
+    columns = [name for name in TABLES["releases"].column_names if name not in _LARGE]
+    rows = dataset.read("releases", columns=columns, snapshot_id=snapshot_id).sort_by("sequence").to_pylist()
     for row in rows:
-        row["snapshots"] = json.loads(row["snapshots"])
-        row["gates"] = json.loads(row["gates"])
+        for name in ("snapshots", "gates", "splitting", "exclusions", "rolled_back"):
+            row[name] = None if row[name] is None else json.loads(row[name])
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,6 +41,10 @@ class Release:
     :param labels_by: ``image_id``: it holds the labels of all byte-identical copies of its images; ``None``: those of the rows that stand
         for them, as releases were made at first.
     :param partition_keys: the partitions that it was narrowed down to; ``None``: all.
+    :param action: by which the stage came to it: ``promotion`` or ``rollback``.
+    :param splitting: how its images were split, and what came out; ``None``: by hash of their ids.
+    :param exclusions: each rule by which images and labels were left out, with ``rule``, ``images`` and ``labels``.
+    :param sequence: of the row of ``releases`` that it was read from.
     """
 
     name: str
@@ -55,6 +60,12 @@ class Release:
     partition_keys: tuple[str, ...] | None
     notes: str | None
     created_at: datetime
+    action: str
+    splitting: Mapping[str, Any] | None
+    exclusions: tuple[Mapping[str, Any], ...]
+    sequence: int
+    dag_id: str | None
+    run_id: str | None
     dataset: Dataset = field(repr=False, compare=False)
 
     def items(self) -> pa.Table:
@@ -70,6 +81,13 @@ class Release:
 
         where = And(EqualTo("release", self.name), EqualTo("items_id", self.items_id))
         return {"snapshot_id": self.snapshots["release_items"], "where": where}
+
+    def measured(self) -> dict[str, float] | None:
+        """Return the metrics of what it holds by name, slices included, such as ``annotations[category=stop]``; ``None``: not measured."""
+        from pyiceberg.expressions import EqualTo
+
+        found = self.dataset.read("releases", columns=["measured"], where=EqualTo("sequence", self.sequence))["measured"].to_pylist()
+        return json.loads(found[0]) if found and found[0] is not None else None
 
     def splits(self) -> dict[str, int]:
         """Return how many images each split has, by its name, in the names' order."""

@@ -11,10 +11,11 @@ from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundEr
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.catalog import CatalogConfig
 from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, files_of_rows, overwrite, overwrite_with_files
+from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
 from airflow_cv_dataops.core.store.objects import ObjectStore, join_uri, open_store
 from airflow_cv_dataops.core.store.partition_keys import partition_keys_of
 from airflow_cv_dataops.core.store.scanning import scan_batches
-from airflow_cv_dataops.core.store.schema import PARTITION_KEY, TABLES, arrow_schema, model_of
+from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema, model_of
 from airflow_cv_dataops.core.store.table_rows import as_wanted, batches_of, conform, ordered, with_keys
 from airflow_cv_dataops.core.store.tables import Tables, current_snapshot_id
 from airflow_cv_dataops.core.store.writers import Writer

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.schema import PARTITION_KEY, model_of
+from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
+from airflow_cv_dataops.core.store.schema import model_of
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.store.schema import MAX_PARTITION_KEY_LENGTH, PARTITION_KEY, TableModel
+from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY, TableModel
+from airflow_cv_dataops.core.store.schema import MAX_PARTITION_KEY_LENGTH
 
 
 def partition_keys_of(model: TableModel, partition_key: str, owner: str | None) -> dict[str, str]:

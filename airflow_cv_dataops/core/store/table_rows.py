@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.store.schema import TableModel, arrow_schema
+from airflow_cv_dataops.core.store.model.table_model import TableModel
+from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

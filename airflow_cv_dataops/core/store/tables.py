@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, load, open_existing
 from airflow_cv_dataops.core.store.former_names import check_former_names
+from airflow_cv_dataops.core.store.model.table_model import TableModel
 from airflow_cv_dataops.core.store.patience import Patience
-from airflow_cv_dataops.core.store.schema import TABLES, TableModel, iceberg_schema
+from airflow_cv_dataops.core.store.schema import TABLES, iceberg_schema
 from airflow_cv_dataops.core.store.uris import table_location
 
 if TYPE_CHECKING:

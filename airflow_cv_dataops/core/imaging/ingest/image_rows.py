@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.store.schema import PARTITION_KEY, arrow_schema
+from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
+from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
