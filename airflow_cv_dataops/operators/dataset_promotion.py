@@ -90,7 +90,7 @@ class DatasetPromotionOperator(DatasetOperator):
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.release.promote import promote_dataset
-        from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS
+        from airflow_cv_dataops.core.release.splits.options import DEFAULT_SPLITS
 
         metrics = {name: as_number(f"metrics[{name!r}]", value) for name, value in as_mapping("metrics", self.metrics).items()}
         splits = {name: required_number(f"splits[{name!r}]", share) for name, share in as_mapping("splits", self.splits).items()}

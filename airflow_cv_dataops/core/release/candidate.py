@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.release.candidate_metrics import Metrics, candidate_metrics, count_findings
+from airflow_cv_dataops.core.release.candidate_metrics import Metrics
 from airflow_cv_dataops.core.release.digest import digest_rows
-from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, HeldLabels, held_rows, read_held_labels
-from airflow_cv_dataops.core.release.image_index import ImageIndex
+from airflow_cv_dataops.core.release.exclusions.condemned import Condemned, condemned_by
+from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
+from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
+from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
+from airflow_cv_dataops.core.release.measuring import LookAt, Measured, measure, sliced_metrics
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
-from airflow_cv_dataops.core.release.splits import assign_splits
+from airflow_cv_dataops.core.release.sources import COLUMNS as SOURCE_COLUMNS
+from airflow_cv_dataops.core.release.sources import sources_of
+from airflow_cv_dataops.core.release.splits.memory import remember
+from airflow_cv_dataops.core.release.splits.options import SplitOptions
+from airflow_cv_dataops.core.release.splits.splitting import Labelled, Splitting, attributes_of, image_columns, split_images
+from airflow_cv_dataops.core.release.told_splits import tell_splits
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 HELD_TABLES = ("images", "rejects", "annotations", "predictions", "findings", "samples", "metrics")
-_SPLITS_AT_ONCE = 65_536
+ITEM_COLUMNS = ("image_id", "partition_key", "source_uri", "split")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which release is asked for.
+
+    :param partition_keys: only these partitions; ``None``: all.
+    :param leave_out_unaudited: not those of them that no audit has looked at as they are.
+    :param accept_outdated_audits: whether an audit counts although its partition was written to since.
+    :param exclusions: rules by which findings leave out images and labels.
+    """
+
+    splits: SplitOptions = field(default_factory=SplitOptions)
+    partition_keys: Sequence[str] | None = None
+    leave_out_unaudited: bool = False
+    accept_outdated_audits: bool = False
+    exclusions: Sequence[Exclusion] = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +60,10 @@ class Candidate:
     :param left_out: partitions with images that are not in it because no audit has looked at them as they are.
     :param outdated: partitions in it whose audits are older than what they looked at; ``None``: nobody has asked.
     :param metrics: values by name for the gates; a list where a metric has one value a partition.
+    :param splitting: how it was split and what came out, as the table keeps it; ``None``: as the release that it is was made.
+    :param assignments: rows of ``split_assignments`` that it adds; ``None``: none.
+    :param exclusions: each rule with what it takes. :param excluded: rows of ``exclusions``.
+    :param unknown_exclusions: why nobody can say what some rule takes.
     """
 
     items: pa.Table
@@ -47,6 +77,11 @@ class Candidate:
     content_id: str
     items_id: str
     labels_by: str | None
+    splitting: Mapping[str, Any] | None = None
+    assignments: pa.Table | None = None
+    exclusions: Sequence[Mapping[str, Any]] = ()
+    excluded: pa.Table | None = None
+    unknown_exclusions: Sequence[str] = ()
 
     @property
     def splits(self) -> dict[str, int]:
@@ -54,41 +89,39 @@ class Candidate:
         return dict(sorted(zip(counted["split"], counted["split_count"], strict=True)))
 
 
-def build_candidate(
-    dataset: Dataset,
-    splits: Mapping[str, float],
-    *,
-    salt: str = "",
-    partition_keys: Sequence[str] | None = None,
-    leave_out_unaudited: bool = False,
-    accept_outdated_audits: bool = False,
-) -> Candidate:
+def build_candidate(dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping[str, Any]] = ()) -> Candidate:
     """Read the dataset at its current snapshots and work out what a release of it holds.
 
     An exact duplicate occurs once: the row with the smallest (partition_key, source_uri) stands for the image, with the annotations of all
     its copies (:mod:`~airflow_cv_dataops.core.release.copies`).
-    Memory is held for three columns of ``images`` and 8 bytes a label; labels are read a few at a time.
+    Memory is held for a few columns of ``images`` and 18 bytes a label; labels are read a few at a time.
 
-    :param partition_keys: only these partitions; default: all.
-    :param leave_out_unaudited: not those of them that no audit has looked at as they are.
-    :param accept_outdated_audits: whether an audit counts although its partition was written to since.
-    :raises ConfigurationError: one of ``partition_keys`` is no partition.
+    :param releases: rows of ``releases`` that there are, by which images keep their splits.
+    :raises ConfigurationError: a partition that is asked for is none, or the images have nothing of what is to keep them together.
+    :raises SourceError: a table of groups or splits cannot be read.
     """
-    reader = SnapshotReader(dataset, dataset.snapshots(HELD_TABLES), partition_keys)
-    recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
-    if unknown := sorted(set(partition_keys or ()) - recorded.partitions - reader.partitions()):
-        raise ConfigurationError(
-            f"No step has written to partition {', '.join(unknown)} of {dataset.name!r}: check the spelling of partition_keys."
-        )
-    left_out: list[str] = []
-    if leave_out_unaudited:
-        known = reader.partitions() | reader.files("annotations").keys()
-        if left_out := sorted(known - recorded.audited):
-            reader = SnapshotReader(dataset, reader.snapshots, sorted(known & recorded.audited))
-            recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
-    items = stand_ins(reader.rows("images", ("partition_key", "source_uri", "image_id")))
-    items = items.append_column("split", _splits_of(items["image_id"], splits, salt))
-    measured = measure(reader, recorded, items, reader.batches("annotations", LABEL_COLUMNS))
+    import pyarrow.compute as pc
+
+    reader, recorded, left_out = _readers(dataset, wanted)
+    columns = dict.fromkeys((*ITEM_COLUMNS[:3], *SOURCE_COLUMNS, *image_columns(wanted.splits)))
+    images = stand_ins(reader.rows("images", list(columns)))
+    condemned = condemned_by(reader, wanted.exclusions, recorded, images["image_id"])
+    excluded = condemned.excluded
+    images = images.filter(pc.invert(pc.is_in(images["image_id"], value_set=excluded.images)))
+    attributes = attributes_of(wanted.splits)
+    measured = _measured(reader, recorded, images, excluded, lambda at, labels, _: attributes.add(at, labels["attributes"]))
+    facts = measured.labels.facts
+    labelled = Labelled(facts.pairs(), len(facts.names), attributes)
+    splitting = split_images(images, wanted.splits, remember(dataset, releases, wanted.splits), labelled)
+    codes = splitting.codes
+    if (codes < 0).any():
+        excluded = excluded.and_images(images.filter(codes < 0)["image_id"])
+        images, codes = images.filter(codes >= 0), codes[codes >= 0]
+        measured = _measured(reader, recorded, images, excluded)
+        facts = measured.labels.facts
+    items = _items(images, splitting, codes)
+    told = tell_splits(splitting, codes, facts, wanted.splits)
+    unknown = condemned.unknown(wanted.exclusions, recorded, measured.partitions)
     contents = digest_rows(items, ("image_id", "split")) + measured.labels.digest
     return Candidate(
         items=items,
@@ -98,49 +131,42 @@ def build_candidate(
         left_out=left_out,
         outdated=sorted(measured.partitions & recorded.outdated),
         snapshots=reader.snapshots,
-        metrics=measured.metrics,
+        metrics={
+            **measured.metrics,
+            **sliced_metrics(measured, codes, splitting.names, sources_of(images)),
+            **_metrics_of(told, condemned, len(unknown), items.num_rows),
+        },
         content_id=hashlib.sha256(contents.encode()).hexdigest()[:32],
-        items_id=digest_rows(items, ("image_id", "partition_key", "source_uri", "split"))[:16],
+        items_id=digest_rows(items, ITEM_COLUMNS)[:16],
         labels_by="image_id",
+        splitting=told,
+        assignments=splitting.assignments,
+        exclusions=condemned.counts(wanted.exclusions),
+        excluded=condemned.rows,
+        unknown_exclusions=unknown,
     )
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Numbers of what a release holds.
-
-    :param partitions: those that have images in it, or labels of such images.
-    """
-
-    partitions: set[str]
-    labels: HeldLabels
-    metrics: Metrics
-
-
-def measure(reader: SnapshotReader, recorded: Recorded, items: pa.Table, labels: Iterable[pa.Table]) -> Measured:
-    """Work out what gates can ask.
-
-    :param items: image_id of each image, sorted.
-    :param labels: ``LABEL_COLUMNS`` of the annotations that may be theirs, a few at a time.
-    """
-    keys = reader.rows("images", ("partition_key",))["partition_key"]
-    of_images = set(keys.unique().to_pylist())
-    partitions = of_images | _of_labels_alone(reader, items, of_images)
-    findings = count_findings(reader, partitions, recorded)
-    held = read_held_labels(labels, items, findings.at_fault)
-    metrics = candidate_metrics(reader, len(keys), items.num_rows, held, findings, recorded.of_all(of_images))
-    return Measured(partitions, held, metrics)
+def _readers(dataset: Dataset, wanted: Wanted) -> tuple[SnapshotReader, Recorded, list[str]]:
+    """Return what reads the partitions that are wanted, what is recorded of them, and which were left out."""
+    accept = wanted.accept_outdated_audits
+    reader = SnapshotReader(dataset, dataset.snapshots(HELD_TABLES), wanted.partition_keys)
+    recorded = Recorded.read(reader, accept_outdated_audits=accept)
+    if unknown := sorted(set(wanted.partition_keys or ()) - recorded.partitions - reader.partitions()):
+        raise ConfigurationError(
+            f"No step has written to partition {', '.join(unknown)} of {dataset.name!r}: check the spelling of partition_keys."
+        )
+    left_out: list[str] = []
+    if wanted.leave_out_unaudited:
+        known = reader.partitions() | reader.files("annotations").keys()
+        if left_out := sorted(known - recorded.audited):
+            reader = SnapshotReader(dataset, reader.snapshots, sorted(known & recorded.audited))
+            recorded = Recorded.read(reader, accept_outdated_audits=accept)
+    return reader, recorded, left_out
 
 
-def _of_labels_alone(reader: SnapshotReader, items: pa.Table, partitions: set[str]) -> set[str]:
-    """Return the partitions without images that have labels of the items: of images that lie in another partition by now."""
-    others = sorted(reader.files("annotations").keys() - partitions)
-    if not others:
-        return set()
-    index, found = ImageIndex(items["image_id"]), set()
-    for batch in SnapshotReader(reader.dataset, reader.snapshots, others).batches("annotations", ("partition_key", "image_id")):
-        found.update(held_rows(batch, index)[0]["partition_key"].unique().to_pylist())
-    return found
+def _measured(reader: SnapshotReader, recorded: Recorded, images: pa.Table, excluded: Excluded, look_at: LookAt | None = None) -> Measured:
+    return measure(reader, recorded, images, excluded.without_all(reader.batches("annotations", LABEL_COLUMNS)), excluded, look_at)
 
 
 def stand_ins(images: pa.Table) -> pa.Table:
@@ -148,9 +174,7 @@ def stand_ins(images: pa.Table) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    ordered = images.select(["image_id", "partition_key", "source_uri"]).sort_by(
-        [(name, "ascending") for name in ("image_id", "partition_key", "source_uri")]
-    )
+    ordered = images.sort_by([(name, "ascending") for name in ("image_id", "partition_key", "source_uri")])
     if ordered.num_rows < 2:
         return ordered
     ids = ordered["image_id"]
@@ -158,8 +182,23 @@ def stand_ins(images: pa.Table) -> pa.Table:
     return ordered.filter(pa.chunked_array([pa.array([True]), *is_next.chunks]))
 
 
-def _splits_of(image_ids: pa.ChunkedArray, splits: Mapping[str, float], salt: str) -> pa.ChunkedArray:
+def _items(images: pa.Table, splitting: Splitting, codes: np.ndarray) -> pa.Table:
     import pyarrow as pa
 
-    parts = (image_ids.slice(start, _SPLITS_AT_ONCE).to_pylist() for start in range(0, len(image_ids), _SPLITS_AT_ONCE))
-    return pa.chunked_array([pa.array(assign_splits(ids, splits, salt=salt), pa.string()) for ids in parts], pa.string())
+    names = pa.array(splitting.names, pa.string())
+    return images.select(list(ITEM_COLUMNS[:3])).append_column("split", pa.chunked_array([names.take(pa.array(codes))]))
+
+
+def _metrics_of(told: Mapping[str, Any], condemned: Condemned, unknown: int, images: int) -> Metrics:
+    """Return what gates can ask of splits and exclusions."""
+    out, left_out = len(condemned.excluded.images), told.get("left_out", 0)
+    off = [abs(told["achieved"].get(name, 0.0) - share) for name, share in told["shares"].items()]
+    found = {
+        "excluded_images": out,
+        "excluded_labels": condemned.rows.num_rows - out,
+        "unknown_exclusions": unknown,
+        "left_out_by_groups": left_out,
+        "left_out_by_groups_ratio": left_out / (images + left_out) if left_out else 0.0,
+        "split_share_error": max(off),
+    }
+    return found if told["category_share_error"] is None else {**found, "category_share_error": told["category_share_error"]}

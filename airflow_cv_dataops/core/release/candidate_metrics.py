@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.checks import SUSPECTING
+from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.held_labels import HeldLabels
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
@@ -28,11 +29,13 @@ class CountedFindings:
     are_known: bool
 
 
-def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recorded) -> CountedFindings:
+def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recorded, excluded: Excluded) -> CountedFindings:
     """Count findings by severity and by check, as far as every partition was looked at as it is.
 
     Where a partition was never audited, or has changed since, nobody knows what is wrong there: the numbers are absent then, so that a gate
     on them fails. The same holds for a check that did not run everywhere; one that ran and found nothing counts 0.
+
+    :param excluded: what the release leaves out; findings about it count no more.
     """
     import pyarrow as pa
 
@@ -45,8 +48,9 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     severities: Counter[str] = Counter(dict.fromkeys(SEVERITIES, 0))
     checks: Counter[str] = Counter({check: 0 for check, where in recorded.looked_for.items() if partitions <= where})
     at_fault: dict[str, list[pa.Array]] = {}
-    for batch in reader.batches("findings", ("partition_key", "audit", "severity", "check", "annotation_id")):
-        batch = _without(batch, recorded.outdated_audits)
+    for batch in reader.batches("findings", ("partition_key", "audit", "severity", "check", "image_id", "annotation_id")):
+        batch = recorded.up_to_date(batch)
+        batch = excluded.without(batch)
         severities.update(_counted(batch["severity"]))
         # The findings of an import have no list of what was looked for.
         found = {check: n for check, n in _counted(batch["check"]).items() if check in checks or check not in recorded.looked_for}
@@ -84,17 +88,6 @@ def candidate_metrics(
     if findings.are_known and labels.count:
         metrics["label_error_rate"] = labels.wrong / labels.count
     return {**metrics, **findings.metrics, **recorded}
-
-
-def _without(findings: pa.Table, audits: set[tuple[str, str]]) -> pa.Table:
-    """Return the findings but those of some audits, (partition, audit), which are of what is no more."""
-    import pyarrow as pa
-
-    pairs = [findings.select(["partition_key", "audit"]).group_by(["partition_key", "audit"]).aggregate([]).to_pylist()] if audits else []
-    if not any((row["partition_key"], row["audit"]) in audits for rows in pairs for row in rows):
-        return findings
-    keys, names = findings["partition_key"].to_pylist(), findings["audit"].to_pylist()
-    return findings.filter(pa.array([(key, name) not in audits for key, name in zip(keys, names, strict=True)]))
 
 
 def _counted(column: pa.ChunkedArray) -> dict[str, int]:

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_cv_dataops.core.release.candidate import Candidate
-from airflow_cv_dataops.core.release.gates import GateOutcome
+from airflow_cv_dataops.core.release.move import Move
+from airflow_cv_dataops.core.release.obstacles import Obstacle
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.summary import StepResult, Summary
+from airflow_cv_dataops.core.summary import StepResult, Summary, plain
 
 log = logging.getLogger(__name__)
 
@@ -21,78 +21,74 @@ LINEAGE_INPUTS = ("images", "annotations", "findings", "metrics", "rejects")
 
 
 class Decision:
-    """One promotion.
+    """One promotion."""
 
-    :param parent: the release that the stage is at.
-    :param named: the release that the stage is to move to as it is; ``None``: a new one is to be made.
-    :param known: the metrics that gates were asked about, by name.
-    """
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        stage: str,
-        parent: Release | None,
-        named: Release | None,
-        candidate: Candidate,
-        outcomes: tuple[GateOutcome, ...],
-        known: Mapping[str, Any],
-        partition_key: str | None,
-    ) -> None:
+    def __init__(self, dataset: Dataset, move: Move, partition_key: str | None) -> None:
         self._dataset = dataset
-        self._stage = stage
-        self._parent = parent
-        self._named = named
-        self._candidate = candidate
-        self._outcomes = outcomes
-        self._known = known
+        self._move = move
+        self._candidate = move.candidate
+        self._outcomes = move.outcomes
         self._partition_key = partition_key
 
     @property
     def passed(self) -> bool:
-        """Whether every gate holds."""
-        return all(outcome.passed for outcome in self._outcomes)
+        """Whether no gate stops it."""
+        return not any(outcome.stops for outcome in self._outcomes)
 
-    def row(self, name: str, sequence: int, notes: str | None, dag_id: str | None, run_id: str | None, now: datetime) -> dict[str, Any]:
+    def row(self, name: str, sequence: int, now: datetime) -> dict[str, Any]:
         """Return the row of ``releases``, but for its snapshots."""
-        keys = self._candidate.partition_keys
+        candidate, move = self._candidate, self._move
+        keys = candidate.partition_keys
+        as_made = move.named
         return {
             "sequence": sequence,
             "release": name,
-            "stage": self._stage,
-            "parent": self._parent.name if self._parent else None,
-            "content_id": self._candidate.content_id,
-            "items_id": self._candidate.items_id,
+            "stage": move.stage,
+            "parent": move.parent.name if move.parent else None,
+            "content_id": candidate.content_id,
+            "items_id": candidate.items_id,
             "gates": json.dumps([outcome.to_dict() for outcome in self._outcomes]),
-            "metrics": json.dumps({outcome.gate.metric: self._known.get(outcome.gate.metric) for outcome in self._outcomes}),
-            "images": self._candidate.items.num_rows,
-            "annotations": self._candidate.annotations,
-            "labels_by": self._candidate.labels_by,
+            "metrics": json.dumps({outcome.gate.metric: move.known.get(outcome.gate.metric) for outcome in self._outcomes}),
+            "measured": _json((as_made.measured() if as_made else None) or plain(move.known) or None),
+            "splitting": _json(as_made.splitting if as_made else candidate.splitting),
+            "exclusions": _json(list(as_made.exclusions if as_made else candidate.exclusions) or None),
+            "images": candidate.items.num_rows,
+            "annotations": candidate.annotations,
+            "labels_by": candidate.labels_by,
             "partition_keys": None if keys is None else json.dumps(list(keys), ensure_ascii=False),
             "action": "promotion",
-            "notes": notes,
-            "dag_id": dag_id,
-            "run_id": run_id,
+            "allows_rolled_back": move.allows_rolled_back,
+            "notes": move.notes,
+            "dag_id": move.dag_id,
+            "run_id": move.run_id,
             "created_at": now,
         }
 
     def promoted(self, release: Release, seconds: float) -> StepResult:
         log.info(
             "%s of %s is now at %s (was at %s): %d images",
-            *(self._stage, self._dataset.name, release.name, release.parent or "no release", release.images_count),
+            *(self._move.stage, self._dataset.name, release.name, release.parent or "no release", release.images_count),
         )
-        return self._result(release, seconds, unchanged=False)
+        return self._result(release, seconds)
 
     def unchanged(self, seconds: float) -> StepResult:
-        return self._result(self._parent, seconds, unchanged=True)
+        return self._result(self._move.parent, seconds, unchanged=True)
+
+    def stopped(self, obstacle: Obstacle, seconds: float) -> StepResult:
+        """Nothing moves; where others are at work on what is missing the task is skipped."""
+        return self._result(None, seconds, failure=f"{self._stays()}: {obstacle.why}.", skip=obstacle.waits)
 
     def refused(self, seconds: float) -> StepResult:
-        failed = [str(outcome) for outcome in self._outcomes if not outcome.passed]
-        where = f"stage {self._stage!r} stays at {self._parent.name if self._parent else 'no release'}"
-        failure = f"{len(failed)} of {len(self._outcomes)} gates failed, {where}: {'; '.join(failed)}"
+        failed = [str(outcome) for outcome in self._outcomes if outcome.stops]
+        failure = f"{len(failed)} of {len(self._outcomes)} gates failed, {self._stays()}: {'; '.join(failed)}"
+        if unknown := self._candidate.unknown_exclusions:
+            failure += f" (nobody knows what would be left out by {'; '.join(unknown)})"
         if any(outcome.found is None and _goes_by_audits(outcome.gate.metric) for outcome in self._outcomes):
             failure += self._why_unknown()
         return self._result(None, seconds, failure=failure)
+
+    def _stays(self) -> str:
+        return f"stage {self._move.stage!r} stays at {self._move.parent.name if self._move.parent else 'no release'}"
 
     def _why_unknown(self) -> str:
         """Say why what audits find may be unknown."""
@@ -117,13 +113,15 @@ class Decision:
             failure = f"There is no image to release: no audit has looked at {which} as they are now, and leave_out_unaudited is set."
         return self._result(None, seconds, failure=failure)
 
-    def _result(self, release: Release | None, seconds: float, *, unchanged: bool = False, failure: str | None = None) -> StepResult:
+    def _result(
+        self, release: Release | None, seconds: float, *, unchanged: bool = False, failure: str | None = None, skip: bool = False
+    ) -> StepResult:
         candidate, snapshots = self._candidate, self._candidate.snapshots
         releases_snapshot = self._dataset.snapshot_id("releases")
         facts: dict[str, Any] = {
             "release": release.name if release else None,
-            "stage": self._stage,
-            "parent": (release.parent if release else None) if not failure else (self._parent.name if self._parent else None),
+            "stage": self._move.stage,
+            "parent": (release.parent if release else None) if not failure else (self._move.parent.name if self._move.parent else None),
             "contentId": candidate.content_id,
             "images": candidate.items.num_rows,
             "annotations": candidate.annotations,
@@ -142,21 +140,26 @@ class Decision:
                 "partitions_left_out": len(candidate.left_out),
                 "partitions_outdated": None if candidate.outdated is None else len(candidate.outdated),
                 "splits": candidate.splits,
+                "excluded_images": sum(rule["images"] for rule in candidate.exclusions),
+                "excluded_labels": sum(rule["labels"] for rule in candidate.exclusions),
             },
-            metrics={name: value for name, value in candidate.metrics.items() if isinstance(value, (int, float))},
+            metrics={name: value for name, value in candidate.metrics.items() if isinstance(value, (int, float)) and "[" not in name},
             duration_seconds=seconds,
             details={
                 "release": facts["release"],
-                "stage": self._stage,
+                "stage": self._move.stage,
+                "action": "promotion",
                 "parent": facts["parent"],
                 "unchanged": unchanged,
                 "promoted": release is not None and not unchanged,
                 "content_id": candidate.content_id,
                 "gates": [outcome.to_dict() for outcome in self._outcomes],
+                "splitting": None if candidate.splitting is None else dict(candidate.splitting),
+                "exclusions": [dict(rule) for rule in candidate.exclusions],
             },
         )
         outputs = self._outputs(release, releases_snapshot, unchanged) if release else ()
-        return StepResult(summary, self._lineage(facts, outputs), failure=failure)
+        return StepResult(summary, self._lineage(facts, outputs), failure=failure, skip=skip)
 
     def _outputs(self, release: Release, releases_snapshot: str | None, unchanged: bool) -> tuple[DatasetUse, ...]:
         """Describe what was written.
@@ -167,7 +170,7 @@ class Decision:
         rows = {"releases": 1, "release_items": self._candidate.items.num_rows}
         return tuple(
             self._dataset.table_use(table, snapshot_id=snapshots.get(table), rows=0 if unchanged else rows[table])
-            for table in promotion_outputs(is_named=self._named is not None)
+            for table in promotion_outputs(is_named=self._move.named is not None)
         )
 
     def _lineage(self, facts: Mapping[str, Any], outputs: tuple[DatasetUse, ...]) -> StepLineage:
@@ -182,6 +185,10 @@ class Decision:
             for outcome in self._outcomes
         )
         return StepLineage(step="promotion", inputs=uses, outputs=outputs, facts=facts, gates=gates)
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _goes_by_audits(metric: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.release.copies import PLACE_COLUMNS, SUBJECT_COLUMNS, CopyMerge
 from airflow_cv_dataops.core.release.digest import row_hashes
+from airflow_cv_dataops.core.release.exclusions.excluded import KEY_COLUMNS, Excluded
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows, what_they_say
 from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
@@ -15,20 +16,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def read_annotations(reader: SnapshotReader, items: pa.Table, wanted: Sequence[str]) -> pa.Table:
+def read_annotations(reader: SnapshotReader, items: pa.Table, wanted: Sequence[str], excluded: Excluded) -> pa.Table:
     """Return columns of the annotations of the items' images, with the ``split`` of the image; what copies say alike is there once.
 
     What labels say is read only where some image has labels at several places: without copies polygons stay where they are.
 
     :param items: image_id and split of each image, sorted by image id.
+    :param excluded: what is left out.
     """
     import pyarrow as pa
 
     index = ImageIndex(items["image_id"])
-    merge = CopyMerge() if _has_several_places(reader, index) else None
-    read = dict.fromkeys([*wanted, "image_id", *(LABEL_COLUMNS if merge else ())])
+    merge = CopyMerge() if _has_several_places(reader, index, excluded) else None
+    read = dict.fromkeys([*wanted, "image_id", *(KEY_COLUMNS if excluded.labels else ()), *(LABEL_COLUMNS if merge else ())])
     parts = [reader.dataset.read("annotations", columns=wanted, limit=0).append_column("split", items["split"].slice(0, 0))]
-    for batch in reader.batches("annotations", list(read)):
+    for batch in excluded.without_all(reader.batches("annotations", list(read))):
         rows, at = held_rows(batch, index)
         if merge is not None:
             merge.add(rows, row_hashes(what_they_say(rows)))
@@ -37,11 +39,12 @@ def read_annotations(reader: SnapshotReader, items: pa.Table, wanted: Sequence[s
     return whole if merge is None else whole.filter(pa.array(merge.kept()[0]))
 
 
-def _has_several_places(reader: SnapshotReader, index: ImageIndex) -> bool:
+def _has_several_places(reader: SnapshotReader, index: ImageIndex, excluded: Excluded) -> bool:
     import numpy as np
 
     merge = CopyMerge()
-    for batch in reader.batches("annotations", (*SUBJECT_COLUMNS, *PLACE_COLUMNS)):
+    columns = dict.fromkeys((*SUBJECT_COLUMNS, *PLACE_COLUMNS, *(KEY_COLUMNS if excluded.labels else ())))
+    for batch in excluded.without_all(reader.batches("annotations", list(columns))):
         rows, _ = held_rows(batch, index)
         merge.add(rows, np.zeros(rows.num_rows, np.uint64))
     return merge.has_several_places()

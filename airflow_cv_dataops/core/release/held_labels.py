@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,8 @@ class HeldLabels:
     :param of_other_images: labels and statements that are not held, as the image that they were joined to is not: its file has gone or
         changed since.
     :param digest: of what labels and statements say.
+    :param facts: what is said of each label that is held.
+    :param labelled: whether each image has a label, or is said to hold nothing.
     """
 
     count: int
@@ -54,14 +56,45 @@ class HeldLabels:
     conflicting_copies: int
     of_other_images: int
     digest: str
+    facts: LabelFacts
+    labelled: np.ndarray
 
 
-def read_held_labels(batches: Iterable[pa.Table], items: pa.Table, at_fault: Mapping[str, pa.Array]) -> HeldLabels:
+@dataclass(frozen=True)
+class LabelFacts:
+    """One entry a label that is held, statements that nothing is there not among them: 9 bytes.
+
+    :param at: number of its image among the items. :param categories: number of its category; -1: it has none.
+    :param wrong: whether it is at fault. :param names: of the categories.
+    """
+
+    at: np.ndarray
+    categories: np.ndarray
+    wrong: np.ndarray
+    names: Sequence[str]
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return images and the categories that each has, every pair once, both int64."""
+        import numpy as np
+
+        named = self.categories >= 0
+        pairs = np.unique(self.at[named].astype(np.int64) * max(len(self.names), 1) + self.categories[named])
+        return pairs // max(len(self.names), 1), pairs % max(len(self.names), 1)
+
+
+def read_held_labels(
+    batches: Iterable[pa.Table],
+    items: pa.Table,
+    at_fault: Mapping[str, pa.Array],
+    *,
+    look_at: Callable[[np.ndarray, pa.Table, np.ndarray], None] | None = None,
+) -> HeldLabels:
     """Read the labels of a release's images, wherever copies of these lie.
 
     :param batches: ``LABEL_COLUMNS`` of ``annotations``.
     :param items: image_id of each image, sorted.
     :param at_fault: annotation ids by partition. They repeat across partitions whose label files are named alike.
+    :param look_at: called with some labels at a time, copies included: numbers of their images, ``LABEL_COLUMNS``, hashes of what they say.
     """
     import numpy as np
 
@@ -75,7 +108,9 @@ def read_held_labels(batches: Iterable[pa.Table], items: pa.Table, at_fault: Map
         is_empty[at[is_background(held)]] = True
         statements = row_hashes(what_they_say(held))
         merge.add(held, statements)
-        counts.add(held, statements, at_fault.get(key))
+        counts.add(held, at, statements, at_fault.get(key))
+        if look_at is not None:
+            look_at(at, held, statements)
     kept, conflicts = merge.kept()
     return HeldLabels(
         count=counts.labels(kept),
@@ -86,6 +121,8 @@ def read_held_labels(batches: Iterable[pa.Table], items: pa.Table, at_fault: Map
         conflicting_copies=conflicts,
         of_other_images=of_other_images,
         digest=digest_of([counts.statements(kept)]),
+        facts=counts.facts(kept),
+        labelled=has_label,
     )
 
 
@@ -106,24 +143,26 @@ def is_background(rows: pa.Table) -> np.ndarray:
 
 
 class _Counts:
-    """Statement, category and fault of each label, and whether it is one: 14 bytes."""
+    """Image, statement, category and fault of each label, and whether it is one: 18 bytes."""
 
     def __init__(self) -> None:
+        self._at: list[np.ndarray] = []
         self._are_labels: list[np.ndarray] = []
         self._statements: list[np.ndarray] = []
         self._categories: list[np.ndarray] = []
         self._faults: list[np.ndarray] = []
         self._names: dict[str, int] = {}
 
-    def add(self, labels: pa.Table, statements: np.ndarray, at_fault: pa.Array | None) -> None:
+    def add(self, labels: pa.Table, at: np.ndarray, statements: np.ndarray, at_fault: pa.Array | None) -> None:
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
 
         encoded = labels["category"].combine_chunks().dictionary_encode()
         codes = np.array([self._names.setdefault(name, len(self._names)) for name in encoded.dictionary.to_pylist()], np.int32)
-        at = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-        self._categories.append(np.where(at < 0, -1, codes[at] if len(codes) else -1).astype(np.int32))
+        places = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        self._at.append(at.astype(np.int32))
+        self._categories.append(np.where(places < 0, -1, codes[places] if len(codes) else -1).astype(np.int32))
         ids = pa.array([], pa.string()) if at_fault is None else at_fault
         are_labels = ~is_background(labels)
         self._are_labels.append(are_labels)
@@ -136,14 +175,22 @@ class _Counts:
     def statements(self, kept: np.ndarray) -> np.ndarray:
         return self._of(self._statements, kept)
 
+    def facts(self, kept: np.ndarray) -> LabelFacts:
+        are_labels = self._of(self._are_labels, kept).astype(bool)
+        columns = (self._of(parts, kept)[are_labels] for parts in (self._at, self._categories))
+        return LabelFacts(*columns, self._wrong(kept)[are_labels], list(self._names))
+
     def wrong(self, kept: np.ndarray) -> int:
-        """Return how many of them are at fault, themselves or in what a copy that is not kept says alike."""
+        return int(self._wrong(kept).sum())
+
+    def _wrong(self, kept: np.ndarray) -> np.ndarray:
+        """Return which of them are at fault, themselves or in what a copy that is not kept says alike."""
         import numpy as np
 
-        faults, statements = self._of(self._faults, kept), self._of(self._statements, kept)
+        faults, statements = self._of(self._faults, kept).astype(bool), self._of(self._statements, kept)
         if not kept.all():
             faults |= np.isin(statements, self._of(self._statements, ~kept)[self._of(self._faults, ~kept)])
-        return int(faults.sum())
+        return faults
 
     def by_category(self, kept: np.ndarray) -> dict[str, int]:
         import numpy as np

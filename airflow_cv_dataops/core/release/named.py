@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
-from airflow_cv_dataops.core.release.candidate import Candidate, Metrics, measure
+from airflow_cv_dataops.core.release.candidate import Candidate
+from airflow_cv_dataops.core.release.candidate_metrics import Metrics
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
 from airflow_cv_dataops.core.release.lookup import missing_release, release_at
-from airflow_cv_dataops.core.release.reader import Release
+from airflow_cv_dataops.core.release.measuring import measure, sliced_metrics
+from airflow_cv_dataops.core.release.reader import Release, place_of
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+from airflow_cv_dataops.core.release.sources import COLUMNS as SOURCE_COLUMNS
+from airflow_cv_dataops.core.release.sources import sources_of
 from airflow_cv_dataops.core.store.dataset import Dataset
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 
 def find_named(dataset: Dataset, name: str, head: str | None) -> Release:
@@ -37,10 +47,14 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
     metrics: Metrics = {}
     outdated: list[str] | None = None
     if is_measured:
-        labels = reader.batches("annotations", LABEL_COLUMNS) if release.labels_by else [release.annotations(LABEL_COLUMNS)]
+        excluded = release.excluded()
+        batches = reader.batches("annotations", LABEL_COLUMNS)
+        labels = excluded.without_all(batches) if release.labels_by else iter([release.annotations(LABEL_COLUMNS)])
         recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
-        measured = measure(reader, recorded, items, labels)
-        metrics, outdated = measured.metrics, sorted(measured.partitions & recorded.outdated)
+        measured = measure(reader, recorded, items, labels, excluded)
+        names, splits = _numbered(items["split"])
+        metrics = {**measured.metrics, **sliced_metrics(measured, splits, names, sources_of(_with_names(reader, items)))}
+        outdated = sorted(measured.partitions & recorded.outdated)
     return Candidate(
         items=items,
         annotations=release.annotations_count,
@@ -54,6 +68,21 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
         items_id=release.items_id,
         labels_by=release.labels_by,
     )
+
+
+def _numbered(splits: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
+    """Return the names of the splits, and the number of each image's among them."""
+    encoded = splits.combine_chunks().dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype("int64")
+
+
+def _with_names(reader: SnapshotReader, items: pa.Table) -> pa.Table:
+    """Return what tells the items' sources: each with the name of its file."""
+    import pyarrow.compute as pc
+
+    images = reader.rows("images", SOURCE_COLUMNS)
+    at = pc.index_in(place_of(items), value_set=place_of(images).combine_chunks())
+    return images.take(at)
 
 
 def check_is_there(release: Release) -> None:

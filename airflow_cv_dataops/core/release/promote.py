@@ -14,14 +14,18 @@ from typing import Any
 
 from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConcurrentPromotionError, ConfigurationError
-from airflow_cv_dataops.core.release.candidate import Candidate, build_candidate
+from airflow_cv_dataops.core.release.candidate import Candidate, Wanted, build_candidate
+from airflow_cv_dataops.core.release.conditions import ask, frozen_metrics, implied_gates
 from airflow_cv_dataops.core.release.decision import Decision, in_short
+from airflow_cv_dataops.core.release.exclusions.rules import Exclusion, parse_exclusions
 from airflow_cv_dataops.core.release.gates import Gate, parse_gates
 from airflow_cv_dataops.core.release.lookup import release_at, releases_at
-from airflow_cv_dataops.core.release.named import candidate_of, check_is_there, find_named
+from airflow_cv_dataops.core.release.move import Move, append_row, move_to
+from airflow_cv_dataops.core.release.named import candidate_of, find_named
+from airflow_cv_dataops.core.release.obstacles import obstacle_to
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import hold_snapshots, write_release_refs
-from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS, check_splits
+from airflow_cv_dataops.core.release.splits.options import DEFAULT_SPLITS, SplitOptions
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
@@ -38,11 +42,14 @@ def promote_dataset(
     stage: str = "production",
     release: str | None = None,
     gates: Sequence[Gate | str | Mapping[str, Any]] = (),
-    splits: Mapping[str, float] = DEFAULT_SPLITS,
+    splits: SplitOptions | Mapping[str, float] = DEFAULT_SPLITS,
     split_salt: str = "",
     partition_keys: Sequence[str] | None = None,
     leave_out_unaudited: bool = False,
     accept_outdated_audits: bool = False,
+    exclude: Sequence[Exclusion | str | Mapping[str, Any]] = (),
+    allow_backwards: bool = False,
+    allow_rolled_back: bool = False,
     metrics: Mapping[str, float] | None = None,
     notes: str | None = None,
     dag_id: str | None = None,
@@ -58,61 +65,57 @@ def promote_dataset(
     :param stage: the stage to move, e.g. ``staging`` or ``production``.
     :param release: a release that there is, by its name (``v3``) or by a stage that points to it (``staging``): the stage moves to it, as
         it is, and nothing is read anew but what gates ask. Default: a new release of what the tables hold now.
-    :param gates: conditions such as ``"label_error_rate <= 0.05"``, mappings with ``metric``, ``op`` and ``value``, or ``Gate`` values.
-    :param splits: share by split; the split of an image follows from its id alone.
+    :param gates: conditions such as ``"label_error_rate <= 0.05"`` or ``"images >= 0.95 * previous"``, mappings, or ``Gate`` values.
+    :param splits: share by split, where the split of an image follows from its id alone; or all that can be asked for, ``SplitOptions``.
     :param split_salt: change it to draw other splits.
     :param partition_keys: release only these partitions; default: the whole dataset.
     :param leave_out_unaudited: release only partitions that an audit has looked at as they are. Without it a partition that another run
         has ingested but not yet audited fails every gate on what audits find.
     :param accept_outdated_audits: whether an audit counts although images, labels or predictions that it looked at were written since.
         Without it such an audit counts as not done.
+    :param exclude: rules by which findings leave out images and labels, such as ``"labels: suspect_label"``, ``"images: error"``, or
+        ``Exclusion`` values.
+    :param allow_backwards: whether the stage may move to a release that is older than the one it is at, by the dates of its partitions or
+        by its number.
+    :param allow_rolled_back: whether the stage may come back to what it was rolled back from.
     :param metrics: further metrics for the gates, e.g. a model's score; they win over the candidate's own.
     :param notes: for people; kept with the release.
     :param dag_id: whose run this is; only recorded, as ``run_id`` and ``partition_key``.
     :param run_id: only recorded.
     :param partition_key: only recorded.
     :param recorded_at: the ``created_at`` of the release; default: now.
-    :raises ConfigurationError: stage, gates or splits cannot be used, or ``release`` is given with what only a new release can have.
+    :raises ConfigurationError: stage, gates, splits or exclusions cannot be used, or ``release`` is given with what only a new one can have.
     :raises DatasetNotFoundError: there is no such dataset, no such release, or its snapshots are gone.
     :raises ConcurrentPromotionError: the race was lost too often; nothing was changed.
     """
     started = time.monotonic()
-    wanted = parse_gates(gates)
+    conditions = parse_gates(gates)
     check_stage(stage)
-    check_splits(splits)
-    check_list("partition_keys", partition_keys)
-    if partition_keys is not None and not partition_keys:
-        raise ConfigurationError("partition_keys is empty: name at least one, or leave it out for the whole dataset.")
-    for key in partition_keys or ():
-        check_partition_key(key)
-    if release is not None and (not isinstance(release, str) or not release.strip() or release == "None"):
-        raise ConfigurationError(f"release={release!r} names none: expected e.g. 'staging' or 'v3'; leave it out for a new release.")
-    if release is not None and (splits != DEFAULT_SPLITS or split_salt or partition_keys is not None or leave_out_unaudited):
-        raise ConfigurationError(
-            f"release={release!r} is moved to as it is: splits, split_salt, partition_keys and leave_out_unaudited are for new releases."
-        )
+    wanted = Wanted(
+        splits if isinstance(splits, SplitOptions) else SplitOptions(splits, split_salt),
+        _checked_keys(partition_keys),
+        leave_out_unaudited,
+        accept_outdated_audits,
+        parse_exclusions(exclude),
+    )
+    if release is not None:
+        _check_named(release, wanted)
     handed_in = {name: _number(name, value) for name, value in (metrics or {}).items()}
     dataset.check_there()
     for attempt in range(_ATTEMPTS):
         head = dataset.snapshot_id("releases")
+        rows = releases_at(dataset, head)
         parent = release_at(dataset, stage, head)
         named = None if release is None else find_named(dataset, release, head)
-        candidate = (
-            build_candidate(
-                dataset,
-                splits,
-                salt=split_salt,
-                partition_keys=partition_keys,
-                leave_out_unaudited=leave_out_unaudited,
-                accept_outdated_audits=accept_outdated_audits,
-            )
-            if named is None
-            else candidate_of(named, is_measured=bool(wanted), accept_outdated_audits=accept_outdated_audits)
-        )
+        if named is None:
+            candidate = build_candidate(dataset, wanted, rows)
+        else:
+            candidate = candidate_of(named, is_measured=bool(conditions), accept_outdated_audits=accept_outdated_audits)
         _tell(dataset, candidate)
-        known = {**candidate.metrics, **handed_in}
-        outcomes = tuple(gate.check(known) for gate in wanted)
-        decided = Decision(dataset, stage, parent, named, candidate, outcomes, known, partition_key)
+        known = {**candidate.metrics, **frozen_metrics(candidate, parent, wanted), **handed_in}
+        outcomes = ask((*conditions, *implied_gates(wanted, named)), known, parent)
+        move = Move(stage, parent, named, candidate, known, outcomes, notes, dag_id, run_id, allow_rolled_back)
+        decided = Decision(dataset, move, partition_key)
         if not decided.passed:
             return decided.refused(time.monotonic() - started)
         if not candidate.items.num_rows:
@@ -121,9 +124,12 @@ def promote_dataset(
             log.info("%s at %s holds this very content: no new release", stage, parent.name)
             write_release_refs(dataset)
             return decided.unchanged(time.monotonic() - started)
-        name, sequence = _next_name(dataset, head)
-        row = decided.row(named.name if named else name, sequence, notes, dag_id, run_id, recorded_at or datetime.now(UTC))
-        appended = _append(dataset, name, candidate, row, head) if named is None else _move(dataset, named, row, head)
+        obstacle = obstacle_to(dataset, move, rows, allow_backwards=allow_backwards)
+        if obstacle is not None:
+            return decided.stopped(obstacle, time.monotonic() - started)
+        name, sequence = _next_name(rows)
+        row = decided.row(named.name if named else name, sequence, recorded_at or datetime.now(UTC))
+        appended = _append(dataset, name, candidate, row, head) if named is None else move_to(dataset, named, row, head)
         if appended is not None:
             write_release_refs(dataset)
             return decided.promoted(appended, time.monotonic() - started)
@@ -132,6 +138,25 @@ def promote_dataset(
     raise ConcurrentPromotionError(
         f"Stage {stage!r} of {dataset.name!r} was moved by others {_ATTEMPTS} times while this promotion was decided; nothing was changed."
     )
+
+
+def _checked_keys(partition_keys: Sequence[str] | None) -> Sequence[str] | None:
+    check_list("partition_keys", partition_keys)
+    if partition_keys is not None and not partition_keys:
+        raise ConfigurationError("partition_keys is empty: name at least one, or leave it out for the whole dataset.")
+    for key in partition_keys or ():
+        check_partition_key(key)
+    return partition_keys
+
+
+def _check_named(release: str, wanted: Wanted) -> None:
+    """:raises ConfigurationError: it is no name, or something is asked for that only a new release can have."""
+    if not isinstance(release, str) or not release.strip() or release == "None":
+        raise ConfigurationError(f"release={release!r} names none: expected e.g. 'staging' or 'v3'; leave it out for a new release.")
+    if wanted != Wanted(accept_outdated_audits=wanted.accept_outdated_audits):
+        raise ConfigurationError(
+            f"release={release!r} is moved to as it is: splits, partition_keys, leave_out_unaudited and exclude are for new releases."
+        )
 
 
 def check_stage(stage: str) -> str:
@@ -164,43 +189,27 @@ def _number(name: str, value: Any) -> float:
     return value if isinstance(value, int) else float(value)
 
 
-def _next_name(dataset: Dataset, head: str | None) -> tuple[str, int]:
-    rows = releases_at(dataset, head)
+def _next_name(rows: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
     numbers = [int(row["release"][1:]) for row in rows]
     return f"v{max(numbers, default=0) + 1}", max((row["sequence"] for row in rows), default=0) + 1
 
 
 def _append(dataset: Dataset, name: str, candidate: Candidate, row: dict[str, Any], head: str | None) -> Release | None:
-    """Write the items, hold what the release is made of, then write the row that makes it one.
+    """Write what the release is made of, hold it, then write the row that makes it one.
 
-    Returns ``None``, with the items taken back, where the race was lost, or where a snapshot was expired before it was held.
+    Returns ``None``, with the rows taken back, where the race was lost, or where a snapshot was expired before it was held.
     """
-    import pyarrow as pa
-
-    from airflow_cv_dataops.core.store.schema import arrow_schema
-
     keys = {"release": name, "items_id": candidate.items_id}
-    items_snapshot = dataset.replace_rows("release_items", keys, candidate.items)
-    snapshots = {**candidate.snapshots, "release_items": items_snapshot}
+    written = {"release_items": candidate.items}
+    for table, rows in (("split_assignments", candidate.assignments), ("exclusions", candidate.excluded)):
+        if rows is not None and rows.num_rows:
+            written[table] = rows
+    snapshots = {**candidate.snapshots, **{table: dataset.replace_rows(table, keys, rows) for table, rows in written.items()}}
     row["snapshots"] = json.dumps(snapshots, sort_keys=True)
-    if hold_snapshots(dataset, name, snapshots):
-        appended = dataset.append_if_unchanged("releases", pa.Table.from_pylist([row], schema=arrow_schema("releases")), head)
-        if appended is not None:
-            return release_at(dataset, name, appended)
+    if hold_snapshots(dataset, name, snapshots) and (appended := append_row(dataset, row, head)) is not None:
+        return release_at(dataset, name, appended)
     winners = {(other["release"], other["items_id"]) for other in releases_at(dataset, dataset.snapshot_id("releases"))}
     if (name, candidate.items_id) not in winners:
-        dataset.replace_rows("release_items", keys, candidate.items.slice(0, 0))
+        for table, rows in written.items():
+            dataset.replace_rows(table, keys, rows.slice(0, 0))
     return None
-
-
-def _move(dataset: Dataset, named: Release, row: dict[str, Any], head: str | None) -> Release | None:
-    """Write the row that moves the stage to a release that there is; return ``None`` where the race was lost."""
-    import pyarrow as pa
-
-    from airflow_cv_dataops.core.store.schema import arrow_schema
-
-    write_release_refs(dataset)  # what holds its snapshots may have been lost in a crash
-    check_is_there(named)
-    row["snapshots"] = json.dumps(dict(named.snapshots), sort_keys=True)
-    appended = dataset.append_if_unchanged("releases", pa.Table.from_pylist([row], schema=arrow_schema("releases")), head)
-    return None if appended is None else release_at(dataset, row["stage"], appended)

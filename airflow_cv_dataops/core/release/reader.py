@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, StoreError
+from airflow_cv_dataops.core.release.exclusions.excluded import KEY_COLUMNS, Excluded
 from airflow_cv_dataops.core.release.held_annotations import read_annotations
 from airflow_cv_dataops.core.release.held_labels import is_background
 from airflow_cv_dataops.core.release.map_style import MapStyleDataset, Transform
@@ -70,19 +71,26 @@ class Release:
 
     def items(self) -> pa.Table:
         """Return image_id, partition_key, source_uri and split of every image, ordered by image id."""
-        return self.dataset.read("release_items", columns=_ITEM_COLUMNS, **self._items_are()).sort_by("image_id")
+        return self.dataset.read("release_items", columns=_ITEM_COLUMNS, **self._rows_are("release_items")).sort_by("image_id")
 
     def item_batches(self) -> Iterator[pa.Table]:
         """Yield the same some rows at a time, in no particular order."""
-        return self.dataset.read_batches("release_items", columns=_ITEM_COLUMNS, **self._items_are())
+        return self.dataset.read_batches("release_items", columns=_ITEM_COLUMNS, **self._rows_are("release_items"))
 
-    def _items_are(self) -> dict[str, Any]:
+    def _rows_are(self, table: str) -> dict[str, Any]:
         from pyiceberg.expressions import And, EqualTo
 
         where = And(EqualTo("release", self.name), EqualTo("items_id", self.items_id))
-        return {"snapshot_id": self.snapshots["release_items"], "where": where}
+        return {"snapshot_id": self.snapshots[table], "where": where}
 
-    def measured(self) -> dict[str, float] | None:
+    def excluded(self) -> Excluded:
+        """Return the images and labels that it leaves out because findings condemn them."""
+        if "exclusions" not in self.snapshots:
+            return Excluded()
+        columns = ("image_id", *KEY_COLUMNS)
+        return Excluded.of(self.dataset.read("exclusions", columns=columns, **self._rows_are("exclusions")))
+
+    def measured(self) -> dict[str, float | list[float]] | None:
         """Return the metrics of what it holds by name, slices included, such as ``annotations[category=stop]``; ``None``: not measured."""
         from pyiceberg.expressions import EqualTo
 
@@ -124,7 +132,7 @@ class Release:
             rows = self._by_place("annotations", read)
         else:
             reader = SnapshotReader(self.dataset, self.snapshots, self.partition_keys)
-            rows = read_annotations(reader, self.items(), read)
+            rows = read_annotations(reader, self.items(), read, self.excluded())
         self.check_count("annotations", rows.num_rows - int(is_background(rows).sum()), self.annotations_count)
         return self._of_split(rows.select([*wanted, "split"]), split)
 

@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from airflow_cv_dataops.core.audit.inputs import METRIC, AuditInputVersion
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.partition_files import written_by
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _AUDIT = "audit:"
 _COLUMNS = ("partition_key", "step", "metric", "value", "dimensions", "recorded_at", "input_version")
@@ -85,6 +88,17 @@ class Recorded:
         looked_for = {check: _covered(reader, found) for check, found in by_check.items()}
         audited = _covered(reader, by_key)
         return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, values, partitions)
+
+    def up_to_date(self, findings: pa.Table) -> pa.Table:
+        """Return the findings but those of audits that looked at what is no more. :param findings: partition_key, audit and any others."""
+        import pyarrow as pa
+
+        audits = self.outdated_audits
+        pairs = findings.select(["partition_key", "audit"]).group_by(["partition_key", "audit"]).aggregate([]).to_pylist() if audits else []
+        if not any((row["partition_key"], row["audit"]) in audits for row in pairs):
+            return findings
+        keys, names = findings["partition_key"].to_pylist(), findings["audit"].to_pylist()
+        return findings.filter(pa.array([(key, name) not in audits for key, name in zip(keys, names, strict=True)]))
 
     def of_all(self, partitions: set[str]) -> dict[str, list[float]]:
         """Return the numbers that each of the partitions has, one value a partition."""

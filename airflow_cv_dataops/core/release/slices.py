@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.errors import StoreError
 from airflow_cv_dataops.core.release.copies import CopyMerge
 from airflow_cv_dataops.core.release.digest import row_hashes
+from airflow_cv_dataops.core.release.exclusions.excluded import KEY_COLUMNS
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, is_background, what_they_say
 from airflow_cv_dataops.core.release.reader import Release, place_of
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
@@ -120,7 +121,8 @@ class SlicedRelease:
 
     def _label_batches(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         if self._release.labels_by is not None:
-            return self._reader.batches("annotations", columns)
+            read = list(dict.fromkeys([*columns, *KEY_COLUMNS]))
+            return self._release.excluded().without_all(self._reader.batches("annotations", read))
         return iter([self._labels_by_place(columns)])
 
     def _labels_by_place(self, columns: Sequence[str]) -> pa.Table:

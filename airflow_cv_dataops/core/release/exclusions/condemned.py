@@ -1,0 +1,124 @@
+"""What the findings of a release's partitions condemn, by its rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
+from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
+from airflow_cv_dataops.core.release.recorded import Recorded
+from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FINDING_COLUMNS = ("partition_key", "audit", "check", "severity", "image_id", "annotation_id")
+COLUMNS = ("rule", "check", "severity", "image_id", "partition_key", "annotation_id")
+
+
+@dataclass(frozen=True)
+class Condemned:
+    """Images and labels that are left out.
+
+    :param rows: ``COLUMNS``; one row an image (annotation_id null) or label, by the first rule that takes it, in the order of image ids.
+    :param found: the checks that have any finding in these partitions.
+    """
+
+    rows: pa.Table
+    found: frozenset[str] = frozenset()
+    excluded: Excluded = field(default_factory=Excluded)
+
+    def unknown(self, rules: Sequence[Exclusion], recorded: Recorded, partitions: set[str]) -> list[str]:
+        """Return why nobody can say what a rule would leave out, in sentences; none where it is known of every rule.
+
+        :param partitions: that the release is made of: a check that did not run in one of them may have condemned something there.
+        """
+        return [why for rule in rules if (why := _why_unknown(rule, recorded, partitions, self.found))]
+
+    def counts(self, rules: Sequence[Exclusion]) -> list[dict[str, Any]]:
+        """Return how many images and labels each rule takes, in the order of the rules."""
+        images: Counter[str] = Counter()
+        labels: Counter[str] = Counter()
+        for rule, label in zip(self.rows["rule"].to_pylist(), self.rows["annotation_id"].is_valid().to_pylist(), strict=True):
+            (labels if label else images)[rule] += 1
+        return [{"rule": str(rule), "images": images[str(rule)], "labels": labels[str(rule)]} for rule in rules]
+
+
+def condemned_by(reader: SnapshotReader, rules: Sequence[Exclusion], recorded: Recorded, image_ids: pa.ChunkedArray) -> Condemned:
+    """Ask the findings of the reader's partitions.
+
+    :param image_ids: of the release, each once; findings about other images are about nothing that it could hold.
+    """
+    import pyarrow as pa
+
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    if not rules:
+        return Condemned(schema.empty_table(), excluded=Excluded(images=pa.array([], pa.string())))
+    known = image_ids.combine_chunks()
+    seen: set[str] = set()
+    findings = map(recorded.up_to_date, reader.batches("findings", _FINDING_COLUMNS))
+    parts = [part for batch in findings for part in _taken(batch, rules, known, seen)]
+    rows = pa.concat_tables([schema.empty_table(), *(part.select(list(COLUMNS)).cast(schema) for part in parts)])
+    rows = _once(rows, rules)
+    return Condemned(rows, frozenset(seen), Excluded.of(rows))
+
+
+def _taken(findings: pa.Table, rules: Sequence[Exclusion], known: pa.Array, seen: set[str]) -> Iterator[pa.Table]:
+    """Yield what each of the rules takes of the findings' images and labels."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kinds = findings.select(["check", "severity"]).group_by(["check", "severity"]).aggregate([]).to_pylist()
+    seen.update(kind["check"] for kind in kinds)
+    for rule in rules:
+        matching = [f"{kind['check']}\n{kind['severity']}" for kind in kinds if rule.matches(kind["check"], kind["severity"])]
+        if not matching:
+            continue
+        of_kind = pc.is_in(pc.binary_join_element_wise(findings["check"], findings["severity"], "\n"), value_set=pa.array(matching))
+        rows = findings.filter(of_kind)
+        rows = rows.filter(pc.is_in(rows["image_id"], value_set=known, skip_nulls=True))
+        if rule.what == "labels":
+            rows = rows.filter(pc.is_valid(rows["annotation_id"]))
+        else:
+            nulls = pa.nulls(rows.num_rows, pa.string())
+            rows = rows.set_column(rows.schema.get_field_index("annotation_id"), "annotation_id", nulls)
+        yield rows.append_column("rule", pa.array([str(rule)] * rows.num_rows, pa.string()))
+
+
+def _once(rows: pa.Table, rules: Sequence[Exclusion]) -> pa.Table:
+    """Return each image and each label once, with the first rule that takes it; labels of images that are left out go without saying."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    images = pc.is_null(rows["annotation_id"])
+    out = rows.filter(images)["image_id"].combine_chunks()
+    rows = rows.filter(pc.or_(images, pc.invert(pc.is_in(rows["image_id"], value_set=out))))
+    number = {str(rule): at for at, rule in enumerate(rules)}
+    turn = pa.array([number[rule] for rule in rows["rule"].to_pylist()], pa.int64())
+    order = [(name, "ascending") for name in ("image_id", "label_key", "turn", "partition_key", "check")]
+    of_label = pc.binary_join_element_wise(rows["partition_key"], rows["annotation_id"], "\n")
+    rows = rows.append_column("turn", turn).append_column("label_key", pc.fill_null(of_label, "")).sort_by(order)
+    keys = np.array(pc.binary_join_element_wise(rows["image_id"], rows["label_key"], "\n").to_pylist(), object)
+    is_first = np.ones(len(keys), bool)
+    is_first[1:] = keys[1:] != keys[:-1]
+    return rows.filter(pa.array(is_first)).select(list(COLUMNS))
+
+
+def _why_unknown(rule: Exclusion, recorded: Recorded, partitions: set[str], seen: frozenset[str]) -> str | None:
+    """Say why nobody knows what the rule would leave out; ``None`` where somebody does."""
+    if unaudited := len(partitions - recorded.audited):
+        return f"{rule}: {unaudited} partitions were not audited as they are"
+    ran: Mapping[str, set[str]] = recorded.looked_for
+    if not rule.names_a_check or rule.check in seen - ran.keys():
+        return None
+    if rule.check not in ran:
+        closest = get_close_matches(rule.check, sorted({*ran, *seen}), n=1)
+        return f"{rule}: no audit ran a check of that name" + (f"; did you mean {closest[0]}?" if closest else "")
+    if missing := len(partitions - ran[rule.check]):
+        return f"{rule}: the check did not run in {missing} partitions"
+    return None

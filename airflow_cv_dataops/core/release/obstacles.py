@@ -1,0 +1,57 @@
+"""What keeps a stage where it is although every gate holds: the order of stages, the order of time, a rollback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_cv_dataops.core.release.move import Move
+from airflow_cv_dataops.core.release.reader import Release
+from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+from airflow_cv_dataops.core.store.dataset import Dataset
+
+_DATE = re.compile(r"\d{4}-\d{2}(-\d{2}(T\d{2}(\d{2}(\d{2})?)?)?)?")
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """:param why: a sentence without its full stop. :param waits: others are at work on what is missing, and will promote it."""
+
+    why: str
+    waits: bool = False
+
+
+def obstacle_to(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]], *, allow_backwards: bool) -> Obstacle | None:
+    """Return what stands in the way of a move; ``None``: nothing. :param rows: of ``releases``."""
+    if why := _out_of_order(dataset, move, rows):
+        return Obstacle(why)
+    if not allow_backwards and move.parent is not None and (found := _backwards(dataset, move.parent, move)):
+        return found
+    return None
+
+
+def _backwards(dataset: Dataset, parent: Release, move: Move) -> Obstacle | None:
+    candidate = move.candidate
+    before, now = (_newest(SnapshotReader(dataset, of.snapshots, of.partition_keys).files("images")) for of in (parent, candidate))
+    advice = "allow_backwards=True lets it; DatasetRollbackOperator takes a stage back, with a reason"
+    if move.named is not None and int(move.named.name[1:]) < int(parent.name[1:]):
+        return Obstacle(f"{move.named.name} is older than {parent.name}, where the stage is: {advice}")
+    if before is None or now is None or now >= before[: len(now)]:
+        return None
+    missing = [key for key in candidate.left_out if _DATE.fullmatch(key) and key > now]
+    if missing:
+        why = f"{parent.name} has partitions up to {before}, and those after {now} are being worked on: no audit has looked at them as they are"
+        return Obstacle(why, waits=True)
+    return Obstacle(f"its newest partition is {now}, and {parent.name}, where the stage is, has {before}: {advice}")
+
+
+def _newest(keys: Iterable[str]) -> str | None:
+    """Return the latest of the keys that are dates, as partition keys are written; ``None``: none is."""
+    return max((key for key in keys if _DATE.fullmatch(key)), default=None)
+
+
+def _out_of_order(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Say which stage has to come first."""
+    return None

@@ -1,0 +1,68 @@
+"""Groups of images, counted by category, and those that are alike put together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.release.splits.balance import Alike
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_DIGITS = 16
+
+
+def groups_alike(groups: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], turns: np.ndarray) -> Iterator[Alike]:
+    """Yield the groups, those together that hold as many images of each category.
+
+    :param groups: group of each image, from 0 without gaps; -1 for an image that needs no place.
+    :param pairs: images and the category of each, every pair once.
+    :param turns: by group a number, by which those that are alike are ordered.
+    """
+    import numpy as np
+
+    count = int(groups.max(initial=-1)) + 1
+    if not count:
+        return
+    sizes = np.bincount(groups[groups >= 0], minlength=count)
+    at, categories = pairs
+    held = groups[at] >= 0
+    loads, images = np.unique(np.column_stack([groups[at[held]], categories[held]]).astype(np.int64), axis=0, return_counts=True)
+    signatures = _mixed(sizes.astype(np.uint64))
+    with np.errstate(over="ignore"):
+        entries = _mixed(_mixed(loads[:, 1].astype(np.uint64) + np.uint64(1)) ^ images.astype(np.uint64))
+        np.add.at(signatures, loads[:, 0], entries)
+    order = np.lexsort((turns, signatures))
+    starts = np.flatnonzero(np.append(True, np.diff(signatures[order]) != 0))
+    first, last = np.searchsorted(loads[:, 0], [np.arange(count), np.arange(count) + 1])
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), count], strict=True):
+        members = order[start:end]
+        one = int(members[0])
+        of_categories = zip((loads[first[one] : last[one], 1] + 1).tolist(), images[first[one] : last[one]].tolist(), strict=True)
+        yield Alike(((0, int(sizes[one])), *of_categories), members)
+
+
+def turns_of(image_ids: pa.ChunkedArray, salt: str) -> np.ndarray:
+    """Return a number for each image, uint64, that follows from its id and the salt alone."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    prefixes = pc.utf8_slice_codeunits(image_ids, 0, _DIGITS).to_pylist()
+    numbers = np.fromiter((int(prefix, 16) for prefix in prefixes), np.uint64, len(prefixes))
+    drawn = np.uint64(int(hashlib.sha256(salt.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS], 16))
+    return _mixed(numbers ^ drawn)
+
+
+def _mixed(values: np.ndarray) -> np.ndarray:
+    """Return the values with their bits mixed (the finalizer of splitmix64; Steele, Lea, Flood 2014)."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        mixed = values + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        result: np.ndarray = mixed ^ (mixed >> np.uint64(31))
+    return result
