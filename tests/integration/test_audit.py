@@ -16,7 +16,7 @@ from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.audit.finding_rows import annotation_rows
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.core.release.candidate import build_candidate
+from airflow_cv_dataops.core.release.candidate import Wanted, build_candidate
 from airflow_cv_dataops.core.report.location import read_report
 
 pytestmark = pytest.mark.integration
@@ -107,7 +107,7 @@ def test_a_check_that_has_no_predictions_to_go_by_has_not_run(cells):
     assert judging <= set(result.summary.to_dict()["without_predictions"])
     assert judging.isdisjoint(result.summary.counts["by_check"])
     assert "zero_area_bbox" in result.summary.counts["by_check"]
-    candidate = build_candidate(cells, {"train": 1.0})
+    candidate = build_candidate(cells, Wanted())
     assert "findings.suspect_label" not in candidate.metrics
     assert candidate.metrics["findings.negative_bbox"] == 0
 

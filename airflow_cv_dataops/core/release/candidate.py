@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics
 from airflow_cv_dataops.core.release.digest import digest_rows
-from airflow_cv_dataops.core.release.exclusions.condemned import Condemned, condemned_by
+from airflow_cv_dataops.core.release.exclusions.condemned import condemned_by
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
@@ -122,6 +122,7 @@ def build_candidate(dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping
     items = _items(images, splitting, codes)
     told = tell_splits(splitting, codes, facts, wanted.splits)
     unknown = condemned.unknown(wanted.exclusions, recorded, measured.partitions)
+    exclusions = condemned.counts(wanted.exclusions)
     contents = digest_rows(items, ("image_id", "split")) + measured.labels.digest
     return Candidate(
         items=items,
@@ -134,14 +135,14 @@ def build_candidate(dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping
         metrics={
             **measured.metrics,
             **sliced_metrics(measured, codes, splitting.names, sources_of(images)),
-            **_metrics_of(told, condemned, len(unknown), items.num_rows),
+            **_metrics_of(told, exclusions, len(unknown), items.num_rows),
         },
         content_id=hashlib.sha256(contents.encode()).hexdigest()[:32],
         items_id=digest_rows(items, ITEM_COLUMNS)[:16],
         labels_by="image_id",
         splitting=told,
         assignments=splitting.assignments,
-        exclusions=condemned.counts(wanted.exclusions),
+        exclusions=exclusions,
         excluded=condemned.rows,
         unknown_exclusions=unknown,
     )
@@ -189,13 +190,13 @@ def _items(images: pa.Table, splitting: Splitting, codes: np.ndarray) -> pa.Tabl
     return images.select(list(ITEM_COLUMNS[:3])).append_column("split", pa.chunked_array([names.take(pa.array(codes))]))
 
 
-def _metrics_of(told: Mapping[str, Any], condemned: Condemned, unknown: int, images: int) -> Metrics:
+def _metrics_of(told: Mapping[str, Any], exclusions: Sequence[Mapping[str, Any]], unknown: int, images: int) -> Metrics:
     """Return what gates can ask of splits and exclusions."""
-    out, left_out = len(condemned.excluded.images), told.get("left_out", 0)
+    out, left_out = sum(rule["images"] for rule in exclusions), told.get("left_out", 0)
     off = [abs(told["achieved"].get(name, 0.0) - share) for name, share in told["shares"].items()]
     found = {
         "excluded_images": out,
-        "excluded_labels": condemned.rows.num_rows - out,
+        "excluded_labels": sum(rule["labels"] for rule in exclusions),
         "unknown_exclusions": unknown,
         "left_out_by_groups": left_out,
         "left_out_by_groups_ratio": left_out / (images + left_out) if left_out else 0.0,

@@ -16,7 +16,7 @@ FROZEN = "frozen_images_missing"
 
 def ask(gates: Sequence[Gate], known: Mapping[str, Any], parent: Release | None) -> tuple[GateOutcome, ...]:
     """Return the outcome of every gate. :param parent: the release that the stage is at, for gates that compare with it."""
-    previous = None if parent is None or not any(gate.is_relative for gate in gates) else _metrics_of(parent)
+    previous = None if parent is None or not any(gate.relative is not None for gate in gates) else _metrics_of(parent)
     return tuple(gate.check(known, previous) for gate in gates)
 
 

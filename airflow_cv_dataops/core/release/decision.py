@@ -65,6 +65,9 @@ class Decision:
         }
 
     def promoted(self, release: Release, seconds: float) -> StepResult:
+        for outcome in self._outcomes:
+            if not outcome.passed:
+                log.warning("A gate that only warns does not hold: %s", outcome)
         log.info(
             "%s of %s is now at %s (was at %s): %d images",
             *(self._move.stage, self._dataset.name, release.name, release.parent or "no release", release.images_count),
@@ -179,7 +182,8 @@ class Decision:
             {
                 "name": str(outcome.gate),
                 "status": "pass" if outcome.passed else "fail",
-                "expected": f"{outcome.gate.op} {outcome.gate.value:g}",
+                "severity": outcome.gate.severity,
+                "expected": f"{outcome.gate.op} {outcome.gate.wanted_text()}",
                 "actual": "" if outcome.found is None else f"{outcome.found:g}",
             }
             for outcome in self._outcomes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.labels.records import BACKGROUND
@@ -56,8 +56,8 @@ class HeldLabels:
     conflicting_copies: int
     of_other_images: int
     digest: str
-    facts: LabelFacts
-    labelled: np.ndarray
+    facts: LabelFacts = field(compare=False)
+    labelled: np.ndarray = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -176,9 +176,11 @@ class _Counts:
         return self._of(self._statements, kept)
 
     def facts(self, kept: np.ndarray) -> LabelFacts:
+        import numpy as np
+
         are_labels = self._of(self._are_labels, kept).astype(bool)
-        columns = (self._of(parts, kept)[are_labels] for parts in (self._at, self._categories))
-        return LabelFacts(*columns, self._wrong(kept)[are_labels], list(self._names))
+        at, categories = (self._of(parts, kept)[are_labels].astype(np.int32) for parts in (self._at, self._categories))
+        return LabelFacts(at, categories, self._wrong(kept)[are_labels], list(self._names))
 
     def wrong(self, kept: np.ndarray) -> int:
         return int(self._wrong(kept).sum())

@@ -42,7 +42,7 @@ def _backwards(dataset: Dataset, parent: Release, move: Move) -> Obstacle | None
         return None
     missing = [key for key in candidate.left_out if _DATE.fullmatch(key) and key > now]
     if missing:
-        why = f"{parent.name} has partitions up to {before}, and those after {now} are being worked on: no audit has looked at them as they are"
+        why = f"{parent.name} has partitions up to {before}, and no audit has looked at those after {now} as they are by now"
         return Obstacle(why, waits=True)
     return Obstacle(f"its newest partition is {now}, and {parent.name}, where the stage is, has {before}: {advice}")
 

@@ -84,7 +84,7 @@ def promote_dataset(
     :param run_id: only recorded.
     :param partition_key: only recorded.
     :param recorded_at: the ``created_at`` of the release; default: now.
-    :raises ConfigurationError: stage, gates, splits or exclusions cannot be used, or ``release`` is given with what only a new one can have.
+    :raises ConfigurationError: stage, gates, splits or exclusions cannot be used, or ``release`` is given with what only new ones have.
     :raises DatasetNotFoundError: there is no such dataset, no such release, or its snapshots are gone.
     :raises ConcurrentPromotionError: the race was lost too often; nothing was changed.
     """

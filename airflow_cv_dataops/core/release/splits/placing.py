@@ -156,5 +156,5 @@ def _load(of_split: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], categories
     import numpy as np
 
     at, codes = pairs
-    by_category = np.bincount(codes[of_split[at]], minlength=categories) if categories else []
-    return [float(of_split.sum()), *map(float, by_category)]
+    by_category = np.bincount(codes[of_split[at]], minlength=categories)[:categories]
+    return [float(of_split.sum()), *by_category.astype(float).tolist()]

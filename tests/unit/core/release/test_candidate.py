@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from unit.core.release.release_rows import (
@@ -19,15 +19,15 @@ from unit.core.release.release_rows import (
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.core.release.candidate import Candidate, build_candidate
-from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS
+from airflow_cv_dataops.core.release.candidate import Candidate, Wanted, build_candidate
+from airflow_cv_dataops.core.release.splits.options import SplitOptions
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 MakeDataset = Callable[..., Dataset]
 
 
-def candidate(dataset: Dataset, **options: object) -> Candidate:
-    return build_candidate(dataset, DEFAULT_SPLITS, **options)  # type: ignore[arg-type]
+def candidate(dataset: Dataset, *, salt: str = "", partition_keys: Sequence[str] | None = None) -> Candidate:
+    return build_candidate(dataset, Wanted(SplitOptions(salt=salt), partition_keys))
 
 
 def test_an_empty_dataset_is_an_empty_candidate(make_dataset: MakeDataset) -> None:
@@ -186,8 +186,6 @@ def test_the_content_id_changes_with_images_labels_and_splits(make_dataset: Make
 def test_an_annotation_is_at_fault_only_in_the_partition_of_its_finding(make_dataset):
     import pyarrow as pa
 
-    from airflow_cv_dataops.core.release.candidate import build_candidate
-
     dataset = make_dataset()
     for day in ("2026-11-05", "2026-11-06"):
         image = {
@@ -208,7 +206,7 @@ def test_an_annotation_is_at_fault_only_in_the_partition_of_its_finding(make_dat
     for day in ("2026-11-05", "2026-11-06"):
         write_audit(dataset, day, "suspect_label")
 
-    assert build_candidate(dataset, {"train": 1.0}).metrics["label_error_rate"] == 0.5
+    assert candidate(dataset).metrics["label_error_rate"] == 0.5
 
 
 def test_a_check_that_found_nothing_counts_zero_and_one_that_did_not_run_everywhere_has_no_metric(make_dataset: MakeDataset) -> None:

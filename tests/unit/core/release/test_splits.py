@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from unit.core.release.release_rows import image_id
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS, assign_splits
+from airflow_cv_dataops.core.release.splits.by_hash import assign_splits
+from airflow_cv_dataops.core.release.splits.options import DEFAULT_SPLITS
 
 IDS = [image_id(str(number)) for number in range(20_000)]
 
