@@ -56,10 +56,12 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.labels.formats.yolo_writer import to_yolo as to_yolo
     from airflow_cv_dataops.core.labels.importing import import_labels as import_labels
     from airflow_cv_dataops.core.predictions.importing import import_predictions as import_predictions
+    from airflow_cv_dataops.core.release.exclusions.rules import Exclusion as Exclusion
     from airflow_cv_dataops.core.release.gates import Gate as Gate
     from airflow_cv_dataops.core.release.map_style import MapStyleDataset as MapStyleDataset
     from airflow_cv_dataops.core.release.promote import promote_dataset as promote_dataset
     from airflow_cv_dataops.core.release.reader import Release as Release
+    from airflow_cv_dataops.core.release.splits.options import SplitOptions as SplitOptions
     from airflow_cv_dataops.core.release.stages import observe_stage as observe_stage
     from airflow_cv_dataops.core.report.location import read_report as read_report
     from airflow_cv_dataops.core.sampling.manifest import label_studio_tasks as label_studio_tasks
@@ -83,6 +85,7 @@ _MODULES = {
     "Dataset": "core.dataset",
     "DatasetNotFoundError": "core.errors",
     "EmptySourceError": "core.errors",
+    "Exclusion": "core.release.exclusions.rules",
     "ExportCheck": "core.export.manifest",
     "ExportOptions": "core.export.options",
     "Gate": "core.release.gates",
@@ -96,6 +99,7 @@ _MODULES = {
     "Resize": "core.export.transform.placement",
     "SharedPartitionError": "core.errors",
     "SourceError": "core.errors",
+    "SplitOptions": "core.release.splits.options",
     "StepResult": "core.summary",
     "StoreError": "core.errors",
     "Summary": "core.summary",

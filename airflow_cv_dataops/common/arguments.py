@@ -104,6 +104,13 @@ def as_list_or_absent(name: str, value: Any, without: str) -> list[str] | None:
     raise ConfigurationError(f"{name} is empty: name at least one, or leave it out for {without}.")
 
 
+def given_text(name: str, value: Any, without: str) -> Any:
+    """Return a value that is there. :param without: what leaving it out does. :raises ConfigurationError: it is a blank text."""
+    if isinstance(value, str) and not value.strip():
+        raise ConfigurationError(f"{name} is empty: give one, or leave it out to {without}.")
+    return value
+
+
 def numbers(name: str, known: type, given: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the numbers that were given for the fields of a dataclass, whole where the field is a whole number.
 

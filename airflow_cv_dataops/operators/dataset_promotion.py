@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list_or_absent, as_mapping, as_number, required_number
+from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list_or_absent, as_mapping, as_number, given_text, required_number
+from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import DatasetOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
     from airflow_cv_dataops.core.release.gates import Gate
+    from airflow_cv_dataops.core.release.splits.options import SplitOptions
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -26,16 +29,31 @@ class DatasetPromotionOperator(DatasetOperator):
     :param stage: the stage to move, e.g. ``staging`` or ``production``. (templated)
     :param release: a release that there is, by its name (``v3``) or by a stage that points to it (``staging``): the stage moves to it as it
         is; default: a new release of what the tables hold now. (templated)
-    :param gates: conditions such as ``"label_error_rate <= 0.05"``, mappings with ``metric``, ``op`` and ``value``, or ``Gate``
-        values. (templated)
-    :param splits: share by split; the split of an image follows from its id alone. (templated)
-    :param split_salt: change it to draw other splits. (templated)
+    :param gates: conditions such as ``"label_error_rate <= 0.05"`` or ``"images >= 0.95 * previous"``, mappings with ``metric``, ``op`` and
+        ``value``, or ``Gate`` values. (templated)
+    :param splits: share of the images by split. (templated)
+    :param split_salt: change it to draw all splits anew. (templated)
+    :param group_by: what images of one group have in common, so that they are in one split: columns of ``images`` (``camera``),
+        ``attributes.<name>`` of their labels, ``folder``, ``folder[0]``, ``file_name:<regular expression>``, ``captured_within:10min``.
+        (templated)
+    :param groups: URI of a Parquet or CSV file with more groups, e.g. of near duplicates: ``image_id`` (or ``source_uri``, ``file_name``)
+        and ``group`` (or ``cluster``). (templated)
+    :param given_splits: where an image's split is given: as in ``group_by`` (``attributes.split``, ``folder[0]``), or such a file with a
+        column ``split``. (templated)
+    :param stratify: spread the images of each category over the splits by the shares, as far as groups allow. (templated)
+    :param frozen_splits: splits, such as ``test``, that lose no image that the stage's release has in them. (templated)
+    :param max_left_out_ratio: share of the images, 0 to 1, that may be left out because they tie together groups of different splits.
+        (templated)
+    :param exclude: rules by which findings leave out images and labels: ``"labels: suspect_label"``, ``"images: error"``, mappings with
+        ``what``, ``check`` and ``severity``, or ``Exclusion`` values. (templated)
     :param partition_keys: release these partitions only; default, also of a param that is null: the whole dataset. A template that
         renders to an empty text or list is refused. (templated)
     :param accept_outdated_audits: whether an audit counts although images, labels or predictions that it looked at were written since;
         without it such an audit counts as not done. (templated)
     :param leave_out_unaudited: release only the partitions that an audit has looked at as they are, so that runs of a backfill that work
         side by side do not refuse each other's unfinished partitions. (templated)
+    :param allow_backwards: whether the stage may move to a release that is older than the one that it is at. (templated)
+    :param allow_rolled_back: whether the stage may come back to what it was rolled back from. (templated)
     :param metrics: further metrics for the gates by name, e.g. a model's score from XCom. (templated)
     :param notes: for people; kept with the release. (templated)
     """
@@ -51,13 +69,23 @@ class DatasetPromotionOperator(DatasetOperator):
         "gates",
         "splits",
         "split_salt",
+        "group_by",
+        "groups",
+        "given_splits",
+        "stratify",
+        "frozen_splits",
+        "max_left_out_ratio",
+        "exclude",
         "partition_keys",
         "leave_out_unaudited",
         "accept_outdated_audits",
+        "allow_backwards",
+        "allow_rolled_back",
         "metrics",
         "notes",
     )
-    never_empty = ("partition_keys",)
+    # A template that renders to nothing must not let groups straddle splits, or condemned labels in.
+    never_empty = ("partition_keys", "group_by", "groups", "given_splits", "frozen_splits", "exclude")
     # A template that names no release must not make a new one in the place of the one that was approved.
     never_absent = ("release",)
 
@@ -69,9 +97,18 @@ class DatasetPromotionOperator(DatasetOperator):
         gates: Sequence[Gate | str | Mapping[str, Any]] | str = (),
         splits: Mapping[str, float] | str | None = None,
         split_salt: str = "",
+        group_by: Sequence[str] | str | None = None,
+        groups: str | None = None,
+        given_splits: str | None = None,
+        stratify: bool | str = False,
+        frozen_splits: Sequence[str] | str | None = None,
+        max_left_out_ratio: float | str = 0.01,
+        exclude: Sequence[Exclusion | str | Mapping[str, Any]] | str | None = None,
         partition_keys: Sequence[str] | str | None = None,
         leave_out_unaudited: bool | str = False,
         accept_outdated_audits: bool | str = False,
+        allow_backwards: bool | str = False,
+        allow_rolled_back: bool | str = False,
         metrics: Mapping[str, Any] | str | None = None,
         notes: str | None = None,
         **kwargs: Any,
@@ -82,34 +119,67 @@ class DatasetPromotionOperator(DatasetOperator):
         self.gates = gates
         self.splits = splits
         self.split_salt = split_salt
+        self.group_by = group_by
+        self.groups = groups
+        self.given_splits = given_splits
+        self.stratify = stratify
+        self.frozen_splits = frozen_splits
+        self.max_left_out_ratio = max_left_out_ratio
+        self.exclude = exclude
         self.partition_keys = partition_keys
         self.leave_out_unaudited = leave_out_unaudited
         self.accept_outdated_audits = accept_outdated_audits
+        self.allow_backwards = allow_backwards
+        self.allow_rolled_back = allow_rolled_back
         self.metrics = metrics
         self.notes = notes
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.release.promote import promote_dataset
-        from airflow_cv_dataops.core.release.splits.options import DEFAULT_SPLITS
 
         metrics = {name: as_number(f"metrics[{name!r}]", value) for name, value in as_mapping("metrics", self.metrics).items()}
-        splits = {name: required_number(f"splits[{name!r}]", share) for name, share in as_mapping("splits", self.splits).items()}
         return promote_dataset(
             dataset,
             stage=self.stage,
             release=self.release,
             gates=as_entries("gates", self.gates),
-            splits=splits or DEFAULT_SPLITS,
-            split_salt=self.split_salt,
+            splits=self._split_options(partition_key),
+            exclude=() if self.exclude is None else as_entries("exclude", given_text("exclude", self.exclude, "leave nothing out")),
             partition_keys=as_list_or_absent("partition_keys", self.partition_keys, "the whole dataset"),
             leave_out_unaudited=as_flag("leave_out_unaudited", self.leave_out_unaudited),
             accept_outdated_audits=as_flag("accept_outdated_audits", self.accept_outdated_audits),
+            allow_backwards=as_flag("allow_backwards", self.allow_backwards),
+            allow_rolled_back=as_flag("allow_rolled_back", self.allow_rolled_back),
             metrics={name: value for name, value in metrics.items() if value is not None},
             notes=self.notes,
             dag_id=context["ti"].dag_id,
             run_id=context["ti"].run_id,
             partition_key=partition_key,
         )
+
+    def _split_options(self, partition_key: str) -> SplitOptions:
+        from airflow_cv_dataops.core.release.splits.options import DEFAULT_SPLITS, SplitOptions
+
+        splits = {name: required_number(f"splits[{name!r}]", share) for name, share in as_mapping("splits", self.splits).items()}
+        groups, options = self._table("groups", self.groups, partition_key)
+        given, more = self._table("given_splits", self.given_splits, partition_key)
+        return SplitOptions(
+            splits or DEFAULT_SPLITS,
+            self.split_salt,
+            tuple(as_list_or_absent("group_by", self.group_by, "splits by image") or ()),
+            groups,
+            given,
+            as_flag("stratify", self.stratify),
+            tuple(as_list_or_absent("frozen_splits", self.frozen_splits, "none") or ()),
+            required_number("max_left_out_ratio", self.max_left_out_ratio),
+            {**options, **more},
+        )
+
+    def _table(self, name: str, place: str | None, partition_key: str) -> tuple[str | None, Mapping[str, Any]]:
+        """Return where a table lies, with no connection in it, and the options to open it with; what is no URI is left as it is."""
+        if place is None or not given_text(name, place, "do without").lower().endswith((".parquet", ".csv")):
+            return place, {}
+        return self.hook.storage(with_partition_key(place, partition_key))
 
     def planned_lineage(self) -> StepLineage:
         from airflow_cv_dataops.core.release.decision import LINEAGE_INPUTS, promotion_outputs

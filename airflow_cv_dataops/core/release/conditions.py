@@ -12,6 +12,7 @@ from airflow_cv_dataops.core.release.named import candidate_of
 from airflow_cv_dataops.core.release.reader import Release
 
 FROZEN = "frozen_images_missing"
+LEFT_OUT_RATIO = "left_out_by_groups_ratio"
 
 
 def ask(gates: Sequence[Gate], known: Mapping[str, Any], parent: Release | None) -> tuple[GateOutcome, ...]:
@@ -26,7 +27,7 @@ def implied_gates(wanted: Wanted, named: Release | None) -> tuple[Gate, ...]:
     if named is None and wanted.exclusions:
         gates.append(Gate("unknown_exclusions", "==", 0))
     if named is None and (wanted.splits.group_by or wanted.splits.groups is not None):
-        gates.append(Gate("left_out_by_groups_ratio", "<=", wanted.splits.max_left_out_ratio))
+        gates.append(Gate(LEFT_OUT_RATIO, "<=", wanted.splits.max_left_out_ratio))
     if named is None and wanted.splits.frozen:
         gates.append(Gate(FROZEN, "==", 0))
     return tuple(gates)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from airflow_cv_dataops.core.release.conditions import LEFT_OUT_RATIO
 from airflow_cv_dataops.core.release.move import Move
 from airflow_cv_dataops.core.release.obstacles import Obstacle
 from airflow_cv_dataops.core.release.reader import Release
@@ -84,6 +85,11 @@ class Decision:
     def refused(self, seconds: float) -> StepResult:
         failed = [str(outcome) for outcome in self._outcomes if outcome.stops]
         failure = f"{len(failed)} of {len(self._outcomes)} gates failed, {self._stays()}: {'; '.join(failed)}"
+        if any(outcome.stops and outcome.gate.metric == LEFT_OUT_RATIO for outcome in self._outcomes):
+            failure += (
+                " (these images tie together what earlier releases have in different splits: another split_salt draws all splits anew, a "
+                "higher max_left_out_ratio leaves them out)"
+            )
         if unknown := self._candidate.unknown_exclusions:
             failure += f" (nobody knows what would be left out by {'; '.join(unknown)})"
         if any(outcome.found is None and _goes_by_audits(outcome.gate.metric) for outcome in self._outcomes):

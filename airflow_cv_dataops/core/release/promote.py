@@ -205,6 +205,7 @@ def _append(dataset: Dataset, name: str, candidate: Candidate, row: dict[str, An
         if rows is not None and rows.num_rows:
             written[table] = rows
     snapshots = {**candidate.snapshots, **{table: dataset.replace_rows(table, keys, rows) for table, rows in written.items()}}
+    snapshots.pop("split_assignments", None)  # read as it is by then, never as it was
     row["snapshots"] = json.dumps(snapshots, sort_keys=True)
     if hold_snapshots(dataset, name, snapshots) and (appended := append_row(dataset, row, head)) is not None:
         return release_at(dataset, name, appended)

@@ -95,7 +95,7 @@ def _with_items(dataset: Dataset, written: pa.Table, rows: Sequence[Mapping[str,
     for row in rows:  # in their order: the first release that held an image decides
         items = _items_of(dataset, row)
         new = items.filter(pc.invert(pc.is_in(items["image_id"], value_set=known["image_id"].combine_chunks())))
-        known = pa.concat_tables([known, new.select(list(_COLUMNS))])
+        known = pa.concat_tables([known, new.select(list(_COLUMNS)).cast(known.schema)])
     return known, written.num_rows
 
 

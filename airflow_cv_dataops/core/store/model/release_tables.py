@@ -96,7 +96,6 @@ SPLIT_ASSIGNMENTS = TableModel(
     (
         Column("release", "string", "The release in which it got its split.", required=True),
         Column("items_id", "string", "As in `release_items`: rows of an attempt that lost the race count for nothing.", required=True),
-        Column("split_salt", "string", "The draw that it belongs to: another salt draws anew.", required=True),
         Column("image_id", "string", IMAGE_ID + " Null where the row is of a group."),
         Column("group_key", "string", "What its images have in common, e.g. `camera=Canon EOS`; null where the row is of an image."),
         Column("split", "string", "`train`, `val`, `test` or another name.", required=True),

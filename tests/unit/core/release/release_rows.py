@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,8 +27,15 @@ def source(partition_key: str, name: str) -> str:
     return f"s3://landing/{partition_key}/{name}.png"
 
 
-def write_images(dataset: Dataset, partition_key: str, names: Iterable[str], *, contents: Mapping[str, str] | None = None) -> str:
-    """Write the partition's images; ``contents`` says which bytes a name has, where they are not its own."""
+def write_images(
+    dataset: Dataset,
+    partition_key: str,
+    names: Iterable[str],
+    *,
+    contents: Mapping[str, str] | None = None,
+    more: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str:
+    """Write the partition's images; ``contents`` says which bytes a name has, where they are not its own, ``more`` its further columns."""
     rows = [
         {
             "source_uri": source(partition_key, name),
@@ -42,6 +49,7 @@ def write_images(dataset: Dataset, partition_key: str, names: Iterable[str], *, 
             "mode": "RGB",
             "frames": 1,
             "ingested_at": NOW,
+            **(more or {}).get(name, {}),
         }
         for name in names
     ]
@@ -55,8 +63,9 @@ def write_annotations(
     *,
     label_set: str = "default",
     contents: Mapping[str, str] | None = None,
+    attributes: Mapping[str, str] | None = None,
 ) -> str:
-    """Write the partition's annotations: name of the image and category."""
+    """Write the partition's annotations: name of the image and category; ``attributes`` of the labels of an image as JSON."""
     rows = [
         {
             "annotation_id": image_id(f"{label_set}/{partition_key}/{position}")[:32],
@@ -68,6 +77,7 @@ def write_annotations(
             "bbox": {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0},
             "format": "coco",
             "source": f"s3://landing/{partition_key}/labels.json",
+            "attributes": (attributes or {}).get(name),
         }
         for position, (name, category) in enumerate(labels)
     ]
@@ -93,14 +103,13 @@ def write_backgrounds(
     return dataset.replace_partition("annotations", partition_key, _table("annotations", rows), owner=label_set)
 
 
-def write_findings(dataset: Dataset, partition_key: str, *findings: tuple[str, str, str | None]) -> str:
-    """Write findings: check, severity, annotation id."""
-    parts = [
-        Findings(
-            check, severity, pa.table({"message": pa.array([f"finding {position}"]), "annotation_id": pa.array([annotation], pa.string())})
-        )
-        for position, (check, severity, annotation) in enumerate(findings)
-    ]
+def write_findings(dataset: Dataset, partition_key: str, *findings: tuple[str, str, str | None], images: Sequence[str | None] = ()) -> str:
+    """Write findings: check, severity, annotation id; ``images``: the names of the images that they are about."""
+    parts = []
+    for position, (check, severity, annotation) in enumerate(findings):
+        image = images[position] if images else None
+        rows = {"message": f"finding {position}", "annotation_id": annotation, "image_id": None if image is None else image_id(image)}
+        parts.append(Findings(check, severity, pa.table({name: pa.array([value], pa.string()) for name, value in rows.items()})))
     return dataset.replace_partition("findings", partition_key, findings_table("label_audit", parts), owner="label_audit")
 
 
