@@ -123,9 +123,12 @@ def function_table(path: str) -> str:
     meanings = {**_MEANINGS, **_param_docs(function)}
     shown = ".".join([*(owner.lower() for owner in owners), name])
     lines = [f"| `{shown}(…)` | default | meaning |", "|---|---|---|"]
+    made = {field.name: field.default_factory for field in getattr(function, "__dataclass_fields__", {}).values()}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name == "self":
             continue
+        if callable(factory := made.get(parameter.name)):
+            parameter = parameter.replace(default=factory())
         lines.append(f"| `{parameter.name}` | {_default(parameter)} | {_cell(meanings[parameter.name])} |")
     lines += [f"| raises `{error}` | | {_cell(meaning)} |" for error, meaning in _raises(function)]
     return "\n".join(lines) + "\n"

@@ -111,7 +111,7 @@ def build_candidate(dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping
     attributes = attributes_of(wanted.splits)
     measured = _measured(reader, recorded, images, excluded, lambda at, labels, _: attributes.add(at, labels["attributes"]))
     facts = measured.labels.facts
-    labelled = Labelled(facts.pairs(), len(facts.names), attributes)
+    labelled = Labelled(facts.pairs, len(facts.names), attributes)
     splitting = split_images(images, wanted.splits, remember(dataset, releases, wanted.splits), labelled)
     codes = splitting.codes
     if (codes < 0).any():

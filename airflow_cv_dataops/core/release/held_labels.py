@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.labels.records import BACKGROUND
@@ -73,6 +74,7 @@ class LabelFacts:
     wrong: np.ndarray
     names: Sequence[str]
 
+    @cached_property
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Return images and the categories that each has, every pair once, both int64."""
         import numpy as np

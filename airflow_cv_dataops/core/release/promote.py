@@ -25,7 +25,7 @@ from airflow_cv_dataops.core.release.named import candidate_of, find_named
 from airflow_cv_dataops.core.release.obstacles import obstacle_to
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import hold_snapshots, write_release_refs
-from airflow_cv_dataops.core.release.splits.options import DEFAULT_SPLITS, SplitOptions
+from airflow_cv_dataops.core.release.splits.options import SplitOptions
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _STAGE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _ATTEMPTS = 30
+BY_DEFAULT = SplitOptions()
 
 
 def promote_dataset(
@@ -42,7 +43,7 @@ def promote_dataset(
     stage: str = "production",
     release: str | None = None,
     gates: Sequence[Gate | str | Mapping[str, Any]] = (),
-    splits: SplitOptions | Mapping[str, float] = DEFAULT_SPLITS,
+    splits: SplitOptions | Mapping[str, float] = BY_DEFAULT,
     split_salt: str = "",
     partition_keys: Sequence[str] | None = None,
     leave_out_unaudited: bool = False,

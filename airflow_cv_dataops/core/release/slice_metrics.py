@@ -35,7 +35,7 @@ def slice_metrics(labelled: np.ndarray, labels: LabelFacts, slices: Sequence[Sli
     import numpy as np
 
     found: dict[str, float] = {}
-    pairs = labels.pairs()
+    pairs = labels.pairs
     has_name = labels.categories >= 0
     of_images = np.bincount(pairs[1], minlength=len(labels.names))
     _tell(found, "images", "category", labels.names, of_images)

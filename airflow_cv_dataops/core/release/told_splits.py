@@ -44,7 +44,7 @@ def _by_category(splitting: Splitting, codes: np.ndarray, labels: LabelFacts, op
     """Return the largest distance of a category's share in a split from what it was to be, and which categories some split lacks."""
     import numpy as np
 
-    at, categories = labels.pairs()
+    at, categories = labels.pairs
     if not len(at):
         return None, []
     table = np.zeros((len(labels.names), len(splitting.names)))

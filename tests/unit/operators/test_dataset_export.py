@@ -27,7 +27,7 @@ def released(landing: Path, context: dict[str, Any]) -> dict[str, Any]:
     """Two releases: v1 of one labelled partition, v2 the same with other splits."""
     (landing.parent / "labels.csv").write_text(LABELS)
     labels = LabelImportOperator(task_id="labels", dataset="digits", source=str(landing.parent / "labels.csv"), format="csv")
-    for task in (ingest(landing), labels, promote(splits={"train": 1.0}), promote(splits={"val": 1.0}, stage="staging")):
+    for task in (ingest(landing), labels, promote(splits={"train": 1.0}), promote(splits={"val": 1.0}, split_salt="2", stage="staging")):
         rendered(task, context).execute(context)
     return context
 
