@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.release.map_style import MapStyleDataset as MapStyleDataset
     from airflow_cv_dataops.core.release.promote import promote_dataset as promote_dataset
     from airflow_cv_dataops.core.release.reader import Release as Release
+    from airflow_cv_dataops.core.release.rollback import rollback_stage as rollback_stage
     from airflow_cv_dataops.core.release.stages import observe_stage as observe_stage
     from airflow_cv_dataops.core.report.location import read_report as read_report
     from airflow_cv_dataops.core.sampling.manifest import label_studio_tasks as label_studio_tasks
@@ -122,6 +123,7 @@ _MODULES = {
     "promote_dataset": "core.release.promote",
     "read_report": "core.report.location",
     "rename_catalog": "core.store.former_names",
+    "rollback_stage": "core.release.rollback",
     "sample_hard_examples": "core.sampling.sample",
     "to_coco": "core.labels.formats.coco_writer",
     "to_voc": "core.labels.formats.voc_writer",
