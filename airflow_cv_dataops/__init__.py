@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.release.map_style import MapStyleDataset as MapStyleDataset
     from airflow_cv_dataops.core.release.promote import promote_dataset as promote_dataset
     from airflow_cv_dataops.core.release.reader import Release as Release
+    from airflow_cv_dataops.core.release.rollback import rollback_stage as rollback_stage
     from airflow_cv_dataops.core.release.splits.options import SplitOptions as SplitOptions
     from airflow_cv_dataops.core.release.stages import observe_stage as observe_stage
     from airflow_cv_dataops.core.report.location import read_report as read_report
@@ -126,6 +127,7 @@ _MODULES = {
     "promote_dataset": "core.release.promote",
     "read_report": "core.report.location",
     "rename_catalog": "core.store.former_names",
+    "rollback_stage": "core.release.rollback",
     "sample_hard_examples": "core.sampling.sample",
     "to_coco": "core.labels.formats.coco_writer",
     "to_voc": "core.labels.formats.voc_writer",

@@ -10,6 +10,7 @@ from unit.core.release.release_rows import annotation_id, write_annotations, wri
 
 from airflow_cv_dataops.core.release.lookup import read_release
 from airflow_cv_dataops.core.release.promote import promote_dataset
+from airflow_cv_dataops.core.release.rollback import rollback_stage
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 MakeDataset = Callable[..., Dataset]
@@ -125,3 +126,63 @@ def test_a_release_of_a_version_that_recorded_no_metrics_is_measured_for_the_com
     write_images(days, "2026-11-08", ["new"])
     why = refusal(days, gates=["annotations[category=cat] >= previous + 1"])
     assert "wanted >= 4 (previous + 1, which was 3), found 3" in why
+
+
+def rolled_back(dataset: Dataset, **more: Any) -> None:
+    result = rollback_stage(dataset, reason="labels of the 7th are shifted", **more)
+    assert result.failure is None, result.failure
+
+
+@pytest.fixture
+def taken_back(days: Dataset) -> Dataset:
+    """Production is back at v1, without the 7th, after v2 had it."""
+    promoted(days, partition_keys=["2026-11-05", "2026-11-06"])
+    promoted(days)
+    rolled_back(days)
+    return days
+
+
+def test_the_next_promotion_does_not_bring_back_what_was_rolled_back(taken_back: Dataset) -> None:
+    why = refusal(taken_back)
+    assert "It holds what v2 held, which was rolled back on" in why
+    assert '"labels of the 7th are shifted"' in why
+    assert "allow_rolled_back=True" in why
+    write_images(taken_back, "2026-11-08", ["another day"])
+    write_audit(taken_back, "2026-11-08", "some_check")
+    assert "Partition 2026-11-07 is as it was in v2" in refusal(taken_back)
+    assert "It holds what v2 held" in refusal(taken_back, release="v2")
+
+
+def test_data_that_was_mended_may_come(taken_back: Dataset) -> None:
+    write_annotations(taken_back, "2026-11-07", [("2026-11-07a", "dog"), ("2026-11-07b", "dog")])
+    write_audit(taken_back, "2026-11-07", "some_check")
+    assert promoted(taken_back)["release"] == "v3"
+    write_annotations(taken_back, "2026-11-07", [("2026-11-07a", "cat"), ("2026-11-07b", "dog")])
+    write_audit(taken_back, "2026-11-07", "some_check")
+    assert "It holds what v2 held" in refusal(taken_back), "it is remembered until somebody says otherwise"
+    assert promoted(taken_back, allow_rolled_back=True)["release"] == "v4"
+    write_images(taken_back, "2026-11-08", ["another day"])
+    assert promoted(taken_back)["release"] == "v5", "and once they have, it is settled"
+
+
+def test_labels_that_a_rule_leaves_out_do_not_come_back(taken_back: Dataset) -> None:
+    write_findings(taken_back, "2026-11-07", ("some_check", "error", annotation_id("2026-11-07", 0)), images=["2026-11-07a"])
+    write_audit(taken_back, "2026-11-07", "some_check")
+    assert promoted(taken_back, exclude=["labels: error"])["release"] == "v3"
+
+
+def test_without_the_partition_the_stage_moves_on_and_other_stages_are_free(taken_back: Dataset) -> None:
+    write_images(taken_back, "2026-11-08", ["another day"])
+    keys = ["2026-11-05", "2026-11-06", "2026-11-08"]
+    assert promoted(taken_back, partition_keys=keys)["release"] == "v3"
+    assert promoted(taken_back, stage="staging")["release"] == "v4"
+    assert "Partition 2026-11-07 is as it was in v2" in refusal(taken_back, release="staging")
+
+
+def test_a_rolled_back_release_that_had_lost_a_partition_is_not_brought_back_either(days: Dataset) -> None:
+    promoted(days)
+    promoted(days, partition_keys=["2026-11-06", "2026-11-07"])
+    rolled_back(days)
+    write_images(days, "2026-11-08", ["another day"])
+    assert "Partition 2026-11-05 (absent, as there)" in refusal(days, partition_keys=["2026-11-06", "2026-11-07", "2026-11-08"])
+    assert promoted(days)["release"] == "v3"

@@ -139,11 +139,13 @@ class CvDataopsSamplingRunFacet(RunFacet):
 
 @attr.define(kw_only=True)
 class CvDataopsPromotionRunFacet(RunFacet):
-    """Which release a promotion made, or would have made."""
+    """Which release a promotion made, or would have made, or a rollback went back to."""
 
     release: str | None = None
     stage: str | None = None
     parent: str | None = None
+    action: str | None = None
+    reason: str | None = None
     contentId: str | None = None  # noqa: N815
     images: int | None = None
     annotations: int | None = None

@@ -14,11 +14,13 @@ from airflow_cv_dataops.core.release.exclusions.condemned import condemned_by
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
-from airflow_cv_dataops.core.release.measuring import LookAt, Measured, measure, sliced_metrics
+from airflow_cv_dataops.core.release.measuring import Measured, measure, sliced_metrics
+from airflow_cv_dataops.core.release.partition_contents import PartitionContents
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.release.sources import COLUMNS as SOURCE_COLUMNS
 from airflow_cv_dataops.core.release.sources import sources_of
+from airflow_cv_dataops.core.release.splits.group_keys import Attributes
 from airflow_cv_dataops.core.release.splits.memory import remember
 from airflow_cv_dataops.core.release.splits.options import SplitOptions
 from airflow_cv_dataops.core.release.splits.splitting import Labelled, Splitting, attributes_of, image_columns, split_images
@@ -89,7 +91,9 @@ class Candidate:
         return dict(sorted(zip(counted["split"], counted["split_count"], strict=True)))
 
 
-def build_candidate(dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping[str, Any]] = ()) -> Candidate:
+def build_candidate(
+    dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping[str, Any]] = (), contents: PartitionContents | None = None
+) -> Candidate:
     """Read the dataset at its current snapshots and work out what a release of it holds.
 
     An exact duplicate occurs once: the row with the smallest (partition_key, source_uri) stands for the image, with the annotations of all
@@ -97,6 +101,7 @@ def build_candidate(dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping
     Memory is held for a few columns of ``images`` and 18 bytes a label; labels are read a few at a time.
 
     :param releases: rows of ``releases`` that there are, by which images keep their splits.
+    :param contents: takes what the candidate holds of each partition, where somebody asks for that.
     :raises ConfigurationError: a partition that is asked for is none, or the images have nothing of what is to keep them together.
     :raises SourceError: a table of groups or splits cannot be read.
     """
@@ -109,7 +114,7 @@ def build_candidate(dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping
     excluded = condemned.excluded
     images = images.filter(pc.invert(pc.is_in(images["image_id"], value_set=excluded.images)))
     attributes = attributes_of(wanted.splits)
-    measured = _measured(reader, recorded, images, excluded, lambda at, labels, _: attributes.add(at, labels["attributes"]))
+    measured = _measured(reader, recorded, images, excluded, contents, attributes)
     facts = measured.labels.facts
     labelled = Labelled(facts.pairs, len(facts.names), attributes)
     splitting = split_images(images, wanted.splits, remember(dataset, releases, wanted.splits), labelled)
@@ -117,13 +122,13 @@ def build_candidate(dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping
     if (codes < 0).any():
         excluded = excluded.and_images(images.filter(codes < 0)["image_id"])
         images, codes = images.filter(codes >= 0), codes[codes >= 0]
-        measured = _measured(reader, recorded, images, excluded)
+        measured = _measured(reader, recorded, images, excluded, contents)
         facts = measured.labels.facts
     items = _items(images, splitting, codes)
     told = tell_splits(splitting, codes, facts, wanted.splits)
     unknown = condemned.unknown(wanted.exclusions, recorded, measured.partitions)
     exclusions = condemned.counts(wanted.exclusions)
-    contents = digest_rows(items, ("image_id", "split")) + measured.labels.digest
+    holds = digest_rows(items, ("image_id", "split")) + measured.labels.digest
     return Candidate(
         items=items,
         annotations=measured.labels.count,
@@ -137,7 +142,7 @@ def build_candidate(dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping
             **sliced_metrics(measured, codes, splitting.names, sources_of(images)),
             **_metrics_of(told, exclusions, len(unknown), items.num_rows),
         },
-        content_id=hashlib.sha256(contents.encode()).hexdigest()[:32],
+        content_id=hashlib.sha256(holds.encode()).hexdigest()[:32],
         items_id=digest_rows(items, ITEM_COLUMNS)[:16],
         labels_by="image_id",
         splitting=told,
@@ -166,7 +171,25 @@ def _readers(dataset: Dataset, wanted: Wanted) -> tuple[SnapshotReader, Recorded
     return reader, recorded, left_out
 
 
-def _measured(reader: SnapshotReader, recorded: Recorded, images: pa.Table, excluded: Excluded, look_at: LookAt | None = None) -> Measured:
+def _measured(
+    reader: SnapshotReader,
+    recorded: Recorded,
+    images: pa.Table,
+    excluded: Excluded,
+    contents: PartitionContents | None,
+    attributes: Attributes | None = None,
+) -> Measured:
+    """Read the labels. :param contents: is filled anew. :param attributes: takes what the labels say of their images."""
+
+    def look_at(at: np.ndarray, labels: pa.Table, statements: np.ndarray) -> None:
+        if attributes is not None:
+            attributes.add(at, labels["attributes"])
+        if contents is not None:
+            contents.add_labels(labels, statements)
+
+    if contents is not None:
+        contents.clear()
+        contents.add_images(images)
     return measure(reader, recorded, images, excluded.without_all(reader.batches("annotations", LABEL_COLUMNS)), excluded, look_at)
 
 

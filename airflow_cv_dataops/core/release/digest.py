@@ -35,3 +35,15 @@ def digest_of(hashes: Iterable[np.ndarray]) -> str:
     whole = np.concatenate([np.empty(0, np.uint64), *hashes])
     whole.sort()
     return hashlib.sha256(whole.astype("<u8", copy=False).tobytes()).hexdigest()
+
+
+def mixed(values: np.ndarray) -> np.ndarray:
+    """Return other numbers made of these, uint64, by the finalizer of splitmix64 (Steele, Lea, Flood 2014): similar ones become unlike."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        bits = values + np.uint64(0x9E3779B97F4A7C15)
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        result: np.ndarray = bits ^ (bits >> np.uint64(31))
+    return result

@@ -54,7 +54,11 @@ def release_at(dataset: Dataset, name: str, snapshot_id: str | None) -> Release 
 
     A release is as it was when it was made, however often a stage was moved to it since; a stage is where it was moved to last.
     """
-    rows = releases_at(dataset, snapshot_id)
+    return release_among(dataset, name, releases_at(dataset, snapshot_id))
+
+
+def release_among(dataset: Dataset, name: str, rows: Sequence[Mapping[str, Any]]) -> Release | None:
+    """Return the same from the rows of ``releases``, for who has read them already."""
     row = next((row for row in rows if row["release"] == name), None) or next((row for row in reversed(rows) if row["stage"] == name), None)
     return None if row is None else _release_of(dataset, row)
 

@@ -11,6 +11,7 @@ from airflow_cv_dataops.core.release.candidate import Candidate
 from airflow_cv_dataops.core.release.gates import GateOutcome
 from airflow_cv_dataops.core.release.lookup import release_at
 from airflow_cv_dataops.core.release.named import check_is_there
+from airflow_cv_dataops.core.release.partition_contents import PartitionContents
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import write_release_refs
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -26,6 +27,7 @@ class Move:
     :param known: the metrics that gates were asked about, by name.
     :param outcomes: of every gate.
     :param allows_rolled_back: whether it may bring back what was rolled back.
+    :param contents: what a new release would hold of each partition, where a rollback makes somebody ask.
     """
 
     stage: str
@@ -38,6 +40,7 @@ class Move:
     dag_id: str | None
     run_id: str | None
     allows_rolled_back: bool
+    contents: PartitionContents | None
 
 
 def append_row(dataset: Dataset, row: Mapping[str, Any], head: str | None) -> str | None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_cv_dataops.core.release.move import Move
+from airflow_cv_dataops.core.release.partition_contents import partition_digests
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+from airflow_cv_dataops.core.release.stage_history import brought_back, outstanding_rollbacks
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 _DATE = re.compile(r"\d{4}-\d{2}(-\d{2}(T\d{2}(\d{2}(\d{2})?)?)?)?")
@@ -27,9 +29,21 @@ def obstacle_to(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]],
     """Return what stands in the way of a move; ``None``: nothing. :param rows: of ``releases``."""
     if why := _out_of_order(dataset, move, rows):
         return Obstacle(why)
+    if not move.allows_rolled_back and (why := _brought_back(move, rows)):
+        return Obstacle(why.removesuffix("."))
     if not allow_backwards and move.parent is not None and (found := _backwards(dataset, move.parent, move)):
         return found
     return None
+
+
+def _brought_back(move: Move, rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Say what of a rollback of the stage the move would bring back."""
+    outstanding = outstanding_rollbacks(rows, move.stage)
+    if not outstanding:
+        return None
+    if move.named is not None:
+        return brought_back(outstanding, move.candidate.content_id, partition_digests(move.named))
+    return brought_back(outstanding, move.candidate.content_id, None if move.contents is None else move.contents.digests())
 
 
 def _backwards(dataset: Dataset, parent: Release, move: Move) -> Obstacle | None:

@@ -23,9 +23,11 @@ from airflow_cv_dataops.core.release.lookup import release_at, releases_at
 from airflow_cv_dataops.core.release.move import Move, append_row, move_to
 from airflow_cv_dataops.core.release.named import candidate_of, find_named
 from airflow_cv_dataops.core.release.obstacles import obstacle_to
+from airflow_cv_dataops.core.release.partition_contents import PartitionContents
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import hold_snapshots, write_release_refs
 from airflow_cv_dataops.core.release.splits.options import SplitOptions
+from airflow_cv_dataops.core.release.stage_history import outstanding_rollbacks
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
@@ -108,14 +110,15 @@ def promote_dataset(
         rows = releases_at(dataset, head)
         parent = release_at(dataset, stage, head)
         named = None if release is None else find_named(dataset, release, head)
+        contents = PartitionContents() if outstanding_rollbacks(rows, stage) and not allow_rolled_back else None
         if named is None:
-            candidate = build_candidate(dataset, wanted, rows)
+            candidate = build_candidate(dataset, wanted, rows, contents)
         else:
             candidate = candidate_of(named, is_measured=bool(conditions), accept_outdated_audits=accept_outdated_audits)
         _tell(dataset, candidate)
         known = {**candidate.metrics, **frozen_metrics(candidate, parent, wanted), **handed_in}
         outcomes = ask((*conditions, *implied_gates(wanted, named)), known, parent)
-        move = Move(stage, parent, named, candidate, known, outcomes, notes, dag_id, run_id, allow_rolled_back)
+        move = Move(stage, parent, named, candidate, known, outcomes, notes, dag_id, run_id, allow_rolled_back, contents)
         decided = Decision(dataset, move, partition_key)
         if not decided.passed:
             return decided.refused(time.monotonic() - started)

@@ -15,6 +15,7 @@ from airflow_cv_dataops import BUILT_IN_CHECKS, Dataset, observe_arrival, observ
 from airflow_cv_dataops.operators.base import DatasetOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
+from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
@@ -25,7 +26,7 @@ from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 
 # What a run says of itself, and what opens a source.
-_OF_A_RUN = {"dag_id", "run_id", "partition_key", "source_options", "target_options"}
+_OF_A_RUN = {"dag_id", "run_id", "partition_key", "seen_at", "source_options", "target_options"}
 _INGEST, _SHARDS = "core.imaging.ingest.ingest.ingest_images", "core.imaging.ingest.shards.steps"
 
 
@@ -70,6 +71,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (LabelAuditOperator, {}, "core.audit.audit.audit_labels"),
         (HardExampleSamplingOperator, {}, "core.sampling.sample.sample_hard_examples"),
         (DatasetPromotionOperator, {}, "core.release.promote.promote_dataset"),
+        (DatasetRollbackOperator, {"reason": "bad labels"}, "core.release.rollback.rollback_stage"),
         (DatasetExportOperator, {}, "core.export.export.export_release"),
     ],
 )

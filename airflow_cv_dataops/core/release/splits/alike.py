@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.release.digest import mixed
 from airflow_cv_dataops.core.release.splits.balance import Alike
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ def groups_alike(groups: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], turns
     at, categories = pairs
     held = groups[at] >= 0
     loads, images = np.unique(np.column_stack([groups[at[held]], categories[held]]).astype(np.int64), axis=0, return_counts=True)
-    signatures = _mixed(sizes.astype(np.uint64))
+    signatures = mixed(sizes.astype(np.uint64))
     with np.errstate(over="ignore"):
-        entries = _mixed(_mixed(loads[:, 1].astype(np.uint64) + np.uint64(1)) ^ images.astype(np.uint64))
+        entries = mixed(mixed(loads[:, 1].astype(np.uint64) + np.uint64(1)) ^ images.astype(np.uint64))
         np.add.at(signatures, loads[:, 0], entries)
     order = np.lexsort((turns, signatures))
     starts = np.flatnonzero(np.append(True, np.diff(signatures[order]) != 0))
@@ -53,16 +54,4 @@ def turns_of(image_ids: pa.ChunkedArray, salt: str) -> np.ndarray:
     prefixes = pc.utf8_slice_codeunits(image_ids, 0, _DIGITS).to_pylist()
     numbers = np.fromiter((int(prefix, 16) for prefix in prefixes), np.uint64, len(prefixes))
     drawn = np.uint64(int(hashlib.sha256(salt.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS], 16))
-    return _mixed(numbers ^ drawn)
-
-
-def _mixed(values: np.ndarray) -> np.ndarray:
-    """Return the values with their bits mixed (the finalizer of splitmix64; Steele, Lea, Flood 2014)."""
-    import numpy as np
-
-    with np.errstate(over="ignore"):
-        mixed = values + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        result: np.ndarray = mixed ^ (mixed >> np.uint64(31))
-    return result
+    return mixed(numbers ^ drawn)

@@ -97,6 +97,8 @@ STEPS = {
             "release": "v1",
             "stage": "production",
             "parent": None,
+            "action": "rollback",
+            "reason": "camera 3 is shifted",
             "contentId": "ab" * 16,
             "images": 2,
             "annotations": 3,

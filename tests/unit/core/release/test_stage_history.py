@@ -1,0 +1,127 @@
+"""Where a stage has been, what going back takes back, and what of it a promotion would bring again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_cv_dataops.core.release.stage_history import StageHistory, brought_back, outstanding_rollbacks
+
+WHEN = datetime(2026, 11, 7, tzinfo=UTC)
+
+
+def rows(moves: str) -> list[dict[str, Any]]:
+    """Return rows of moves such as ``v1 v2 <v1 staging:v3 v2!``. <: a rollback. !: a promotion that may bring back what was rolled back."""
+    found = []
+    for move in moves.split():
+        stage, _, name = move.rpartition(":")
+        release = name.strip("<!")
+        found.append(
+            {
+                "stage": stage or "production",
+                "release": release,
+                "content_id": f"content of {release}",
+                "action": "rollback" if name.startswith("<") else None,
+                "allows_rolled_back": True if name.endswith("!") else None,
+                "rolled_back": None,
+                "notes": "camera 3 is shifted",
+                "created_at": WHEN,
+            }
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("moves", "held"),
+    [
+        ("", ""),
+        ("v1", "v1"),
+        ("v1 v2 v5", "v1 v2 v5"),
+        ("v1 staging:v2 v3", "v1 v3"),
+        ("v1 v2 v3 <v2", "v1 v2"),
+        ("v1 v3 v5 <v3 <v1", "v1"),
+        ("v1 v2 <v1 v3", "v1 v3"),
+        ("v1 v2 <v1 v2!", "v1 v2"),
+        ("v1 v2 v3 v2 <v3", "v1 v2 v3"),
+        ("v1 v2 v3 v4 <v1 v5 v6 <v5", "v1 v5"),
+        ("v2 v2", "v2"),
+    ],
+)
+def test_what_was_rolled_back_is_as_if_it_had_never_been_held(moves: str, held: str) -> None:
+    history = StageHistory.of(rows(moves), "production")
+    assert " ".join(history.held) == held
+    assert history.present == (held.split()[-1] if held else None)
+
+
+def test_going_back_takes_back_all_that_was_held_since() -> None:
+    history = StageHistory.of(rows("v1 v2 v3 v5"), "production")
+    assert history.after("v2") == ("v5", "v3")
+    assert history.after("v5") == ()
+
+
+def test_a_release_that_was_held_twice_is_gone_back_to_where_it_was_last() -> None:
+    assert StageHistory.of(rows("v1 v2 v1 v3"), "production").after("v1") == ("v3",)
+
+
+def test_a_rollback_is_outstanding_until_a_promotion_of_the_stage_may_bring_it_back() -> None:
+    assert [row["release"] for row in outstanding_rollbacks(rows("v1 v2 <v1 v3 v4 <v3"), "production")] == ["v1", "v3"]
+    assert [row["release"] for row in outstanding_rollbacks(rows("v1 v2 <v1 v3! v4 <v3"), "production")] == ["v3"]
+    assert outstanding_rollbacks(rows("v1 v2 <v1 v3!"), "production") == ()
+    assert outstanding_rollbacks(rows("v1 v2 <v1 staging:v3! v4"), "production") != ()
+    assert outstanding_rollbacks(rows("v1 v2 <v1"), "staging") == ()
+
+
+@pytest.fixture
+def rolled_back() -> list[dict[str, Any]]:
+    """One rollback from v5 to v3: v5 had other labels in one partition, one more, and one less."""
+    found = rows("v3 v4 v5 <v3")
+    found[-1]["rolled_back"] = {
+        "releases": ["v5", "v4"],
+        "content_ids": ["five", "four"],
+        "partitions": {"2026-11-05": "", "2026-11-06": "aa", "2026-11-07": "bb"},
+    }
+    return found
+
+
+def test_equal_content_is_brought_back(rolled_back: list[dict[str, Any]]) -> None:
+    outstanding = outstanding_rollbacks(rolled_back, "production")
+    assert brought_back(outstanding, "four", None) == (
+        'It holds what v4 held, which was rolled back on 2026-11-07: "camera 3 is shifted". Mend the data, promote other partitions '
+        "(partition_keys), leave out what was wrong by an exclusion rule, or say allow_rolled_back=True."
+    )
+    assert brought_back(outstanding, "six", None) is None
+    assert brought_back((), "four", {}) is None
+
+
+def test_what_the_stage_holds_by_now_is_not_brought_back_by_a_twin_of_it(rolled_back: list[dict[str, Any]]) -> None:
+    rolled_back[-1]["content_id"] = "four"
+    assert brought_back(outstanding_rollbacks(rolled_back, "production"), "four", None) is None
+
+
+@pytest.mark.parametrize(
+    ("digests", "said"),
+    [
+        ({"2026-11-05": "x", "2026-11-06": "y"}, None),
+        ({"2026-11-05": "x", "2026-11-06": "y", "2026-11-07": "z"}, None),
+        ({"2026-11-05": "x", "2026-11-06": "y", "2026-11-07": "bb"}, "Partition 2026-11-07 is as it was in v5, which was rolled back on"),
+        ({"2026-11-05": "x", "2026-11-06": "aa", "2026-11-07": "bb"}, "Partitions 2026-11-06, 2026-11-07 are as they were in v5"),
+        ({"2026-11-06": "y"}, "Partition 2026-11-05 (absent, as there) is as it was in v5"),
+        ({"2026-11-06": "aa"}, "Partitions 2026-11-05, 2026-11-06 (1 of them absent, as there) are as they were in v5"),
+    ],
+)
+def test_a_partition_that_is_as_it_was_in_what_was_rolled_back_is_brought_back(
+    rolled_back: list[dict[str, Any]], digests: dict[str, str], said: str | None
+) -> None:
+    found = brought_back(outstanding_rollbacks(rolled_back, "production"), "six", digests)
+    assert (found is None) if said is None else (found is not None and found.startswith(said))
+    assert found is None or found.endswith("or say allow_rolled_back=True.")
+
+
+def test_of_many_partitions_some_are_named(rolled_back: list[dict[str, Any]]) -> None:
+    many = {f"p{number:02}": "aa" for number in range(30)}
+    rolled_back[-1]["rolled_back"]["partitions"] = many
+    found = brought_back(outstanding_rollbacks(rolled_back, "production"), "six", many)
+    assert found is not None
+    assert found.startswith("30 partitions, such as p00, p01, p02, p03, p04 are as they were in v5")
