@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.release.moments import moment_of
@@ -13,10 +14,16 @@ from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import TABLES
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 DEFAULT_STAGE = "production"
 
 # Those that grow with categories and partitions, which few ask for: not read with every look at the releases.
 _LARGE = ("measured",)
+
+# A snapshot is what it is for good, and an Arrow table cannot be changed.
+_LAST_READ: WeakKeyDictionary[Dataset, tuple[str, pa.Table]] = WeakKeyDictionary()
 
 
 def read_release(dataset: Dataset, name: str | date | datetime, at: str | date | datetime | None = None) -> Release:
@@ -91,14 +98,21 @@ def _release_of(dataset: Dataset, row: Mapping[str, Any]) -> Release:
 
 def releases_at(dataset: Dataset, snapshot_id: str | None) -> list[dict[str, Any]]:
     """Return the rows of ``releases`` as of a snapshot, in order, with their JSON columns read, but for ``measured``."""
-    if snapshot_id is None:
-        return []
-    columns = [name for name in TABLES["releases"].column_names if name not in _LARGE]
-    rows = dataset.read("releases", columns=columns, snapshot_id=snapshot_id).sort_by("sequence").to_pylist()
+    rows = [] if snapshot_id is None else _table_at(dataset, snapshot_id).to_pylist()
     for row in rows:
         for name in ("snapshots", "gates", "splitting", "exclusions", "rolled_back"):
             row[name] = None if row[name] is None else json.loads(row[name])
     return rows
+
+
+def _table_at(dataset: Dataset, snapshot_id: str) -> pa.Table:
+    """Return ``releases`` as of a snapshot, read once: every move of a stage is a file of its own, and a promotion asks several times."""
+    known, table = _LAST_READ.get(dataset, (None, None))
+    if table is None or known != snapshot_id:
+        columns = [name for name in TABLES["releases"].column_names if name not in _LARGE]
+        table = dataset.read("releases", columns=columns, snapshot_id=snapshot_id).sort_by("sequence")
+        _LAST_READ[dataset] = (snapshot_id, table)
+    return table
 
 
 def _stage_name(dataset: Dataset, name: str | date | datetime, at: str | date | datetime, head: str | None) -> str:
