@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +15,10 @@ from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundEr
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.release.rollback import rollback_stage
 
-# Those who race promote what others have rolled back: what is shown is the chain, not what it refuses.
-_ALLOWED: dict[str, Any] = {"allow_rolled_back": True} if "allow_rolled_back" in inspect.signature(promote_dataset).parameters else {}
-
 
 def promote(dataset: Dataset, **more: Any) -> dict[str, Any]:
-    result = promote_dataset(dataset, **_ALLOWED, **more)
+    """Promote what others may have rolled back: what is shown is the chain, not what it refuses."""
+    result = promote_dataset(dataset, allow_rolled_back=True, **more)
     assert result.failure is None, result.failure
     return result.summary.to_dict()
 
