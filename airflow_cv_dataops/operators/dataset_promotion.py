@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list_or_absent, as_mapping, as_number, required_number
 from airflow_cv_dataops.core.step_lineage import StepLineage
+from airflow_cv_dataops.links.dataset_card import DatasetCardLink
 from airflow_cv_dataops.operators.base import DatasetOperator
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class DatasetPromotionOperator(DatasetOperator):
         "metrics",
         "notes",
     )
+    operator_extra_links = (DatasetCardLink(), *DatasetOperator.operator_extra_links)
     never_empty = ("partition_keys",)
     # A template that names no release must not make a new one in the place of the one that was approved.
     never_absent = ("release",)

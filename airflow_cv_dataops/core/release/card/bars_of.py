@@ -25,13 +25,13 @@ def even(values: np.ndarray, low: float, high: float) -> list[Bar]:
 
 
 def doubling(values: np.ndarray) -> list[Bar]:
-    """Return bars in steps of factor √2, of factor 2 or more where there would be too many; of values above 0."""
+    """Return bars in equal steps of their logarithm, as fine as twenty-four bars allow; of values above 0."""
     import numpy as np
 
     known = values[(values > 0) & np.isfinite(values)]
     if not len(known):
         return []
-    steps = 2.0
+    steps = 8.0
     while True:
         first, last = (math.floor(steps * math.log2(float(value)) + 1e-9) for value in (known.min(), known.max()))
         if last - first < _MOST_BARS:

@@ -69,7 +69,10 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Example images, in HTML alone. :param told: how they were chosen. :param colours: categories that have a colour of their own, in order."""
+    """Example images, in HTML alone.
+
+    :param told: how they were chosen. :param colours: categories that have a colour of their own, in order.
+    """
 
     told: str
     examples: Sequence[Example]

@@ -19,7 +19,11 @@ _USUAL = ("train", "val", "valid", "validation", "test")
 
 @dataclass(frozen=True)
 class CardItems:
-    """:param image_ids: of each image, sorted. :param splits: names, in their usual order. :param split: of each image, its place in ``splits``, int16.
+    """What a card has to know of each image.
+
+    :param image_ids: of each, sorted.
+    :param splits: names, in their usual order.
+    :param split: of each, its place in ``splits``, int16.
     :param partitions: those that images stand in.
     """
 

@@ -20,8 +20,8 @@ _MOST_CHANGES = 20
 def sections(facts: CardFacts) -> list[Section]:
     """Return what there is to say; a section without anything to say is left out."""
     parts = [
-        Section("About", _about(facts)),
         Section("Numbers", [Tiles(_tiles(facts))]),
+        Section("About", _about(facts)),
         Section("Examples", _pictures(facts)),
         Section("Splits", splits(facts)),
         Section("Categories", categories(facts)),

@@ -135,7 +135,7 @@ def images(facts: CardFacts) -> list[Block]:
         Plot("Colourfulness", even(held.values("colourfulness"), 0, 109), "0 grey, 109 extremely colourful"),
     ]
     measured: list[list[Cell]] = [_spread(name, held.values(name)) for name in held.measured if len(held.values(name))]
-    blocks: list[Block] = [Table(("", ""), rows), *(plot for plot in plots if plot.bars)]
+    blocks: list[Block] = [Table(("", ""), rows), *(plot for plot in plots if len(plot.bars) > 1)]
     if measured:
         blocks.append(Table(("measure", "5 %", "median", "95 %", "images measured"), measured))
     return blocks
