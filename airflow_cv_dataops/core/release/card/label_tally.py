@@ -20,7 +20,7 @@ _MENTIONS_LICENCE = "licen"  # license, licence, licenses
 _MOST_LICENCES = 50
 _LONGEST_LICENCE = 200
 _EXAMPLES = 12  # images of a category that are kept, as examples for pictures
-_PAIRS_AT_ONCE = 500_000
+_PAIRS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class LabelTally:
         self._splits = max(1, len(items.splits))
         self._names: dict[str, int] = {}
         self._counts = np.zeros(0, np.int64)  # of (category, split), the splits of a category side by side
-        self._pairs: list[np.ndarray] = []
+        self._pairs: list[np.ndarray] = []  # (category, image) as one number
+        self._limits = np.zeros(0, np.int64)  # of each category: an image from here on is not among its first
         self._is_empty = np.zeros(len(items), bool)
         self.labels = 0
         self.uncategorised = 0
@@ -90,15 +91,29 @@ class LabelTally:
         self.uncategorised += int((~known).sum())
         self._counts = np.append(self._counts, np.zeros(len(self._names) * self._splits - len(self._counts), np.int64))
         np.add.at(self._counts, code[known] * self._splits + splits[known], 1)
-        self._pairs.append(np.unique(code[known] * len(self._items) + at[known]))
+        self._add_pairs(code[known], at[known])
+
+    def _add_pairs(self, code: np.ndarray, at: np.ndarray) -> None:
+        """Keep which images of a category may be among its first; as most are not, and soon known to be not, few are kept."""
+        import numpy as np
+
+        self._limits = np.append(self._limits, np.full(len(self._names) - len(self._limits), len(self._items)))
+        near = at < self._limits[code]
+        self._pairs.append(code[near] * len(self._items) + at[near])
         if sum(map(len, self._pairs)) > _PAIRS_AT_ONCE:
-            self._pairs = [self._first_images()]
+            first = self._first_images()
+            self._pairs = [first]
+            category, at = np.divmod(first, len(self._items))
+            is_last = np.bincount(category, minlength=len(self._names)) == _EXAMPLES
+            last = np.searchsorted(category, np.flatnonzero(is_last), side="right") - 1
+            self._limits[is_last] = at[last]
 
     def _first_images(self) -> np.ndarray:
         """Return (category, image) as one number: of each category the first images, by their ids."""
         import numpy as np
 
-        pairs = np.unique(np.concatenate([np.empty(0, np.int64), *self._pairs]))
+        pairs = np.sort(np.concatenate([np.empty(0, np.int64), *self._pairs]))
+        pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
         category = pairs // max(1, len(self._items))
         starts = np.searchsorted(category, category)
         return pairs[np.arange(len(pairs)) - starts < _EXAMPLES]

@@ -48,7 +48,8 @@ def _words(words: Words) -> str:
     if words.is_said:
         lines = words.text[:_LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n").split("\n")
         return "\n".join(f"> {_line(line)}".rstrip() for line in lines)
-    return f"**{_line(words.text)}**" if words.is_notice else _line(words.text)
+    text = _line(words.text)
+    return f"**{text}**" if words.is_notice and text else text
 
 
 def _line(text: str) -> str:
