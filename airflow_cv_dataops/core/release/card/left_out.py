@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-_COLUMNS = ("partition_key", "annotation_id")
+LEFT_OUT_COLUMNS = ("partition_key", "annotation_id")
 
 
 class LeftOutLabels:
@@ -24,15 +24,18 @@ class LeftOutLabels:
         if any(rule.get("labels") for rule in release.exclusions):
             where = And(EqualTo("release", release.name), EqualTo("items_id", release.items_id))
             held = release.snapshots.get("exclusions")
-            rows = release.dataset.read("exclusions", columns=_COLUMNS, where=where, snapshot_id=held)
+            rows = release.dataset.read("exclusions", columns=LEFT_OUT_COLUMNS, where=where, snapshot_id=held)
             self._labels = _joined(rows).drop_null().combine_chunks()
+
+    def __bool__(self) -> bool:
+        return len(self._labels) > 0
 
     def among(self, rows: pa.Table) -> np.ndarray:
         """Return which rows are of such a label. :param rows: partition_key and annotation_id."""
         import numpy as np
         import pyarrow.compute as pc
 
-        if not len(self._labels):
+        if not self:
             return np.zeros(rows.num_rows, bool)
         found: np.ndarray = pc.is_in(_joined(rows), value_set=self._labels, skip_nulls=True).to_numpy().astype(bool)
         return found
@@ -41,4 +44,4 @@ class LeftOutLabels:
 def _joined(rows: pa.Table) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
-    return pc.binary_join_element_wise(*(rows[name] for name in _COLUMNS), "\n")
+    return pc.binary_join_element_wise(*(rows[name] for name in LEFT_OUT_COLUMNS), "\n")

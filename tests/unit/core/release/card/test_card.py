@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from stored_datasets import VERSIONS, unpack
 from unit.core.release.card.card_rows import KEY, head_of, headings_of, release_of, tables_of
@@ -189,7 +190,7 @@ def test_of_ten_thousand_categories_the_largest_fifty_are_named_and_the_rest_is_
     labels = [("a", f"c{number:05}") for number in range(10_000)] + [("b", f"c{number:05}") for number in range(60)]
     release = release_of(make_dataset(), ["a", "b"], labels)
     card = dataset_card(release)
-    head, *rows = tables_of(card.markdown)["Categories"]
+    _, *rows = tables_of(card.markdown)["Categories"]
     assert len(rows) == 51
     assert [row[:2] for row in (rows[0], rows[49], rows[50])] == [["c00000", "2"], ["c00049", "2"], ["9,950 other categories", "9,960"]]
     assert len(card.html) < 300_000
@@ -206,6 +207,22 @@ def test_labels_of_copies_count_as_the_release_has_them(make_dataset: MakeDatase
     assert (facts.labels.labels, facts.labels.untold) == (2, 0)
     assert {category.name: category.labels for category in facts.labels.categories} == {"cat": 1, "dog": 1}
     assert (facts.of_images.images, facts.of_images.files) == (2, 3)
+
+
+def test_labels_that_a_rule_leaves_out_are_neither_counted_nor_open_findings(make_dataset: MakeDataset):
+    dataset = make_dataset()
+    write_images(dataset, KEY, ["a", "b"])
+    write_annotations(dataset, KEY, [("a", "cat"), ("b", "dog"), ("b", "cat")])
+    write_findings(dataset, KEY, ("suspect_label", "warning", annotation_id(KEY, 1)), ("tiny_bbox", "info", annotation_id(KEY, 2)))
+    write_audit(dataset, KEY, "suspect_label", "tiny_bbox")
+    promote_dataset(dataset)
+    release, rule = dataset.release(), "labels: suspect_label"
+    keys = {"release": release.name, "items_id": release.items_id}
+    row = {"rule": rule, "check": "suspect_label", "severity": "warning", "image_id": image_id("b"), "partition_key": KEY}
+    dataset.replace_rows("exclusions", keys, pa.Table.from_pylist([{**row, "annotation_id": annotation_id(KEY, 1)}]))
+    facts = collect_facts(replace(release, exclusions=({"rule": rule, "images": 0, "labels": 1},), annotations_count=2))
+    assert {category.name: category.labels for category in facts.labels.categories} == {"cat": 2}
+    assert facts.findings.by_check == {("tiny_bbox", "info"): 1}
 
 
 def test_sources_are_told_without_their_partitions(make_dataset: MakeDataset):
@@ -252,5 +269,5 @@ def test_only_what_the_snippets_say_is_needed_to_read_it(animals: Dataset, monke
     python = card.split("```python\n", 1)[1].split("```")[0]
     monkeypatch.setattr("airflow_cv_dataops.core.dataset.embedded_catalog", lambda home: animals.config)
     names: dict[str, Any] = {}
-    exec(python, names)  # noqa: S102 (the card's own snippet)
+    exec(python, names)
     assert (len(names["images"]), len(names["labels"])) == (20, 22)
