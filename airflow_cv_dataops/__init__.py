@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.labels.formats.yolo_writer import to_yolo as to_yolo
     from airflow_cv_dataops.core.labels.importing import import_labels as import_labels
     from airflow_cv_dataops.core.predictions.importing import import_predictions as import_predictions
+    from airflow_cv_dataops.core.release.card.card import Card as Card
+    from airflow_cv_dataops.core.release.card.card import dataset_card as dataset_card
+    from airflow_cv_dataops.core.release.card.card import write_card as write_card
+    from airflow_cv_dataops.core.release.describe import describe_dataset as describe_dataset
+    from airflow_cv_dataops.core.release.descriptions import Description as Description
     from airflow_cv_dataops.core.release.exclusions.rules import Exclusion as Exclusion
     from airflow_cv_dataops.core.release.gates import Gate as Gate
     from airflow_cv_dataops.core.release.map_style import MapStyleDataset as MapStyleDataset
@@ -77,6 +82,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "ArchiveLimits": "core.imaging.sources.archive_members",
     "BUILT_IN_CHECKS": "core.audit.checks",
+    "Card": "core.release.card.card",
     "CatalogConfig": "core.store.catalog",
     "Check": "core.audit.check",
     "ConcurrentPromotionError": "core.errors",
@@ -85,6 +91,7 @@ _MODULES = {
     "CvDataOpsError": "core.errors",
     "Dataset": "core.dataset",
     "DatasetNotFoundError": "core.errors",
+    "Description": "core.release.descriptions",
     "EmptySourceError": "core.errors",
     "Exclusion": "core.release.exclusions.rules",
     "ExportCheck": "core.export.manifest",
@@ -114,6 +121,8 @@ _MODULES = {
     "check": "core.audit.check",
     "check_export": "core.export.manifest",
     "commit_shards": "core.imaging.ingest.shards.steps",
+    "dataset_card": "core.release.card.card",
+    "describe_dataset": "core.release.describe",
     "export_release": "core.export.export",
     "import_labels": "core.labels.importing",
     "import_predictions": "core.predictions.importing",
@@ -132,6 +141,7 @@ _MODULES = {
     "to_coco": "core.labels.formats.coco_writer",
     "to_voc": "core.labels.formats.voc_writer",
     "to_yolo": "core.labels.formats.yolo_writer",
+    "write_card": "core.release.card.card",
 }
 __all__ = ["__version__", *_MODULES]
 

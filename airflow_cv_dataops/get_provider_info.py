@@ -26,6 +26,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_cv_dataops.operators.hard_example_sampling",
                     "airflow_cv_dataops.operators.dataset_promotion",
                     "airflow_cv_dataops.operators.dataset_rollback",
+                    "airflow_cv_dataops.operators.dataset_description",
                     "airflow_cv_dataops.operators.dataset_export",
                 ],
             }
@@ -59,7 +60,11 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
-        "extra-links": ["airflow_cv_dataops.links.audit_report.AuditReportLink", "airflow_cv_dataops.links.marquez.MarquezLink"],
+        "extra-links": [
+            "airflow_cv_dataops.links.audit_report.AuditReportLink",
+            "airflow_cv_dataops.links.dataset_card.DatasetCardLink",
+            "airflow_cv_dataops.links.marquez.MarquezLink",
+        ],
         "config": {
             "cv_dataops": {
                 "description": "Settings of the CV DataOps provider.",

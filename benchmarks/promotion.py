@@ -53,8 +53,8 @@ def fill(home: str, options: argparse.Namespace) -> dict[str, Any]:
     for number in range(options.partitions):
         key = f"part_{number:04}"
         found = make_tables(per_partition * LABELS_AN_IMAGE, per_partition, options.polygons, options.seed + number)
-        # The same names in every partition, and other bytes.
-        rows, boxes = (_with(table, "image_id", pc.utf8_replace_slice(table["image_id"], 0, 8, f"{number:08x}")) for table in found)
+        # The same names in every partition, and other bytes. Ids differ in their first digits, as hashes do.
+        rows, boxes = (_with(table, "image_id", _id_of(table["image_id"], number)) for table in found)
         dataset.replace_partition("images", key, rows)
         dataset.replace_partition("annotations", key, boxes.drop_columns(["label_set"]), owner="default")
         audit_labels(dataset, key, categories=CATEGORIES, on_findings="warn", report=None)
@@ -100,6 +100,10 @@ def on_dataset(home: str, work: Callable[[Dataset], int]) -> dict[str, Any]:
 
 def _open(home: str) -> Dataset:
     return open_dataset("benchmark", home=home)
+
+
+def _id_of(ids: Any, partition: int) -> Any:
+    return pc.utf8_replace_slice(pc.ascii_reverse(ids), 8, 16, f"{partition:08x}")
 
 
 def _with(table: Any, name: str, column: Any) -> Any:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from airflow_cv_dataops.common.schedule import Schedule, as_zone, schedule_of, zone_of
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
+from airflow_cv_dataops.core.store.source_names import PLACEHOLDER
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,6 @@ Days and hours are spelled as Airflow's own partition mappers spell them. Its ``
 
 # What tells the time of day; also those that only some platforms know.
 _TIME_OF_DAY = re.compile(r"%[-_0^#]?[HIMSfpPcXTRrsklzZ]")
-PLACEHOLDER = "{partition_key}"
 _ENCODED = ("file://", "http://", "https://")
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from os import PathLike
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.release.descriptions import Description, read_description
 from airflow_cv_dataops.core.release.lookup import DEFAULT_STAGE, read_release
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.store import dataset as tables
@@ -29,6 +30,13 @@ class Dataset(tables.Dataset):
         :raises DatasetNotFoundError: there is no such release or stage, or the stage had no release yet at that time.
         """
         return read_release(self, name, at)
+
+    def description(self) -> Description:
+        """Return what people say of the dataset (see ``describe_dataset``): description, owner, licence, notes, order of stages, and more.
+
+        :raises DatasetNotFoundError: there is no such dataset.
+        """
+        return read_description(self)
 
 
 def open_dataset(

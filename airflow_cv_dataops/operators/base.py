@@ -13,9 +13,9 @@ from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.common.patience import TooLate, at_most
 from airflow_cv_dataops.common.places import given_source, path_text
-from airflow_cv_dataops.common.source_names import stable_source
 from airflow_cv_dataops.common.writers import writer_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
+from airflow_cv_dataops.core.store.source_names import stable_source
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 from airflow_cv_dataops.links.marquez import marquez_links
 

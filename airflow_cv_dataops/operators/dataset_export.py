@@ -8,10 +8,10 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list_or_absent, required_number
-from airflow_cv_dataops.common.partition import PLACEHOLDER, with_partition_key
+from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.common.places import path_text
-from airflow_cv_dataops.common.source_names import stable_source
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
+from airflow_cv_dataops.core.store.source_names import PLACEHOLDER, stable_source
 from airflow_cv_dataops.operators.base import DatasetOperator
 
 if TYPE_CHECKING:

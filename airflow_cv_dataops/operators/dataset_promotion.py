@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list_or_absent, as_mapping, as_number, given_text, required_number
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.core.step_lineage import StepLineage
+from airflow_cv_dataops.links.dataset_card import DatasetCardLink
 from airflow_cv_dataops.operators.base import DatasetOperator
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class DatasetPromotionOperator(DatasetOperator):
     :param allow_rolled_back: whether the stage may come back to what it was rolled back from. (templated)
     :param metrics: further metrics for the gates by name, e.g. a model's score from XCom. (templated)
     :param notes: for people; kept with the release. (templated)
+    :param card: whether the release's card is written, which the task links to; one that cannot be written fails nothing. (templated)
     """
 
     what_it_does = (
@@ -83,9 +85,11 @@ class DatasetPromotionOperator(DatasetOperator):
         "allow_rolled_back",
         "metrics",
         "notes",
+        "card",
     )
     # A template that renders to nothing must not let groups straddle splits, or condemned labels in.
     never_empty = ("partition_keys", "group_by", "groups", "given_splits", "frozen_splits", "exclude")
+    operator_extra_links = (DatasetCardLink(), *DatasetOperator.operator_extra_links)
     # A template that names no release must not make a new one in the place of the one that was approved.
     never_absent = ("release",)
 
@@ -111,6 +115,7 @@ class DatasetPromotionOperator(DatasetOperator):
         allow_rolled_back: bool | str = False,
         metrics: Mapping[str, Any] | str | None = None,
         notes: str | None = None,
+        card: bool | str = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -133,6 +138,7 @@ class DatasetPromotionOperator(DatasetOperator):
         self.allow_rolled_back = allow_rolled_back
         self.metrics = metrics
         self.notes = notes
+        self.card = card
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.release.promote import promote_dataset
@@ -152,6 +158,7 @@ class DatasetPromotionOperator(DatasetOperator):
             allow_rolled_back=as_flag("allow_rolled_back", self.allow_rolled_back),
             metrics={name: value for name, value in metrics.items() if value is not None},
             notes=self.notes,
+            card=as_flag("card", self.card),
             dag_id=context["ti"].dag_id,
             run_id=context["ti"].run_id,
             partition_key=partition_key,

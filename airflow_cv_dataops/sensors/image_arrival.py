@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.common.arguments import as_count, as_list, as_number, as_pattern
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.common.places import given_source, path_text
-from airflow_cv_dataops.common.source_names import stable_source
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
+from airflow_cv_dataops.core.store.source_names import stable_source
 from airflow_cv_dataops.sensors.base import ObservingSensor
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from unit.core.release.release_rows import annotation_id, write_annotations, write_audit, write_findings, write_images
 
+from airflow_cv_dataops.core.release.describe import describe_dataset
 from airflow_cv_dataops.core.release.lookup import read_release
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.release.rollback import rollback_stage
@@ -186,3 +187,16 @@ def test_a_rolled_back_release_that_had_lost_a_partition_is_not_brought_back_eit
     write_images(days, "2026-11-08", ["another day"])
     assert "Partition 2026-11-05 (absent, as there)" in refusal(days, partition_keys=["2026-11-06", "2026-11-07", "2026-11-08"])
     assert promoted(days)["release"] == "v3"
+
+
+def test_stages_come_in_the_order_that_the_dataset_says(days: Dataset) -> None:
+    describe_dataset(days, stages=["staging", "production"], cards=False)
+    assert "promote to 'staging' first" in refusal(days)
+    assert promoted(days, stage="other")["release"] == "v1", "a stage of no order is free"
+    assert "'staging' has never held v1" in refusal(days, release="v1")
+    promoted(days, stage="staging", partition_keys=["2026-11-05", "2026-11-06"])
+    assert promoted(days, release="staging")["release"] == "v2"
+    promoted(days, stage="staging")
+    rolled_back(days, stage="staging")
+    assert "'staging' was rolled back from v3" in refusal(days, release="v3")
+    assert read_release(days, "production").name == "v2"

@@ -65,7 +65,8 @@ class Decision:
             "created_at": now,
         }
 
-    def promoted(self, release: Release, seconds: float) -> StepResult:
+    def promoted(self, release: Release, card_uri: str | None, seconds: float) -> StepResult:
+        """:param card_uri: of the release's card."""
         for outcome in self._outcomes:
             if not outcome.passed:
                 log.warning("A gate that only warns does not hold: %s", outcome)
@@ -73,7 +74,7 @@ class Decision:
             "%s of %s is now at %s (was at %s): %d images",
             *(self._move.stage, self._dataset.name, release.name, release.parent or "no release", release.images_count),
         )
-        return self._result(release, seconds)
+        return self._result(release, seconds, card_uri=card_uri)
 
     def unchanged(self, seconds: float) -> StepResult:
         return self._result(self._move.parent, seconds, unchanged=True)
@@ -123,7 +124,14 @@ class Decision:
         return self._result(None, seconds, failure=failure)
 
     def _result(
-        self, release: Release | None, seconds: float, *, unchanged: bool = False, failure: str | None = None, skip: bool = False
+        self,
+        release: Release | None,
+        seconds: float,
+        *,
+        unchanged: bool = False,
+        failure: str | None = None,
+        skip: bool = False,
+        card_uri: str | None = None,
     ) -> StepResult:
         candidate, snapshots = self._candidate, self._candidate.snapshots
         releases_snapshot = self._dataset.snapshot_id("releases")
@@ -137,6 +145,10 @@ class Decision:
             "unchanged": unchanged,
             "splits": candidate.splits,
             "snapshots": dict(snapshots),
+            "action": "promotion",
+            "excludedImages": sum(rule["images"] for rule in candidate.exclusions),
+            "excludedLabels": sum(rule["labels"] for rule in candidate.exclusions),
+            **({"reportUri": card_uri} if card_uri else {}),
         }
         summary = Summary(
             dataset=self._dataset.name,
@@ -149,10 +161,11 @@ class Decision:
                 "partitions_left_out": len(candidate.left_out),
                 "partitions_outdated": None if candidate.outdated is None else len(candidate.outdated),
                 "splits": candidate.splits,
-                "excluded_images": sum(rule["images"] for rule in candidate.exclusions),
-                "excluded_labels": sum(rule["labels"] for rule in candidate.exclusions),
+                "excluded_images": facts["excludedImages"],
+                "excluded_labels": facts["excludedLabels"],
             },
             metrics={name: value for name, value in candidate.metrics.items() if isinstance(value, (int, float)) and "[" not in name},
+            report_uri=card_uri,
             duration_seconds=seconds,
             details={
                 "release": facts["release"],

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_cv_dataops.core.release.descriptions import read_description
 from airflow_cv_dataops.core.release.move import Move
 from airflow_cv_dataops.core.release.partition_contents import partition_digests
 from airflow_cv_dataops.core.release.reader import Release
@@ -67,5 +68,18 @@ def _newest(keys: Iterable[str]) -> str | None:
 
 
 def _out_of_order(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Say which stage has to come first."""
+    """Say which stage has to come first, where people have said in which order they come."""
+    stages = read_description(dataset).stages
+    place = stages.index(move.stage) if move.stage in stages else 0
+    if not place:
+        return None
+    before = stages[place - 1]
+    order = f"the dataset's stages are {', '.join(stages)}, in this order"
+    if move.named is None:
+        return f"{order}: promote to {before!r} first, and from there by release={before!r}"
+    name = move.named.name
+    if not any(row["stage"] == before and row["release"] == name for row in rows):
+        return f"{order}, and {before!r} has never held {name}"
+    if any(name in row["rolled_back"]["releases"] for row in outstanding_rollbacks(rows, before)):
+        return f"{order}, and {before!r} was rolled back from {name}"
     return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import random
-import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any
 from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConcurrentPromotionError, ConfigurationError
 from airflow_cv_dataops.core.release.candidate import Candidate, Wanted, build_candidate
+from airflow_cv_dataops.core.release.card.card import write_card_if_possible
 from airflow_cv_dataops.core.release.conditions import ask, frozen_metrics, implied_gates
 from airflow_cv_dataops.core.release.decision import Decision, in_short
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion, parse_exclusions
@@ -28,13 +28,13 @@ from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import hold_snapshots, write_release_refs
 from airflow_cv_dataops.core.release.splits.options import SplitOptions
 from airflow_cv_dataops.core.release.stage_history import outstanding_rollbacks
+from airflow_cv_dataops.core.release.stage_names import check_stage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
 
 log = logging.getLogger(__name__)
 
-_STAGE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _ATTEMPTS = 30
 BY_DEFAULT = SplitOptions()
 
@@ -55,6 +55,7 @@ def promote_dataset(
     allow_rolled_back: bool = False,
     metrics: Mapping[str, float] | None = None,
     notes: str | None = None,
+    card: bool = True,
     dag_id: str | None = None,
     run_id: str | None = None,
     partition_key: str | None = None,
@@ -83,6 +84,7 @@ def promote_dataset(
     :param allow_rolled_back: whether the stage may come back to what it was rolled back from.
     :param metrics: further metrics for the gates, e.g. a model's score; they win over the candidate's own.
     :param notes: for people; kept with the release.
+    :param card: whether the release's card is written; one that cannot be written is logged, and no reason to fail.
     :param dag_id: whose run this is; only recorded, as ``run_id`` and ``partition_key``.
     :param run_id: only recorded.
     :param partition_key: only recorded.
@@ -136,7 +138,7 @@ def promote_dataset(
         appended = _append(dataset, name, candidate, row, head) if named is None else move_to(dataset, named, row, head)
         if appended is not None:
             write_release_refs(dataset)
-            return decided.promoted(appended, time.monotonic() - started)
+            return decided.promoted(appended, write_card_if_possible(appended) if card else None, time.monotonic() - started)
         log.info("Another promotion of %s came first; deciding again (attempt %d)", dataset.name, attempt + 2)
         time.sleep(random.uniform(0, 0.2 * (attempt + 1)))  # noqa: S311 (jitter)
     raise ConcurrentPromotionError(
@@ -161,15 +163,6 @@ def _check_named(release: str, wanted: Wanted) -> None:
         raise ConfigurationError(
             f"release={release!r} is moved to as it is: splits, partition_keys, leave_out_unaudited and exclude are for new releases."
         )
-
-
-def check_stage(stage: str) -> str:
-    """Return the stage. :raises ConfigurationError: it is not a name, is ``main`` (Iceberg's), or looks like a release."""
-    if not _STAGE.fullmatch(stage) or stage == "main" or re.fullmatch(r"v\d+|(release|candidate)-.*", stage):
-        raise ConfigurationError(
-            f"Stage {stage!r} cannot be used: expected a name such as staging or production, not main and not the name of a release."
-        )
-    return stage
 
 
 def _tell(dataset: Dataset, candidate: Candidate) -> None:

@@ -16,11 +16,11 @@ from airflow_cv_dataops.core.release.lookup import release_among, releases_at
 from airflow_cv_dataops.core.release.metric_names import quoted
 from airflow_cv_dataops.core.release.named import check_is_there
 from airflow_cv_dataops.core.release.partition_contents import differing_partitions
-from airflow_cv_dataops.core.release.promote import check_stage
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import write_release_refs
 from airflow_cv_dataops.core.release.rollback_request import RollbackRequest
 from airflow_cv_dataops.core.release.stage_history import StageHistory
+from airflow_cv_dataops.core.release.stage_names import check_stage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import StepResult
 

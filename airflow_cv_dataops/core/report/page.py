@@ -107,7 +107,7 @@ def _checks(rows: Sequence[CheckRow]) -> str:
     found = [row for row in rows if row.count]
     cells = "".join(
         f'<tr><td><span class="badge {row.severity}">{row.severity}</span></td><th scope="row">{clean(row.id)}</th><td>{row.count:,}</td>'
-        f"<td>{_sentence(row.meaning)} <i>{_sentence(row.fix)}</i></td></tr>"
+        f"<td>{sentence(row.meaning)} <i>{sentence(row.fix)}</i></td></tr>"
         for row in found
     )
     passed = _passed([clean(row.id) for row in rows if not row.count])
@@ -127,7 +127,7 @@ def _table_head(*names: str) -> str:
     return "<thead><tr>" + "".join(f'<th scope="col">{name}</th>' for name in names) + "</tr></thead>"
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     """Return a check's meaning or fix, in which names stand in backticks."""
     return _NAME.sub(r"<code>\1</code>", clean(text))
 

@@ -15,10 +15,10 @@ from unit.hooks.fake_connections import add_connection
 from unit.operators.small_tasks import PolicyOperator, TaskInstance, context, embedded, ingest, landing, promote, rendered, ti
 
 from airflow_cv_dataops.common import settings
-from airflow_cv_dataops.common.source_names import stable_source
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.lineage.options import LineageOptions
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.source_names import stable_source
 from airflow_cv_dataops.links.marquez import MarquezLink, marquez_links
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator

@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES
 from airflow_cv_dataops.get_provider_info import get_provider_info
+from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
@@ -295,6 +296,7 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     LabelAuditOperator: {"dataset": "digits"},
     HardExampleSamplingOperator: {"dataset": "digits"},
     DatasetPromotionOperator: {"dataset": "digits"},
+    DatasetDescriptionOperator: {"dataset": "digits"},
     DatasetExportOperator: {"dataset": "digits"},
     ImageArrivalSensor: {"source": "/data"},
     DatasetReleaseSensor: {"dataset": "digits"},
@@ -320,8 +322,8 @@ def test_every_template_field_is_an_attribute_and_the_task_serialises(operator: 
     document = json.loads(json.dumps(serialization.to_dict(dag)))
     again = serialization.from_dict(document).get_task("t")
     assert again.task_type == operator.__name__
-    links = {"Audit report"} if operator is LabelAuditOperator else set()
-    assert links == {link.name for link in operator.operator_extra_links}
+    links = {LabelAuditOperator: {"Audit report"}, DatasetPromotionOperator: {"Dataset card"}, DatasetDescriptionOperator: {"Dataset card"}}
+    assert links.get(operator, set()) == {link.name for link in operator.operator_extra_links}
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)

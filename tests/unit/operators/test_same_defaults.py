@@ -13,6 +13,7 @@ import pytest
 
 from airflow_cv_dataops import BUILT_IN_CHECKS, Dataset, observe_arrival, observe_stage
 from airflow_cv_dataops.operators.base import DatasetOperator
+from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
@@ -26,7 +27,7 @@ from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 
 # What a run says of itself, and what opens a source.
-_OF_A_RUN = {"dag_id", "run_id", "partition_key", "seen_at", "source_options", "target_options"}
+_OF_A_RUN = {"dag_id", "run_id", "partition_key", "said_by", "seen_at", "source_options", "target_options"}
 _INGEST, _SHARDS = "core.imaging.ingest.ingest.ingest_images", "core.imaging.ingest.shards.steps"
 
 
@@ -50,7 +51,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
 
         monkeypatch.setattr(home, name, record)
         monkeypatch.setattr(DatasetOperator, "begin", lambda self, context: (make_dataset(), "2026-11-05"))
-        ti = SimpleNamespace(dag_id="dag", run_id="run")
+        ti = SimpleNamespace(dag_id="dag", task_id="step", run_id="run")
         with pytest.raises(AskedError):
             operator.execute({"ti": ti, "dag_run": SimpleNamespace(run_after=datetime(2026, 11, 5, tzinfo=UTC))})  # type: ignore[typeddict-item]
         defaults = {parameter.name: parameter.default for parameter in signature.parameters.values()}
@@ -72,6 +73,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (HardExampleSamplingOperator, {}, "core.sampling.sample.sample_hard_examples"),
         (DatasetPromotionOperator, {}, "core.release.promote.promote_dataset"),
         (DatasetRollbackOperator, {"reason": "bad labels"}, "core.release.rollback.rollback_stage"),
+        (DatasetDescriptionOperator, {}, "core.release.describe.describe_dataset"),
         (DatasetExportOperator, {}, "core.export.export.export_release"),
     ],
 )

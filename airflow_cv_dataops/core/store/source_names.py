@@ -1,10 +1,12 @@
-"""What a source is called in lineage: the same for every partition."""
+"""What a source is called in lineage and on cards: the same for every partition."""
 
 from __future__ import annotations
 
 import re
 
-from airflow_cv_dataops.common.partition import PLACEHOLDER
+from airflow_cv_dataops.core.store.uris import normalize_uri, without_credentials
+
+PLACEHOLDER = "{partition_key}"
 
 _DATE = re.compile(r"(\d{4})([-_/.]?)(0[1-9]|1[0-2])(?:\2(0[1-9]|[12]\d|3[01])(?:[T_-]?([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d))?)?)?)?")
 _SEPARATOR = r"(?:[-_.T:]|/(?:\w+=)?)?"  # also between folders as Hive names them: year=2026/month=11/day=05
@@ -22,8 +24,6 @@ def stable_source(source: str, partition_key: str | None = None) -> str:
     :param partition_key: of the run; where a template of the user's own (``{{ ds }}``, ``{{ ds_nodash }}``) has written it into the source,
         it is found there as well: the key's date however its parts are separated, or a folder that is named by a key with a digit.
     """
-    from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
-
     if PLACEHOLDER not in source and partition_key:
         source = _written_key(partition_key).sub(PLACEHOLDER, source)
     place = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/]*", source)

@@ -1,0 +1,66 @@
+"""Findings of a release's images that nobody has settled, by check, and whether anybody has looked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.release.card.items import CardItems
+from airflow_cv_dataops.core.release.card.left_out import LeftOutLabels
+from airflow_cv_dataops.core.release.recorded import Recorded
+from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_cv_dataops.core.release.reader import Release
+
+_COLUMNS = ("partition_key", "audit", "check", "severity", "image_id", "annotation_id")
+
+
+@dataclass(frozen=True)
+class FindingFacts:
+    """:param partitions: of the release. :param audited: those of them that an audit has looked at as they are.
+    :param outdated: those whose audits are older than images, labels or predictions.
+    :param by_check: (check, severity) to findings. :param clean: checks that ran in all partitions and found nothing.
+    """
+
+    partitions: int
+    audited: int
+    outdated: int
+    by_check: Mapping[tuple[str, str], int]
+    clean: tuple[str, ...]
+
+
+def open_findings(release: Release, items: CardItems) -> FindingFacts:
+    """Count the findings of the release's images, and of its partitions where they name no image, at the release's snapshot.
+
+    Findings of an audit of what is no more count for nothing, nor do those of labels that the release leaves out.
+    """
+    import pyarrow as pa
+
+    reader = SnapshotReader(release.dataset, release.snapshots, sorted(items.partitions))
+    recorded, left_out = Recorded.read(reader), LeftOutLabels(release)
+    counts: Counter[tuple[str, str]] = Counter()
+    for batch in reader.batches("findings", _COLUMNS):
+        is_held = (items.at(batch["image_id"]) >= 0) | batch["image_id"].is_null().to_numpy()
+        counts.update(_counted(batch.filter(pa.array(is_held & ~left_out.among(batch))), recorded.outdated_audits))
+    everywhere = {check for check, where in recorded.looked_for.items() if items.partitions <= where}
+    return FindingFacts(
+        partitions=len(items.partitions),
+        audited=len(items.partitions & recorded.audited),
+        outdated=len(items.partitions & recorded.outdated),
+        by_check=dict(counts),
+        clean=tuple(sorted(everywhere - {check for check, _ in counts})),
+    )
+
+
+def _counted(findings: pa.Table, outdated: set[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    names = ["partition_key", "audit", "check", "severity"]
+    found: Counter[tuple[str, str]] = Counter()
+    for row in findings.group_by(names).aggregate([("check", "count")]).to_pylist():
+        if (row["partition_key"], row["audit"]) not in outdated:
+            found[row["check"], row["severity"]] += row["check_count"]
+    return found
