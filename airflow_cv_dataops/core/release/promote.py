@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import random
-import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,13 +21,13 @@ from airflow_cv_dataops.core.release.named import candidate_of, check_is_there, 
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import hold_snapshots, write_release_refs
 from airflow_cv_dataops.core.release.splits import DEFAULT_SPLITS, check_splits
+from airflow_cv_dataops.core.release.stage_names import check_stage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
 
 log = logging.getLogger(__name__)
 
-_STAGE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _ATTEMPTS = 30
 
 
@@ -132,15 +131,6 @@ def promote_dataset(
     raise ConcurrentPromotionError(
         f"Stage {stage!r} of {dataset.name!r} was moved by others {_ATTEMPTS} times while this promotion was decided; nothing was changed."
     )
-
-
-def check_stage(stage: str) -> str:
-    """Return the stage. :raises ConfigurationError: it is not a name, is ``main`` (Iceberg's), or looks like a release."""
-    if not _STAGE.fullmatch(stage) or stage == "main" or re.fullmatch(r"v\d+|(release|candidate)-.*", stage):
-        raise ConfigurationError(
-            f"Stage {stage!r} cannot be used: expected a name such as staging or production, not main and not the name of a release."
-        )
-    return stage
 
 
 def _tell(dataset: Dataset, candidate: Candidate) -> None:
