@@ -43,6 +43,14 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": ["airflow_cv_dataops.triggers.image_arrival", "airflow_cv_dataops.triggers.dataset_release"],
             }
         ],
+        "asset-uris": [
+            {
+                "schemes": ["cv"],
+                "handler": "airflow_cv_dataops.common.assets.sanitize_uri",
+                "factory": "airflow_cv_dataops.common.assets.release_asset",
+                "to_openlineage_converter": "airflow_cv_dataops.common.assets.to_openlineage",
+            }
+        ],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_cv_dataops.hooks.dataset"]}],
         "connection-types": [
             {

@@ -4,8 +4,8 @@
 
 ``file`` is the DAG's, in [core] dags_folder, and its name the DAG's id. Without ``logical_date`` the run has none, as if it were
 asset-triggered. ``environment`` is set before the file is read; what Airflow has read by then (its database, how lineage is sent) stays.
-Out comes the run's state, its tasks' states, and their XComs. Whatever Airflow logs or prints goes to stderr. In one process, as Airflow
-takes some ten seconds of CPU to start.
+Out comes the run's state, its tasks' states, their XComs, and the asset events that they emitted. Whatever Airflow logs or prints goes
+to stderr. In one process, as Airflow takes some ten seconds of CPU to start.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def run(
     date = datetime.fromisoformat(logical_date) if logical_date else None
     done = load_dag(Path(file).resolve()).test(logical_date=date, run_conf=conf)
     send_lineage()
-    return {"state": str(done.state.value), "run_id": done.run_id, "tasks": task_states(done), "xcom": xcoms(done)}
+    return {"state": str(done.state.value), "run_id": done.run_id, "tasks": task_states(done), "xcom": xcoms(done), "assets": assets(done)}
 
 
 def load_dag(file: Path):  # type: ignore[no-untyped-def]
@@ -78,6 +78,21 @@ def xcoms(run) -> dict[str, object]:  # type: ignore[no-untyped-def]
             )
         ).all()
     return {task_id: json.loads(value) if isinstance(value, str) else value for task_id, value in rows}
+
+
+def assets(run) -> list[dict[str, object]]:  # type: ignore[no-untyped-def]
+    """Return the asset events of the run's tasks, in order."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    columns = (AssetModel.name, AssetModel.uri, AssetEvent.source_task_id, AssetEvent.source_map_index, AssetEvent.extra)
+    emitted_here = (AssetEvent.source_dag_id == run.dag_id, AssetEvent.source_run_id == run.run_id)
+    with create_session() as session:
+        rows = session.execute(
+            select(*columns).join(AssetModel, AssetModel.id == AssetEvent.asset_id).where(*emitted_here).order_by(AssetEvent.id)
+        ).all()
+    return [dict(zip(("name", "uri", "task_id", "map_index", "extra"), row, strict=True)) for row in rows]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list_or_absent, as_mapping, as_number, given_text, required_number
+from airflow_cv_dataops.common.assets import ReleaseAssetMixin
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.dataset_card import DatasetCardLink
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.summary import StepResult
 
 
-class DatasetPromotionOperator(DatasetOperator):
+class DatasetPromotionOperator(ReleaseAssetMixin, DatasetOperator):
     """Make a release of the dataset and move a stage to it, if every gate holds.
 
     A failed gate fails the task, names each gate with wanted and found value, and changes nothing. Content equal to what
-    the stage points to makes no new release, so retries and backfills are harmless.
+    the stage points to makes no new release, so retries and backfills are harmless. A stage that moved emits the event of its asset,
+    ``cv://<dataset>/<stage>``.
 
     :param stage: the stage to move, e.g. ``staging`` or ``production``. (templated)
     :param release: a release that there is, by its name (``v3``) or by a stage that points to it (``staging``): the stage moves to it as it
@@ -139,6 +141,7 @@ class DatasetPromotionOperator(DatasetOperator):
         self.metrics = metrics
         self.notes = notes
         self.card = card
+        self.declare_release_asset()
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.release.promote import promote_dataset

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.assets import ReleaseAssetMixin
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import DatasetOperator
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.summary import StepResult
 
 
-class DatasetRollbackOperator(DatasetOperator):
+class DatasetRollbackOperator(ReleaseAssetMixin, DatasetOperator):
     """Point a stage at a release that it held before, as it was, and remember what it held since as rolled back.
 
     The next promotions of the stage refuse to bring that back, unless they are told to. A run rolls a stage back once: retries, and a task
@@ -33,12 +34,14 @@ class DatasetRollbackOperator(DatasetOperator):
         "back by the next promotions unless they are told to."
     )
     template_fields: Sequence[str] = (*DatasetOperator.template_fields, "stage", "to", "reason")
+    stage_action = "rollback"
 
     def __init__(self, *, reason: str, stage: str = "production", to: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stage = stage
         self.to = to
         self.reason = reason
+        self.declare_release_asset()
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.release.rollback import rollback_stage

@@ -25,13 +25,18 @@ DAGS = Path(__file__).parent / "dags"
 
 @dataclass(frozen=True)
 class Run:
-    """What one DAG run left behind."""
+    """What one DAG run left behind.
+
+    :param events: of lineage.
+    :param assets: the asset events of its tasks, with name, uri, task_id, map_index and extra.
+    """
 
     state: str
     tasks: Mapping[str, str]
     xcom: Mapping[str, Any]
     events: list[dict[str, Any]]
     log: str
+    assets: Sequence[Mapping[str, Any]] = ()
 
     def task_events(self, task_id: str, event_type: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["job"]["name"].endswith(f".{task_id}") and event["eventType"] == event_type]
@@ -138,7 +143,7 @@ class DagRuns:
             raise AssertionError(f"{request['file']} left no result; log in {self._log}:\n{log[-3000:]}")
         result = json.loads(answer)
         events = [request.event for request in self.taken[already_taken:]]
-        return Run(result["state"], result["tasks"], result["xcom"], events, log)
+        return Run(result["state"], result["tasks"], result["xcom"], events, log, result["assets"])
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:

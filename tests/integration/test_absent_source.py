@@ -82,8 +82,7 @@ def unmounted_behind_a_link(disk: Path) -> None:
     disk.mkdir()
 
 
-@pytest.mark.parametrize("run", [whole, sharded])
-@pytest.mark.parametrize("lose", [gone, unmounted, linked_to_nowhere])
+@pytest.mark.parametrize(("run", "lose"), [(whole, gone), (whole, unmounted), (whole, linked_to_nowhere), (sharded, unmounted)])
 def test_a_source_that_is_gone_leaves_the_partition(
     make_dataset: MakeDataset, source: Path, run: Callable[..., StepResult], lose: Callable[[Path], str]
 ) -> None:
@@ -124,12 +123,11 @@ def test_a_partition_that_holds_nothing_may_stay_so(make_dataset: MakeDataset, s
     assert dataset.images(partition_key="2026-11-04").num_rows == 3
 
 
-@pytest.mark.parametrize("run", [whole, sharded])
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("run", "settings", "said"),
     [
-        (IngestSettings(pattern="*.jpg"), r"pattern='\*\.jpg', exclude=\['\*\.txt', .*\]"),
-        (IngestSettings(exclude=["*.png", "*.json"]), r"pattern=None, exclude=\['\*\.png', '\*\.json'\]"),
+        (whole, IngestSettings(pattern="*.jpg"), r"pattern='\*\.jpg', exclude=\['\*\.txt', .*\]"),
+        (sharded, IngestSettings(exclude=["*.png", "*.json"]), r"pattern=None, exclude=\['\*\.png', '\*\.json'\]"),
     ],
 )
 def test_globs_that_leave_out_every_file_are_an_error_on_the_first_run_too(
@@ -169,8 +167,10 @@ def test_a_source_that_moved_behind_a_link_is_taken_whole(make_dataset: MakeData
     assert set(dataset.images()["source_uri"].to_pylist()) == before
 
 
-@pytest.mark.parametrize(("run", "pattern"), [(whole, None), (whole, "*.png"), (sharded, "*.png")])
-@pytest.mark.parametrize("lose", [moved_away, unmounted_behind_a_link])
+@pytest.mark.parametrize(
+    ("run", "pattern", "lose"),
+    [(whole, None, moved_away), (whole, "*.png", unmounted_behind_a_link), (sharded, "*.png", moved_away)],
+)
 def test_images_behind_a_link_whose_disk_is_gone_stay(
     make_dataset: MakeDataset, source: Path, run: Callable[..., StepResult], lose: Callable[[Path], None], pattern: str | None
 ) -> None:
@@ -210,8 +210,10 @@ def only_broken_files(source: Path) -> str:
     return r"None of the 4 files taken at file://.*/in is an image \(4 .*\)"
 
 
-@pytest.mark.parametrize(("run", "ratio"), [(whole, 0.5), (whole, 1.0), (sharded, 1.0)])
-@pytest.mark.parametrize("lose", [only_a_stray_file, only_broken_files])
+@pytest.mark.parametrize(
+    ("run", "ratio", "lose"),
+    [(whole, 0.5, only_broken_files), (whole, 1.0, only_a_stray_file), (whole, 1.0, only_broken_files), (sharded, 1.0, only_broken_files)],
+)
 def test_files_of_which_none_is_an_image_leave_the_partition(
     make_dataset: MakeDataset, source: Path, run: Callable[..., StepResult], lose: Callable[[Path], str], ratio: float
 ) -> None:

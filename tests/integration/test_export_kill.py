@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,35 +30,43 @@ ASKED = {
     "webdataset": options_of("webdataset"),
     "huggingface": options_of("huggingface"),
 }
+# One before and one after each kind of step, each format once; `make test-races` kills at more.
 POINTS: list[tuple[str, Point]] = [
     ("yolo", ("put", PLAN, "before", 1)),
+    ("yolo", ("half", "", "", 4)),
+    ("yolo", ("put", "_export/parts/", "after", 2)),
+    ("yolo", ("_move", MANIFEST, "before", 1)),
+    ("yolo", ("put", MANIFEST, "after", 1)),
+    ("coco", ("put_file", "^annotations/", "before", 1)),
+    ("linked", ("_move", "^images/", "before", 5)),
+    ("resized", ("put", "^images/", "after", 2)),
+    ("webdataset", ("put_file", "^train", "before", 2)),
+    ("huggingface", ("_move", r"\.parquet$", "before", 2)),
+]
+MORE_POINTS: list[tuple[str, Point]] = [
     ("yolo", ("_move", PLAN, "before", 1)),
     ("yolo", ("put", PLAN, "after", 1)),
-    ("yolo", ("half", "", "", 4)),
     ("yolo", ("_move", "^images/", "before", 2)),
     ("yolo", ("put", "^labels/", "after", 5)),
     ("yolo", ("put", "_export/parts/", "before", 2)),
-    ("yolo", ("put", "_export/parts/", "after", 2)),
     ("yolo", ("put_file", r"data\.yaml", "after", 1)),
     ("yolo", ("put", MANIFEST, "before", 1)),
-    ("yolo", ("_move", MANIFEST, "before", 1)),
-    ("yolo", ("put", MANIFEST, "after", 1)),
     ("coco", ("put", "^images/", "after", 7)),
-    ("coco", ("put_file", "^annotations/", "before", 1)),
     ("coco", ("_move", "^annotations/", "before", 2)),
     ("coco", ("put", "parts/whole", "before", 1)),
     ("linked", ("link", "^images/", "before", 5)),
-    ("linked", ("_move", "^images/", "before", 5)),
     ("linked", ("link", "^images/", "after", 10)),
-    ("resized", ("put", "^images/", "after", 2)),
     ("resized", ("put", "_export/parts/", "before", 2)),
     ("resized", ("put", "parts/whole", "after", 1)),
-    ("webdataset", ("put_file", "^train", "before", 2)),
     ("webdataset", ("put_file", "^train", "after", 2)),
     ("webdataset", ("put", "_export/parts/", "after", 2)),
-    ("huggingface", ("_move", r"\.parquet$", "before", 2)),
     ("huggingface", ("put_file", r"README\.md", "before", 1)),
 ]
+
+
+def also_in_races(usual: Sequence[Any], more: Sequence[Any]) -> list[Any]:
+    """Return both as parameters; `make test-races` alone runs the latter."""
+    return [*usual, *(pytest.param(*(one if isinstance(one, tuple) else (one,)), marks=pytest.mark.races) for one in more)]
 
 
 class Scene:
@@ -89,7 +98,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     return Scene(tmp_path_factory.mktemp("release"))
 
 
-@pytest.mark.parametrize(("name", "point"), POINTS)
+@pytest.mark.parametrize(("name", "point"), also_in_races(POINTS, MORE_POINTS))
 def test_an_export_that_was_killed_is_none_and_the_next_run_writes_what_is_missing(
     scene: Scene, tmp_path: Path, name: str, point: Point
 ) -> None:
@@ -109,7 +118,7 @@ def test_an_export_that_was_killed_is_none_and_the_next_run_writes_what_is_missi
     assert written_by(export(scene.dataset, target, ASKED[name])) == 0
 
 
-@pytest.mark.parametrize("name", ["yolo", "resized", "webdataset"])
+@pytest.mark.parametrize("name", also_in_races(["resized"], ["yolo", "webdataset"]))
 def test_an_export_killed_three_times_ends_as_any_other(scene: Scene, tmp_path: Path, name: str) -> None:
     target = tmp_path / "export"
     for _ in range(3):
@@ -120,14 +129,18 @@ def test_an_export_killed_three_times_ends_as_any_other(scene: Scene, tmp_path: 
 
 @pytest.mark.parametrize(
     ("point", "is_still_the_old_one"),
-    [
-        (("remove", MANIFEST, "before", 1), True),
-        (("remove", MANIFEST, "after", 1), False),
-        (("unlink", "export/images/", "before", 3), False),
-        (("unlink", "export/images/", "after", 10), False),
-        (("clear", "^never$|.", "after", 1), False),
-        (("_move", PLAN, "before", 1), False),
-    ],
+    also_in_races(
+        [
+            (("remove", MANIFEST, "before", 1), True),
+            (("remove", MANIFEST, "after", 1), False),
+            (("unlink", "export/images/", "before", 3), False),
+        ],
+        [
+            (("unlink", "export/images/", "after", 10), False),
+            (("clear", "^never$|.", "after", 1), False),
+            (("_move", PLAN, "before", 1), False),
+        ],
+    ),
 )
 def test_killed_while_it_removes_another_export_the_next_run_goes_on_where_it_is_allowed_to(
     scene: Scene, tmp_path: Path, point: Point, is_still_the_old_one: bool

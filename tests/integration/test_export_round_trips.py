@@ -229,7 +229,7 @@ def by_first_points(labels: list[Said]) -> dict[tuple, list[Said]]:
     return found
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", ["yolo", "voc", "csv"])  # of COCO and outlines the photographs tell
 def test_cells_are_imported_again_without_the_two_that_have_no_area(bccd, layout):
     folder, counts = exported(bccd, layout)
     assert counts["labels_left_out"] == {"no_area": 2}
@@ -237,15 +237,14 @@ def test_cells_are_imported_again_without_the_two_that_have_no_area(bccd, layout
     found, expected = again(bccd, folder, layout), with_area(labels_of(bccd))
     assert_same_boxes(found, expected)
     assert all(label.attributes for labels in expected.values() for label in labels)
-    if layout in ("voc", "coco"):
+    if layout == "voc":
         assert counts["not_carried"] == {}
-        assert layout == "coco" or told(found, "attributes") == told(expected, "attributes")
+        assert told(found, "attributes") == told(expected, "attributes")
     else:
         assert counts["not_carried"] == {"attributes": 4886}
-    assert counts.get("labels_as_rectangles", 0) == (4886 if layout == "yolo_seg" else 0)
 
 
-@pytest.mark.parametrize("layout", READ_DIRECTLY)
+@pytest.mark.parametrize("layout", ["parquet", "huggingface"])
 def test_cells_are_in_the_files_as_they_were(bccd, layout):
     folder, counts = exported(bccd, layout, shard_images=100)
     keeps_all = layout == "parquet"
@@ -268,7 +267,7 @@ def with_area(labels: Labels) -> Labels:
     return {image: [label for label in found if label.bbox[2] > 0 and label.bbox[3] > 0] for image, found in labels.items()}
 
 
-@pytest.mark.parametrize("layout", ["coco", "yolo", "voc", "csv"])
+@pytest.mark.parametrize("layout", ["coco", "yolo"])
 def test_images_and_boxes_of_an_export_are_a_dataset_of_their_own(od, tmp_path, layout):
     folder, counts = exported(od, layout)
     copy = anew(folder, layout, tmp_path)

@@ -61,23 +61,35 @@ def released(dataset: Dataset, folder: Path, labels: Path, *, kind: str = "coco"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    return three_pictures(tmp_path)
+
+
+def three_pictures(folder: Path) -> Path:
     """Three pictures of 40 x 30 pixels: one with two boxes, one that is said to be empty, one that no label file names."""
-    (tmp_path / "photos").mkdir()
+    (folder / "photos").mkdir()
     for number, name in enumerate(("boxes", "empty", "unlabelled")):
-        Image.new("RGB", (40, 30), (number, 0, 0)).save(tmp_path / "photos" / f"{name}.png")
+        Image.new("RGB", (40, 30), (number, 0, 0)).save(folder / "photos" / f"{name}.png")
     labels = [
         {"image_id": "boxes.png", "category_id": 1, "bbox": [1, 2, 3, 4], "area": 10, "iscrowd": 0, "segmentation": [[1, 2, 4, 2, 4, 6]]},
         {"image_id": "boxes.png", "category_id": 0, "bbox": [30, 20, 20, 5], "iscrowd": 1, "keypoints": [31, 21, 2, 0, 0, 0]},
         {"image_id": "boxes.png", "category_id": 0, "bbox": [5, 5, 0, 5]},
     ]
     sizes = {"boxes.png": (40, 30), "empty.png": (40, 30)}
-    (tmp_path / "labels.json").write_text(coco(sizes, labels))
-    return tmp_path
+    (folder / "labels.json").write_text(coco(sizes, labels))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder = three_pictures(tmp_path_factory.mktemp("pictures"))
+    dataset = open_dataset("digits", home=folder / "home")
+    released(dataset, folder / "photos", folder / "labels.json")
+    return dataset
 
 
 @pytest.fixture
-def pictures(folder: Path, make_dataset: MakeDataset) -> MapStyleDataset:
-    return released(make_dataset(), folder / "photos", folder / "labels.json")
+def pictures(release: Dataset) -> MapStyleDataset:
+    return release.release().map_style("all")
 
 
 def by_red(dataset: MapStyleDataset) -> dict[int, Any]:

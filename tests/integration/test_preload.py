@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.once(reason="it asks about libraries, which are the same in all sets of versions"),
+]
 
 INGEST = """
 import json, sys

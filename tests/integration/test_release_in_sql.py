@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from airflow_cv_dataops.core.dataset import Dataset
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.labels.importing import import_labels
@@ -28,18 +28,19 @@ BY_CATEGORY = """
 """
 
 
-@pytest.fixture
-def photos(shared_data: Callable[[str], Path], make_dataset: Callable[..., Dataset], tmp_path: Path) -> Dataset:
+@pytest.fixture(scope="module")
+def photos(shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Real photos with real boxes, released on the 5th; without books and persons on the 7th; as on the 5th again on the 9th."""
-    source, dataset = shared_data("coco_ccby"), make_dataset()
+    source, folder = shared_data("coco_ccby"), tmp_path_factory.mktemp("photos")
+    dataset = open_dataset("photos", home=str(folder / "home"))
     ingest_images(dataset, "photos", source / "images", IngestSettings(copy_images=False))
     import_labels(dataset, "photos", source / "instances.json", format="coco")
     promote_dataset(dataset, recorded_at=FIRST)
     told = json.loads((source / "instances.json").read_text())
     books = {category["id"] for category in told["categories"] if category["name"] in ("book", "person")}
     kept = [label for label in told["annotations"] if label["category_id"] not in books]
-    (tmp_path / "fewer.json").write_text(json.dumps({**told, "annotations": kept}))
-    import_labels(dataset, "photos", tmp_path / "fewer.json", format="coco")
+    (folder / "fewer.json").write_text(json.dumps({**told, "annotations": kept}))
+    import_labels(dataset, "photos", folder / "fewer.json", format="coco")
     promote_dataset(dataset, recorded_at=SECOND)
     promote_dataset(dataset, release="v1", recorded_at=BACK)
     return dataset

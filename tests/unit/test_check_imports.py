@@ -12,6 +12,8 @@ from types import ModuleType
 import pytest
 from project import PROJECT_ROOT
 
+pytestmark = pytest.mark.once(reason="it reads sources, and is the linter's on the newest version")
+
 
 @pytest.fixture(scope="module")
 def script() -> Iterator[ModuleType]:

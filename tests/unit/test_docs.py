@@ -25,6 +25,7 @@ from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
+ON_CORE = pytest.mark.once(reason="what is read or run is the same on every version of Airflow")
 PAGES = sorted([*PROJECT_ROOT.glob("*.md"), *(PROJECT_ROOT / "docs").rglob("*.md")])
 OPERATOR_PAGES = sorted([*(PROJECT_ROOT / "docs/operators").glob("*.md"), *(PROJECT_ROOT / "docs/sensors").glob("*.md")])
 
@@ -63,6 +64,7 @@ def test_generated_pages_are_up_to_date(monkeypatch: pytest.MonkeyPatch):
     assert not stale, "run `make docs`"
 
 
+@ON_CORE
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_to_files_and_headings_resolve(page: Path):
     broken = []
@@ -97,17 +99,26 @@ def test_python_in_the_docs_imports_names_that_exist(code: str):
             assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
 
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small dataset in ``home``."""
+    folder = tmp_path_factory.mktemp("digits")
+    small_digits(folder)
+    return folder
+
+
+@ON_CORE
 @pytest.mark.parametrize("code", blocks("python", 'open_dataset("digits")'))
-def test_a_reading_snippet_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    small_digits(tmp_path)
-    monkeypatch.setenv("CV_DATAOPS_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
+def test_a_reading_snippet_runs(code: str, digits: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("CV_DATAOPS_HOME", str(digits / "home"))
+    monkeypatch.chdir(digits)
     module: dict[str, object] = {}
     exec(compile(code, "docs", "exec"), module)
     if "train" in module:
         assert set(module["train"]["split"]) == {"train"}  # type: ignore[index]
 
 
+@ON_CORE
 @pytest.mark.parametrize("code", blocks("json"))
 def test_json_in_the_docs_is_a_summary_of_today(code: str):
     found = json.loads(code)
@@ -115,6 +126,7 @@ def test_json_in_the_docs_is_a_summary_of_today(code: str):
     assert list(found)[: len(shared)] == shared
 
 
+@ON_CORE
 def test_the_examples_of_summaries_have_the_keys_that_the_steps_give(tmp_path: Path):
     """The examples themselves are those of scripts/demo.py; metrics, and counts by check, may be shortened."""
     summaries = {page: result.summary.to_dict() for page, result in all_steps(tmp_path).items()}
@@ -155,6 +167,7 @@ def test_every_operator_and_sensor_has_a_page_with_its_arguments():
     assert documented == set(modules)
 
 
+@ON_CORE
 def test_every_page_is_in_the_index():
     index = PROJECT_ROOT / "docs" / "index.md"
     linked = {(index.parent / link["target"]).resolve() for link in _LINK.finditer(index.read_text())}

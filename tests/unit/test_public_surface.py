@@ -47,6 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.once(reason="notebooks run without Airflow")
 def test_the_examples_of_the_page_run_one_after_the_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     notebook: dict[str, Any] = {}
     said = []

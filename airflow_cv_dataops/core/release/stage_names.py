@@ -1,4 +1,4 @@
-"""What a stage may be called."""
+"""What a stage may be called; without releases, so that a DAG's file may ask."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STAGE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 def check_stage(stage: str) -> str:
     """Return the stage. :raises ConfigurationError: it is not a name, is ``main`` (Iceberg's), or looks like a release."""
-    if not _STAGE.fullmatch(stage) or stage == "main" or re.fullmatch(r"v\d+|(release|candidate)-.*", stage):
+    if not isinstance(stage, str) or not _STAGE.fullmatch(stage) or stage == "main" or re.fullmatch(r"v\d+|(release|candidate)-.*", stage):
         raise ConfigurationError(
             f"Stage {stage!r} cannot be used: expected a name such as staging or production, not main and not the name of a release."
         )

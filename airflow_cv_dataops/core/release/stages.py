@@ -1,12 +1,14 @@
-"""Whether a stage has moved past a release."""
+"""Whether a stage has moved past a release, and by whom."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.release.lookup import release_at
+from airflow_cv_dataops.core.release.lookup import release_at, releases_at
+from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import Summary
@@ -54,6 +56,15 @@ def observe_stage(dataset: Dataset, stage: str, after: str | None = None) -> Sta
         return StageState(dataset.name, stage, None, 0, 0, head, False)
     satisfied = release_number(release.name) > wanted
     return StageState(dataset.name, stage, release.name, release.images_count, release.annotations_count, head, satisfied)
+
+
+def moved_by(dataset: Dataset, stage: str, *, dag_id: str, run_id: str, since: datetime) -> Release | None:
+    """Return the release that the stage is at, if this run brought it there, at this time or later."""
+    head = dataset.snapshot_id("releases")
+    moves = [row for row in releases_at(dataset, head) if row["stage"] == stage]
+    if not moves or (moves[-1]["dag_id"], moves[-1]["run_id"]) != (dag_id, run_id) or moves[-1]["created_at"] < since:
+        return None
+    return release_at(dataset, stage, head)
 
 
 def stage_lineage(dataset: Dataset, state: StageState, condition: str) -> StepLineage:

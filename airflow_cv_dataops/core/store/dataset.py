@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.catalog import CatalogConfig
 from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, files_of_rows, overwrite, overwrite_with_files
 from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
+from airflow_cv_dataops.core.store.names import check_dataset_name
 from airflow_cv_dataops.core.store.objects import ObjectStore, join_uri, open_store
 from airflow_cv_dataops.core.store.partition_keys import partition_keys_of
 from airflow_cv_dataops.core.store.scanning import scan_batches
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import DataScan, Table
-
-_DATASET_NAME = re.compile(r"[a-z][a-z0-9_]{0,126}")
 
 
 class Dataset:
@@ -40,9 +38,7 @@ class Dataset:
     """Who writes, where several copies of a task may: what one has written in a run, no other replaces."""
 
     def __init__(self, name: str, config: CatalogConfig) -> None:
-        if not isinstance(name, str) or not _DATASET_NAME.fullmatch(name):
-            raise ConfigurationError(f"Dataset name {name!r} cannot be used: expected lower-case letters, digits and _, first a letter.")
-        self.name = name
+        self.name = check_dataset_name(name)
         self.config = config
         self._tables = Tables(name, config)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES, Summary, in_words
 
@@ -143,7 +144,7 @@ JSON_LIKE = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     counts=st.dictionaries(st.text(max_size=10), JSON_LIKE, max_size=5),
     metrics=st.dictionaries(st.text(max_size=10), JSON_LIKE, max_size=5),

@@ -10,25 +10,38 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from PIL import Image
 from unit.hooks.fake_connections import add_connection
-from unit.operators.small_tasks import TaskInstance, context, embedded, ingest, landing, promote, rendered, ti
+from unit.operators.small_tasks import TaskInstance, context, embedded, rendered, ti
 
-from airflow_cv_dataops import check_export
+from airflow_cv_dataops import check_export, import_labels, ingest_images, open_dataset, promote_dataset
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
-from airflow_cv_dataops.operators.label_import import LabelImportOperator
 
-__all__ = ["add_connection", "context", "embedded", "landing", "ti"]
+__all__ = ["add_connection", "context", "embedded", "ti"]
 
 LABELS = "file,label,xmin,ymin,xmax,ymax\n0.png,cat,2,2,10,12\n1.png,dog,0,0,24,16\n1.png,cat,1,1,5,5\n2.png,bird,3,3,9,9\n"
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog with two releases: v1 of one labelled partition, v2 the same with other splits."""
+    folder = tmp_path_factory.mktemp("released")
+    source = folder / "landing" / "2026-11-05"
+    source.mkdir(parents=True)
+    for number in range(4):
+        Image.effect_noise((24, 16), 20 + number).save(source / f"{number}.png")
+    (folder / "labels.csv").write_text(LABELS)
+    dataset = open_dataset("digits", home=folder / "cv_dataops")
+    ingest_images(dataset, "2026-11-05", source, workers=1)
+    import_labels(dataset, "2026-11-05", folder / "labels.csv", format="csv")
+    promote_dataset(dataset, splits={"train": 1.0})
+    promote_dataset(dataset, splits={"val": 1.0}, split_salt="2", stage="staging")
+    return folder / "cv_dataops"
+
+
 @pytest.fixture
-def released(landing: Path, context: dict[str, Any]) -> dict[str, Any]:
-    """Two releases: v1 of one labelled partition, v2 the same with other splits."""
-    (landing.parent / "labels.csv").write_text(LABELS)
-    labels = LabelImportOperator(task_id="labels", dataset="digits", source=str(landing.parent / "labels.csv"), format="csv")
-    for task in (ingest(landing), labels, promote(splits={"train": 1.0}), promote(splits={"val": 1.0}, split_salt="2", stage="staging")):
-        rendered(task, context).execute(context)
+def released(home: Path, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The context of a task that finds these releases."""
+    monkeypatch.setenv("AIRFLOW__CV_DATAOPS__HOME", str(home))
     return context
 
 
@@ -36,9 +49,9 @@ def export(**arguments: Any) -> DatasetExportOperator:
     return DatasetExportOperator(task_id="export", dataset="digits", **arguments)
 
 
-def test_a_release_lies_below_the_dataset_by_default_and_xcom_says_where(released: dict[str, Any], embedded: Any) -> None:
+def test_a_release_lies_below_the_dataset_by_default_and_xcom_says_where(released: dict[str, Any], home: Path) -> None:
     summary = rendered(export(format="yolo"), released).execute(released)
-    folder = Path(embedded.root_uri.removeprefix("file://")) / "exports/v1/yolo"
+    folder = home / "warehouse/digits/exports/v1/yolo"
     assert summary["export_uri"] == folder.as_uri()
     assert summary["manifest_uri"] == (folder / "_export/manifest.json").as_uri()
     assert (summary["release"], summary["partition_key"], summary["counts"]["images"]) == ("v1", "2026-11-05", 3)
@@ -104,10 +117,10 @@ def test_policy_fails_the_task_before_anything_is_written_and_leaves_the_numbers
     ids=["default", "given"],
 )
 def test_lineage_names_one_dataset_for_all_releases(
-    released: dict[str, Any], ti: TaskInstance, tmp_path: Path, target: str | None, named: str
+    released: dict[str, Any], ti: TaskInstance, tmp_path: Path, home: Path, target: str | None, named: str
 ) -> None:
     given = target and target.replace("{tmp}", str(tmp_path))
-    expected = named.replace("{tmp}", str(tmp_path)).replace("{home}", str(tmp_path / "cv_dataops"))
+    expected = named.replace("{tmp}", str(tmp_path)).replace("{home}", str(home))
     for release in ("v1", "v2"):
         task = rendered(export(release=release, target=given), released)
         start = task.get_openlineage_facets_on_start()

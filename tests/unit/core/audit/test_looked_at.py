@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.audit.audit_input import BASE_COLUMNS
 from airflow_cv_dataops.core.audit.check import Check, enabled_checks
@@ -158,7 +159,7 @@ LABEL = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LABEL, max_size=24), st.sampled_from([None, ("cell",), ("cell", "blob", "bead")]))
 def test_whoever_finds_something_has_looked_at_something(audit_input, labels, categories):
     data = audit_input(labels, images=COPIES, categories=categories)

@@ -272,8 +272,7 @@ def test_numbers_of_any_length_stop_no_export(tmp_path):
         assert (counts["labels"], counts["not_carried"].get("broken_segmentations")) == (2, 1)
 
 
-@pytest.mark.parametrize("layout", OF_BOXES)
-def test_a_name_that_another_image_comes_to_have_by_its_id_is_told_apart(make_dataset, tmp_path, layout):
+def test_a_name_that_another_image_comes_to_have_by_its_id_is_told_apart(make_dataset, tmp_path):
     """As names of an earlier export are, whose images were changed since."""
     dataset = make_dataset("again")
     one, other, third = map(png, range(3))
@@ -281,9 +280,10 @@ def test_a_name_that_another_image_comes_to_have_by_its_id_is_told_apart(make_da
     ids = put_images(dataset, tmp_path, files)
     put_labels(dataset, [{"image_id": image, "category": f"of {at}", "bbox": box()} for at, image in enumerate(ids)])
     release(dataset)
-    folder, counts = exported(dataset, layout)
-    assert (counts["images"], counts["labels"]) == (3, 3)
-    assert check_export(folder).is_whole
+    for layout in OF_BOXES:
+        folder, counts = exported(dataset, layout)
+        assert (counts["images"], counts["labels"]) == (3, 3), layout
+        assert check_export(folder).is_whole
 
 
 def test_no_two_images_have_one_name_however_they_are_called():
@@ -299,13 +299,17 @@ def test_no_two_images_have_one_name_however_they_are_called():
     assert found[-1] == "b"
 
 
-@pytest.mark.parametrize("resize", [Resize(), Resize(size=(400, 400), fit="pad"), Resize(crop=(0, 0, 0.5, 0.5))])
-@pytest.mark.parametrize("layout", OF_BOXES)
-def test_numbers_whose_area_no_float_holds_stop_no_export(tmp_path, layout, resize):
+@pytest.fixture(scope="module")
+def of_huge_numbers(tmp_path_factory) -> Dataset:
     far = "[[-1e300,-1e300,1e300,-1e300,1e300,1e300]]"
     labels = [{"bbox": box(0, 0, 1e300, 1e300)}, {"bbox": box(), "segmentation": far}, {"bbox": box(), "area": 1e308}, {"bbox": box()}]
-    dataset = of_labels(tmp_path, [{"category": "a", **label} for label in labels])
-    result = export_release(dataset, target=tmp_path / "out", options=ExportOptions(layout, resize=resize, max_left_out_ratio=1.0))
+    return of_labels(tmp_path_factory.mktemp("huge"), [{"category": "a", **label} for label in labels])
+
+
+@pytest.mark.parametrize("resize", [Resize(), Resize(size=(400, 400), fit="pad"), Resize(crop=(0, 0, 0.5, 0.5))])
+@pytest.mark.parametrize("layout", OF_BOXES)
+def test_numbers_whose_area_no_float_holds_stop_no_export(of_huge_numbers, tmp_path, layout, resize):
+    result = export_release(of_huge_numbers, target=tmp_path / "out", options=ExportOptions(layout, resize=resize, max_left_out_ratio=1.0))
     counts = result.summary.to_dict()["counts"]
     assert result.failure is None
     assert counts["labels"] + sum(counts["labels_left_out"].values()) == 4

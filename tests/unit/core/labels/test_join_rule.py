@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.labels.image_index import Answer, Images, Question
 from airflow_cv_dataops.core.labels.image_names import find_images
@@ -30,7 +31,7 @@ def agreement(label: str, image: str) -> int:
     return shorter if own[-shorter:] == other[-shorter:] else 0
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(names=st.lists(paths, min_size=1, max_size=8, unique=True), copies=st.lists(st.integers(0, 5), min_size=8, max_size=8), label=paths)
 def test_a_label_joins_an_image_that_agrees_longest_or_none(names, copies, label):
     images = images_of(names, copies)
@@ -54,7 +55,7 @@ def test_a_label_joins_an_image_that_agrees_longest_or_none(names, copies, label
         assert {copies[row] for row in answer.near} >= {copies[row] for row in best if len(content(names[row])) == len(content(label))}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(names=st.lists(paths, min_size=1, max_size=6, unique=True), labels=st.lists(paths, min_size=1, max_size=8))
 def test_the_answer_to_a_name_is_the_same_whatever_else_is_asked_and_however_the_images_lie(names, labels):
     copies = list(range(len(names)))
@@ -65,7 +66,7 @@ def test_the_answer_to_a_name_is_the_same_whatever_else_is_asked_and_however_the
     assert [len(names) - 1 - answer.row if answer.row >= 0 else -1 for answer in turned] == alone
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     names=st.lists(paths, min_size=1, max_size=4, unique=True),
     labels=st.lists(paths, min_size=2, max_size=6, unique=True),
@@ -83,7 +84,7 @@ def test_no_two_names_that_contradict_each_other_share_an_image(names, labels, p
 SPLITS = {"train": "train", "train2017": "train", "training_images": "train", "val": "val", "Val-labels": "val", "test": "test"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     names=st.lists(paths, min_size=1, max_size=4, unique=True),
     label=paths,
@@ -110,7 +111,7 @@ def splits_of(parts: list[str]) -> set[str]:
 numbered = st.lists(st.sampled_from(["cam1", "cam2", "cam02", "2026-11-05", "20261104", "2026/11/05", "raw", "a"]), max_size=3)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(below=numbered, prefix=numbered, stated=numbered, is_absolute=st.booleans())
 def test_a_label_never_joins_an_image_of_another_number(below, prefix, stated, is_absolute):
     """Of one camera or day where the label says another, wherever in the path that is, and however it is written."""
@@ -132,7 +133,7 @@ def days(parts: list[str]) -> set[str]:
     return {part.replace("-", "").replace("/", "") for part in parts if part.startswith("2026")}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     names=st.lists(st.text(max_size=12), min_size=1, max_size=5, unique=True), asked=st.lists(st.text(max_size=12), min_size=1, max_size=5)
 )

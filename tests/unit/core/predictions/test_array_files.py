@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.predictions import array_files
 from airflow_cv_dataops.core.predictions.array_files import probability_header, read_header, read_probabilities
@@ -79,7 +80,7 @@ def test_a_small_archive_that_would_unpack_to_much_is_refused_unread(monkeypatch
             use(stream.getvalue(), "a.npz")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 140), st.integers(0, 255)), max_size=4), st.integers(0, 230))
 def test_mutilated_files_are_refused_or_read_as_floats(changes, length):
     for whole, name in ((npy(VALUES), "a.npy"), (npz(probs=VALUES), "a.npz")):

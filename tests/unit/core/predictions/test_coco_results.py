@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.labels.formats.coco_reader import CocoImage
@@ -148,7 +149,7 @@ anything = st.recursive(
 FIELDS = ["image_id", "file_name", "category_id", "score", "bbox", "segmentation", "keypoints"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(anything | st.dictionaries(st.sampled_from(FIELDS), anything, max_size=6), max_size=5), st.booleans())
 def test_whatever_the_results_hold_each_is_taken_or_lost(results, has_reference):
     lost: list[str] = []

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.predictions.class_probabilities import read_probabilities
@@ -190,7 +191,7 @@ def test_one_unreadable_file_among_others_is_a_problem(tmp_path):
     assert [problem.check for problem in found.problems] == ["unparsable_prediction"] * 2
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.sampled_from(["csv", "parquet", "npz", "npy"]),
     st.binary(max_size=80),

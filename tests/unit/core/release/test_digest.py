@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.release import digest
 from airflow_cv_dataops.core.release.digest import digest_of, digest_rows, row_hashes
@@ -20,7 +21,7 @@ def table(rows: list[dict[str, object]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(ROWS, st.randoms(use_true_random=False), st.integers(1, 5))
 def test_neither_order_nor_batches_matter(rows, random, size):
     whole = digest_rows(table(rows), SCHEMA.names)

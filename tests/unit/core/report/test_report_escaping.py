@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 NASTY = (
     "</script><script>alert(1)</script>",
@@ -59,7 +60,7 @@ def plain(tmp_path_factory):
     return dataset
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(category=texts, message=texts, source=texts, suggested=texts, meaning=texts, audit=texts.filter(bool))
 def test_no_text_becomes_an_element_an_attribute_or_a_script(plain, report_of, category, message, source, suggested, meaning, audit):
     # Arrow holds no lone surrogates; the JSON of a suggestion may, and so may a check's meaning.

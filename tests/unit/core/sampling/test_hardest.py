@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.sampling.hardest import HardestPredictions
@@ -47,7 +48,7 @@ def test_an_unknown_aggregate_is_refused():
         gathered([(0, 0.5, "a", None)]).scores("median")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(PREDICTION, max_size=12), st.randoms(use_true_random=False), st.integers(1, 4))
 def test_neither_order_nor_batches_matter(predictions, random, size):
     rows = [(image, uncertainty, f"{number:02}", category) for number, (image, uncertainty, category) in enumerate(predictions)]

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
@@ -262,7 +263,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=OPERATIONS)
 def test_any_sequence_of_replacements_leaves_what_a_dict_would_hold(
     tmp_path_factory: pytest.TempPathFactory, operations: list[tuple[str, str, dict[str, float]]]

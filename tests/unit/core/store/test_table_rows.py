@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store import table_rows as rows_module
@@ -32,7 +33,7 @@ def table(predictions: list[dict[str, object]], chunks: int = 1, *, encoded: boo
     return pa.concat_tables([part.set_column(at, "classes", part["classes"].dictionary_encode()) if encoded else part for part in parts])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(PREDICTION, min_size=1, max_size=12), st.integers(1, 3), st.booleans(), st.sampled_from([1, 200, 2**20]))
 def test_batches_are_the_rows_in_order_whatever_their_size(predictions, chunks, encoded, size):
     with pytest.MonkeyPatch.context() as patch:

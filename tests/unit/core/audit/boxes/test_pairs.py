@@ -7,6 +7,7 @@ from unittest.mock import patch
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.audit.boxes import sweep as box_sweep
 from airflow_cv_dataops.core.audit.boxes.pairs import conflicting_bbox, duplicate_bbox, near_duplicate_bbox
@@ -37,7 +38,7 @@ CROWDS = st.sampled_from([0, box_sweep.CROWD])
 BOX = st.tuples(st.integers(0, 1), COORDINATE, COORDINATE, st.floats(0.5, 100), st.floats(0.5, 100))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.tuples(BOX, st.lists(st.floats(-0.3, 0.3), max_size=4)), max_size=10), st.sampled_from([0.5, 0.9, 0.99, 1.0]), CROWDS)
 def test_without_the_duplicates_no_two_boxes_of_a_group_are_the_same(piles, iou, crowd):
     """Every repeat equals the box that it names, and those that are left over do not equal one another (by brute force)."""
@@ -100,7 +101,7 @@ def test_a_box_without_a_category_conflicts_as_one_of_a_category_of_its_own(audi
 NAMED_BOX = st.tuples(BOX, st.integers(0, 2), st.lists(st.tuples(st.floats(-0.3, 0.3), st.integers(0, 2)), max_size=4))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(NAMED_BOX, max_size=10), st.sampled_from([0.5, 0.9, 1.0]), CROWDS)
 def test_every_box_with_a_like_one_of_another_name_is_found(piles, iou, crowd):
     """The rows found are those that brute force finds, and each names one with which it does conflict."""

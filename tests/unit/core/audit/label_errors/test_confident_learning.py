@@ -8,6 +8,7 @@ from hypothesis import given as given_by
 from hypothesis import settings
 from hypothesis import strategies as st
 from noisy_labels import made_up
+from property_tests import examples
 
 from airflow_cv_dataops.core.audit.label_errors.batches import LabelBatch, batches_of, sample_of
 from airflow_cv_dataops.core.audit.label_errors.confident_learning import examine
@@ -67,7 +68,7 @@ def test_nothing_is_known_of_no_labels_and_nothing_can_be_wrong_with_one_class()
 
 
 @given_by(st.integers(1, 60), st.integers(2, 7), st.integers(1, 61), st.integers(0, 99), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_neither_the_size_nor_the_order_of_batches_changes_anything(labels, classes, size, seed, shuffler):
     _, given, probabilities = made_up(labels, classes, seed=seed)
     # Ties everywhere, as from a forest of a few trees.
@@ -86,7 +87,7 @@ def test_neither_the_size_nor_the_order_of_batches_changes_anything(labels, clas
 
 
 @given_by(st.integers(1, 80), st.integers(1, 90), st.integers(1, 81), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_the_sample_is_the_same_whatever_the_batches(labels, limit, size, shuffler):
     order = list(range(labels))
     shuffler.shuffle(order)

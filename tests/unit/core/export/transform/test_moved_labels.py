@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 from unit.core.export.transform.moving import a_crop, a_resize, coordinate, detection, drawn, length, mask_of_pixels, shaped
 
 from airflow_cv_dataops.core.export.transform.label import Label
@@ -56,7 +57,7 @@ def test_a_label_of_which_too_little_is_left_is_out(share, stays):
 
 
 @given(coordinate, coordinate, coordinate, coordinate, st.integers(1, 200), st.integers(1, 200))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_where_no_pixel_moves_a_label_is_the_very_same(x, y, width, height, image_width, image_height):
     label = detection(x, y, width, height, segmentation=[[x, y, width, height, x, height]], keypoints=(x, y, 0.0), area=x)
     for resize in (Resize(), Resize((image_width, image_height), "pad"), Resize(400), Resize(crop=(0, 0, 1, 1))):
@@ -64,7 +65,7 @@ def test_where_no_pixel_moves_a_label_is_the_very_same(x, y, width, height, imag
 
 
 @given(coordinate, coordinate, length, length, st.tuples(*[st.integers(1, 500)] * 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_a_stretch_and_its_inverse_give_the_box_back(x, y, width, height, sizes):
     there, back = Resize(sizes[2:], "stretch").place(*sizes[:2]), Resize(sizes[:2], "stretch").place(*sizes[2:])
     once, _ = moved(detection(x, y, width, height), there)
@@ -73,7 +74,7 @@ def test_a_stretch_and_its_inverse_give_the_box_back(x, y, width, height, sizes)
 
 
 @given(a_resize, st.tuples(st.floats(0, 100), st.floats(0, 80), st.floats(0.5, 100), st.floats(0.5, 80)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_box_inside_stays_inside(resize, box):
     x, y, width, height = box[0], box[1], min(box[2], 100 - box[0]), min(box[3], 80 - box[1])
     if width <= 0 or height <= 0:
@@ -141,7 +142,7 @@ def test_the_share_of_a_polygon_is_of_its_own_area_not_of_its_box():
     st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=3, max_size=7, unique=True),
     a_crop,
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_cut_polygon_covers_the_pixels_of_the_whole_one(points, crop):
     centre = np.mean(points, axis=0)
     points.sort(key=lambda point: math.atan2(point[1] - centre[1], point[0] - centre[0]))  # so that it does not cross itself
@@ -189,7 +190,7 @@ def test_a_label_of_keypoints_alone_goes_with_the_last_of_them():
 
 
 @given(a_resize, st.lists(st.tuples(st.floats(0, 99), st.floats(0, 79)), min_size=1, max_size=5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_keypoints_inside_stay_inside(resize, points):
     place = resize.place(100, 80)
     label, _ = moved(Label("1", "k", keypoints=tuple(value for point in points for value in (*point, 2.0))), place)
@@ -258,7 +259,7 @@ wild_masks = st.fixed_dictionaries({"size": st.lists(wild, max_size=3), "counts"
     st.none() | st.lists(st.floats(), max_size=7).map(tuple),
     a_resize,
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_no_label_however_wild_stops_an_export(segmentation, box, keypoints, resize):
     label = shaped(segmentation, bbox=box, keypoints=keypoints, area=1.0)
     problem_of(label, 100, 80)

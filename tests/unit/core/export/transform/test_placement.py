@@ -6,6 +6,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.transform.placement import Placement, Resize
@@ -65,7 +66,7 @@ def test_sides_at_which_nothing_is_cut_have_no_limit():
 
 
 @given(a_resize, side, side)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_placement_holds_together(resize, width, height):
     place = resize.place(width, height)
     left, top, right, bottom = place.window
@@ -85,7 +86,7 @@ def test_a_placement_holds_together(resize, width, height):
 
 
 @given(side, side)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_one_pixel_remains_of_whatever_becomes_tiny(width, height):
     assert Resize(1).place(width, height).output == (1, 1)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from property_tests import examples
 from unit.core.imaging.imaging_pictures import encoded, photo
 
 from airflow_cv_dataops.core.imaging.decoding.exif import ExifFacts, read_exif
@@ -101,7 +102,7 @@ def _full_block() -> bytes:
 BLOCK = _full_block()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     changes=st.lists(st.tuples(st.integers(6, len(BLOCK) - 1), st.integers(0, 255)), max_size=12),
     length=st.one_of(st.just(len(BLOCK)), st.integers(6, len(BLOCK))),

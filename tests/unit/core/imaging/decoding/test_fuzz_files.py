@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from property_tests import examples
 from unit.core.imaging.decoding.mutations import Mutation, mutations
 from unit.core.imaging.imaging_pictures import encoded, photo
 
@@ -59,13 +60,13 @@ FUZZ = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, Heal
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(FUZZ, max_examples=60)
+@settings(FUZZ, max_examples=examples(60))
 @given(mutate=mutations(), other=st.sampled_from(list(FILES.values())))
 def test_a_mutated_file_is_an_image_or_a_reject(name: str, mutate: Mutation, other: bytes) -> None:
     check(mutate(FILES[name], other))
 
 
-@settings(FUZZ, max_examples=60)
+@settings(FUZZ, max_examples=examples(60))
 @given(mutate=mutations(), name=st.sampled_from(list(REAL_FILES)), other=st.sampled_from(list(REAL_FILES)))
 def test_a_mutated_file_from_the_field_is_an_image_or_a_reject(
     shared_data: Callable[[str], Path], mutate: Mutation, name: str, other: str
@@ -74,7 +75,7 @@ def test_a_mutated_file_from_the_field_is_an_image_or_a_reject(
     check(mutate(one, two))
 
 
-@settings(FUZZ, max_examples=200)
+@settings(FUZZ, max_examples=examples(200))
 @given(prefix=st.sampled_from(PREFIXES), rest=st.binary(max_size=400))
 def test_random_bytes_are_an_image_or_a_reject(prefix: bytes, rest: bytes) -> None:
     check(prefix + rest)

@@ -7,6 +7,7 @@ import math
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.imaging.ingest.odd_sizes import odd_sizes
 
@@ -38,7 +39,7 @@ def test_it_can_be_switched_off_and_takes_arrow() -> None:
     assert not odd_sizes(widths, widths, area_ratio_above=math.inf).any()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(sizes=st.lists(st.tuples(st.integers(1, 5000), st.integers(1, 5000)), max_size=40), order=st.randoms())
 def test_the_order_of_images_does_not_matter(sizes: list[tuple[int, int]], order: object) -> None:
     shuffled = sorted(sizes, key=lambda _: order.random())  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from older_libraries import PILLOW
 from PIL import Image
+from property_tests import examples
 from unit.core.imaging.imaging_pictures import encoded, photo
 
 from airflow_cv_dataops.core.imaging.ingest.workers.facts import ImageFacts, image_facts
@@ -39,7 +40,7 @@ def test_a_plain_colour(colour: tuple[int, int, int], expected: Colours) -> None
     assert (found.saturation, found.spread) == (expected.saturation, expected.spread)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 40), height=st.integers(1, 40))
 def test_colours_agree_with_their_definitions(seed: int, width: int, height: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)

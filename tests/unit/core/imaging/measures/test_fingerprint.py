@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from property_tests import examples
 from unit.core.imaging.imaging_pictures import encoded, photo, picture
 
 from airflow_cv_dataops.core.imaging.ingest.workers.facts import ImageFacts, image_facts
@@ -31,7 +32,7 @@ def test_vectors(size: tuple[int, int], level: Callable[[int, int], int], expect
     assert (phash(image), dhash(image)) == (expected_phash, expected_dhash) == hashes(image)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 128), height=st.integers(1, 128))
 def test_they_are_the_hashes_of_the_definition(seed: int, width: int, height: int) -> None:
     image = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8))

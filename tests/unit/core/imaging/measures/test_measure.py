@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
+from property_tests import examples
 from unit.core.imaging.imaging_pictures import photo, picture
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -47,7 +48,7 @@ def test_percentiles_are_the_smallest_levels_that_so_many_pixels_do_not_exceed()
     assert [round(level * 255) for level in levels] == [5, 50, 95, 99]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 90), height=st.integers(1, 90), bits=st.integers(0, 8))
 def test_measures_agree_with_plain_numpy(seed: int, width: int, height: int, bits: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 2**bits, (height, width)).astype(float)

@@ -23,6 +23,7 @@ from archives import DIRECTORY_ENTRY, LOCAL_HEADER, overlapping_zip, patched, ta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from processes import PATIENCE_SECONDS, forkserver
+from property_tests import examples
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.sources import ImageSource, image_source_from, open_image_source
@@ -396,7 +397,7 @@ def test_limits_are_numbers_above_zero() -> None:
         ArchiveLimits(max_members=0)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     suffix=st.sampled_from(sorted(KINDS)),
     changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=8),

@@ -8,6 +8,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.labels.formats.coco_reader import parse_coco
 from airflow_cv_dataops.core.labels.reading import read_labels
@@ -370,7 +371,7 @@ anything = st.recursive(
 entries = st.lists(anything | st.dictionaries(st.sampled_from(KEYS), anything, max_size=6), max_size=4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(images=entries, categories=entries, annotations=entries)
 def test_whatever_the_file_holds_each_annotation_is_a_row_or_a_problem(images, categories, annotations):
     records = RecordBuilder("default", "coco")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
@@ -304,7 +305,7 @@ cell = st.sampled_from(["", " ", "a.jpg", "cat", "10", "-2.5", "nan", "1e400", "
 HEADERS = ["image,label", "image,xmin,ymin,xmax,ymax,label", "image,label,x,y,w,h", "image,label,bbox", "image,label,labeled_at,annotator"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from(HEADERS), st.lists(st.lists(cell, max_size=7), max_size=5), st.sampled_from(["utf-8", "utf-16"]))
 def test_whatever_the_lines_hold_each_is_a_row_or_a_problem(header, lines, encoding):
     text = "\n".join([header, *(",".join(cells) for cells in lines)])
@@ -318,7 +319,7 @@ def test_whatever_the_lines_hold_each_is_a_row_or_a_problem(header, lines, encod
     assert labels.records == labels.rows.num_rows + lost == len(wanted) - 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.binary(max_size=100))
 def test_whatever_the_bytes_the_reader_says_what_it_cannot_use(data):
     records = RecordBuilder("default", "csv")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.labels.formats.coco_writer import to_coco
 from airflow_cv_dataops.core.labels.formats.voc_writer import to_voc
@@ -76,7 +77,7 @@ def assert_same(first: pa.Table, second: pa.Table, tolerance: float) -> None:
             assert box_again == pytest.approx(box, abs=tolerance, rel=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(labels_of_images)
 def test_coco_gives_back_the_very_numbers(labels):
     before = annotations(labels)
@@ -84,7 +85,7 @@ def test_coco_gives_back_the_very_numbers(labels):
     assert_same(before, after, tolerance=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(labels_of_images)
 def test_voc_moves_no_box_by_a_millionth_of_a_pixel(labels):
     before = annotations(labels)
@@ -92,7 +93,7 @@ def test_voc_moves_no_box_by_a_millionth_of_a_pixel(labels):
     assert_same(before, after, TOLERANCE)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(labels_of_images)
 def test_yolo_moves_no_box_by_a_millionth_of_a_pixel(labels):
     before = annotations(labels)
@@ -100,7 +101,7 @@ def test_yolo_moves_no_box_by_a_millionth_of_a_pixel(labels):
     assert_same(before, after, TOLERANCE)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(polygons, min_size=1, max_size=4))
 def test_yolo_moves_no_polygon_by_a_millionth_of_a_pixel(outlines):
     flat = [[side for point in outline for side in point] for outline in outlines]
@@ -114,7 +115,7 @@ def test_yolo_moves_no_polygon_by_a_millionth_of_a_pixel(outlines):
 json_numbers = st.one_of(st.integers(-(10**6), 10**6), st.floats(allow_nan=False, allow_infinity=False))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.one_of(
         st.lists(st.lists(json_numbers, min_size=6), min_size=1, max_size=3),

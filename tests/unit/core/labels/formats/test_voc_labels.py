@@ -8,6 +8,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.labels.formats.voc_reader import parse_voc
 from airflow_cv_dataops.core.labels.reading import read_labels
@@ -292,7 +293,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(trees, max_size=3), st.binary(max_size=20))
 def test_whatever_the_file_holds_each_object_is_a_row_or_a_problem(objects, more):
     records = RecordBuilder("default", "voc")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from property_tests import examples
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.labels.formats.yolo_classes import ClassFile, UnnamedClasses, parse_classes
@@ -354,7 +355,7 @@ def test_a_class_beyond_the_list_is_one_problem_however_many_labels_have_it(tmp_
     assert (len(labels.problems), labels.problems[-1].message[:16]) == (101, "199 more classes")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.binary(max_size=60) | st.text("0123456789.,-e \n\tnaif_", max_size=120).map(str.encode),
     st.none() | st.sampled_from([(1, 2), (2, 3)]),
