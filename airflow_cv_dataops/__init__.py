@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.finding_rows import image_rows as image_rows
     from airflow_cv_dataops.core.audit.finding_rows import number as number
     from airflow_cv_dataops.core.audit.finding_rows import text as text
-    from airflow_cv_dataops.core.audit.report import ReportLimits as ReportLimits
+    from airflow_cv_dataops.core.report.limits import ReportLimits as ReportLimits
     from airflow_cv_dataops.core.dataset import Dataset as Dataset
     from airflow_cv_dataops.core.dataset import open_dataset as open_dataset
+    from airflow_cv_dataops.core.diff.diff import diff_releases as diff_releases
+    from airflow_cv_dataops.core.diff.release_diff import ReleaseDiff as ReleaseDiff
+    from airflow_cv_dataops.core.diff.step import report_diff as report_diff
     from airflow_cv_dataops.core.errors import ConcurrentPromotionError as ConcurrentPromotionError
     from airflow_cv_dataops.core.errors import ConfigurationError as ConfigurationError
     from airflow_cv_dataops.core.errors import CvDataOpsError as CvDataOpsError
@@ -92,7 +95,8 @@ _MODULES = {
     "Place": "core.store.base",
     "QualityThresholds": "core.imaging.measures.quality",
     "Release": "core.release.reader",
-    "ReportLimits": "core.audit.report",
+    "ReleaseDiff": "core.diff.release_diff",
+    "ReportLimits": "core.report.limits",
     "Resize": "core.export.transform.placement",
     "SharedPartitionError": "core.errors",
     "SourceError": "core.errors",
@@ -109,6 +113,7 @@ _MODULES = {
     "check": "core.audit.check",
     "check_export": "core.export.manifest",
     "commit_shards": "core.imaging.ingest.shards.steps",
+    "diff_releases": "core.diff.diff",
     "export_release": "core.export.export",
     "import_labels": "core.labels.importing",
     "import_predictions": "core.predictions.importing",
@@ -122,6 +127,7 @@ _MODULES = {
     "promote_dataset": "core.release.promote",
     "read_report": "core.report.location",
     "rename_catalog": "core.store.former_names",
+    "report_diff": "core.diff.step",
     "sample_hard_examples": "core.sampling.sample",
     "to_coco": "core.labels.formats.coco_writer",
     "to_voc": "core.labels.formats.voc_writer",

@@ -25,6 +25,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_cv_dataops.operators.label_audit",
                     "airflow_cv_dataops.operators.hard_example_sampling",
                     "airflow_cv_dataops.operators.dataset_promotion",
+                    "airflow_cv_dataops.operators.dataset_diff",
                     "airflow_cv_dataops.operators.dataset_export",
                 ],
             }
@@ -58,7 +59,11 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
-        "extra-links": ["airflow_cv_dataops.links.audit_report.AuditReportLink", "airflow_cv_dataops.links.marquez.MarquezLink"],
+        "extra-links": [
+            "airflow_cv_dataops.links.audit_report.AuditReportLink",
+            "airflow_cv_dataops.links.diff_report.DiffReportLink",
+            "airflow_cv_dataops.links.marquez.MarquezLink",
+        ],
         "config": {
             "cv_dataops": {
                 "description": "Settings of the CV DataOps provider.",

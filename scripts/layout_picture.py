@@ -28,6 +28,7 @@ CAPTIONS: Mapping[str, str] = {
     "get_provider_info": "what Airflow discovers; literals only",
     "core": "plain Python, no Airflow",
     "version": "the number that package and events carry",
+    "core.diff": "what changed between two releases",
     "core.export": "a release to files of what trains",
     "core.dataset": "a dataset as people open it",
     "core.release": "gates, splits, promotion, readers",

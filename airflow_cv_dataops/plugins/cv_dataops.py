@@ -6,8 +6,10 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_cv_dataops.links.audit_report import REPORT_PREFIX, AuditReportLink
+from airflow_cv_dataops.links.audit_report import AuditReportLink
+from airflow_cv_dataops.links.diff_report import DiffReportLink
 from airflow_cv_dataops.links.marquez import MarquezLink
+from airflow_cv_dataops.links.report import REPORT_PREFIX
 
 
 class _ReportApp:
@@ -24,5 +26,5 @@ class CvDataOpsPlugin(AirflowPlugin):
     """Makes the operator links known to the API server, also for DAGs that were parsed elsewhere, and mounts the page for reports."""
 
     name = "cv_dataops"
-    operator_extra_links = [AuditReportLink(), MarquezLink()]
+    operator_extra_links = [AuditReportLink(), DiffReportLink(), MarquezLink()]
     fastapi_apps = [{"app": _ReportApp(), "url_prefix": REPORT_PREFIX, "name": "CV DataOps reports"}]

@@ -1,4 +1,4 @@
-"""The API server's page that shows an audit's report to people who may read the task's XCom.
+"""The API server's page that shows a task's report to people who may read the task's XCom.
 
 A mounted application has no login of its own: the route depends on Airflow's, and on the right to read the DAG's XCom. The request
 names a task instance and nothing else. Dataset and connection come from the fields that Airflow stored when it rendered the task, the
@@ -17,7 +17,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse
 
-from airflow_cv_dataops.links.audit_report import REPORT_PAGE, base_path, report_address
+from airflow_cv_dataops.links.report import REPORT_PAGE, base_path, report_address
 
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey
@@ -41,7 +41,7 @@ app = FastAPI(title="CV DataOps", docs_url=None, redoc_url=None, openapi_url=Non
 
 
 @app.get(REPORT_PAGE, dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.XCOM))])
-def audit_report(dag_id: str, run_id: str, task_id: str, map_index: int) -> Response:
+def task_report(dag_id: str, run_id: str, task_id: str, map_index: int) -> Response:
     """Return the report of a task instance."""
     from airflow.models.taskinstancekey import TaskInstanceKey
 
@@ -73,7 +73,7 @@ def _stored_uri(key: TaskInstanceKey) -> str:
             summary = json.loads(summary)
     uri = summary.get("report_uri") if isinstance(summary, dict) else None
     if not isinstance(uri, str):
-        raise HTTPException(404, "This task has left no report: it has not run, it is no audit, or it ran with report=False.")
+        raise HTTPException(404, "This task has left no report: it has not run, it writes none, or it ran with report=False.")
     return uri
 
 

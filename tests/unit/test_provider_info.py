@@ -103,7 +103,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     [
         ("list", ["airflow-cv-dataops"]),
         ("hooks", ["airflow_cv_dataops.hooks.dataset.DatasetHook", "cv_catalog", "CV DataOps catalog"]),
-        ("links", ["airflow_cv_dataops.links.audit_report.AuditReportLink", "airflow_cv_dataops.links.marquez.MarquezLink"]),
+        ("links", INFO["extra-links"]),
         ("triggers", ["airflow_cv_dataops.triggers.image_arrival", "airflow_cv_dataops.triggers.dataset_release"]),
     ],
 )

@@ -368,7 +368,7 @@ def test_an_audit_without_report_has_no_link(context: dict[str, Any], embedded: 
 
 
 def test_the_limits_of_the_report_may_come_out_of_templates() -> None:
-    from airflow_cv_dataops.core.audit.report import ReportLimits
+    from airflow_cv_dataops.core.report.limits import ReportLimits
 
     operator = LabelAuditOperator(task_id="audit", dataset="digits", report="True", report_max_pictures="50", report_max_megabytes="2.5")
     assert operator._report_limits() == ReportLimits(max_bytes=2_500_000, max_pictures=50)
