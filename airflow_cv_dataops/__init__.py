@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.finding_rows import image_rows as image_rows
     from airflow_cv_dataops.core.audit.finding_rows import number as number
     from airflow_cv_dataops.core.audit.finding_rows import text as text
-    from airflow_cv_dataops.core.report.limits import ReportLimits as ReportLimits
     from airflow_cv_dataops.core.dataset import Dataset as Dataset
     from airflow_cv_dataops.core.dataset import open_dataset as open_dataset
     from airflow_cv_dataops.core.diff.diff import diff_releases as diff_releases
@@ -64,6 +63,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.release.promote import promote_dataset as promote_dataset
     from airflow_cv_dataops.core.release.reader import Release as Release
     from airflow_cv_dataops.core.release.stages import observe_stage as observe_stage
+    from airflow_cv_dataops.core.report.limits import ReportLimits as ReportLimits
     from airflow_cv_dataops.core.report.location import read_report as read_report
     from airflow_cv_dataops.core.sampling.manifest import label_studio_tasks as label_studio_tasks
     from airflow_cv_dataops.core.sampling.sample import sample_hard_examples as sample_hard_examples

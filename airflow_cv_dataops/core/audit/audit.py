@@ -24,6 +24,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings, check_policy, findings_table
 from airflow_cv_dataops.core.metrics import write_metrics
 from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.report.limits import ReportLimits
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key

@@ -146,7 +146,8 @@ def _file(image: GalleryImage | None, shown: Shown) -> str:
     uri = image.values["uri"]
     name = clean(unquote(uri.rsplit("/", 1)[-1]))
     if image.values.get("link"):
-        return f'<p class="file"><a class="free" href="{clean(uri)}" target="_blank" rel="noopener noreferrer" title="{clean(uri)}">{name}</a></p>'
+        address = f'href="{clean(uri)}" title="{clean(uri)}"'
+        return f'<p class="file"><a class="free" {address} target="_blank" rel="noopener noreferrer">{name}</a></p>'
     return f'<p class="file free" title="{clean(uri)}">{name}</p>'
 
 

@@ -38,19 +38,19 @@ def changed_labels(comparison: Comparison, iou_threshold: float) -> Iterator[pa.
         slices = min(_MOST_SLICES, -(-count // _LABELS_IN_SLICE))
         spills = []
         for side in (0, 1):
-            spill = Spill(Path(folder.path, str(side)), slices, _spilled_schema())
-            spill.fill(rows.select(_spilled_schema().names) for rows in comparison.rows(side, _COLUMNS))
+            spill = Spill(Path(folder.path, str(side)), slices, spilled_schema())
+            spill.fill(rows.select(spilled_schema().names) for rows in comparison.rows(side, _COLUMNS))
             spills.append(spill)
         for number in range(slices):
-            yield _changed(*(_sorted(spill.read(number)) for spill in spills), iou_threshold)
+            yield changed_between(*(spill.read(number) for spill in spills), iou_threshold)
 
 
-def _changed(before: pa.Table, after: pa.Table, iou_threshold: float) -> pa.Table:
-    """Return what changed between labels of the same images."""
+def changed_between(before: pa.Table, after: pa.Table, iou_threshold: float) -> pa.Table:
+    """Return what changed between labels of the same images, in whatever order. :param before: rows of ``spilled_schema()``."""
     import numpy as np
     import pyarrow as pa
 
-    before, after = _without_equal(before, after)
+    before, after = _without_equal(_sorted(before), _sorted(after))
     partner = match(*_candidates(before, after), iou_threshold)
     alone = np.ones(after.num_rows, bool)
     alone[partner[partner >= 0]] = False
@@ -211,10 +211,11 @@ def _rank(codes: np.ndarray) -> np.ndarray:
 
 def _sorted(rows: pa.Table) -> pa.Table:
     """Return rows in an order that does not depend on that in which they came, but among rows that are alike."""
-    return rows.sort_by([(name, "ascending") for name in ("image_id", "label_set", "annotation_id", "statement", "partition_key", "source_uri")])
+    names = ("image_id", "label_set", "annotation_id", "statement", "partition_key", "source_uri")
+    return rows.sort_by([(name, "ascending") for name in names])
 
 
-def _spilled_schema() -> pa.Schema:
+def spilled_schema() -> pa.Schema:
     import pyarrow as pa
 
     whole = arrow_schema("annotations")

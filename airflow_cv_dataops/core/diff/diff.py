@@ -136,7 +136,8 @@ def _categories(comparison: Comparison) -> pa.Table:
     columns = {
         "category": pa.array([names[place] for place in at], pa.string()),
         **{name: pa.array(own[at], pa.int64()) for name, own in zip(("before", "after"), counts, strict=True)},
-        **{name: pa.array(own[at], pa.float64(), from_pandas=True) for name, own in zip(("share_before", "share_after"), shares, strict=True)},
+        "share_before": pa.array(shares[0][at], pa.float64(), from_pandas=True),
+        "share_after": pa.array(shares[1][at], pa.float64(), from_pandas=True),
     }
     return pa.table(columns)
 

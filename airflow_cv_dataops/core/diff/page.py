@@ -103,7 +103,9 @@ def _categories(diff: ReleaseDiff) -> str:
             change = f" ({_points(pair[1] - pair[0])})" if place else ""
             parts.append(f'<text x="{_LEFT + length + 6:.1f}" y="{top + 11}">{share:.1%} · {row[side]:,}{change}</text>')
     more = f": {len(rows)} of {diff.categories.num_rows:,}" if diff.categories.num_rows > len(rows) else ""
-    spoken = clean("; ".join(f"{cut(row['category'] or '(none)', 60)} {pair[0]:.1%}, {pair[1]:.1%}" for row, pair in zip(rows, shares, strict=True)))
+    spoken = clean(
+        "; ".join(f"{cut(row['category'] or '(none)', 60)} {pair[0]:.1%}, {pair[1]:.1%}" for row, pair in zip(rows, shares, strict=True))
+    )
     return (
         f'<figure class="wide"><figcaption>Share of the labels by category{more}</figcaption>'
         f'<p class="legend">{_key("given", "before")}{_key("suggested", "after")}</p>'
@@ -193,5 +195,3 @@ def _key(style: str, words: str) -> str:
 def _short(label: str) -> str:
     """Cut in the middle: long names often differ at their ends."""
     return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 9]}…{label[-8:]}"
-
-

@@ -251,8 +251,8 @@ class _Part:
         codes = [code for key, code in self._keys.items() if key in partitions]
         kept = ~np.isin(self.column("key"), codes)
         found = _Part()
-        found._keys = self._keys  # noqa: SLF001 (its own kind)
-        found._columns = {name: [self.column(name)[kept]] for name in self.KINDS}  # noqa: SLF001
+        found._keys = self._keys
+        found._columns = {name: [self.column(name)[kept]] for name in self.KINDS}
         return found
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 from unit.core.release.release_rows import image_id, source, write_images
 
+from airflow_cv_dataops.core.release.lookup import read_release
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.release.reader import Release
-from airflow_cv_dataops.core.release.lookup import read_release
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import arrow_schema
 

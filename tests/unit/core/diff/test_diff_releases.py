@@ -43,7 +43,12 @@ POLYGON, OTHER_POLYGON = "[[10, 10, 30, 10, 30, 30]]", "[[10, 10, 30, 10, 30, 29
         ([label("a", attributes='{"lit": 1}')], [label("a", attributes='{"lit": 0}')], {"changed": 1, "edited": 1}, None),
         ([label("a", iscrowd=False)], [label("a", iscrowd=True)], {"changed": 1, "edited": 1}, None),
         ([label("a")], [label("a", task="segmentation")], {"changed": 1, "edited": 1}, None),
-        ([label("a", bbox=None)], [label("a", "dog", bbox=None)], {"changed": 1, "recategorised": 1}, [(["recategorised"], "cat", "dog", None)]),
+        (
+            [label("a", bbox=None)],
+            [label("a", "dog", bbox=None)],
+            {"changed": 1, "recategorised": 1},
+            [(["recategorised"], "cat", "dog", None)],
+        ),
         ([label("a", bbox=None)], [label("a", "cat")], {"added": 1, "removed": 1}, None),
         ([label("a"), label("a")], [label("a")], {"removed": 1}, None),
         ([label("a", None)], [label("a", "cat")], {"changed": 1, "recategorised": 1}, [(["recategorised"], None, "cat", 1.0)]),
