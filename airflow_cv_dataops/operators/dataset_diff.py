@@ -35,8 +35,8 @@ class DatasetDiffOperator(DatasetOperator):
     """
 
     what_it_does = (
-        "Compares two releases of the dataset: which images were added, removed or moved to another split, and which labels changed; writes "
-        "a report with pictures."
+        "Compares two releases of the dataset: which images were added, removed or moved to another split, and which labels changed; "
+        "writes a report with pictures."
     )
     template_fields: Sequence[str] = (
         *DatasetOperator.template_fields,

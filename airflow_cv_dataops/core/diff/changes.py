@@ -42,7 +42,7 @@ def changed_labels(comparison: Comparison, iou_threshold: float) -> Iterator[pa.
             spill.fill(rows.select(spilled_schema().names) for rows in comparison.rows(side, _COLUMNS))
             spills.append(spill)
         for number in range(slices):
-            yield changed_between(*(spill.read(number) for spill in spills), iou_threshold)
+            yield changed_between(spills[0].read(number), spills[1].read(number), iou_threshold)
 
 
 def changed_between(before: pa.Table, after: pa.Table, iou_threshold: float) -> pa.Table:

@@ -177,9 +177,9 @@ def _numbers_of(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.n
     import numpy as np
 
     both = np.ascontiguousarray(np.concatenate([before, after]) + 0.0)  # one of the two zeros
-    numbers = (
-        np.unique(both.view([("", np.float64)] * 4).reshape(-1), return_inverse=True)[1].reshape(-1) if len(both) else np.empty(0, int)
-    )
+    if not len(both):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    numbers = np.unique(both.view([("", np.float64)] * 4).reshape(-1), return_inverse=True)[1].reshape(-1)
     return numbers[: len(before)], numbers[len(before) :]
 
 

@@ -103,13 +103,12 @@ def _categories(diff: ReleaseDiff) -> str:
             change = f" ({_points(pair[1] - pair[0])})" if place else ""
             parts.append(f'<text x="{_LEFT + length + 6:.1f}" y="{top + 11}">{share:.1%} · {row[side]:,}{change}</text>')
     more = f": {len(rows)} of {diff.categories.num_rows:,}" if diff.categories.num_rows > len(rows) else ""
-    spoken = clean(
-        "; ".join(f"{cut(row['category'] or '(none)', 60)} {pair[0]:.1%}, {pair[1]:.1%}" for row, pair in zip(rows, shares, strict=True))
-    )
+    told = [f"{cut(row['category'] or '(none)', 60)} {old:.1%}, {new:.1%}" for row, (old, new) in zip(rows, shares, strict=True)]
+    size = f'viewBox="0 0 {_WIDTH} {len(rows) * _ROW}"'
     return (
         f'<figure class="wide"><figcaption>Share of the labels by category{more}</figcaption>'
         f'<p class="legend">{_key("given", "before")}{_key("suggested", "after")}</p>'
-        f'<svg class="plot shares" viewBox="0 0 {_WIDTH} {len(rows) * _ROW}" role="img" aria-label="{spoken}">{"".join(parts)}</svg></figure>'
+        f'<svg class="plot shares" {size} role="img" aria-label="{clean("; ".join(told))}">{"".join(parts)}</svg></figure>'
     )
 
 
@@ -146,7 +145,8 @@ def _metrics(diff: ReleaseDiff) -> str:
     if not diff.metrics:
         return ""
     rows = "".join(
-        f'<tr><th scope="row"><bdi>{clean(name)}</bdi></th><td>{before:,.6g}</td><td>{after:,.6g}</td><td>{_signed(after - before)}</td></tr>'
+        f'<tr><th scope="row"><bdi>{clean(name)}</bdi></th><td>{before:,.6g}</td><td>{after:,.6g}</td>'
+        f"<td>{_signed(after - before)}</td></tr>"
         for name, (before, after) in list(diff.metrics.items())[:_MOST_METRICS]
     )
     more = f": {_MOST_METRICS} of {len(diff.metrics):,}" if len(diff.metrics) > _MOST_METRICS else ""

@@ -1,4 +1,4 @@
-"""Which images a report shows: of every kind of change those where most changed, first the first of each kind, then the second of each, …"""
+"""Which images a report shows: where most changed, first the first of every kind of change, then the second of every kind, …"""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Showcase:
 
     def chosen(self, images: pa.Table) -> list[Shown]:
         """Return the images in the order of the report. :param images: those that changed themselves."""
-        own = {kind: [shown for shown in _of_images(images, change, self._most)] for change, kind in IMAGE_KINDS.items()}
+        own = {kind: list(_of_images(images, change, self._most)) for change, kind in IMAGE_KINDS.items()}
         by_kind = [own[kind] if kind in own else [self._shown[image_id] for _, image_id in self._best[kind]] for kind in KINDS]
         chosen: dict[str, Shown] = {}
         for shown in (one for turn in zip_longest(*by_kind) for one in turn if one is not None):

@@ -123,7 +123,7 @@ class Comparison:
                 doubtful |= set(rows["partition_key"].filter(one_sided).unique().to_pylist())
             # Equal on both sides, and to no other row: what it says is not known.
             stand_ins = mixed(np.arange(count, count + rows.num_rows, dtype=np.uint64), np.ones(rows.num_rows, np.uint64))
-            for part, one, mask in zip(parts, self._held, masks, strict=True):
+            for part, mask in zip(parts, masks, strict=True):
                 part.add(rows, at, mask, lambda held, _, mask=mask, found=stand_ins: found[mask], self._names)  # type: ignore[misc]
             count += rows.num_rows
         for part in parts:
@@ -141,7 +141,7 @@ class Comparison:
     def _at_several_places(self, parts: Sequence[Sequence[_Part]]) -> set[str]:
         """Return the partitions of rows of shared files whose image is labelled at several places."""
         found: set[str] = set()
-        for held, (shared, own) in zip(self._held, parts, strict=True):
+        for shared, own in parts:
             if len(shared):
                 merge = CopyMerge()
                 for part in (shared, own):
@@ -265,7 +265,7 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def statement_hashes(rows: pa.Table, subjects: np.ndarray) -> np.ndarray:
-    """Return hashes of what labels say of their images. :param rows: with ``STATEMENT_COLUMNS``. :param subjects: of image and label set."""
+    """Return hashes of what labels say. :param rows: with ``STATEMENT_COLUMNS``. :param subjects: hashes of image and label set."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
