@@ -17,6 +17,8 @@ _MOST_LINES = 12
 _LONGEST_CATEGORY = 60
 _DOT = 1 / 80  # of the view's width: a box that is smaller is drawn as a dot
 _PIXELS_SHOW = 96  # a view of fewer pixels is enlarged pixel by pixel
+_STYLE_OF_SIDE = {"before": "given", "after": "suggested"}
+_TAG = 1 / 24  # of the view's width: the height of a number
 _STYLES = {"image added": "good", "added": "good", "image removed": "error", "removed": "error"}
 
 
@@ -31,9 +33,10 @@ class Card:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Shapes of one label as one release has it. :param side: ``before`` or ``after``."""
+    """Shapes of one label as one release has it. :param side: ``before`` or ``after``. :param row: its place in ``Shown.labels``."""
 
     side: str
+    row: int
     boxes: Sequence[Box]
     polygons: Sequence[Sequence[float]]
 
@@ -41,10 +44,10 @@ class Drawn:
 def drawn_of(shown: Shown) -> Iterator[Drawn]:
     """Yield the shapes of an image's changed labels, those of before first."""
     for side in ("before", "after"):
-        for row in shown.labels:
+        for place, row in enumerate(shown.labels):
             box, outline = box_of(row[f"bbox_{side}"]), outline_of(row[f"segmentation_{side}"])
             if box or outline:
-                yield Drawn(side, [box] if box else [], outline or [])
+                yield Drawn(side, place, [box] if box else [], outline or [])
 
 
 def card_html(card: Card) -> str:
@@ -52,7 +55,7 @@ def card_html(card: Card) -> str:
     shown = card.shown
     kinds = " ".join(str(KINDS.index(kind)) for kind in shown.kinds)
     badges = "".join(f'<span class="badge {_STYLES.get(kind, "info")}">{kind}</span>' for kind in shown.kinds)
-    lines = "".join(f"<li>{line}</li>" for line in _lines(shown))
+    lines = "".join(f"<li>{line}</li>" for line in (*_lines_of_image(shown), *_lines_of_labels(shown)))
     return (
         f'<article class="card" data-kinds="{kinds}">{_look(card)}<div class="about"><div class="head">{badges}</div>'
         f'<ul class="changes">{lines}</ul>{_file(card.image, shown)}</div></article>'
@@ -74,7 +77,8 @@ def _look(card: Card) -> str:
     # Dark lines below the coloured ones, so that they show on any picture; below all, so that equal boxes show both colours.
     shapes = [(drawn.side, shape) for drawn in drawn_of(card.shown) for shape in _shapes(drawn, view)]
     for style in ("halo", "box"):
-        parts += [f'<{shape} class="{style} {"given" if side == "before" else "suggested"}"/>' for side, shape in shapes]
+        parts += [f'<{shape} class="{style} {_STYLE_OF_SIDE[side]}"/>' for side, shape in shapes]
+    parts += _tags(card.shown, view)
     spoken = clean(cut("; ".join(_plain_lines(card.shown)), 400))
     return (
         f'<button class="look" type="button" aria-label="Look closer: {spoken}"><svg class="drawn" viewBox="{_numbers(view)}" '
@@ -100,8 +104,27 @@ def _shapes(drawn: Drawn, view: Sequence[float]) -> Iterator[str]:
             yield f'rect x="{left:g}" y="{top:g}" width="{abs(width):g}" height="{abs(height):g}"'
 
 
-def _lines(shown: Shown) -> Iterator[str]:
-    """Yield what changed, as HTML; what many labels have in common once, with their number."""
+def _tags(shown: Shown, view: Sequence[float]) -> Iterator[str]:
+    """Yield the number of its line for each label that is drawn, once: at its place in the release after, if it is there."""
+    numbers = _numbers_of_lines(shown)
+    corners = {drawn.row: (drawn.side, *drawn.boxes[0][:2]) for drawn in drawn_of(shown) if drawn.boxes}
+    size = view[2] * _TAG
+    for row, (side, x, y) in corners.items():
+        if number := numbers.get(_line(shown.labels[row])):
+            left, top = (
+                min(max(value, first), first + length - size) for value, first, length in zip((x, y), view[:2], view[2:], strict=True)
+            )
+            place = f'x="{left + size / 4:g}" y="{top + size:g}" font-size="{size:g}" stroke-width="{size / 5:g}"'
+            yield f'<text class="tag {_STYLE_OF_SIDE[side]}" {place}>{number}</text>'
+
+
+def _numbers_of_lines(shown: Shown) -> dict[str, int]:
+    lines = dict.fromkeys(_line(row) for row in shown.labels)
+    return {line: number for number, line in enumerate(list(lines)[:_MOST_LINES], 1)}
+
+
+def _lines_of_image(shown: Shown) -> Iterator[str]:
+    """Yield what happened to the image itself, as HTML."""
     for kind in shown.kinds:
         if kind == IMAGE_KINDS["moved"]:
             yield f"split {_before(shown.split_before)} → {_after(shown.split_after)}"
@@ -109,10 +132,15 @@ def _lines(shown: Shown) -> Iterator[str]:
             yield f"in split {_after(shown.split_after)}"
         elif kind == IMAGE_KINDS["removed"]:
             yield f"was in split {_before(shown.split_before)}"
-    said = Counter(_line(row) for row in shown.labels)
-    for line, count in list(said.items())[:_MOST_LINES]:
-        yield line if count == 1 else f"{line} <b>×{count}</b>"
-    left = shown.count - sum(list(said.values())[:_MOST_LINES])
+
+
+def _lines_of_labels(shown: Shown) -> Iterator[str]:
+    """Yield what changed in labels, as HTML, each with its number in the picture; what several have in common once."""
+    counts = Counter(_line(row) for row in shown.labels)
+    numbers = _numbers_of_lines(shown)
+    for line, number in numbers.items():
+        yield f'<span class="number">{number}</span> {line}' + (f" <b>×{counts[line]}</b>" if counts[line] > 1 else "")
+    left = shown.count - sum(counts[line] for line in numbers)
     if left > 0:
         yield f"and {left:,} more {'label' if left == 1 else 'labels'}"
 

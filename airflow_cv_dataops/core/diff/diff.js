@@ -59,6 +59,11 @@
     whole.setAttribute("viewBox", whole.dataset.whole);
     const pictures = whole.querySelectorAll("image");
     if (pictures.length > 1) pictures[1].remove(); // the part that was cut out for the card
+    for (const tag of whole.querySelectorAll(".tag")) { // numbers of the same height, whatever part the card shows
+      const size = Number(whole.dataset.whole.split(" ")[2]) / 40;
+      tag.setAttribute("stroke-width", size / 5);
+      tag.setAttribute("font-size", size);
+    }
     const about = card.querySelector(".about").cloneNode(true);
     about.append(document.querySelector("#gallery > .legend").cloneNode(true));
     const bar = div("bar", title, button("‹ Previous", step(-1)), button("Next ›", step(1)), button("Close", () => at("closer").close()));

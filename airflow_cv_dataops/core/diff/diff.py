@@ -113,7 +113,7 @@ def _counts(images: Images, labels: tuple[Labels, ...], tally: Tally) -> dict[st
     counts = {"before": held[0], "after": held[1], "unchanged": in_both[0] - changed.get("removed", 0) - changed.get("changed", 0)}
     names = ("changed", "added", "removed", "recategorised", "moved", "reshaped", "edited")
     return {
-        "images": images.counts(),
+        "images": images.counts() | {"relabelled": tally.images},
         "labels": {**counts, **{name: changed.get(name, 0) for name in names}},
         "labels_of_images": {"added": held[1] - in_both[1], "removed": held[0] - in_both[0]},
         "stated_empty": {name: tally.backgrounds[name] for name in ("added", "removed")},

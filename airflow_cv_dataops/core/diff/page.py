@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 _MOST_CATEGORIES = 16
 _MOST_SPLITS = 12
 _MOST_METRICS = 40
-_WIDTH, _LEFT, _ROW, _BAR = 560, 150, 40, 13
-_LONGEST_LABEL = 18
+_WIDTH, _LEFT, _ROW, _BAR = 440, 118, 40, 13
+_LONGEST_LABEL = 15
+_IMAGES_IN_WORDS = (
+    ("relabelled", "with labels that changed"),
+    ("added", "added"),
+    ("removed", "removed"),
+    ("moved", "moved to another split"),
+)
 
 
 def diff_page(diff: ReleaseDiff, cards: Sequence[str]) -> bytes:
@@ -61,8 +67,8 @@ def _tiles(diff: ReleaseDiff) -> Iterator[Tile]:
     touched = labels["changed"] + labels["added"] + labels["removed"]
     of_both = labels["unchanged"] + labels["changed"] + labels["removed"]
     share = f"{touched / of_both:.2%} of {of_both:,} labels" if of_both else "labels"
-    yield Tile("Labels changed, added or removed", f"{touched:,}", f"{share} of images that both have", "main")
-    yield Tile("Images", _step(images["before"], images["after"]), f"{images['unchanged']:,} as they were", "main")
+    yield Tile("Labels that differ", f"{touched:,}", f"{share} of images that both have", "main")
+    yield Tile("Images", _step(images["before"], images["after"]), f"labels of {images['relabelled']:,} changed", "main")
     yield Tile("Labels", _step(labels["before"], labels["after"]), _apart(apart["added"], apart["removed"]), "main")
     yield Tile("Images added", f"{images['added']:,}", style="good")
     yield Tile("Images removed", f"{images['removed']:,}", style="error")
@@ -91,7 +97,7 @@ def _categories(diff: ReleaseDiff) -> str:
     if not rows:
         return ""
     shares = [[row[f"share_{side}"] or 0.0 for side in ("before", "after")] for row in rows]
-    highest, room = max(max(pair) for pair in shares), _WIDTH - _LEFT - 150
+    highest, room = max(max(pair) for pair in shares), _WIDTH - _LEFT - 146
     parts = []
     for number, (row, pair) in enumerate(zip(rows, shares, strict=True)):
         y = number * _ROW
@@ -180,12 +186,9 @@ def _gallery(diff: ReleaseDiff, cards: Sequence[str]) -> str:
 
 def _shown(diff: ReleaseDiff, cards: int) -> str:
     images = diff.counts["images"]
-    changed = images["added"] + images["removed"] + images["moved"]
-    also = " (their labels not counted)" if changed else ""
-    return (
-        f"{cards:,} images are shown: of every kind of change first those with most of it. {changed:,} images were added, removed or moved "
-        f"to another split{also}."
-    )
+    numbers = [(images[name], words) for name, words in _IMAGES_IN_WORDS]
+    of_all = ", ".join(f"{count:,} {words}" for count, words in numbers if count)
+    return f"Showing {cards:,} images, of every kind of change first those with most of it. In all: {of_all}."
 
 
 def _key(style: str, words: str) -> str:

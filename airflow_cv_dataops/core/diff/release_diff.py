@@ -19,7 +19,8 @@ class ReleaseDiff:
     """What changed from one release to another. All counts are exact, however many rows the tables hold.
 
     :param before: ``None``: compared with nothing, so that everything was added.
-    :param counts: ``images`` (before, after, added, removed, moved: to another split, unchanged); ``labels`` (before, after; of images that
+    :param counts: ``images`` (before, after, added, removed, moved: to another split, unchanged: in the same split in both, relabelled: in
+        both, and a label of theirs changed); ``labels`` (before, after; of images that
         both have: unchanged, changed, added, removed, and of those that changed recategorised, moved, reshaped, edited, where one may be
         several); ``labels_of_images`` (labels of images that were added, or removed); ``stated_empty`` (statements that nothing is in an
         image, of images that both have: added, removed).

@@ -17,7 +17,9 @@ _NOT_KEPT = ("segmentation_before", "segmentation_after", "keypoints_before", "k
 class Tally:
     """:param max_rows: of each change the table holds at most so many rows: the first that come, as slices come by image id.
 
-    :ivar labels: labels by change, and ``changed``, which are in both releases. :ivar backgrounds: statements that nothing is there.
+    :ivar labels: labels by change, and ``changed``, which are in both releases.
+    :ivar backgrounds: statements that nothing is there.
+    :ivar images: how many images have any of them.
     """
 
     def __init__(self, max_rows: int) -> None:
@@ -25,12 +27,14 @@ class Tally:
         self._parts: list[pa.Table] = []
         self.labels: Counter[str] = Counter()
         self.backgrounds: Counter[str] = Counter()
+        self.images = 0
 
     def add(self, rows: pa.Table) -> None:
         """Take a slice's changed labels."""
         import numpy as np
         import pyarrow as pa
 
+        self.images += len(rows["image_id"].unique())  # a slice has all of an image
         is_label = rows["is_label"].to_numpy()
         flags = flags_of(rows)
         wanted = np.zeros(rows.num_rows, bool)

@@ -52,7 +52,9 @@ def release(dataset: Dataset, **more: Any) -> Release:
     return read_release(dataset, more.get("stage", "production"))
 
 
-def two_releases(dataset: Dataset, before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], images: str = "abcde") -> None:
+def two_releases(
+    dataset: Dataset, before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], images: Sequence[str] = "abcde"
+) -> None:
     """Make v1 and v2 of the same images with these labels."""
     write_images(dataset, KEY, images)
     write_labels(dataset, before)
