@@ -13,6 +13,7 @@ import pytest
 
 from airflow_cv_dataops import BUILT_IN_CHECKS, Dataset, observe_arrival, observe_stage
 from airflow_cv_dataops.operators.base import DatasetOperator
+from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
@@ -70,6 +71,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (LabelAuditOperator, {}, "core.audit.audit.audit_labels"),
         (HardExampleSamplingOperator, {}, "core.sampling.sample.sample_hard_examples"),
         (DatasetPromotionOperator, {}, "core.release.promote.promote_dataset"),
+        (DatasetDiffOperator, {}, "core.diff.step.report_diff"),
         (DatasetExportOperator, {}, "core.export.export.export_release"),
     ],
 )
