@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.ahead import one_ahead
 from airflow_cv_dataops.core.diff.images import Images, place_hashes
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 
@@ -48,7 +49,7 @@ class HeldLabels:
     def batches(self, columns: Sequence[str], files: Collection[str]) -> Iterator[pa.Table]:
         """Yield the rows of some files, held or not; the same files give the same rows in the same order."""
         if self._reader is not None and files:
-            yield from self._reader.batches("annotations", columns, files=files, batch_rows=_BATCH_ROWS)
+            yield from one_ahead(self._reader.batches("annotations", columns, files=files, batch_rows=_BATCH_ROWS))
 
     def holds(self, rows: pa.Table, at: np.ndarray) -> np.ndarray:
         """Return which rows are labels that the release holds, before copies of an image are merged.

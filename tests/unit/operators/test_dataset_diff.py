@@ -69,27 +69,23 @@ def test_arguments_may_come_as_texts_from_templates(released: dict[str, Any]) ->
     assert limits == ReportLimits(max_bytes=2_500_000, max_pictures=50)
 
 
-def test_a_template_that_names_no_release_compares_no_other(released: dict[str, Any]) -> None:
+def test_what_names_no_release_stands_for_no_other_and_for_nothing_only_where_that_is_said(released: dict[str, Any]) -> None:
     for name in ("before", "after"):
         with pytest.raises(LookupError, match="has no release or stage ''"):
             rendered(diff(**{name: "{{ params.nothing }}"}), released, nothing="").execute(released)
 
-
-def test_a_stage_without_a_release_is_nothing_only_where_that_is_said(released: dict[str, Any]) -> None:
     with pytest.raises(DatasetNotFoundError, match="no release or stage 'approved'"):
         rendered(diff(before="approved"), released).execute(released)
     summary = rendered(diff(before="approved", allow_missing_before="true"), released).execute(released)
     assert (summary["from"], summary["counts"]["images"]["added"]) == (None, 4)
 
 
-def test_a_report_holds_no_more_pictures_than_it_may(released: dict[str, Any], embedded: Any) -> None:
+def test_a_report_holds_no_more_pictures_than_it_may_and_the_link_opens_it(released: dict[str, Any], embedded: Any) -> None:
     uri = rendered(diff(report_max_pictures=2), released).execute(released)["report_uri"]
     assert read_report(embedded, uri).decode().count('<article class="card"') == 2
     uri = rendered(diff(report_max_pictures=0), released).execute(released)["report_uri"]
     assert "This report was written without pictures." in read_report(embedded, uri).decode()
 
-
-def test_the_link_opens_the_report_and_is_empty_without_one(released: dict[str, Any]) -> None:
     key: Any = SimpleNamespace(dag_id="signs", run_id="manual", task_id="diff", map_index=-1)
     for report, expected in (("false", ""), ("true", "/cv_dataops/audit-report/signs/manual/diff/-1")):
         task = rendered(diff(report=report), released)

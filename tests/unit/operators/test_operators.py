@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES
 from airflow_cv_dataops.get_provider_info import get_provider_info
+from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
@@ -295,6 +296,7 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     LabelAuditOperator: {"dataset": "digits"},
     HardExampleSamplingOperator: {"dataset": "digits"},
     DatasetPromotionOperator: {"dataset": "digits"},
+    DatasetDiffOperator: {"dataset": "digits"},
     DatasetExportOperator: {"dataset": "digits"},
     ImageArrivalSensor: {"source": "/data"},
     DatasetReleaseSensor: {"dataset": "digits"},
