@@ -44,7 +44,7 @@ def diff_releases(
 
     :param before: a release (``v3``), a stage (``production``) or a time, as ``Dataset.release`` takes them; default: the release that the
         stage held before ``after``. Where it held none, ``after`` is compared with nothing: everything was added.
-    :param after: the same.
+    :param after: the release that is compared; the same.
     :param iou_threshold: from this intersection over union on, above 0 and at most 1, a box of one release may be a box of the other.
     :param max_rows: the tables hold at most so many rows of each change; counts are exact in any case.
     :param allow_missing_before: whether a ``before`` that there is not (yet) stands for nothing.

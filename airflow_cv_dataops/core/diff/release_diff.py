@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 class ReleaseDiff:
     """What changed from one release to another. All counts are exact, however many rows the tables hold.
 
-    :param before: ``None``: compared with nothing, so that everything was added.
+    :param before: the release that was compared with; ``None``: nothing, so that everything was added.
+    :param after: the release that was compared.
     :param counts: ``images`` (before, after, added, removed, moved: to another split, unchanged: in the same split in both, relabelled: in
-        both, and a label of theirs changed); ``labels`` (before, after; of images that
-        both have: unchanged, changed, added, removed, and of those that changed recategorised, moved, reshaped, edited, where one may be
-        several); ``labels_of_images`` (labels of images that were added, or removed); ``stated_empty`` (statements that nothing is in an
-        image, of images that both have: added, removed).
+        both, and a label of theirs changed); ``labels`` (before, after; of images that both have: unchanged, changed, added, removed, and
+        of those that changed recategorised, moved, reshaped, edited, where one may be several); ``labels_of_images`` (labels of images
+        that were added, or removed); ``stated_empty`` (statements that nothing is in an image, of images that both have: added, removed).
     :param images: the images that changed: change, image_id, partition_key, source_uri, split_before, split_after.
     :param labels: the labels that changed, of images that both have: image_id, partition_key, source_uri, label_set, is_label, changes
         (list), iou (of paired boxes, 0 to 1), and as both say it annotation_id, task, category, bbox, iscrowd and attributes, with
@@ -33,6 +33,7 @@ class ReleaseDiff:
         the biggest change of share first.
     :param moves: how many images were in one split before and are in one after, by both; ``None``: not in the release.
     :param metrics: metrics that both releases have been measured by and that differ: before and after.
+    :param iou_threshold: from which IoU on boxes were matched.
     :param report_uri: the report, where one was written.
     """
 

@@ -32,7 +32,12 @@ def report_diff(
 ) -> StepResult:
     """Compare two releases, as :func:`~.diff.diff_releases` does, and leave the counts and a report.
 
-    :param report: how large the report may get; ``None``: none.
+    :param before: a release (``v3``), a stage (``production``) or a time; default: the release that the stage held before ``after``, and
+        nothing where it held none.
+    :param after: the release that is compared; the same.
+    :param iou_threshold: from this intersection over union on, above 0 and at most 1, a box of one release may be a box of the other.
+    :param allow_missing_before: whether a ``before`` that there is not (yet) stands for nothing.
+    :param report: how large the report may get; default: 20 MB and 200 pictures; ``None``: none.
     :param partition_key: of the run, for the summary.
     :raises ConfigurationError: an option cannot be used.
     :raises DatasetNotFoundError: there is no such release, or a snapshot that it holds is gone.
