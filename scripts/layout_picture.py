@@ -29,7 +29,7 @@ CAPTIONS: Mapping[str, str] = {
     "core": "plain Python, no Airflow",
     "version": "the number that package and events carry",
     "core.diff": "what changed between two releases",
-    "core.export": "a release to files of what trains",
+    "core.export": "a release to files",
     "core.dataset": "a dataset as people open it",
     "core.release": "gates, splits, promotion, readers",
     "core.sampling": "which images to label next, by score",
