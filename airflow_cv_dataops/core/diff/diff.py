@@ -74,7 +74,7 @@ def diff_releases(
         max_rows=max_rows,
         categories=_categories(comparison),
         moves=images.moves(),
-        metrics=_metrics(old, new),
+        metrics=metrics_that_differ(old, new),
         iou_threshold=iou_threshold,
     )
     if report is None:
@@ -142,7 +142,7 @@ def _categories(comparison: Comparison) -> pa.Table:
     return pa.table(columns)
 
 
-def _metrics(before: Release | None, after: Release) -> dict[str, tuple[float, float]]:
+def metrics_that_differ(before: Release | None, after: Release) -> dict[str, tuple[float, float]]:
     """Return the metrics that both were measured by and that differ. Releases of former versions have none."""
     old, new = (_measured(release) for release in (before, after))
     return {name: (old[name], new[name]) for name in sorted(old.keys() & new.keys()) if old[name] != new[name]}

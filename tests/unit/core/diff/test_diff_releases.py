@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from unit.core.diff.diff_rows import label, two_releases
 from unit.core.release.release_rows import image_id
 
 from airflow_cv_dataops.core.dataset import open_dataset
-from airflow_cv_dataops.core.diff.diff import diff_releases
+from airflow_cv_dataops.core.diff.diff import diff_releases, metrics_that_differ
+from airflow_cv_dataops.core.diff.page import diff_page
 from airflow_cv_dataops.core.diff.release_diff import ReleaseDiff
 
 POLYGON, OTHER_POLYGON = "[[10, 10, 30, 10, 30, 30]]", "[[10, 10, 30, 10, 30, 29]]"
@@ -92,3 +95,12 @@ def test_category_shares_come_with_the_biggest_change_first(found: ReleaseDiff) 
     changes = [round(abs(row["share_after"] - row["share_before"]), 12) for row in rows]
     assert changes == sorted(changes, reverse=True)
     assert {row["category"] for row in rows} == {"cat", "dog", None, "<script>alert(1)</script>", "\u202e" + "x" * 300}
+
+
+def test_metrics_that_both_were_measured_by_and_that_differ_stand_side_by_side(found: ReleaseDiff) -> None:
+    old: Any = SimpleNamespace(measured={"images": 5, "rate": 0.25, "gone": 1.0, "same": 2.0, "odd": float("nan")})
+    new: Any = SimpleNamespace(measured={"images": 6, "rate": 0.5, "new": 1.0, "same": 2.0, "odd": 1.0})
+    assert metrics_that_differ(old, new) == {"images": (5, 6), "rate": (0.25, 0.5)}
+    assert metrics_that_differ(None, new) == metrics_that_differ(SimpleNamespace(), new) == {}  # type: ignore[arg-type]
+    page = diff_page(replace(found, metrics={"</td><script>": (0.25, 0.5)}), []).decode()
+    assert '<th scope="row"><bdi>&lt;/td&gt;&lt;script&gt;</bdi></th><td>0.25</td><td>0.5</td><td>+0.25</td>' in page
