@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.ahead import one_ahead
 from airflow_cv_dataops.core.diff.images import Images, place_hashes
+from airflow_cv_dataops.core.release.held_labels import is_background
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 
 if TYPE_CHECKING:
@@ -68,10 +69,9 @@ class HeldLabels:
     def count_of_other_images(self, rows: pa.Table, at: np.ndarray) -> int:
         """Return how many labels a release as they were made at first counted, which were drawn on other bytes than its image has."""
         import numpy as np
-        import pyarrow.compute as pc
 
         places = self.images.places[self.side]
         if places is None or not len(places):
             return 0
-        is_label = pc.not_equal(rows["task"], "background").to_numpy()
+        is_label = ~is_background(rows)
         return int((np.isin(place_hashes(rows), places) & ~self.holds(rows, at) & is_label).sum())

@@ -109,7 +109,8 @@ class Images:
         kept = {change: _First(max_rows) for change in IMAGE_CHANGES}
         counts = self.counts()
         for release, wanted in ((before, ("removed",)), (after, ("added", "moved"))):
-            for rows in release.item_batches() if release and any(counts[change] for change in wanted) else ():
+            is_wanted = max_rows > 0 and any(counts[change] for change in wanted)
+            for rows in release.item_batches() if release and is_wanted else ():
                 at = self.of(rows["image_id"])
                 for change in wanted:
                     hit = (self.changes[at] == IMAGE_CHANGES.index(change)) & (at >= 0)

@@ -19,8 +19,8 @@ from airflow_cv_dataops.core.diff.hashing import (
 )
 from airflow_cv_dataops.core.diff.held_labels import SUBJECT_COLUMNS, HeldLabels
 from airflow_cv_dataops.core.diff.images import Images, codes_of, place_hashes
-from airflow_cv_dataops.core.labels.records import BACKGROUND
 from airflow_cv_dataops.core.release.copies import CopyMerge
+from airflow_cv_dataops.core.release.held_labels import is_background
 
 if TYPE_CHECKING:
     import numpy as np
@@ -207,7 +207,6 @@ class _Part:
         """Take the rows of a mask. :param hashed: makes the statements of rows and their subjects."""
         import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         held = rows if mask.all() else rows.filter(pa.array(mask))
         image = at[mask]
@@ -218,7 +217,7 @@ class _Part:
             "place": place_hashes(held),
             "statement": hashed(held, subject),
             "category": codes_of(held["category"], names),
-            "is_label": pc.not_equal(held["task"], BACKGROUND).to_numpy(),
+            "is_label": ~is_background(held),
             "row": self.read + np.flatnonzero(mask),
             "key": codes_of(held["partition_key"], self._keys),
         }
