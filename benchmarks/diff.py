@@ -25,7 +25,7 @@ from structural_audit import CATEGORIES, make_tables
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.diff.diff import diff_releases
-from airflow_cv_dataops.core.diff.statements import STATEMENT_COLUMNS
+from airflow_cv_dataops.core.diff.label_columns import STATEMENT_COLUMNS
 from airflow_cv_dataops.core.release.promote import promote_dataset
 
 LABELS_AN_IMAGE = 5

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.diff.label_columns import SIDES
 from airflow_cv_dataops.core.diff.matching import BACKGROUND, BOX, WHOLE, Candidates, ious, match
-from airflow_cv_dataops.core.diff.statements import SIDES, Comparison
+from airflow_cv_dataops.core.diff.statements import Comparison
 from airflow_cv_dataops.core.labels.records import BACKGROUND as BACKGROUND_TASK
 from airflow_cv_dataops.core.release.spill import Spill
 from airflow_cv_dataops.core.store.schema import arrow_schema

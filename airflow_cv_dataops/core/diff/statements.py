@@ -6,34 +6,24 @@ Of data files that both releases have, only what says whose labels they are is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.diff.hashing import (
-    hashes_of_lists,
-    hashes_of_long_texts,
-    hashes_of_numbers,
-    hashes_of_texts,
-    mixed,
-)
+from airflow_cv_dataops.core.diff.hashing import mixed
 from airflow_cv_dataops.core.diff.held_labels import SUBJECT_COLUMNS, HeldLabels
-from airflow_cv_dataops.core.diff.images import Images, codes_of, place_hashes
+from airflow_cv_dataops.core.diff.images import Images
+from airflow_cv_dataops.core.diff.label_columns import STATEMENT_COLUMNS, LabelColumns, joined, statement_hashes
 from airflow_cv_dataops.core.release.copies import CopyMerge
-from airflow_cv_dataops.core.release.held_labels import is_background
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-STATEMENT_COLUMNS = (*SUBJECT_COLUMNS, "bbox", "segmentation", "iscrowd", "keypoints", "attributes")
-SIDES = ("x", "y", "width", "height")
-_Columns = tuple["np.ndarray", ...]
-
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of one release, and statements that nothing is in an image; one entry a row in all arrays: 29 bytes.
+    """The labels of one release, and statements that nothing is in an image; one entry a row in all arrays: 25 bytes.
 
     :param image: int32, the place of each one's image.
     :param statement: uint64, a hash of all that it says of its image.
@@ -111,11 +101,11 @@ class Comparison:
     def _own_files(held: HeldLabels, shared: dict[str, set[str]]) -> list[str]:
         return sorted(path for key, paths in held.files.items() for path in paths if path not in shared.get(key, ()))
 
-    def _of_shared(self, shared: dict[str, set[str]]) -> tuple[list[_Part], set[str]]:
+    def _of_shared(self, shared: dict[str, set[str]]) -> tuple[list[LabelColumns], set[str]]:
         """Read of the shared files whose labels they have; say in which partitions the releases take different rows."""
         import numpy as np
 
-        parts, doubtful, count = [_Part(), _Part()], set(), 0
+        parts, doubtful, count = [LabelColumns(), LabelColumns()], set(), 0
         for rows in self._held[0].batches(SUBJECT_COLUMNS, {path for paths in shared.values() for path in paths}):
             at = self._images.of(rows["image_id"])
             masks = [one.holds(rows, at) for one in self._held]
@@ -130,15 +120,15 @@ class Comparison:
             part.forget_rows()
         return parts, doubtful
 
-    def _of_own(self, held: HeldLabels, files: Sequence[str], first_row: int) -> _Part:
-        part = _Part(first_row)
+    def _of_own(self, held: HeldLabels, files: Sequence[str], first_row: int) -> LabelColumns:
+        part = LabelColumns(first_row)
         for rows in held.batches(STATEMENT_COLUMNS, files):
             at = self._images.of(rows["image_id"])
             part.add(rows, at, held.holds(rows, at), statement_hashes, self._names)
             part.of_other_images += held.count_of_other_images(rows, at)
         return part
 
-    def _at_several_places(self, parts: Sequence[Sequence[_Part]]) -> set[str]:
+    def _at_several_places(self, parts: Sequence[Sequence[LabelColumns]]) -> set[str]:
         """Return the partitions of rows of shared files whose image is labelled at several places."""
         found: set[str] = set()
         for shared, own in parts:
@@ -150,9 +140,9 @@ class Comparison:
                 found |= shared.partitions_of(at[at < len(shared)])
         return found
 
-    def _merged(self, held: HeldLabels, parts: Sequence[_Part]) -> Labels:
+    def _merged(self, held: HeldLabels, parts: Sequence[LabelColumns]) -> Labels:
         """Return the labels that a release holds: what copies of an image say alike is there once."""
-        columns = {name: _joined([part.column(name, last=True) for part in parts]) for name in _Part.KINDS if name != "key"}
+        columns = {name: joined([part.column(name, last=True) for part in parts]) for name in LabelColumns.KINDS if name != "key"}
         if held.release is not None and held.release.labels_by is not None:
             merge = CopyMerge()
             merge.add_hashed(columns["subject"], columns["place"], columns["statement"])
@@ -185,92 +175,3 @@ class Comparison:
             differs[mask] = own
             found.append(differs)
         return found[0], found[1]
-
-
-class _Part:
-    """Columns of the held labels of some files. :ivar read: how many rows were read, held or not, with those of parts before."""
-
-    KINDS = {"image": "i4", "subject": "u8", "place": "u8", "statement": "u8", "category": "i4", "is_label": "?", "row": "i8", "key": "i4"}
-
-    def __init__(self, first_row: int = 0) -> None:
-        self.read = first_row
-        self.of_other_images = 0
-        self._columns: dict[str, list[np.ndarray]] = {name: [] for name in self.KINDS}
-        self._keys: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        return len(self.column("image"))
-
-    def add(
-        self, rows: pa.Table, at: np.ndarray, mask: np.ndarray, hashed: Callable[[pa.Table, np.ndarray], np.ndarray], names: dict[str, int]
-    ) -> None:
-        """Take the rows of a mask. :param hashed: makes the statements of rows and their subjects."""
-        import numpy as np
-        import pyarrow as pa
-
-        held = rows if mask.all() else rows.filter(pa.array(mask))
-        image = at[mask]
-        subject = mixed(image.astype(np.uint64), hashes_of_texts(held["label_set"]))
-        found = {
-            "image": image,
-            "subject": subject,
-            "place": place_hashes(held),
-            "statement": hashed(held, subject),
-            "category": codes_of(held["category"], names),
-            "is_label": ~is_background(held),
-            "row": self.read + np.flatnonzero(mask),
-            "key": codes_of(held["partition_key"], self._keys),
-        }
-        for name, values in found.items():
-            self._columns[name].append(values.astype(self.KINDS[name], copy=False))
-        self.read += rows.num_rows
-
-    def column(self, name: str, *, last: bool = False) -> np.ndarray:
-        """Return a column as one array. :param last: it is not asked for again."""
-        import numpy as np
-
-        whole = _joined([np.empty(0, self.KINDS[name]), *self._columns[name]])
-        self._columns[name] = [] if last else [whole]
-        return whole
-
-    def forget_rows(self) -> None:
-        """Say that these rows are not read again."""
-        self._columns["row"] = [self.column("row") * 0 - 1]
-
-    def partitions_of(self, at: np.ndarray) -> set[str]:
-        import numpy as np
-
-        names = list(self._keys)
-        return {names[code] for code in np.unique(self.column("key")[at]).tolist()}
-
-    def without(self, partitions: set[str]) -> _Part:
-        """Return the same without some partitions."""
-        import numpy as np
-
-        codes = [code for key, code in self._keys.items() if key in partitions]
-        kept = ~np.isin(self.column("key"), codes)
-        found = _Part()
-        found._keys = self._keys
-        found._columns = {name: [self.column(name)[kept]] for name in self.KINDS}
-        return found
-
-
-def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the parts as one array; where only one has anything, it is not copied."""
-    import numpy as np
-
-    filled = [part for part in parts if len(part)]
-    return filled[0] if len(filled) == 1 else np.concatenate(parts)
-
-
-def statement_hashes(rows: pa.Table, subjects: np.ndarray) -> np.ndarray:
-    """Return hashes of what labels say. :param rows: with ``STATEMENT_COLUMNS``. :param subjects: hashes of image and label set."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    columns = [hashes_of_texts(rows[name]) for name in ("task", "category", "attributes")]
-    columns.append(hashes_of_long_texts(rows["segmentation"]))
-    columns.append(hashes_of_texts(rows["iscrowd"].cast(pa.string())))
-    columns += [hashes_of_numbers(pc.struct_field(rows["bbox"], side)) for side in SIDES]
-    columns.append(hashes_of_lists(rows["keypoints"]))
-    return mixed(subjects, *columns)
