@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.finding_rows import image_rows as image_rows
     from airflow_cv_dataops.core.audit.finding_rows import number as number
     from airflow_cv_dataops.core.audit.finding_rows import text as text
-    from airflow_cv_dataops.core.audit.report import ReportLimits as ReportLimits
     from airflow_cv_dataops.core.dataset import Dataset as Dataset
     from airflow_cv_dataops.core.dataset import open_dataset as open_dataset
+    from airflow_cv_dataops.core.diff.diff import diff_releases as diff_releases
+    from airflow_cv_dataops.core.diff.release_diff import ReleaseDiff as ReleaseDiff
+    from airflow_cv_dataops.core.diff.step import report_diff as report_diff
     from airflow_cv_dataops.core.errors import ConcurrentPromotionError as ConcurrentPromotionError
     from airflow_cv_dataops.core.errors import ConfigurationError as ConfigurationError
     from airflow_cv_dataops.core.errors import CvDataOpsError as CvDataOpsError
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.release.rollback import rollback_stage as rollback_stage
     from airflow_cv_dataops.core.release.splits.options import SplitOptions as SplitOptions
     from airflow_cv_dataops.core.release.stages import observe_stage as observe_stage
+    from airflow_cv_dataops.core.report.limits import ReportLimits as ReportLimits
     from airflow_cv_dataops.core.report.location import read_report as read_report
     from airflow_cv_dataops.core.sampling.manifest import label_studio_tasks as label_studio_tasks
     from airflow_cv_dataops.core.sampling.sample import sample_hard_examples as sample_hard_examples
@@ -103,7 +106,8 @@ _MODULES = {
     "Place": "core.store.base",
     "QualityThresholds": "core.imaging.measures.quality",
     "Release": "core.release.reader",
-    "ReportLimits": "core.audit.report",
+    "ReleaseDiff": "core.diff.release_diff",
+    "ReportLimits": "core.report.limits",
     "Resize": "core.export.transform.placement",
     "SharedPartitionError": "core.errors",
     "SourceError": "core.errors",
@@ -123,6 +127,7 @@ _MODULES = {
     "commit_shards": "core.imaging.ingest.shards.steps",
     "dataset_card": "core.release.card.card",
     "describe_dataset": "core.release.describe",
+    "diff_releases": "core.diff.diff",
     "export_release": "core.export.export",
     "import_labels": "core.labels.importing",
     "import_predictions": "core.predictions.importing",
@@ -137,6 +142,7 @@ _MODULES = {
     "read_report": "core.report.location",
     "rename_catalog": "core.store.former_names",
     "rollback_stage": "core.release.rollback",
+    "report_diff": "core.diff.step",
     "sample_hard_examples": "core.sampling.sample",
     "to_coco": "core.labels.formats.coco_writer",
     "to_voc": "core.labels.formats.voc_writer",

@@ -27,6 +27,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_cv_dataops.operators.dataset_promotion",
                     "airflow_cv_dataops.operators.dataset_rollback",
                     "airflow_cv_dataops.operators.dataset_description",
+                    "airflow_cv_dataops.operators.dataset_diff",
                     "airflow_cv_dataops.operators.dataset_export",
                 ],
             }
@@ -71,6 +72,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_cv_dataops.links.audit_report.AuditReportLink",
             "airflow_cv_dataops.links.dataset_card.DatasetCardLink",
+            "airflow_cv_dataops.links.diff_report.DiffReportLink",
             "airflow_cv_dataops.links.marquez.MarquezLink",
         ],
         "config": {

@@ -18,9 +18,9 @@ import pyarrow as pa
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.audit.check import Check
-from airflow_cv_dataops.core.audit.report import ReportLimits
 from airflow_cv_dataops.core.dataset import open_dataset
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
+from airflow_cv_dataops.core.report.limits import ReportLimits
 from airflow_cv_dataops.core.store.objects import local_path
 
 KEY = "2026-11-05"

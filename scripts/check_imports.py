@@ -57,7 +57,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ("labelling",),
         ("release",),
         ("dataset",),
-        ("export",),
+        ("diff", "export"),
         ("catalogue",),
     ),
     "core.imaging": (("decoding",), ("measures",), ("sources",), ("ingest",)),

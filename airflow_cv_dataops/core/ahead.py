@@ -24,3 +24,13 @@ def ahead(pool: ThreadPoolExecutor, work: Callable[[Item], Answer], items: Itera
             yield first, answer.result()
     for first, answer in under_way:
         yield first, answer.result()
+
+
+def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield the same, each made in a thread of its own while the one before it is worked on."""
+    done = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming: Future[Item | object] = pool.submit(next, items, done)
+        while (item := coming.result()) is not done:
+            coming = pool.submit(next, items, done)
+            yield item  # type: ignore[misc]  # it is not the mark of the end

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_cv_dataops.core.audit.checks import Check
-    from airflow_cv_dataops.core.audit.report import ReportLimits
+    from airflow_cv_dataops.core.report.limits import ReportLimits
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -127,7 +127,7 @@ class LabelAuditOperator(DatasetOperator):
         )
 
     def _report_limits(self) -> ReportLimits | None:
-        from airflow_cv_dataops.core.audit.report import MEGABYTE, ReportLimits
+        from airflow_cv_dataops.core.report.limits import MEGABYTE, ReportLimits
 
         if not as_flag("report", self.report):
             return None

@@ -11,7 +11,15 @@ import pytest
 from PIL import Image
 from stored_datasets import VERSIONS, unpack
 
-from airflow_cv_dataops import audit_labels, import_labels, import_predictions, ingest_images, promote_dataset, sample_hard_examples
+from airflow_cv_dataops import (
+    audit_labels,
+    diff_releases,
+    import_labels,
+    import_predictions,
+    ingest_images,
+    promote_dataset,
+    sample_hard_examples,
+)
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.labels import records
 from airflow_cv_dataops.core.store import schema
@@ -145,3 +153,17 @@ def test_a_promotion_that_died_after_widening_the_releases_stops_no_later_one(
             promote_dataset(stored)
     assert promote_dataset(stored).summary.to_dict()["release"] == "v3"
     assert held(stored, "production") == (15, 15)
+
+
+def test_stored_releases_are_compared_with_each_other_and_with_one_of_today(stored: Dataset) -> None:
+    """The oldest ones say by place which labels they hold, not by image."""
+    assert diff_releases(stored, "v2", "v2").is_empty
+    assert promote_dataset(stored, stage="later").failure is None
+    for before, after in (("v1", "v2"), ("v2", "later"), ("later", "v1")):
+        found = diff_releases(stored, before, after)
+        old, new = (set(stored.release(name).items()["image_id"].to_pylist()) for name in (before, after))
+        images, labels, apart = (found.counts[name] for name in ("images", "labels", "labels_of_images"))
+        assert (images["added"], images["removed"]) == (len(new - old), len(old - new))
+        assert labels["before"] == labels["unchanged"] + labels["changed"] + labels["removed"] + apart["removed"]
+        assert labels["after"] == labels["unchanged"] + labels["changed"] + labels["added"] + apart["added"]
+        assert (labels["changed"], labels["added"], labels["removed"]) == (0, 0, 0)

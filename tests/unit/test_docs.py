@@ -16,6 +16,7 @@ from project import PROJECT_ROOT
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.dataset import open_dataset
+from airflow_cv_dataops.core.diff.step import report_diff
 from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
@@ -192,6 +193,7 @@ def all_steps(folder: Path) -> dict[str, StepResult]:
         "label_audit": audit_labels(digits, key, on_findings="warn"),
         "hard_example_sampling": sample_hard_examples(digits, key, budget=2),
         "dataset_promotion": promote_dataset(digits, splits={"train": 1.0}),  # the images are noise, and would fall as chance has it
+        "dataset_diff": report_diff(digits),
         "dataset_export": export_release(digits, options=ExportOptions(format="imagefolder")),
     }
 

@@ -17,13 +17,14 @@ from airflow_cv_dataops.core.audit.lineage import audit_lineage
 from airflow_cv_dataops.core.audit.looked_at import nothing_to_check
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
 from airflow_cv_dataops.core.audit.reading import all_partitions, check_presence, read_input
-from airflow_cv_dataops.core.audit.report import ReportLimits, write_audit_report
+from airflow_cv_dataops.core.audit.report import write_audit_report
 from airflow_cv_dataops.core.audit.shared_categories import SharedCategories, check_shared, in_words, shared_categories
 from airflow_cv_dataops.core.audit.statistics import AuditStatistics, audit_metrics, count_findings
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings, check_policy, findings_table
 from airflow_cv_dataops.core.metrics import write_metrics
 from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.report.limits import ReportLimits
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key

@@ -6,13 +6,12 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.detection.told import not_judged_in_words
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.report.distributions import plots
 from airflow_cv_dataops.core.report.entries import Gallery, add_other_boxes, gallery
+from airflow_cv_dataops.core.report.limits import MEGABYTE, ReportLimits
 from airflow_cv_dataops.core.report.location import report_path, report_uri
 from airflow_cv_dataops.core.report.page import CategoryRow, CheckRow, Page, Tile, html_page
 from airflow_cv_dataops.core.report.pictures import add_pictures
@@ -30,34 +29,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MEGABYTE = 1_000_000
 _MOST_FINDINGS = 10_000
 _SHARE_OF_FINDINGS = 0.45  # of the bytes; pictures get what findings leave
 _SHARE_OF_OTHER_BOXES = 0.1
 _WORST_CATEGORIES = 12
 _IMAGE_COLUMNS = ("source_uri", "image_id", "storage_uri", "bytes", "width", "height")
-
-
-@dataclass(frozen=True)
-class ReportLimits:
-    """How large a report may get, and how much work.
-
-    :param max_bytes: of the file; at least 1 MB.
-    :param max_pictures: images that are read, decoded and shown.
-    :raises ConfigurationError: a limit is out of range.
-    """
-
-    max_bytes: int = 20 * MEGABYTE
-    max_pictures: int = 500
-
-    def __post_init__(self) -> None:
-        if not self.max_bytes >= MEGABYTE:
-            raise ConfigurationError(
-                f"report_max_megabytes is {self.max_bytes / MEGABYTE:g} (max_bytes {self.max_bytes:,}): "
-                "a report needs at least 1 MB; expected 1 or more."
-            )
-        if not self.max_pictures >= 0:
-            raise ConfigurationError(f"report_max_pictures (max_pictures) is {self.max_pictures!r}: expected 0 or more.")
 
 
 _LIMITS = ReportLimits()

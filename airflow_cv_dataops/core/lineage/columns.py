@@ -127,6 +127,12 @@ ORIGINS: Mapping[str, Mapping[str, Sequence[From]]] = {
         "category": [From("annotations", "category")],
         "bbox": [From("annotations", "bbox", "TRANSFORMATION", "as the format has it, in the exported picture")],
     },
+    "files:diff_reports": {
+        "image_id": [From("release_items", "image_id")],
+        "category": [From("annotations", "category")],
+        "bbox": [From("annotations", "bbox")],
+        "split": [From("release_items", "split")],
+    },
     "release_items": {
         "image_id": [From("images", "image_id")],
         "partition_key": [From("images", "partition_key")],

@@ -179,6 +179,23 @@ class CvDataopsExportRunFacet(RunFacet):
 
 
 @attr.define(kw_only=True)
+class CvDataopsDiffRunFacet(RunFacet):
+    """What changed between two releases."""
+
+    fromRelease: str | None = None  # noqa: N815
+    toRelease: str | None = None  # noqa: N815
+    images: dict[str, int] | None = None
+    labels: dict[str, int] | None = None
+    labelsOfImages: dict[str, int] | None = None  # noqa: N815
+    statedEmpty: dict[str, int] | None = None  # noqa: N815
+    reportUri: str | None = None  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return _schema_url("CvDataopsDiffRunFacet")
+
+
+@attr.define(kw_only=True)
 class CvDataopsSensorRunFacet(RunFacet):
     """What a sensor waited for."""
 
@@ -197,6 +214,7 @@ _STEP_FACETS: Mapping[str, type[RunFacet]] = {
     "audit": CvDataopsAuditRunFacet,
     "sampling": CvDataopsSamplingRunFacet,
     "promotion": CvDataopsPromotionRunFacet,
+    "diff": CvDataopsDiffRunFacet,
     "export": CvDataopsExportRunFacet,
     "sensor": CvDataopsSensorRunFacet,
 }

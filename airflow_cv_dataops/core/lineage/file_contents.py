@@ -52,6 +52,15 @@ FILE_CONTENTS: Mapping[str, FileContent] = {
             Column("bbox", BBOX, "The box, as the format has it: in pixels of the exported picture, or as shares of it."),
         ),
     ),
+    "diff_reports": FileContent(
+        "Pages that show what changed between two releases, in numbers and as pictures; one file a comparison.",
+        (
+            Column("image_id", "string", "An image that changed, or labels of which did."),
+            Column("category", "string", "Categories, before and after."),
+            Column("bbox", BBOX, "Boxes, before and after."),
+            Column("split", "string", "Splits, before and after."),
+        ),
+    ),
     "shard_list": FileContent(
         "What a sharded ingest is to take: the listing of its source, one Parquet file a plan, with one row group for each shard.",
         (Column("path", "string", "Where the file lies."), Column("bytes", "long", "Size of the file in bytes.")),

@@ -32,19 +32,23 @@ class CopyMerge:
 
     def add(self, labels: pa.Table, statements: np.ndarray) -> None:
         """Take labels. :param statements: a hash of what each says; any number, where only places matter (:meth:`has_several_places`)."""
-        self._subjects.append(row_hashes(labels.select(list(SUBJECT_COLUMNS))))
-        self._places.append(row_hashes(labels.select(list(PLACE_COLUMNS))))
+        self.add_hashed(row_hashes(labels.select(list(SUBJECT_COLUMNS))), row_hashes(labels.select(list(PLACE_COLUMNS))), statements)
+
+    def add_hashed(self, subjects: np.ndarray, places: np.ndarray, statements: np.ndarray) -> None:
+        """Take labels of which subject and place have been hashed, too."""
+        self._subjects.append(subjects)
+        self._places.append(places)
         self._statements.append(statements)
 
     def has_several_places(self) -> bool:
         """Say whether anything is said of one subject at more than one place."""
-        return len(self._at_several_places()) > 0
+        return len(self.at_several_places()) > 0
 
     def kept(self) -> tuple[np.ndarray, int]:
         """Return a mask of the labels that stay, in the order in which they came, and how many subjects are in conflict."""
         import numpy as np
 
-        at = self._at_several_places()
+        at = self.at_several_places()
         mask = np.ones(sum(map(len, self._subjects)), bool)
         if not len(at):
             return mask, 0
@@ -52,7 +56,7 @@ class CopyMerge:
         mask[at] = _said_once(statements, places)
         return mask, _conflicts(subjects, places, statements)
 
-    def _at_several_places(self) -> np.ndarray:
+    def at_several_places(self) -> np.ndarray:
         """Return the numbers of the labels whose subject has labels at several places."""
         import numpy as np
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,13 +38,15 @@ class SnapshotReader:
         read = list(dict.fromkeys([*columns, "partition_key"]))
         return self._wanted(self.dataset.read(table, columns=read, snapshot_id=self.snapshots[table], where=self._where()), columns)
 
-    def batches(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield columns of the table with memory for one batch."""
+    def batches(
+        self, table: str, columns: Sequence[str], *, files: Collection[str] | None = None, batch_rows: int = BATCH_ROWS
+    ) -> Iterator[pa.Table]:
+        """Yield columns of the table with memory for one batch. :param files: paths of data files: the rows of these alone."""
         if not self._has_rows(table):
             return iter(())
         read = list(dict.fromkeys([*columns, "partition_key"]))
         batches = self.dataset.read_batches(
-            table, columns=read, snapshot_id=self.snapshots[table], where=self._where(), batch_rows=BATCH_ROWS
+            table, columns=read, snapshot_id=self.snapshots[table], where=self._where(), batch_rows=batch_rows, files=files
         )
         return (self._wanted(batch, columns) for batch in batches)
 

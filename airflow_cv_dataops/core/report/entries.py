@@ -72,7 +72,7 @@ def gallery(findings: pa.Table, annotations: pa.Table, images: pa.Table, checks:
     size = 0
     # One Python round a finding: each becomes one JSON object, and there are never more than a page can hold.
     for row, label, image_row in zip(findings.to_pylist(), labels, image_rows, strict=True):
-        image = None if image_row is None else shown_images.get(image_row["row"]) or _gallery_image(image_row, len(shown_images))
+        image = None if image_row is None else shown_images.get(image_row["row"]) or gallery_image(image_row, len(shown_images))
         entry = _entry(row, label, image)
         entry["check"] = place_of_check[row["check"]]
         size += json_bytes(entry) + (0 if image is None or image.findings else json_bytes(image.values))
@@ -87,7 +87,7 @@ def gallery(findings: pa.Table, annotations: pa.Table, images: pa.Table, checks:
 
 
 def _entry(row: Mapping[str, Any], label: Mapping[str, Any] | None, image: GalleryImage | None) -> dict[str, Any]:
-    bbox = _box((label or {}).get("bbox"))
+    bbox = box_of((label or {}).get("bbox"))
     suggestion = _suggestion(row["suggestion"])
     entry = {
         "message": _text(row["message"]),
@@ -95,7 +95,7 @@ def _entry(row: Mapping[str, Any], label: Mapping[str, Any] | None, image: Galle
         "category": _text(row["category"] if row["category"] is not None else (label or {}).get("category")),
         "label": row["annotation_id"],
         "bbox": bbox,
-        "outline": _outline((label or {}).get("segmentation")),
+        "outline": outline_of((label or {}).get("segmentation")),
         "suggestion": suggestion,
     }
     if image is None:
@@ -105,7 +105,8 @@ def _entry(row: Mapping[str, Any], label: Mapping[str, Any] | None, image: Galle
     return {name: value for name, value in entry.items() if value is not None}
 
 
-def _gallery_image(row: Mapping[str, Any], place: int) -> GalleryImage:
+def gallery_image(row: Mapping[str, Any], place: int) -> GalleryImage:
+    """Return an image for a page. :param row: of ``images``. :param place: in ``Gallery.images``."""
     uri = without_credentials(row["source_uri"])
     values = {"uri": _text(uri, _LONGEST_URI), "width": row["width"], "height": row["height"]}
     if _LINKED.fullmatch(uri) and len(uri) <= _LONGEST_URI:
@@ -127,7 +128,7 @@ def _suggestion(text: str | None) -> dict[str, Any] | None:
     score = given.get("probability", given.get("score"))
     known: dict[str, Any] = {
         "category": _text(str(given["category"])) if given.get("category") is not None else None,
-        "bbox": _box(given.get("bbox")),
+        "bbox": box_of(given.get("bbox")),
         "score": float(score) if isinstance(score, (int, float)) and 0 <= score <= 1 else None,
         "votes": _votes(given.get("votes")),
     }
@@ -141,7 +142,7 @@ def _votes(given: Any) -> list[list[Any]] | None:
     return [[_text(name, 100), count] for name, count in list(given.items())[:20]] or None
 
 
-def _box(value: Any) -> Box | None:
+def box_of(value: Any) -> Box | None:
     """Return x, y, width and height to a tenth of a pixel; ``None`` where they are no numbers that can be drawn."""
     sides = [value.get(name) for name in ("x", "y", "width", "height")] if isinstance(value, Mapping) else value
     if not isinstance(sides, (list, tuple)) or len(sides) != 4:
@@ -152,7 +153,7 @@ def _box(value: Any) -> Box | None:
     return x, y, width, height
 
 
-def _outline(segmentation: str | None) -> list[list[float]] | None:
+def outline_of(segmentation: str | None) -> list[list[float]] | None:
     """Return the polygons of a COCO segmentation, if they are few points; masks (RLE) are not drawn."""
     if not segmentation or not segmentation.startswith("[[") or len(segmentation) > 40 * _MOST_POINTS:
         return None
@@ -176,7 +177,7 @@ def add_other_boxes(annotations: pa.Table, images: Sequence[GalleryImage], *, mo
     of_images = annotations.filter(pc.is_in(annotations["source_uri"], value_set=pa.array(boxes, pa.string())))
     # As many rounds as labels of the few images that get a picture.
     for uri, value in zip(of_images["source_uri"].to_pylist(), of_images["bbox"].to_pylist(), strict=True):
-        box = _box(value)
+        box = box_of(value)
         if box and len(boxes[uri]) < _MOST_OTHER_BOXES:
             boxes[uri].append(box)
     for image in images:

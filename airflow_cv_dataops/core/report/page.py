@@ -71,7 +71,7 @@ def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
 <p class="where">Partition <b><bdi>{clean(page.partition_key)}</bdi></b> · audit <b><bdi>{clean(page.audit)}</bdi></b></p>
 </header>
 <main>
-<section aria-label="Numbers"><dl class="tiles">{"".join(map(_tile, page.tiles))}</dl>{_notice(page.notice)}</section>
+<section aria-label="Numbers"><dl class="tiles">{"".join(map(tile_html, page.tiles))}</dl>{_notice(page.notice)}</section>
 <section class="figures" aria-label="Distributions">{page.plots}</section>
 <div class="tables">
 {_categories(page.categories)}
@@ -86,7 +86,7 @@ def _notice(notice: str) -> str:
     return f'<p class="notice unjudged">{clean(notice)}</p>' if notice else ""
 
 
-def _tile(tile: Tile) -> str:
+def tile_html(tile: Tile) -> str:
     note = f'<dd class="note">{clean(tile.note)}</dd>' if tile.note else ""
     return f'<div class="tile {tile.style}"><dt>{clean(tile.label)}</dt><dd>{clean(tile.value)}</dd>{note}</div>'
 
@@ -99,7 +99,7 @@ def _categories(rows: Sequence[CategoryRow]) -> str:
         f"<td>{row.erroneous:,}</td><td>{row.annotations:,}</td></tr>"
         for row in rows
     )
-    head = _table_head("category", "error rate", "at fault", "labels")
+    head = table_head("category", "error rate", "at fault", "labels")
     return f'<section><h2>Worst categories</h2><div class="scroll"><table>{head}<tbody>{cells}</tbody></table></div></section>'
 
 
@@ -111,7 +111,7 @@ def _checks(rows: Sequence[CheckRow]) -> str:
         for row in found
     )
     passed = _passed([clean(row.id) for row in rows if not row.count])
-    head = _table_head("severity", "check", "findings", "what it means, <i>what to do</i>")
+    head = table_head("severity", "check", "findings", "what it means, <i>what to do</i>")
     table = f'<div class="scroll"><table class="checks">{head}<tbody>{cells}</tbody></table></div>'
     return f"<section><h2>Checks</h2>{table if found else '<p>No check found anything.</p>'}{passed}</section>"
 
@@ -123,7 +123,7 @@ def _passed(ids: Sequence[str]) -> str:
     return f'<details><summary>{summary}</summary><p class="ids">{", ".join(ids)}</p></details>'
 
 
-def _table_head(*names: str) -> str:
+def table_head(*names: str) -> str:
     return "<thead><tr>" + "".join(f'<th scope="col">{name}</th>' for name in names) + "</tr></thead>"
 
 

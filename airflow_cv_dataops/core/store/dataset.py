@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -78,14 +78,17 @@ class Dataset:
         columns: Sequence[str] | None = None,
         where: BooleanExpression | str | None = None,
         batch_rows: int = 65_536,
+        files: Collection[str] | None = None,
     ) -> Iterator[pa.Table]:
         """Yield the rows that :meth:`read` returns, at most ``batch_rows`` (or some 64 MB) at a time, and hold no more of them than that.
 
         The order is that of the data files' paths; the same snapshot gives the same order.
+
+        :param files: paths of data files (:func:`~.partition_files.partition_files`): the rows of these alone.
         """
         wanted = _wanted(table, columns)
         scan = self._scan(table, wanted, partition_key, snapshot_id, where, None)
-        return iter(()) if scan is None else scan_batches(scan, wanted, batch_rows, f"rows of {table}")
+        return iter(()) if scan is None else scan_batches(scan, wanted, batch_rows, f"rows of {table}", files)
 
     def _scan(
         self,

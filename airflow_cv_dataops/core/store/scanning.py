@@ -30,17 +30,19 @@ _SMALL_FILE_BYTES = 2 * 2**20
 _FILES_AHEAD = 16
 
 
-def scan_batches(scan: DataScan, wanted: pa.Schema, batch_rows: int, what: str) -> Iterator[pa.Table]:
+def scan_batches(scan: DataScan, wanted: pa.Schema, batch_rows: int, what: str, files: Collection[str] | None = None) -> Iterator[pa.Table]:
     """Yield the scan's rows in the wanted schema, at most ``batch_rows`` at a time, file by file in the order of their paths.
 
     :param what: what the log calls the rows while they are read.
+    :param files: paths of data files: read these alone.
     """
-    tasks = sorted(scan.plan_files(), key=lambda task: task.file.file_path)
+    planned = sorted(scan.plan_files(), key=lambda task: task.file.file_path)
+    tasks = planned if files is None else [task for task in planned if task.file.file_path in files]
     with Progress(what, sum(task.file.record_count for task in tasks), log) as progress, ThreadPoolExecutor(_FILES_AHEAD) as pool:
-        files = _Files(scan, [task for task in tasks if _is_plain(task)], pool)
+        opened = _Files(scan, [task for task in tasks if _is_plain(task)], pool)
         try:
             for task in tasks:
-                rows = _streamed(scan, task, files, batch_rows) if _is_plain(task) else _scanned(scan, task, batch_rows)
+                rows = _streamed(scan, task, opened, batch_rows) if _is_plain(task) else _scanned(scan, task, batch_rows)
                 for part in rows:
                     yield as_wanted(part, wanted)
                     progress.advance(part.num_rows)

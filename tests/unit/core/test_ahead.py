@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_cv_dataops.core.ahead import ahead
+from airflow_cv_dataops.core.ahead import ahead, one_ahead
 
 
 def test_answers_come_in_order_and_few_items_are_taken_before_they_are_asked_for() -> None:
@@ -32,3 +32,21 @@ def test_an_error_is_raised_at_its_items_turn() -> None:
         assert [next(answers), next(answers)] == [(2, 0), (1, 1)]
         with pytest.raises(ZeroDivisionError):
             next(answers)
+
+
+def test_one_ahead_yields_the_same_and_makes_each_while_the_one_before_is_worked_on() -> None:
+    made: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(4):
+            made.append(number)
+            yield number
+        raise OSError("the disk is gone")
+
+    found = one_ahead(numbers())
+    assert next(found) == 0
+    assert [next(found), next(found), next(found)] == [1, 2, 3]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(found)
+    assert made == [0, 1, 2, 3]
+    assert list(one_ahead(iter(()))) == []

@@ -19,6 +19,7 @@ from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES
 from airflow_cv_dataops.get_provider_info import get_provider_info
 from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionOperator
+from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
@@ -297,6 +298,7 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     HardExampleSamplingOperator: {"dataset": "digits"},
     DatasetPromotionOperator: {"dataset": "digits"},
     DatasetDescriptionOperator: {"dataset": "digits"},
+    DatasetDiffOperator: {"dataset": "digits"},
     DatasetExportOperator: {"dataset": "digits"},
     ImageArrivalSensor: {"source": "/data"},
     DatasetReleaseSensor: {"dataset": "digits"},
@@ -370,7 +372,7 @@ def test_an_audit_without_report_has_no_link(context: dict[str, Any], embedded: 
 
 
 def test_the_limits_of_the_report_may_come_out_of_templates() -> None:
-    from airflow_cv_dataops.core.audit.report import ReportLimits
+    from airflow_cv_dataops.core.report.limits import ReportLimits
 
     operator = LabelAuditOperator(task_id="audit", dataset="digits", report="True", report_max_pictures="50", report_max_megabytes="2.5")
     assert operator._report_limits() == ReportLimits(max_bytes=2_500_000, max_pictures=50)

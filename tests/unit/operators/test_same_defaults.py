@@ -14,6 +14,7 @@ import pytest
 from airflow_cv_dataops import BUILT_IN_CHECKS, Dataset, observe_arrival, observe_stage
 from airflow_cv_dataops.operators.base import DatasetOperator
 from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionOperator
+from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
@@ -74,6 +75,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (DatasetPromotionOperator, {}, "core.release.promote.promote_dataset"),
         (DatasetRollbackOperator, {"reason": "bad labels"}, "core.release.rollback.rollback_stage"),
         (DatasetDescriptionOperator, {}, "core.release.describe.describe_dataset"),
+        (DatasetDiffOperator, {}, "core.diff.step.report_diff"),
         (DatasetExportOperator, {}, "core.export.export.export_release"),
     ],
 )

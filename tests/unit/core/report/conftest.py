@@ -18,9 +18,10 @@ from PIL import Image
 
 from airflow_cv_dataops.core.audit.audit_input import AuditInput
 from airflow_cv_dataops.core.audit.check import Check
-from airflow_cv_dataops.core.audit.report import ReportLimits, write_audit_report
+from airflow_cv_dataops.core.audit.report import write_audit_report
 from airflow_cv_dataops.core.audit.statistics import count_findings
 from airflow_cv_dataops.core.findings import Findings, findings_table
+from airflow_cv_dataops.core.report.limits import ReportLimits
 from airflow_cv_dataops.core.report.location import read_report
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import arrow_schema

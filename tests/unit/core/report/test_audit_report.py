@@ -16,8 +16,9 @@ from PIL import Image
 from unit.core.report.conftest import KEY, bbox, encoded, photo
 
 from airflow_cv_dataops.core.audit.label_errors.estimates import EstimatedErrors
-from airflow_cv_dataops.core.audit.report import ReportLimits, _tiles
+from airflow_cv_dataops.core.audit.report import _tiles
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.report.limits import ReportLimits
 from airflow_cv_dataops.core.store.objects import local_path
 
 

@@ -122,7 +122,7 @@ def test_the_script_makes_elements_without_reading_html():
     ],
 )
 def test_only_addresses_that_a_browser_may_open_become_links(uri, linked):
-    from airflow_cv_dataops.core.report.entries import _gallery_image
+    from airflow_cv_dataops.core.report.entries import gallery_image
 
     row = {"source_uri": uri, "image_id": "a", "storage_uri": uri, "bytes": 1, "width": 1, "height": 1}
-    assert _gallery_image(row, 0).values.get("link", False) is linked
+    assert gallery_image(row, 0).values.get("link", False) is linked

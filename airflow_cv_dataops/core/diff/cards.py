@@ -1,0 +1,195 @@
+"""An image that changed to what the page shows of it: the picture with the labels of both releases over it, and what changed in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from airflow_cv_dataops.core.diff.showcase import EMPTY_STATED, IMAGE_KINDS, KINDS, Shown
+from airflow_cv_dataops.core.report.entries import GalleryImage, box_of, outline_of
+from airflow_cv_dataops.core.report.plots import clean, cut
+from airflow_cv_dataops.core.report.views import Box
+
+_MOST_LINES = 12
+_LONGEST_CATEGORY = 60
+_DOT = 1 / 80  # of the view's width: a box that is smaller is drawn as a dot
+_PIXELS_SHOW = 96  # a view of fewer pixels is enlarged pixel by pixel
+_STYLE_OF_SIDE = {"before": "given", "after": "suggested"}
+_TAG = 1 / 24  # of the view's width: the height of a number
+_STYLES = {"image added": "good", "added": "good", "image removed": "error", "removed": "error"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """:param image: ``None``: its row is gone from ``images``. :param entry: its ``view``, and its ``crop`` where one was made."""
+
+    shown: Shown
+    image: GalleryImage | None
+    entry: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Shapes of one label as one release has it. :param side: ``before`` or ``after``. :param row: its place in ``Shown.labels``."""
+
+    side: str
+    row: int
+    boxes: Sequence[Box]
+    polygons: Sequence[Sequence[float]]
+
+
+def drawn_of(shown: Shown) -> Iterator[Drawn]:
+    """Yield the shapes of an image's changed labels, those of before first."""
+    for side in ("before", "after"):
+        for place, row in enumerate(shown.labels):
+            box, outline = box_of(row[f"bbox_{side}"]), outline_of(row[f"segmentation_{side}"])
+            if box or outline:
+                yield Drawn(side, place, [box] if box else [], outline or [])
+
+
+def card_html(card: Card) -> str:
+    """Return the card. Everything from outside is escaped."""
+    shown = card.shown
+    kinds = " ".join(str(KINDS.index(kind)) for kind in shown.kinds)
+    badges = "".join(f'<span class="badge {_STYLES.get(kind, "info")}">{kind}</span>' for kind in shown.kinds)
+    lines = "".join(f"<li>{line}</li>" for line in (*_lines_of_image(shown), *_lines_of_labels(shown)))
+    return (
+        f'<article class="card" data-kinds="{kinds}">{_look(card)}<div class="about"><div class="head">{badges}</div>'
+        f'<ul class="changes">{lines}</ul>{_file(card.image, shown)}</div></article>'
+    )
+
+
+def _look(card: Card) -> str:
+    image, entry = card.image, card.entry
+    if image is None:
+        return '<div class="empty">The table of images no longer has this image.</div>'
+    picture = image.values.get("picture")
+    if picture is None:
+        why = image.values.get("problem") or "Without picture: this page holds pictures of the first images only."
+        return f'<div class="empty">{clean(why)}</div>'
+    whole = (0, 0, image.width, image.height)
+    view = entry.get("view") or whole
+    crisp = ' class="crisp"' if max(view[2], view[3]) <= _PIXELS_SHOW else ""
+    parts = [_picture(part, crisp) for part in (picture, entry.get("crop")) if part]
+    # Dark lines below the coloured ones, so that they show on any picture; below all, so that equal boxes show both colours.
+    shapes = [(drawn.side, shape) for drawn in drawn_of(card.shown) for shape in _shapes(drawn, view)]
+    for style in ("halo", "box"):
+        parts += [f'<{shape} class="{style} {_STYLE_OF_SIDE[side]}"/>' for side, shape in shapes]
+    parts += _tags(card.shown, view)
+    spoken = clean(cut("; ".join(_plain_lines(card.shown)), 400))
+    return (
+        f'<button class="look" type="button" aria-label="Look closer: {spoken}"><svg class="drawn" viewBox="{_numbers(view)}" '
+        f'data-whole="{_numbers(whole)}" role="img"><title>{spoken}</title>{"".join(parts)}</svg></button>'
+    )
+
+
+def _picture(part: Mapping[str, Any], crisp: str) -> str:
+    x, y, width, height = part["view"]
+    href = f"data:{part['type']};base64,{part['data']}"
+    return f'<image{crisp} x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" preserveAspectRatio="none" href="{href}"/>'
+
+
+def _shapes(drawn: Drawn, view: Sequence[float]) -> Iterator[str]:
+    for polygon in drawn.polygons:
+        yield f'polygon points="{_numbers(polygon)}"'
+    least = view[2] * _DOT
+    for x, y, width, height in drawn.boxes:
+        if abs(width) < least and abs(height) < least:
+            yield f'circle cx="{x + width / 2:g}" cy="{y + height / 2:g}" r="{3 * least:g}"'
+        else:
+            left, top = min(x, x + width), min(y, y + height)
+            yield f'rect x="{left:g}" y="{top:g}" width="{abs(width):g}" height="{abs(height):g}"'
+
+
+def _tags(shown: Shown, view: Sequence[float]) -> Iterator[str]:
+    """Yield the number of its line for each label that is drawn, once: at its place in the release after, if it is there."""
+    numbers = _numbers_of_lines(shown)
+    corners = {drawn.row: (drawn.side, *drawn.boxes[0][:2]) for drawn in drawn_of(shown) if drawn.boxes}
+    size = view[2] * _TAG
+    for row, (side, x, y) in corners.items():
+        if number := numbers.get(_line(shown.labels[row])):
+            left, top = (
+                min(max(value, first), first + length - size) for value, first, length in zip((x, y), view[:2], view[2:], strict=True)
+            )
+            place = f'x="{left + size / 4:g}" y="{top + size:g}" font-size="{size:g}" stroke-width="{size / 5:g}"'
+            yield f'<text class="tag {_STYLE_OF_SIDE[side]}" {place}>{number}</text>'
+
+
+def _numbers_of_lines(shown: Shown) -> dict[str, int]:
+    lines = dict.fromkeys(_line(row) for row in shown.labels)
+    return {line: number for number, line in enumerate(list(lines)[:_MOST_LINES], 1)}
+
+
+def _lines_of_image(shown: Shown) -> Iterator[str]:
+    """Yield what happened to the image itself, as HTML."""
+    for kind in shown.kinds:
+        if kind == IMAGE_KINDS["moved"]:
+            yield f"split {_before(shown.split_before)} → {_after(shown.split_after)}"
+        elif kind == IMAGE_KINDS["added"]:
+            yield f"in split {_after(shown.split_after)}"
+        elif kind == IMAGE_KINDS["removed"]:
+            yield f"was in split {_before(shown.split_before)}"
+
+
+def _lines_of_labels(shown: Shown) -> Iterator[str]:
+    """Yield what changed in labels, as HTML, each with its number in the picture; what several have in common once."""
+    counts = Counter(_line(row) for row in shown.labels)
+    numbers = _numbers_of_lines(shown)
+    for line, number in numbers.items():
+        yield f'<span class="number">{number}</span> {line}' + (f" <b>×{counts[line]}</b>" if counts[line] > 1 else "")
+    left = shown.count - sum(counts[line] for line in numbers)
+    if left > 0:
+        yield f"and {left:,} more {'label' if left == 1 else 'labels'}"
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    old, new = row["category_before"], row["category_after"]
+    if not row["is_label"]:
+        return "no longer stated to be empty" if "removed" in row["changes"] else "now stated to be empty"
+    if "added" in row["changes"]:
+        return f"added {_after(new)}"
+    if "removed" in row["changes"]:
+        return f"removed {_before(old)}"
+    parts = [f"{_before(old)} → {_after(new)}" if "recategorised" in row["changes"] else f"<bdi>{_name(new)}</bdi>"]
+    for change in ("moved", "reshaped", "edited"):
+        if change in row["changes"]:
+            far = f" (IoU {row['iou']:.2f})" if change == "moved" and row["iou"] is not None else ""
+            parts.append(f"{change}{far}")
+    return ", ".join(parts)
+
+
+def _plain_lines(shown: Shown) -> list[str]:
+    """Return what kinds of change the image has, in words without names from outside."""
+    counted = Counter(change for row in shown.labels for change in row["changes"] if row["is_label"])
+    words = [kind for kind in shown.kinds if kind in IMAGE_KINDS.values() or kind == EMPTY_STATED]
+    return [*words, *(f"{count} {'label' if count == 1 else 'labels'} {change}" for change, count in counted.items())]
+
+
+def _file(image: GalleryImage | None, shown: Shown) -> str:
+    if image is None:
+        return f'<p class="file free">{clean(shown.image_id)}</p>'
+    uri = image.values["uri"]
+    name = clean(unquote(uri.rsplit("/", 1)[-1]))
+    if image.values.get("link"):
+        address = f'href="{clean(uri)}" title="{clean(uri)}"'
+        return f'<p class="file"><a class="free" {address} target="_blank" rel="noopener noreferrer">{name}</a></p>'
+    return f'<p class="file free" title="{clean(uri)}">{name}</p>'
+
+
+def _before(name: str | None) -> str:
+    return f'<bdi class="given-text">{_name(name)}</bdi>'
+
+
+def _after(name: str | None) -> str:
+    return f'<bdi class="suggested-text">{_name(name)}</bdi>'
+
+
+def _name(name: str | None) -> str:
+    return "(none)" if name is None else clean(cut(name, _LONGEST_CATEGORY))
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return " ".join(f"{value:g}" for value in values)
