@@ -68,6 +68,8 @@ def write_card(release: Release, *, pictures: bool = True) -> str:
     The Markdown lies beside it: the same name with ``.md``. Another card of the same release, as people say other things by then, is
     another file: an older one is never overwritten.
 
+    :param release: as in :func:`dataset_card`, and so ``pictures``.
+    :param pictures: whether example images are drawn.
     :raises ConfigurationError: the catalog names no warehouse to write below.
     :raises OSError: it cannot be written.
     """
