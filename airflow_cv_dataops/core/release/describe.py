@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from airflow_cv_dataops.core.release.card.card import write_card
+from airflow_cv_dataops.core.release.card.card import write_card_if_possible
 from airflow_cv_dataops.core.release.descriptions import stated_fields, write_fields
 from airflow_cv_dataops.core.release.lookup import DEFAULT_STAGE, release_at, releases_at
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
@@ -80,10 +80,8 @@ def _write_cards(dataset: Dataset) -> dict[str, str]:
     for stage in sorted({row["stage"] for row in releases_at(dataset, head)}):
         release = release_at(dataset, stage, head)
         assert release is not None
-        try:
-            written[stage] = write_card(release)
-        except Exception:  # whatever a card fails of: what was said has been written
-            log.warning("The card of %s, where %s of %s is, cannot be written", release.name, stage, dataset.name, exc_info=True)
+        if uri := write_card_if_possible(release):
+            written[stage] = uri
     return written
 
 

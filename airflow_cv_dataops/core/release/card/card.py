@@ -83,3 +83,12 @@ def write_card(release: Release, *, pictures: bool = True) -> str:
     seconds = time.monotonic() - started
     log.info("Card of %s of %s, %.1f MB in %.1f s: %s", release.name, release.dataset.name, len(page) / 1e6, seconds, uri)
     return uri
+
+
+def write_card_if_possible(release: Release, *, pictures: bool = True) -> str | None:
+    """Write the card as :func:`write_card`; where that fails, say why in the log and return ``None``: what it is of has been done."""
+    try:
+        return write_card(release, pictures=pictures)
+    except Exception:  # whatever a card fails of
+        log.warning("The card of %s of %s cannot be written", release.name, release.dataset.name, exc_info=True)
+        return None
