@@ -1,4 +1,4 @@
-"""A promotion of a large dataset, and the release read back: seconds and memory, each in a process of its own.
+"""A promotion of a large dataset, the release read back, and its card: seconds and memory, each in a process of its own.
 
     python benchmarks/promotion.py --images 1000000 --partitions 20 --polygons 1 --json
 
@@ -21,6 +21,7 @@ from structural_audit import CATEGORIES, make_tables
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.release.card.card import dataset_card
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
 from airflow_cv_dataops.core.release.promote import promote_dataset
 
@@ -39,6 +40,7 @@ def main() -> None:
             ("read_images", images),
             ("read_labels", annotations),
             ("read_boxes", boxes),
+            ("card", card),
         ):
             result |= {f"{name}_{key}": value for key, value in in_a_process(on_dataset, home, work).items()}
     result["promotion_to_scan"] = round(result["promotion_seconds"] / result["scan_seconds"], 2)
@@ -89,6 +91,10 @@ def annotations(dataset: Dataset) -> int:
 
 def boxes(dataset: Dataset) -> int:
     return dataset.release("production").annotations(["image_id", "category", "bbox"]).num_rows
+
+
+def card(dataset: Dataset) -> int:
+    return len(dataset_card(dataset.release("production"), pictures=False).html)
 
 
 def on_dataset(home: str, work: Callable[[Dataset], int]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_without_marquez_no_task_leaves_an_xcom_of_its_link(demo):
     folder, _ = demo
     with closing(sqlite3.connect(folder / "airflow" / "airflow.db")) as database:
         links = database.execute("SELECT key, min(length(value)) FROM xcom WHERE key LIKE '\\_link%' ESCAPE '\\' GROUP BY key").fetchall()
-    assert [key for key, _ in links] == ["_link_AuditReportLink"]
+    assert [key for key, _ in links] == ["_link_AuditReportLink", "_link_DatasetCardLink"]
     assert links[0][1] > len('""')
 
 

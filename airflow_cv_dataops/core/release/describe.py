@@ -80,8 +80,7 @@ def _write_cards(dataset: Dataset) -> dict[str, str]:
     for stage in sorted({row["stage"] for row in releases_at(dataset, head)}):
         release = release_at(dataset, stage, head)
         assert release is not None
-        uri = write_card_if_possible(release)
-        if uri is not None:
+        if uri := write_card_if_possible(release):
             written[stage] = uri
     return written
 

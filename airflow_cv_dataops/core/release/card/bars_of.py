@@ -21,7 +21,7 @@ def even(values: np.ndarray, low: float, high: float) -> list[Bar]:
     if not len(values):
         return []
     counts, edges = np.histogram(np.clip(values, low, high), bins=_BINS, range=(low, high))
-    return [Bar(f"{edge:.3g}", int(count)) for edge, count in zip(edges, counts, strict=False)]
+    return [Bar(_label(edge), int(count)) for edge, count in zip(edges, counts, strict=False)]
 
 
 def doubling(values: np.ndarray) -> list[Bar]:
@@ -39,7 +39,7 @@ def doubling(values: np.ndarray) -> list[Bar]:
         steps /= 2
     edges = 2.0 ** (np.arange(first, last + 2) / steps)
     counts = np.histogram(np.clip(known, edges[0], edges[-1]), bins=edges)[0]
-    return [Bar(f"{edge:.3g}", int(count)) for edge, count in zip(edges, counts, strict=False)]
+    return [Bar(_label(edge), int(count)) for edge, count in zip(edges, counts, strict=False)]
 
 
 def whole(values: np.ndarray) -> list[Bar]:
@@ -51,3 +51,10 @@ def whole(values: np.ndarray) -> list[Bar]:
     width = -(-(int(values.max()) + 1) // _MOST_BARS)
     counts = np.bincount(values // width)
     return [Bar(f"{number * width}", int(count)) for number, count in enumerate(counts)]
+
+
+def _label(edge: float) -> str:
+    """Return where a bar begins, in few letters and without exponent."""
+    if edge >= 10_000:
+        return f"{edge / 1000:,.0f}k"
+    return f"{edge:.0f}" if edge >= 100 else f"{edge:.3g}"

@@ -68,8 +68,8 @@ def write_card(release: Release, *, pictures: bool = True) -> str:
     The Markdown lies beside it: the same name with ``.md``. Another card of the same release, as people say other things by then, is
     another file: an older one is never overwritten.
 
-    :param release: ``open_dataset("traffic_signs").release("v3")``.
-    :param pictures: whether example images are read and drawn, in the HTML.
+    :param release: as in :func:`dataset_card`, and so ``pictures``.
+    :param pictures: whether example images are drawn.
     :raises ConfigurationError: the catalog names no warehouse to write below.
     :raises OSError: it cannot be written.
     """
@@ -85,10 +85,10 @@ def write_card(release: Release, *, pictures: bool = True) -> str:
     return uri
 
 
-def write_card_if_possible(release: Release) -> str | None:
-    """Write the card; ``None``, with a warning in the log, where that fails of whatever: what it tells of has been done all the same."""
+def write_card_if_possible(release: Release, *, pictures: bool = True) -> str | None:
+    """Write the card as :func:`write_card`; where that fails, say why in the log and return ``None``: what it is of has been done."""
     try:
-        return write_card(release)
-    except Exception:
+        return write_card(release, pictures=pictures)
+    except Exception:  # whatever a card fails of
         log.warning("The card of %s of %s cannot be written", release.name, release.dataset.name, exc_info=True)
         return None
