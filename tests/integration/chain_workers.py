@@ -15,10 +15,12 @@ from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundEr
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.release.rollback import rollback_stage
 
+# What these tests show is the chain, not what a promotion refuses.
+ALLOWED: dict[str, Any] = {"allow_rolled_back": True, "allow_backwards": True}
+
 
 def promote(dataset: Dataset, **more: Any) -> dict[str, Any]:
-    """Promote what others may have rolled back: what is shown is the chain, not what it refuses."""
-    result = promote_dataset(dataset, allow_rolled_back=True, **more)
+    result = promote_dataset(dataset, **ALLOWED, **more)
     assert result.failure is None, result.failure
     return result.summary.to_dict()
 
@@ -75,7 +77,7 @@ def check_chain(dataset: Dataset, *, reads: bool = True) -> list[dict[str, Any]]
     made = list(dict.fromkeys(row["release"] for row in rows))
     assert made == [f"v{number}" for number in range(1, len(made) + 1)], "numbers go up by one, in the order in which they were made"
     assert [row["parent"] for row in rows] == [None, *(row["release"] for row in rows)][:-1], "each move is from where the last one ended"
-    assert len({row["items_id"] for row in rows if row["release"] == made[-1]}) == 1
+    assert len({(row["release"], row["items_id"]) for row in rows}) == len(made), "a number is of one release"
     for name in made if reads else ():
         release = dataset.release(name)
         row = next(row for row in rows if row["release"] == name)

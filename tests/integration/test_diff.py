@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from unit.core.diff.diff_rows import KEY, label, release, two_releases, write_labels
-from unit.core.release.release_rows import image_id, write_backgrounds, write_images
+from unit.core.release.release_rows import image_id, write_audit, write_backgrounds, write_findings, write_images
 
 from airflow_cv_dataops.core.diff.diff import diff_releases
 from airflow_cv_dataops.core.diff.release_diff import ReleaseDiff
 from airflow_cv_dataops.core.diff.step import report_diff
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
+from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.store.dataset import Dataset
 
@@ -104,7 +105,7 @@ def test_images_that_moved_between_splits_are_counted_by_both(make_dataset: Make
     write_labels(dataset, [label("a")])
     release(dataset)
     write_images(dataset, KEY, "abcdefghij")
-    release(dataset, splits={"train": 0.5, "test": 0.5})
+    release(dataset, splits={"train": 0.5, "test": 0.5}, split_salt="anew")
     found = diff_releases(dataset, "v1", "v2")
     assert found.before is not None
     before, after = splits_of(found.before), splits_of(found.after)
@@ -186,3 +187,21 @@ def test_tables_hold_the_first_rows_of_each_change_and_counts_are_exact(make_dat
 def test_options_that_cannot_be_used_are_refused(make_dataset: MakeDataset, arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         diff_releases(make_dataset(), **arguments)
+
+
+def test_labels_that_only_one_of_the_releases_leaves_out_are_removed_there(make_dataset: MakeDataset) -> None:
+    """The data files are the same in both: what differs is what findings have taken out."""
+    dataset = make_dataset()
+    write_images(dataset, KEY, ["a", "b"])
+    write_labels(dataset, [label("a", "cat"), label("a", "dog"), label("b", "cat")])
+    condemned = dataset.annotations(["annotation_id", "category"]).to_pylist()
+    dog = next(row["annotation_id"] for row in condemned if row["category"] == "dog")
+    write_findings(dataset, KEY, ("suspect_label", "warning", dog), images=["a"])
+    write_audit(dataset, KEY, "suspect_label")
+    assert promote_dataset(dataset).failure is None
+    assert promote_dataset(dataset, exclude=["labels: suspect_label"]).failure is None
+    found = diff_releases(dataset, "v1", "v2")
+    check_against_what_both_hand_out(found)
+    assert (found.counts["labels"]["removed"], found.counts["labels"]["unchanged"]) == (1, 2)
+    back = diff_releases(dataset, "v2", "v1")
+    assert (back.counts["labels"]["added"], back.counts["labels"]["removed"]) == (1, 0)

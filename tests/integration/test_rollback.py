@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from integration.chain_workers import promote
 from unit.core.release.release_rows import image_id, write_annotations, write_images
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
@@ -209,7 +210,7 @@ def test_a_run_rolls_back_once_however_often_it_is_tried(dataset: Dataset, stage
 def test_a_retry_leaves_alone_what_was_released_since(dataset: Dataset, stage: str) -> None:
     run = {"dag_id": "d", "run_id": "r"}
     back(dataset, stage, **run)
-    promote_dataset(dataset, stage=stage, allow_backwards=True, release="v1")
+    promote(dataset, stage=stage, release="v1")
     again = back(dataset, stage, **run)
     assert (again["release"], again["unchanged"]) == ("v1", True)
 
@@ -236,15 +237,7 @@ def test_killed_after_its_row_a_retry_finds_it_done_and_mends_the_refs(
 
 
 def test_a_retry_takes_nothing_back_that_another_run_has_released_since_its_own_began(dataset: Dataset, stage: str) -> None:
-    promote_dataset(
-        dataset,
-        stage=stage,
-        allow_backwards=True,
-        release="v1",
-        dag_id="nightly",
-        run_id="scheduled__9",
-        recorded_at=NOON + timedelta(hours=1),
-    )
+    promote(dataset, stage=stage, release="v1", dag_id="nightly", run_id="scheduled__9", recorded_at=NOON + timedelta(hours=1))
     result = rollback_stage(dataset, stage=stage, reason="v3 is bad", seen_at=NOON, dag_id="d", run_id="r")
     assert result.failure == (
         f"Stage '{stage}' of 'digits' stays at v1: it has moved to v1 by run scheduled__9 of nightly on 2026-11-08 13:00:00 UTC since this "
@@ -258,7 +251,7 @@ def test_a_retry_takes_nothing_back_that_another_run_has_released_since_its_own_
 
 def test_what_the_run_itself_has_released_is_taken_back(dataset: Dataset, stage: str) -> None:
     run = {"dag_id": "d", "run_id": "r"}
-    promote_dataset(dataset, stage=stage, allow_backwards=True, release="v1", recorded_at=NOON + timedelta(hours=1), **run)
+    promote(dataset, stage=stage, release="v1", recorded_at=NOON + timedelta(hours=1), **run)
     assert back(dataset, stage, seen_at=NOON, **run)["release"] == "v3"
 
 
@@ -284,13 +277,13 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meddle:
 
 def test_another_stage_that_moves_meanwhile_is_waited_for(dataset: Dataset, stage: str, meanwhile: Meddle) -> None:
     other = next(_STAGES)
-    meanwhile(lambda: promote_dataset(dataset, stage=other, allow_backwards=True, release="v1"))
+    meanwhile(lambda: promote(dataset, stage=other, release="v1"))
     assert back(dataset, stage)["release"] == "v2"
     assert moves(dataset, stage)[-1]["sequence"] == moves(dataset, other)[-1]["sequence"] + 1
 
 
 def test_a_promotion_meanwhile_is_not_taken_back(dataset: Dataset, stage: str, meanwhile: Meddle) -> None:
-    meanwhile(lambda: promote_dataset(dataset, stage=stage, allow_backwards=True, release="v1", recorded_at=NOON))
+    meanwhile(lambda: promote(dataset, stage=stage, release="v1", recorded_at=NOON))
     result = rollback_stage(dataset, stage=stage, reason="v3 is bad")
     assert result.failure is not None
     assert "it has moved from v3 to v1 on 2026-11-08 12:00:00 UTC while the rollback was decided" in result.failure

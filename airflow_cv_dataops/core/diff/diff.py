@@ -60,7 +60,7 @@ def diff_releases(
             check_is_there(release)
     log.info("Comparing %s with %s of %s", new.name, old.name if old else "nothing", dataset.name)
     images = Images.read(old, new)
-    comparison = Comparison(images, [HeldLabels.of(side, release, images) for side, release in enumerate((old, new))])
+    comparison = Comparison(images, HeldLabels.of_both((old, new), images))
     tally, showcase = Tally(max_rows), Showcase(report.max_pictures if report else 0)
     for rows in changed_labels(comparison, iou_threshold):
         tally.add(rows)
@@ -149,5 +149,7 @@ def metrics_that_differ(before: Release | None, after: Release) -> dict[str, tup
 
 
 def _measured(release: Release | None) -> Mapping[str, float]:
-    measured: Mapping[str, Any] = getattr(release, "measured", None) or {}
-    return {name: value for name, value in measured.items() if isinstance(value, int | float) and math.isfinite(value)}
+    measured = (release.measured() if release else None) or {}
+    # Categories have a table of their own.
+    whole = ((name, value) for name, value in measured.items() if "[category=" not in name)
+    return {name: value for name, value in whole if isinstance(value, int | float) and math.isfinite(value)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.ahead import one_ahead
 from airflow_cv_dataops.core.diff.images import Images, place_hashes
+from airflow_cv_dataops.core.release.exclusions.excluded import KEY_COLUMNS, Excluded
 from airflow_cv_dataops.core.release.held_labels import is_background
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 
@@ -34,12 +35,20 @@ class HeldLabels:
     side: int
     release: Release | None
     images: Images
+    _excluded: Excluded = field(repr=False)
+    _needs_ids: bool
     _reader: SnapshotReader | None = field(repr=False)
 
     @classmethod
-    def of(cls, side: int, release: Release | None, images: Images) -> HeldLabels:
-        reader = SnapshotReader(release.dataset, release.snapshots, release.partition_keys) if release else None
-        return cls(side, release, images, reader)
+    def of_both(cls, releases: Sequence[Release | None], images: Images) -> list[HeldLabels]:
+        """:param releases: the one before, and the one after."""
+        excluded = [release.excluded() if release else Excluded() for release in releases]
+        readers = [SnapshotReader(release.dataset, release.snapshots, release.partition_keys) if release else None for release in releases]
+        needs_ids = any(one.labels for one in excluded)
+        return [
+            cls(side, release, images, one, needs_ids, reader)
+            for side, (release, one, reader) in enumerate(zip(releases, excluded, readers, strict=True))
+        ]
 
     @cached_property
     def files(self) -> dict[str, list[str]]:
@@ -50,12 +59,11 @@ class HeldLabels:
     def batches(self, columns: Sequence[str], files: Collection[str]) -> Iterator[pa.Table]:
         """Yield the rows of some files, held or not; the same files give the same rows in the same order."""
         if self._reader is not None and files:
-            yield from one_ahead(self._reader.batches("annotations", columns, files=files, batch_rows=_BATCH_ROWS))
+            read = list(dict.fromkeys([*columns, *(KEY_COLUMNS if self._needs_ids else ())]))
+            yield from one_ahead(self._reader.batches("annotations", read, files=files, batch_rows=_BATCH_ROWS))
 
     def holds(self, rows: pa.Table, at: np.ndarray) -> np.ndarray:
         """Return which rows are labels that the release holds, before copies of an image are merged.
-
-        Whatever else a release leaves out has to be left out here, and nowhere else.
 
         :param rows: with ``SUBJECT_COLUMNS``.
         :param at: the place of each one's image among the images of both releases; -1: of none.
@@ -64,6 +72,8 @@ class HeldLabels:
         places = self.images.places[self.side]
         if places is not None:  # a release as they were made at first: the labels of the rows that stand for its images
             found &= places[at] == place_hashes(rows) if len(places) else False
+        if self._excluded.labels:
+            found &= ~self._excluded.labels_among(rows).to_numpy()
         return found
 
     def count_of_other_images(self, rows: pa.Table, at: np.ndarray) -> int:

@@ -46,12 +46,18 @@ class Excluded:
 
         if self.images is not None and len(self.images):
             rows = rows.filter(pc.invert(pc.is_in(rows["image_id"], value_set=self.images, skip_nulls=True)))
-        if not self.labels:
-            return rows
+        return rows.filter(pc.invert(self.labels_among(rows))) if self.labels else rows
+
+    def labels_among(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Return for each row whether it is, or is about, a label that is left out. :param rows: ``KEY_COLUMNS``."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = pa.chunked_array([pa.repeat(pa.scalar(False), rows.num_rows)])
         for key in [key for key in rows["partition_key"].unique().to_pylist() if key in self.labels]:
             is_out = pc.is_in(rows["annotation_id"], value_set=self.labels[key], skip_nulls=True)
-            rows = rows.filter(pc.invert(pc.and_(pc.equal(rows["partition_key"], key), is_out)))
-        return rows
+            found = pc.or_(found, pc.and_(pc.equal(rows["partition_key"], key), is_out))
+        return found
 
     def without_all(self, batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Yield what is left of each of some rows."""

@@ -98,9 +98,9 @@ def test_category_shares_come_with_the_biggest_change_first(found: ReleaseDiff) 
 
 
 def test_metrics_that_both_were_measured_by_and_that_differ_stand_side_by_side(found: ReleaseDiff) -> None:
-    old: Any = SimpleNamespace(measured={"images": 5, "rate": 0.25, "gone": 1.0, "same": 2.0, "odd": float("nan")})
-    new: Any = SimpleNamespace(measured={"images": 6, "rate": 0.5, "new": 1.0, "same": 2.0, "odd": 1.0})
+    old: Any = SimpleNamespace(measured=lambda: {"images": 5, "rate": 0.25, "gone": 1.0, "same": 2.0, "odd": float("nan")})
+    new: Any = SimpleNamespace(measured=lambda: {"images": 6, "rate": 0.5, "new": 1.0, "same": 2.0, "odd": 1.0})
     assert metrics_that_differ(old, new) == {"images": (5, 6), "rate": (0.25, 0.5)}
-    assert metrics_that_differ(None, new) == metrics_that_differ(SimpleNamespace(), new) == {}  # type: ignore[arg-type]
+    assert metrics_that_differ(None, new) == metrics_that_differ(SimpleNamespace(measured=lambda: None), new) == {}  # type: ignore[arg-type]
     page = diff_page(replace(found, metrics={"</td><script>": (0.25, 0.5)}), []).decode()
     assert '<th scope="row"><bdi>&lt;/td&gt;&lt;script&gt;</bdi></th><td>0.25</td><td>0.5</td><td>+0.25</td>' in page
