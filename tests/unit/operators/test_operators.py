@@ -322,7 +322,7 @@ def test_every_template_field_is_an_attribute_and_the_task_serialises(operator: 
     document = json.loads(json.dumps(serialization.to_dict(dag)))
     again = serialization.from_dict(document).get_task("t")
     assert again.task_type == operator.__name__
-    links = {"Audit report"} if operator is LabelAuditOperator else set()
+    links = {LabelAuditOperator: {"Audit report"}, DatasetDiffOperator: {"Diff report"}}.get(operator, set())
     assert links == {link.name for link in operator.operator_extra_links}
 
 
