@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.diff.changes import changed_labels
 from airflow_cv_dataops.core.diff.held_labels import HeldLabels

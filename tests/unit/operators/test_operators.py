@@ -324,8 +324,10 @@ def test_every_template_field_is_an_attribute_and_the_task_serialises(operator: 
     document = json.loads(json.dumps(serialization.to_dict(dag)))
     again = serialization.from_dict(document).get_task("t")
     assert again.task_type == operator.__name__
-    links = {LabelAuditOperator: {"Audit report"}, DatasetPromotionOperator: {"Dataset card"}, DatasetDescriptionOperator: {"Dataset card"}}
-    assert links.get(operator, set()) == {link.name for link in operator.operator_extra_links}
+    links = {LabelAuditOperator: "Audit report", DatasetDiffOperator: "Diff report"}
+    links |= dict.fromkeys((DatasetPromotionOperator, DatasetDescriptionOperator), "Dataset card")
+    wanted = {links[operator]} if operator in links else set()
+    assert wanted == {link.name for link in operator.operator_extra_links}
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.release.card.items import CardItems
 from airflow_cv_dataops.core.release.card.label_tally import CategoryFacts
-from airflow_cv_dataops.core.release.card.left_out import LeftOutLabels
 from airflow_cv_dataops.core.report.entries import Gallery, GalleryImage
 from airflow_cv_dataops.core.report.pictures import add_pictures
 
@@ -89,7 +88,6 @@ def _images(release: Release, ids: Sequence[str]) -> list[GalleryImage]:
 
 
 def _labels(release: Release, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    import pyarrow as pa
     from pyiceberg.expressions import In
 
     if "annotations" not in release.snapshots:
@@ -97,9 +95,8 @@ def _labels(release: Release, ids: Sequence[str]) -> dict[str, list[dict[str, An
     columns = ("image_id", "partition_key", "annotation_id", "category", "bbox")
     where, snapshot_id = In("image_id", tuple(ids)), release.snapshots["annotations"]
     rows = release.dataset.read("annotations", columns=columns, snapshot_id=snapshot_id, where=where)
-    rows = rows.filter(pa.array(~LeftOutLabels(release).among(rows)))
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows.to_pylist():  # of a dozen images
+    for row in release.excluded().without(rows).to_pylist():  # of a dozen images
         if release.partition_keys is None or row["partition_key"] in release.partition_keys:
             found.setdefault(row["image_id"], []).append(row)
     return found

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.release.card.items import CardItems
 from airflow_cv_dataops.core.release.card.label_tally import TALLY_COLUMNS, LabelTally
-from airflow_cv_dataops.core.release.card.left_out import LEFT_OUT_COLUMNS, LeftOutLabels
 from airflow_cv_dataops.core.release.copies import CopyMerge
 from airflow_cv_dataops.core.release.digest import row_hashes
+from airflow_cv_dataops.core.release.exclusions.excluded import KEY_COLUMNS
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows, what_they_say
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.slices import SlicedRelease
@@ -42,7 +42,7 @@ class _Labels:
     def __init__(self, release: Release, items: CardItems) -> None:
         self._items = items
         self._reader = SnapshotReader(release.dataset, release.snapshots, release.partition_keys)
-        self._left_out = LeftOutLabels(release)
+        self._excluded = release.excluded()
 
     def of_images(self) -> LabelTally:
         tally = LabelTally(self._items)
@@ -64,11 +64,8 @@ class _Labels:
         return tally
 
     def _rows(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        import pyarrow as pa
-
-        read = list(dict.fromkeys([*columns, *(LEFT_OUT_COLUMNS if self._left_out else ())]))
-        for batch in self._reader.batches("annotations", read):
-            yield batch.filter(pa.array(~self._left_out.among(batch))) if self._left_out else batch
+        read = list(dict.fromkeys([*columns, *(KEY_COLUMNS if self._excluded.labels else ())]))
+        return self._excluded.without_all(self._reader.batches("annotations", read))
 
 
 def _image_by_image(release: Release, items: CardItems) -> LabelTally:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.release.card.items import CardItems
-from airflow_cv_dataops.core.release.card.left_out import LeftOutLabels
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 
@@ -42,11 +41,11 @@ def open_findings(release: Release, items: CardItems) -> FindingFacts:
     import pyarrow as pa
 
     reader = SnapshotReader(release.dataset, release.snapshots, sorted(items.partitions))
-    recorded, left_out = Recorded.read(reader), LeftOutLabels(release)
+    recorded, excluded = Recorded.read(reader), release.excluded()
     counts: Counter[tuple[str, str]] = Counter()
     for batch in reader.batches("findings", _COLUMNS):
         is_held = (items.at(batch["image_id"]) >= 0) | batch["image_id"].is_null().to_numpy()
-        counts.update(_counted(batch.filter(pa.array(is_held & ~left_out.among(batch))), recorded.outdated_audits))
+        counts.update(_counted(excluded.without(recorded.up_to_date(batch.filter(pa.array(is_held))))))
     everywhere = {check for check, where in recorded.looked_for.items() if items.partitions <= where}
     return FindingFacts(
         partitions=len(items.partitions),
@@ -57,10 +56,6 @@ def open_findings(release: Release, items: CardItems) -> FindingFacts:
     )
 
 
-def _counted(findings: pa.Table, outdated: set[tuple[str, str]]) -> Counter[tuple[str, str]]:
-    names = ["partition_key", "audit", "check", "severity"]
-    found: Counter[tuple[str, str]] = Counter()
-    for row in findings.group_by(names).aggregate([("check", "count")]).to_pylist():
-        if (row["partition_key"], row["audit"]) not in outdated:
-            found[row["check"], row["severity"]] += row["check_count"]
-    return found
+def _counted(findings: pa.Table) -> dict[tuple[str, str], int]:
+    counted = findings.group_by(["check", "severity"]).aggregate([("check", "count")]).to_pylist()
+    return {(row["check"], row["severity"]): row["check_count"] for row in counted}
