@@ -112,14 +112,23 @@ def test_a_stored_dataset_is_read_written_to_and_released_again(
     a_day(stored, "2026-11-08", tmp_path / "new")  # widens every table
     assert {name: held(stored, name) for name in HELD} == HELD
     assert {name: stored.release(name).annotations().to_pylist() for name in before} == before
-    widened = [table for table in TABLES if LATER.name in columns_of(stored, table)]
-    assert len(widened) == (len(TABLES) - 2 if is_later else 0), "releases and release_items are written by promotions"
+    there = sorted(stored.table_names())
+    widened = [table for table in there if LATER.name in columns_of(stored, table)]
+    assert len(widened) == (len(there) - 2 if is_later else 0), "releases and release_items are written by promotions"
 
     summary = promote_dataset(stored, gates=["images >= 18", "findings.error == 0"]).summary.to_dict()
     assert (summary["release"], summary["parent"]) == ("v3", "v2")
     assert held(stored, "production") == (18, 17)
     assert {name: held(stored, name) for name in ("v1", "staging", "v2")} == {name: HELD[name] for name in ("v1", "staging", "v2")}
-    assert {table: columns_of(stored, table) for table in TABLES} == {name: set(model.column_names) for name, model in TABLES.items()}
+    assert {table: columns_of(stored, table) for table in there} == {name: set(TABLES[name].column_names) for name in there}
+
+
+def test_images_keep_the_split_of_a_stored_release_whatever_is_asked_for_now(stored: Dataset) -> None:
+    before = {row["image_id"]: row["split"] for row in stored.release("v2").items().to_pylist()}
+    summary = promote_dataset(stored, splits={"train": 0.5, "test": 0.5}, allow_backwards=True).summary.to_dict()
+    now = {row["image_id"]: row["split"] for row in stored.release(summary["release"]).items().to_pylist()}
+    assert summary["splitting"]["kept"] == len(before.keys() & now.keys()) > 0
+    assert {image: now[image] for image in before.keys() & now.keys()} == {image: before[image] for image in before.keys() & now.keys()}
 
 
 def test_a_version_that_knows_fewer_columns_still_writes_to_a_dataset_that_was_widened(

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from stored_datasets import VERSIONS, unpack
 from unit.core.release.card.card_rows import KEY, head_of, headings_of, release_of, tables_of
@@ -213,14 +212,11 @@ def test_labels_that_a_rule_leaves_out_are_neither_counted_nor_open_findings(mak
     dataset = make_dataset()
     write_images(dataset, KEY, ["a", "b"])
     write_annotations(dataset, KEY, [("a", "cat"), ("b", "dog"), ("b", "cat")])
-    write_findings(dataset, KEY, ("suspect_label", "warning", annotation_id(KEY, 1)), ("tiny_bbox", "info", annotation_id(KEY, 2)))
+    found = [("suspect_label", "warning", annotation_id(KEY, 1)), ("tiny_bbox", "info", annotation_id(KEY, 2))]
+    write_findings(dataset, KEY, *found, images=["b", "b"])
     write_audit(dataset, KEY, "suspect_label", "tiny_bbox")
-    promote_dataset(dataset)
-    release, rule = dataset.release(), "labels: suspect_label"
-    keys = {"release": release.name, "items_id": release.items_id}
-    row = {"rule": rule, "check": "suspect_label", "severity": "warning", "image_id": image_id("b"), "partition_key": KEY}
-    dataset.replace_rows("exclusions", keys, pa.Table.from_pylist([{**row, "annotation_id": annotation_id(KEY, 1)}]))
-    facts = collect_facts(replace(release, exclusions=({"rule": rule, "images": 0, "labels": 1},), annotations_count=2))
+    promote_dataset(dataset, exclude=["labels: suspect_label"])
+    facts = collect_facts(dataset.release())
     assert {category.name: category.labels for category in facts.labels.categories} == {"cat": 2}
     assert facts.findings.by_check == {("tiny_bbox", "info"): 1}
 
