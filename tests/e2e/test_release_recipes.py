@@ -1,0 +1,108 @@
+"""In a real Airflow: a release a day although days are backfilled side by side, training that starts by itself, a person who is asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date, timedelta
+
+import pytest
+from deployment import deploy
+from real_airflow import RealAirflow
+
+pytestmark = [pytest.mark.e2e, pytest.mark.deployment]
+
+DAYS = [(date(2026, 10, 5) + timedelta(days=day)).isoformat() for day in range(9)]
+IMAGES_A_DAY = 8
+
+
+@pytest.fixture(scope="module")
+def running(migrated_home, tmp_path_factory, shared_data):
+    deployment = deploy(migrated_home, tmp_path_factory.mktemp("recipes"))
+    photos = sorted((shared_data("clothing_mini") / "images").iterdir())
+    for number, day in enumerate(DAYS):
+        for dag in ("days", "lean"):
+            folder = deployment.home / "landing" / dag / day
+            (folder / "images").mkdir(parents=True)
+            chosen = photos[number * IMAGES_A_DAY : (number + 1) * IMAGES_A_DAY]
+            for photo in chosen:
+                shutil.copy(photo, folder / "images")
+            (folder / "labels.csv").write_text("image,label\n" + "".join(f"{photo.name},shirt\n" for photo in chosen))
+    with RealAirflow(deployment.environment) as airflow:
+        yield airflow, deployment
+
+
+def released(dataset):
+    """Return how many days each release of production holds, in their order."""
+    rows = dataset.read("releases").sort_by("sequence").to_pylist()
+    held = {row["release"]: len(set(dataset.release(row["release"]).items()["partition_key"].to_pylist())) for row in rows}
+    return [held[row["release"]] for row in rows if row["stage"] == "production"]
+
+
+def test_one_run_at_a_time_makes_a_release_a_day(running):
+    airflow, deployment = running
+    airflow.backfill_by_command("lean_daily", DAYS[0], DAYS[2], "--max-active-runs", "1")
+    assert released(deployment.dataset("lean_daily")) == [1, 2, 3]
+
+
+def test_runs_side_by_side_release_what_is_there_by_then(running):
+    """As few as one release for all days, and never one that takes a day back."""
+    airflow, deployment = running
+    before = len(released(deployment.dataset("lean_daily")))
+    airflow.backfill_by_command("lean_daily", DAYS[3], DAYS[5], "--max-active-runs", "3")
+    held = released(deployment.dataset("lean_daily"))
+    assert held == sorted(held)
+    assert (held[-1], 1 <= len(held) - before <= 3) == (6, True)
+
+
+def test_days_side_by_side_are_released_one_by_one_where_each_promotion_waits_for_the_day_before(running):
+    airflow, deployment = running
+    airflow.backfill_by_command("release_a_day", DAYS[0], DAYS[3], "--max-active-runs", "4", "--reprocess-behavior", "failed")
+    runs = {run["logical_date"][:10]: airflow.tasks("release_a_day", run["dag_run_id"]) for run in airflow.runs("release_a_day")}
+    assert {task["state"] for tasks in runs.values() for task in tasks} == {"success"}
+    dataset = deployment.dataset("days")
+    assert released(dataset) == [1, 2, 3, 4]
+    for number, day in enumerate(DAYS[:4]):
+        assert set(dataset.release(f"v{number + 1}").items()["partition_key"].to_pylist()) == set(DAYS[: number + 1]), day
+
+
+@pytest.mark.parametrize("answer", ["Reject", "Approve"])
+def test_production_moves_where_a_person_says_yes(running, answer):
+    airflow, deployment = running
+    dataset = deployment.dataset("digits")
+    if dataset.load_table("images") is None:
+        airflow.wait_for_run("digits_dataops", airflow.trigger("digits_dataops", logical_date="2026-11-05T00:00:00Z"))
+    before = dataset.release("production").name
+    run_id = airflow.trigger("digits_approval")
+    task = f"/api/v2/dags/digits_approval/dagRuns/{run_id}/taskInstances/ask/-1/hitlDetails"
+    asked = airflow.wait_for("the question", lambda: airflow._get(task), 300)
+    assert asked["subject"] == "May v2 of digits go to production?"
+    assert "- images: 599\n" in asked["body"]
+    assert "- holds: `findings.error == 0.0`, found 0\n" in asked["body"]
+    airflow.call("PATCH", task, {"chosen_options": [answer]})
+    assert airflow.wait_for_run("digits_approval", run_id) == "success"
+    states = {one["task_id"]: one["state"] for one in airflow.tasks("digits_approval", run_id)}
+    assert states["promote"] == {"Reject": "skipped", "Approve": "success"}[answer]
+    assert dataset.release("production").name == {"Reject": before, "Approve": "v2"}[answer]
+
+
+def test_a_moved_stage_starts_the_training_with_its_release(running):
+    airflow, deployment = running
+    airflow.unpause("digits_training")
+    dataset = deployment.dataset("digits")
+    assert dataset.load_table("releases") is not None
+    run_id = airflow.trigger("digits_dataops", logical_date="2026-11-06T00:00:00Z")
+    assert airflow.wait_for_run("digits_dataops", run_id) == "success"
+    wanted = dataset.release("production").name
+    (run,) = airflow.wait_for("the training", lambda: airflow.runs("digits_training"))
+    assert airflow.wait_for_run("digits_training", run["dag_run_id"]) == "success"
+    path = f"/api/v2/dags/digits_training/dagRuns/{run['dag_run_id']}/taskInstances/train/xcomEntries/return_value"
+    told = airflow.call("GET", path)["value"]
+    told = json.loads(told) if isinstance(told, str) else told
+    assert (run["run_type"], told["release"]) == ("asset_triggered", wanted)
+    assert told["accuracy"] > 0.6
+
+    # A day that is done again with the same files moves nothing, and nothing is trained.
+    airflow.call("POST", "/api/v2/dags/digits_dataops/clearTaskInstances", {"dag_run_id": run_id, "dry_run": False, "only_failed": False})
+    assert airflow.wait_for_run("digits_dataops", run_id) == "success"
+    assert len(airflow.runs("digits_training")) == 1
