@@ -140,6 +140,8 @@ def test_a_frozen_split_that_would_lose_an_image_keeps_the_stage_where_it_is(mak
     write_images(dataset, "p", names)
     promoted(dataset, options)
     splits = splits_of(dataset)
+    redrawn = promote_dataset(dataset, splits=SplitOptions({"train": 0.5, "test": 0.5}, salt="again", frozen=["test"]))
+    assert redrawn.failure is not None, "images that are drawn into another split are lost to it as well"
     test = next(name for name in names if splits[image_id(name)] == "test")
     train = next(name for name in names if splits[image_id(name)] == "train")
     write_images(dataset, "p", [name for name in names if name != test])

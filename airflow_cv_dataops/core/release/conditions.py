@@ -34,17 +34,20 @@ def implied_gates(wanted: Wanted, named: Release | None) -> tuple[Gate, ...]:
 
 
 def frozen_metrics(candidate: Candidate, parent: Release | None, wanted: Wanted) -> dict[str, float]:
-    """Return how many images of frozen splits the stage's release holds that the candidate does not."""
+    """Return how many images of frozen splits the stage's release holds that the candidate has not, or has in another split."""
     import pyarrow as pa
     import pyarrow.compute as pc
+
+    def in_split(items: pa.Table) -> pa.ChunkedArray:
+        return pc.binary_join_element_wise(items["image_id"], items["split"], "\n")
 
     if not wanted.splits.frozen:
         return {}
     if parent is None:
         return {FROZEN: 0}
-    items = parent.items()
-    frozen = items.filter(pc.is_in(items["split"], value_set=pa.array(list(wanted.splits.frozen), pa.string())))
-    is_there = pc.is_in(frozen["image_id"], value_set=candidate.items["image_id"].combine_chunks())
+    names = pa.array(list(wanted.splits.frozen), pa.string())
+    frozen, now = (items.filter(pc.is_in(items["split"], value_set=names)) for items in (parent.items(), candidate.items))
+    is_there = pc.is_in(in_split(frozen), value_set=in_split(now).combine_chunks())
     return {FROZEN: int(frozen.num_rows - (pc.sum(is_there).as_py() or 0))}
 
 

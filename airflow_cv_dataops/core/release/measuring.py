@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+_MOST_SOURCES = 1_000
+
 LookAt = Callable[["np.ndarray", "pa.Table", "np.ndarray"], None]
 
 
@@ -64,9 +66,11 @@ def sliced_metrics(measured: Measured, splits: np.ndarray, names: Sequence[str],
     """Return the metrics of categories, splits and sources.
 
     :param splits: by image the number of its split. :param names: of the splits.
-    :param sources: by image the number of its source, and their names.
+    :param sources: by image the number of its source, and their names; of very many, which are rather the folders of a list, none is told.
     """
-    slices = (Slices("split", splits, names), Slices("source", *sources))
+    slices = [Slices("split", splits, names)]
+    if len(sources[1]) <= _MOST_SOURCES:
+        slices.append(Slices("source", *sources))
     return slice_metrics(measured.labels.labelled, measured.labels.facts, slices, knows_faults=measured.knows_faults)
 
 

@@ -159,7 +159,9 @@ def _check_named(release: str, wanted: Wanted) -> None:
     """:raises ConfigurationError: it is no name, or something is asked for that only a new release can have."""
     if not isinstance(release, str) or not release.strip() or release == "None":
         raise ConfigurationError(f"release={release!r} names none: expected e.g. 'staging' or 'v3'; leave it out for a new release.")
-    if wanted != Wanted(accept_outdated_audits=wanted.accept_outdated_audits):
+    splits = wanted.splits
+    is_plain = splits.is_plain and not splits.frozen and (splits.shares, splits.salt) == (BY_DEFAULT.shares, BY_DEFAULT.salt)
+    if not is_plain or wanted.partition_keys is not None or wanted.leave_out_unaudited or wanted.exclusions:
         raise ConfigurationError(
             f"release={release!r} is moved to as it is: splits, partition_keys, leave_out_unaudited and exclude are for new releases."
         )

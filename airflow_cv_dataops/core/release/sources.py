@@ -28,7 +28,7 @@ def sources_of(images: pa.Table) -> tuple[np.ndarray, list[str]]:
     for start in range(0, images.num_rows, _AT_ONCE):  # as Python objects: some at a time
         part = images.slice(start, _AT_ONCE)
         rows = zip(*(part[name].to_pylist() for name in COLUMNS), strict=True)
-        places = [(key, uri[: -len(name)] if uri.endswith(name) else uri.rpartition("/")[0]) for key, uri, name in rows]
+        places = [(key, uri[: -len(name)] if name and uri.endswith(name) else uri.rpartition("/")[0]) for key, uri, name in rows]
         for key, prefix in set(places) - known.keys():
             source = _without_partition(prefix, key)
             known[key, prefix] = number.setdefault(source, len(number))
