@@ -16,7 +16,7 @@ from airflow_cv_dataops import audit_labels, import_labels, ingest_images, promo
 from airflow_cv_dataops.core.dataset import Dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError, StoreError
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.core.release import promote, snapshot_reader
+from airflow_cv_dataops.core.release import move, snapshot_reader
 from airflow_cv_dataops.core.store.schema import TABLES
 
 pytestmark = pytest.mark.integration
@@ -212,7 +212,7 @@ def test_the_release_itself_stays_as_it_was_made_and_the_next_new_one_has_the_ne
 def test_a_stage_moves_back(staged: Dataset) -> None:
     promote_dataset(staged)
     assert staged.release().name == "v2"
-    assert details(promote_dataset(staged, release="v1"))["parent"] == "v2"
+    assert details(promote_dataset(staged, release="v1", allow_backwards=True))["parent"] == "v2"
     assert staged.release().name == "v1"
     assert promote_dataset(staged, release="v1").summary.details["unchanged"] is True
 
@@ -254,14 +254,14 @@ def test_a_release_that_cannot_be_meant_is_refused(staged: Dataset) -> None:
 
 
 def test_a_move_that_loses_the_race_is_decided_again(staged: Dataset, make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    really, others = promote.check_is_there, [lambda: promote_dataset(make_dataset(), stage="staging")]
+    really, others = move.check_is_there, [lambda: promote_dataset(make_dataset(), stage="staging")]
 
     def overtaken(release: Any) -> None:
         really(release)
         if others:
             others.pop()()
 
-    monkeypatch.setattr(promote, "check_is_there", overtaken)
+    monkeypatch.setattr(move, "check_is_there", overtaken)
     assert details(promote_dataset(staged, release="staging"))["release"] == "v2", "staging has moved on meanwhile"
     assert [row["sequence"] for row in staged.read("releases").sort_by("sequence").to_pylist()] == [1, 2, 3]
 

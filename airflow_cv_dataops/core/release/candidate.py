@@ -226,3 +226,9 @@ def _metrics_of(told: Mapping[str, Any], exclusions: Sequence[Mapping[str, Any]]
         "split_share_error": max(off),
     }
     return found if told["category_share_error"] is None else {**found, "category_share_error": told["category_share_error"]}
+
+
+def in_short(keys: Sequence[str], longest: int = 5) -> str:
+    """Return a few partition keys in words."""
+    more = f" and {len(keys) - longest} more" if len(keys) > longest else ""
+    return ", ".join(keys[:longest]) + more

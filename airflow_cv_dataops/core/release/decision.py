@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from airflow_cv_dataops.core.release.candidate import in_short
 from airflow_cv_dataops.core.release.conditions import LEFT_OUT_RATIO
 from airflow_cv_dataops.core.release.move import Move
 from airflow_cv_dataops.core.release.obstacles import Obstacle
@@ -216,12 +217,6 @@ def _json(value: Any) -> str | None:
 
 def _goes_by_audits(metric: str) -> bool:
     return metric == "label_error_rate" or metric.startswith(("findings", "audit:"))
-
-
-def in_short(keys: Sequence[str], longest: int = 5) -> str:
-    """Return a few partition keys in words."""
-    more = f" and {len(keys) - longest} more" if len(keys) > longest else ""
-    return ", ".join(keys[:longest]) + more
 
 
 def promotion_inputs(dataset: Dataset, snapshots: Mapping[str, str]) -> tuple[DatasetUse, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_cv_dataops.core.release.candidate import in_short
 from airflow_cv_dataops.core.release.descriptions import read_description
 from airflow_cv_dataops.core.release.move import Move
 from airflow_cv_dataops.core.release.partition_contents import partition_digests
@@ -49,16 +50,16 @@ def _brought_back(move: Move, rows: Sequence[Mapping[str, Any]]) -> str | None:
 
 def _backwards(dataset: Dataset, parent: Release, move: Move) -> Obstacle | None:
     candidate = move.candidate
-    before, now = (_newest(SnapshotReader(dataset, of.snapshots, of.partition_keys).files("images")) for of in (parent, candidate))
     advice = "allow_backwards=True lets it; DatasetRollbackOperator takes a stage back, with a reason"
     if move.named is not None and int(move.named.name[1:]) < int(parent.name[1:]):
         return Obstacle(f"{move.named.name} is older than {parent.name}, where the stage is: {advice}")
+    held, there = (SnapshotReader(dataset, of.snapshots, of.partition_keys).files("images").keys() for of in (parent, candidate))
+    if waiting := sorted(set(candidate.left_out) & held):
+        why = f"no audit has looked at {in_short(waiting)} of {parent.name} as they are by now: whoever does will promote them"
+        return Obstacle(why, waits=True)
+    before, now = _newest(held), _newest(there)
     if before is None or now is None or now >= before[: len(now)]:
         return None
-    missing = [key for key in candidate.left_out if _DATE.fullmatch(key) and key > now]
-    if missing:
-        why = f"{parent.name} has partitions up to {before}, and no audit has looked at those after {now} as they are by now"
-        return Obstacle(why, waits=True)
     return Obstacle(f"its newest partition is {now}, and {parent.name}, where the stage is, has {before}: {advice}")
 
 

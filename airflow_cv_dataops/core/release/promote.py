@@ -7,16 +7,17 @@ import logging
 import random
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from numbers import Real
 from typing import Any
 
 from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConcurrentPromotionError, ConfigurationError
-from airflow_cv_dataops.core.release.candidate import Candidate, Wanted, build_candidate
+from airflow_cv_dataops.core.release.candidate import Candidate, Wanted, build_candidate, in_short
 from airflow_cv_dataops.core.release.card.card import write_card_if_possible
 from airflow_cv_dataops.core.release.conditions import ask, frozen_metrics, implied_gates
-from airflow_cv_dataops.core.release.decision import Decision, in_short
+from airflow_cv_dataops.core.release.decision import Decision
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion, parse_exclusions
 from airflow_cv_dataops.core.release.gates import Gate, parse_gates
 from airflow_cv_dataops.core.release.lookup import release_at, releases_at
@@ -97,7 +98,7 @@ def promote_dataset(
     conditions = parse_gates(gates)
     check_stage(stage)
     wanted = Wanted(
-        splits if isinstance(splits, SplitOptions) else SplitOptions(splits, split_salt),
+        _split_options(splits, split_salt),
         _checked_keys(partition_keys),
         leave_out_unaudited,
         accept_outdated_audits,
@@ -122,6 +123,9 @@ def promote_dataset(
         outcomes = ask((*conditions, *implied_gates(wanted, named)), known, parent)
         move = Move(stage, parent, named, candidate, known, outcomes, notes, dag_id, run_id, allow_rolled_back, contents)
         decided = Decision(dataset, move, partition_key)
+        obstacle = obstacle_to(dataset, move, rows, allow_backwards=allow_backwards)
+        if obstacle is not None and obstacle.waits:  # what gates found of a part of it says nothing
+            return decided.stopped(obstacle, time.monotonic() - started)
         if not decided.passed:
             return decided.refused(time.monotonic() - started)
         if not candidate.items.num_rows:
@@ -130,7 +134,6 @@ def promote_dataset(
             log.info("%s at %s holds this very content: no new release", stage, parent.name)
             write_release_refs(dataset)
             return decided.unchanged(time.monotonic() - started)
-        obstacle = obstacle_to(dataset, move, rows, allow_backwards=allow_backwards)
         if obstacle is not None:
             return decided.stopped(obstacle, time.monotonic() - started)
         name, sequence = _next_name(rows)
@@ -144,6 +147,15 @@ def promote_dataset(
     raise ConcurrentPromotionError(
         f"Stage {stage!r} of {dataset.name!r} was moved by others {_ATTEMPTS} times while this promotion was decided; nothing was changed."
     )
+
+
+def _split_options(splits: SplitOptions | Mapping[str, float], salt: str) -> SplitOptions:
+    """Return all that is asked for. :raises ConfigurationError: a salt is given twice."""
+    if not isinstance(splits, SplitOptions):
+        return SplitOptions(splits, salt)
+    if salt and splits.salt:
+        raise ConfigurationError(f"split_salt={salt!r} and SplitOptions(salt={splits.salt!r}) are both given.")
+    return replace(splits, salt=salt) if salt else splits
 
 
 def _checked_keys(partition_keys: Sequence[str] | None) -> Sequence[str] | None:
