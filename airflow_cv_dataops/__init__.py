@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.release.describe import describe_dataset as describe_dataset
     from airflow_cv_dataops.core.release.descriptions import Description as Description
     from airflow_cv_dataops.core.release.exclusions.rules import Exclusion as Exclusion
-    from airflow_cv_dataops.core.release.gates import Gate as Gate
+    from airflow_cv_dataops.core.release.gates.gates import Gate as Gate
     from airflow_cv_dataops.core.release.map_style import MapStyleDataset as MapStyleDataset
     from airflow_cv_dataops.core.release.promote import promote_dataset as promote_dataset
     from airflow_cv_dataops.core.release.reader import Release as Release
@@ -99,7 +99,7 @@ _MODULES = {
     "Exclusion": "core.release.exclusions.rules",
     "ExportCheck": "core.export.manifest",
     "ExportOptions": "core.export.options",
-    "Gate": "core.release.gates",
+    "Gate": "core.release.gates.gates",
     "IngestSettings": "core.imaging.ingest.settings",
     "Limits": "core.imaging.decoding.decode",
     "MapStyleDataset": "core.release.map_style",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
-    from airflow_cv_dataops.core.release.gates import Gate
+    from airflow_cv_dataops.core.release.gates.gates import Gate
     from airflow_cv_dataops.core.release.splits.options import SplitOptions
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_cv_dataops.core.release.candidate import Candidate, Wanted
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics
-from airflow_cv_dataops.core.release.gates import Gate, GateOutcome
+from airflow_cv_dataops.core.release.gates.gates import Gate, GateOutcome
 from airflow_cv_dataops.core.release.named import candidate_of
 from airflow_cv_dataops.core.release.reader import Release
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_cv_dataops.core.release.candidate import Candidate
-from airflow_cv_dataops.core.release.gates import GateOutcome
+from airflow_cv_dataops.core.release.gates.gates import GateOutcome
 from airflow_cv_dataops.core.release.lookup import release_at
 from airflow_cv_dataops.core.release.named import check_is_there
 from airflow_cv_dataops.core.release.partition_contents import PartitionContents

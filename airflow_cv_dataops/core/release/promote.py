@@ -19,7 +19,7 @@ from airflow_cv_dataops.core.release.card.card import write_card_if_possible
 from airflow_cv_dataops.core.release.conditions import ask, frozen_metrics, implied_gates
 from airflow_cv_dataops.core.release.decision import Decision
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion, parse_exclusions
-from airflow_cv_dataops.core.release.gates import Gate, parse_gates
+from airflow_cv_dataops.core.release.gates.gates import Gate, parse_gates
 from airflow_cv_dataops.core.release.lookup import release_at, releases_at
 from airflow_cv_dataops.core.release.move import Move, append_row, move_to
 from airflow_cv_dataops.core.release.named import candidate_of, find_named

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConcurrentPromotionError, ConfigurationError, DatasetNotFoundError
+from airflow_cv_dataops.core.release.gates.metric_names import quoted
 from airflow_cv_dataops.core.release.lookup import release_among, releases_at
-from airflow_cv_dataops.core.release.metric_names import quoted
+from airflow_cv_dataops.core.release.move import append_row
 from airflow_cv_dataops.core.release.named import check_is_there
 from airflow_cv_dataops.core.release.partition_contents import differing_partitions
 from airflow_cv_dataops.core.release.reader import Release
@@ -85,7 +86,8 @@ def rollback_stage(
             return request.refused(present, why)
         plan = plan or _plan(request, history, present, rows)
         sequence = max(row["sequence"] for row in rows) + 1
-        if _append(dataset, request.row(plan.target, plan.present.name, plan.taken, sequence, recorded_at or datetime.now(UTC)), head):
+        row = request.row(plan.target, plan.present.name, plan.taken, sequence, recorded_at or datetime.now(UTC))
+        if append_row(dataset, row, head) is not None:
             write_release_refs(dataset)
             return request.rolled_back(plan.target, plan.present.name, plan.taken)
         log.info("Another move of a stage of %s came first; deciding again (attempt %d)", dataset.name, attempt + 2)
@@ -152,15 +154,6 @@ def _nothing_there(dataset: Dataset, stage: str, rows: Sequence[Mapping[str, Any
     return DatasetNotFoundError(
         f"Stage {stage!r} of dataset {dataset.name!r} holds no release: nothing to roll back. Its stages: {stages}."
     )
-
-
-def _append(dataset: Dataset, row: Mapping[str, Any], head: str | None) -> bool:
-    """Write the row that is the rollback; return whether the race was won."""
-    import pyarrow as pa
-
-    from airflow_cv_dataops.core.store.schema import arrow_schema
-
-    return dataset.append_if_unchanged("releases", pa.Table.from_pylist([row], schema=arrow_schema("releases")), head) is not None
 
 
 def _checked(reason: Any) -> str:

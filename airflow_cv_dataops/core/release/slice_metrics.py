@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.release.gates.metric_names import sliced
 from airflow_cv_dataops.core.release.held_labels import LabelFacts
-from airflow_cv_dataops.core.release.metric_names import sliced
 
 if TYPE_CHECKING:
     import numpy as np

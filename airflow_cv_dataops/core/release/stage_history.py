@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_cv_dataops.core.release.metric_names import quoted
+from airflow_cv_dataops.core.release.gates.metric_names import quoted
 
 _FEW = 5
 _WHAT_TO_DO = (

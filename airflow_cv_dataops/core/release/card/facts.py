@@ -16,8 +16,8 @@ from airflow_cv_dataops.core.release.card.items import CardItems
 from airflow_cv_dataops.core.release.card.label_tally import CategoryFacts, LabelTally
 from airflow_cv_dataops.core.release.card.open_findings import FindingFacts, open_findings
 from airflow_cv_dataops.core.release.descriptions import Description, read_description
+from airflow_cv_dataops.core.release.gates.metric_names import slices_in
 from airflow_cv_dataops.core.release.lookup import read_release
-from airflow_cv_dataops.core.release.metric_names import slices_in
 from airflow_cv_dataops.core.release.reader import Release
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_cv_dataops.core.release.gates import Gate, GateOutcome, parse_gates
+from airflow_cv_dataops.core.release.gates.gates import Gate, GateOutcome, parse_gates
 
 BEFORE = {"images": 1000, "annotations": 40, "annotations[category=go]": 20, "annotations[category=stop]": 20, "label_error_rate": 0.02}
 NOW = {"images": 940, "annotations": 39, "annotations[category=go]": 20, "annotations[category=stop]": 19, "label_error_rate": 0.03}

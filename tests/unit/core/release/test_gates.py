@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.release.gates import Gate, parse_gates
-from airflow_cv_dataops.core.release.metric_names import sliced
+from airflow_cv_dataops.core.release.gates.gates import Gate, parse_gates
+from airflow_cv_dataops.core.release.gates.metric_names import sliced
 
 
 @pytest.mark.parametrize(

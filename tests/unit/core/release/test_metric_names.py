@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_cv_dataops.core.release.metric_names import SlicedMetric, sliced, slices_in, unsliced
+from airflow_cv_dataops.core.release.gates.metric_names import SlicedMetric, sliced, slices_in, unsliced
 
 # Two surrogates that make a pair are one character wherever they are written down.
 HOSTILE = (st.text() | st.text('[]"=<>*!\\\n a') | st.text(st.characters(categories=["Cs", "Cc"]))).filter(

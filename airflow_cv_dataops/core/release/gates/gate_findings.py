@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from operator import eq, ge, gt, le, lt, ne
 
 from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
-from airflow_cv_dataops.core.release.metric_names import COUNTS, SLICES, SlicedMetric, slices_in, unsliced
+from airflow_cv_dataops.core.release.gates.metric_names import COUNTS, SLICES, SlicedMetric, slices_in, unsliced
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 
 Metrics = Mapping[str, float | Sequence[float]]

@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.release.gate_findings import NOT_FINITE, OPERATORS, UNAUDITED, Comparison, Finding, Metrics, look
-from airflow_cv_dataops.core.release.metric_names import PLAIN, QUOTED, SLICED, WARN, name_of, name_text, sliced
+from airflow_cv_dataops.core.release.gates.gate_findings import NOT_FINITE, OPERATORS, UNAUDITED, Comparison, Finding, Metrics, look
+from airflow_cv_dataops.core.release.gates.metric_names import PLAIN, QUOTED, SLICED, WARN, name_of, name_text, sliced
 
 SEVERITIES = ("error", "warning")
 

@@ -1,0 +1,1 @@
+"""Conditions on metrics that a release must meet: texts in, outcomes out."""
