@@ -7,7 +7,7 @@ import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from project import SHARED_DATA
 from services import service
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.release import promote
+from airflow_cv_dataops.core.release.card.card import write_card_if_possible
 
 __all__ = ["chromium", "look", "service"]
 
@@ -72,6 +74,20 @@ def shared_data() -> Callable[[str], Path]:
         return found
 
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_cards() -> Iterator[None]:
+    """Promotions of most tests write no card: it takes as long as the promotion, and is what few are about. They take ``cards``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(promote, "write_card_if_possible", lambda release: None)
+        yield
+
+
+@pytest.fixture
+def cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let promotions write cards."""
+    monkeypatch.setattr(promote, "write_card_if_possible", write_card_if_possible)
 
 
 @pytest.fixture

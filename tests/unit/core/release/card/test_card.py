@@ -267,3 +267,22 @@ def test_only_what_the_snippets_say_is_needed_to_read_it(animals: Dataset, monke
     names: dict[str, Any] = {}
     exec(python, names)
     assert (len(names["images"]), len(names["labels"])) == (20, 22)
+
+
+@pytest.mark.usefixtures("cards")
+def test_a_promotion_writes_the_card_of_its_release_and_one_that_cannot_be_written_fails_nothing(
+    make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
+):
+    dataset = make_dataset()
+    write_images(dataset, KEY, ["a"])
+    result = promote_dataset(dataset)
+    uri = result.summary.report_uri
+    assert uri is not None
+    assert result.lineage.facts["reportUri"] == uri
+    assert read_report(dataset, uri) == dataset_card(dataset.release("v1")).html.encode()
+    write_images(dataset, KEY, ["a", "b"])
+    assert promote_dataset(dataset, card=False).summary.report_uri is None
+    write_images(dataset, KEY, ["a", "b", "c"])
+    monkeypatch.setattr(Dataset, "objects", lambda self: None)
+    result = promote_dataset(dataset)
+    assert (result.failure, result.summary.report_uri, dataset.release().name) == (None, None, "v3")
