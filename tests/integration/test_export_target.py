@@ -66,7 +66,7 @@ def test_equal_exports_are_equal_wherever_and_whenever_and_by_however_many_threa
 
 def test_a_release_is_exported_alike_before_and_after_another_was_made(own: Dataset, tmp_path: Path) -> None:
     export(own, tmp_path / "one", COCO)
-    assert promote_dataset(own, splits={"train": 1.0}).failure is None
+    assert promote_dataset(own, splits={"train": 1.0}, split_salt="anew").failure is None
     assert own.release("production").name == "v2"
     export_release(own, "v1", tmp_path / "two", COCO)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
@@ -75,7 +75,7 @@ def test_a_release_is_exported_alike_before_and_after_another_was_made(own: Data
 def test_a_release_that_moved_on_goes_to_a_folder_of_its_own(own: Dataset, tmp_path: Path) -> None:
     export(own, tmp_path / "{release}", YOLO)
     first = tree(tmp_path / "v1")
-    assert promote_dataset(own, splits={"train": 1.0}).failure is None
+    assert promote_dataset(own, splits={"train": 1.0}, split_salt="anew").failure is None
     export(own, tmp_path / "{release}", YOLO)
     assert tree(tmp_path / "v1") == first
     assert check_export(tmp_path / "v2").manifest["release"] == "v2"

@@ -29,7 +29,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         (6, {"stage": "staging"}),
         (7, {"stage": "staging"}),
         (7, {"release": "v3"}),
-        (9, {"release": "v1"}),
+        (9, {"release": "v1", "allow_backwards": True}),
     ]
     for day, move in moves:
         if "release" not in move:

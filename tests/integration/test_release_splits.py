@@ -56,7 +56,7 @@ def test_over_growing_releases_neither_videos_nor_clusters_of_near_duplicates_st
         names = [f"{key}-{number}" for number in range(40)]
         for name in names:
             video[name] = f"video{rng.randrange(2 + 3 * day // 2, 8 + 3 * day // 2)}"
-            if cluster and rng.random() < 0.1:
+            if cluster and rng.random() < 0.05:
                 cluster[name] = rng.choice(list(cluster.values()))
             elif rng.random() < 0.3:
                 cluster[name] = rng.randrange(10**6)

@@ -146,6 +146,9 @@ class CvDataopsPromotionRunFacet(RunFacet):
     parent: str | None = None
     action: str | None = None
     reason: str | None = None
+    excludedImages: int | None = None
+    excludedLabels: int | None = None
+    reportUri: str | None = None
     contentId: str | None = None  # noqa: N815
     images: int | None = None
     annotations: int | None = None

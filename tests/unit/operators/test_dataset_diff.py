@@ -33,7 +33,7 @@ def released(landing: Path, context: dict[str, Any]) -> dict[str, Any]:
     rendered(ingest(landing), context).execute(context)
     for text, stage, splits in ((BEFORE, "production", {"train": 1.0}), (AFTER, "staging", {"val": 1.0})):
         file.write_text(text)
-        for task in (labels, promote(stage=stage, splits=splits)):
+        for task in (labels, promote(stage=stage, splits=splits, split_salt=stage)):
             rendered(task, context).execute(context)
     return context
 

@@ -22,6 +22,7 @@ from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionO
 from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
+from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
@@ -297,6 +298,7 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     LabelAuditOperator: {"dataset": "digits"},
     HardExampleSamplingOperator: {"dataset": "digits"},
     DatasetPromotionOperator: {"dataset": "digits"},
+    DatasetRollbackOperator: {"dataset": "digits", "reason": "bad labels"},
     DatasetDescriptionOperator: {"dataset": "digits"},
     DatasetDiffOperator: {"dataset": "digits"},
     DatasetExportOperator: {"dataset": "digits"},
