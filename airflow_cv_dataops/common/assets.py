@@ -41,7 +41,7 @@ def release_asset(dataset: str, stage: str = "production", *, extra: dict[str, A
 def sanitize_uri(parts: SplitResult) -> SplitResult:
     """Return the parts of an asset's URI, which are a dataset and a stage. :raises ConfigurationError: they are not."""
     wanted = f"expected {_SCHEME}://<dataset>/<stage>, such as {_SCHEME}://traffic_signs/production"
-    if parts.query or parts.fragment or "/" in parts.path.strip("/"):
+    if parts.query or parts.fragment or parts.path.count("/") - parts.path.endswith("/") > 1:
         raise ConfigurationError(f"Asset {parts.geturl()!r} is no stage of a dataset: {wanted}.")
     try:
         check_dataset_name(parts.netloc)

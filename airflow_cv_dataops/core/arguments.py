@@ -48,6 +48,15 @@ def check_flag(name: str, value: Any) -> None:
         raise ConfigurationError(f"{name}={value!r} cannot be used: expected True or False.")
 
 
+def is_text(value: str) -> bool:
+    """Whether it can be stored: it holds no half of a character."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def as_list(name: str, value: Any) -> list[str] | None:
     """Return a list of strings from a sequence, a JSON array, or a comma-separated text; ``None`` from nothing."""
     if value is None or value == "" or value == "None":

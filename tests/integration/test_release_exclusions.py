@@ -108,7 +108,7 @@ def test_other_rules_make_another_release_and_the_same_make_none(audited: Datase
     assert len(labels_of(audited)) == 8
 
 
-def test_copies_in_several_partitions_are_left_out_where_their_own_audit_condemns_them(make_dataset: MakeDataset) -> None:
+def test_what_copies_of_an_image_say_alike_is_left_out_together(make_dataset: MakeDataset) -> None:
     """The same annotation ids in another partition, whose label files are named alike, are other labels."""
     dataset = make_dataset()
     for key in ("p", "q"):
@@ -121,8 +121,8 @@ def test_copies_in_several_partitions_are_left_out_where_their_own_audit_condemn
         write_audit(dataset, key, "suspect_label")
     summary = promoted(dataset, "labels: suspect_label")
     rows = read_release(dataset, "production").annotations(["category"])
-    assert sorted(rows["category"].to_pylist()) == ["cat", "p", "q"]
-    assert summary["counts"]["annotations"] == 3
+    assert sorted(rows["category"].to_pylist()) == ["p", "q"]
+    assert (summary["counts"]["annotations"], summary["counts"]["excluded_labels"]) == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,7 @@ def test_copies_in_several_partitions_are_left_out_where_their_own_audit_condemn
     [
         ("labels: swapped_category", "no audit ran a check of that name"),
         ("labels: suspect_lable", "did you mean suspect_label"),
+        ("labels: suspekt_*", "no audit ran a check of that name"),
     ],
 )
 def test_a_rule_on_a_check_that_did_not_look_keeps_the_stage_where_it_is(audited: Dataset, rule: str, why: str) -> None:
@@ -148,7 +149,7 @@ def test_a_rule_over_a_partition_that_nobody_audited_keeps_the_stage_where_it_is
     write_audit(audited, "2026-11-06", "suspect_label")
     result = promote_dataset(audited, exclude=["images: blurred"])
     assert result.failure is not None
-    assert "the check did not run in 1 partitions" in result.failure
+    assert "blurred did not run in 1 partitions" in result.failure
 
 
 def test_rules_are_read_from_texts_and_mappings() -> None:
@@ -183,3 +184,15 @@ def test_a_rule_twice_and_a_text_for_a_list_are_refused() -> None:
     for rules in (["labels: error", "labels:error"], "labels: error"):
         with pytest.raises(ConfigurationError):
             parse_exclusions(rules)  # type: ignore[arg-type]
+
+
+def test_a_finding_of_an_import_names_no_image_and_takes_its_label_all_the_same(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, KEY, "ab")
+    write_annotations(dataset, KEY, [("a", "cat"), ("b", "dog")])
+    write_findings(dataset, KEY, ("malformed_record", "error", annotation_id(KEY, 0)), images=[None])
+    write_audit(dataset, KEY, "suspect_label")
+    summary = promoted(dataset, "labels: malformed_record", gates=["findings.malformed_record == 0"])
+    assert labels_of(dataset) == [("b", "dog")]
+    assert summary["counts"]["excluded_labels"] == 1
+    assert promoted(dataset, "images: malformed_record", stage="other")["counts"]["images"] == 1

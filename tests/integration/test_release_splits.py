@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-from unit.core.release.release_rows import image_id, write_annotations, write_audit, write_images
+from unit.core.release.release_rows import annotation_id, image_id, write_annotations, write_audit, write_findings, write_images
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.release.promote import promote_dataset
@@ -90,7 +90,7 @@ def test_images_by_attribute_of_their_labels_and_the_rows_of_the_memory(make_dat
     summary = promoted(dataset, SplitOptions(SHARES, group_by=["attributes.patient"]))
     splits = splits_of(dataset)
     assert all(len({splits[image_id(f"{patient}{number}")] for number in range(5)}) == 1 for patient in "abcdefgh")
-    assert (summary["splitting"]["groups"], summary["splitting"]["largest_group"], summary["splitting"]["new"]) == (8, 5, 40)
+    assert (summary["splitting"]["group_count"], summary["splitting"]["largest_group"], summary["splitting"]["new"]) == (8, 5, 40)
     rows = dataset.read("split_assignments").to_pylist()
     assert len(rows) == 48
     assert {row["group_key"] for row in rows} - {None} == {f"attributes.patient={patient}" for patient in "abcdefgh"}
@@ -208,3 +208,66 @@ def test_a_lost_race_leaves_no_memory(make_dataset: MakeDataset, monkeypatch: py
     rows = dataset.read("split_assignments").to_pylist()
     assert len(rows) == 6, "three images and three cameras, each once"
     assert {row["release"] for row in rows} == {"v1"}
+
+
+def test_shares_in_another_order_move_no_image(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "p", [f"{number}" for number in range(100)])
+    promoted(dataset, {"train": 0.8, "val": 0.1, "test": 0.1})
+    before = splits_of(dataset)
+    write_images(dataset, "q", ["new"])
+    promoted(dataset, {"test": 0.1, "train": 0.8, "val": 0.1})
+    assert {one: split for one, split in splits_of(dataset).items() if one in before} == before
+
+
+def test_a_label_that_is_left_out_still_says_which_group_its_image_is_of(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    names = [f"{video}{number}" for video in "abcd" for number in range(10)]
+    write_images(dataset, "p", names)
+    write_annotations(dataset, "p", [(name, "x") for name in names], attributes={name: json.dumps({"video": name[0]}) for name in names})
+    condemned = [("suspect_label", "warning", annotation_id("p", at)) for at in range(0, 40, 3)]
+    write_findings(dataset, "p", *condemned, images=names[::3])
+    write_audit(dataset, "p", "suspect_label")
+    promoted(dataset, SplitOptions({"train": 0.5, "test": 0.5}, group_by=["attributes.video"]), exclude=["labels: suspect_label"])
+    splits = splits_of(dataset)
+    assert all(len({splits[image_id(f"{video}{number}")] for number in range(10)}) == 1 for video in "abcd")
+
+
+def test_an_image_that_lies_in_two_groups_ties_them_together_and_in_two_given_splits_is_refused(make_dataset: MakeDataset) -> None:
+    dataset, contents = make_dataset(), {"a0": "shared", "b0": "shared"}
+    for key, letter in (("videoA", "a"), ("videoB", "b")):
+        write_images(dataset, key, [f"{letter}{number}" for number in range(10)], contents=contents)
+    promoted(dataset, SplitOptions({"train": 0.5, "test": 0.5}, group_by=["partition_key"]))
+    assert len(set(splits_of(dataset).values())) == 1, "the two are one group"
+    with pytest.raises(ConfigurationError, match="gives 1 images more than one split"):
+        promote_dataset(dataset, splits=SplitOptions({"train": 1.0}, salt="2", given="partition_key"))
+
+
+def test_a_frozen_split_that_there_is_not_is_refused(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "p", ["a"])
+    with pytest.raises(ConfigurationError, match="frozen_splits names tset, which is none of the splits test, train"):
+        promote_dataset(dataset, splits=SplitOptions({"train": 0.5, "test": 0.5}, frozen=["tset"]))
+
+
+def test_gates_find_the_same_when_a_release_moves_on(make_dataset: MakeDataset) -> None:
+    """Images that groups leave out are none of it, and what a stage's own move measured is what the next is compared with."""
+    dataset = make_dataset()
+    options = SplitOptions({"train": 0.5, "test": 0.5}, group_by=["camera", "partition_key"], max_left_out_ratio=1.0)
+    write_images(dataset, "p", ["a0", "a1"], more={"a0": {"camera": "a"}, "a1": {"camera": "a"}})
+    write_images(dataset, "q", ["b0", "b1"], more={"b0": {"camera": "b"}, "b1": {"camera": "b"}})
+    promoted(dataset, options)
+    write_images(dataset, "q", ["b0", "b1", "tie"], more={"b0": {"camera": "b"}, "b1": {"camera": "b"}, "tie": {"camera": "a"}})
+    write_annotations(dataset, "q", [("tie", "cat"), ("b0", "cat")])
+    for key in ("p", "q"):
+        write_audit(dataset, key, "some_check")
+    gates = ["duplicates == 0", "annotations_of_other_images == 0", "images == 4", "left_out_by_groups == 1", "split_share_error == 0"]
+    promoted(dataset, options, stage="staging", gates=gates)
+    summary = promote_dataset(dataset, stage="approved", release="staging", gates=[*gates, "map50 >= 0.5"], metrics={"map50": 0.9})
+    assert summary.failure is None, summary.failure
+    write_images(dataset, "r", ["c0"], more={"c0": {"camera": "c"}})
+    write_audit(dataset, "r", "some_check")
+    promoted(dataset, options, stage="staging")
+    worse = promote_dataset(dataset, stage="approved", release="staging", gates=["map50 >= previous"], metrics={"map50": 0.3})
+    assert worse.failure is not None
+    assert "wanted >= 0.9 (previous, which was 0.9), found 0.3" in worse.failure

@@ -146,9 +146,9 @@ class CvDataopsPromotionRunFacet(RunFacet):
     parent: str | None = None
     action: str | None = None
     reason: str | None = None
-    excludedImages: int | None = None
-    excludedLabels: int | None = None
-    reportUri: str | None = None
+    excludedImages: int | None = None  # noqa: N815
+    excludedLabels: int | None = None  # noqa: N815
+    reportUri: str | None = None  # noqa: N815
     contentId: str | None = None  # noqa: N815
     images: int | None = None
     annotations: int | None = None

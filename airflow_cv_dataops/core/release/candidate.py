@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from airflow_cv_dataops.core.release.digest import digest_rows
 from airflow_cv_dataops.core.release.exclusions.condemned import condemned_by
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
-from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
+from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows
+from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.measuring import Measured, measure, sliced_metrics
 from airflow_cv_dataops.core.release.partition_contents import PartitionContents
 from airflow_cv_dataops.core.release.recorded import Recorded
@@ -109,15 +111,16 @@ def build_candidate(
 
     reader, recorded, left_out = _readers(dataset, wanted)
     columns = dict.fromkeys((*ITEM_COLUMNS[:3], *SOURCE_COLUMNS, *image_columns(wanted.splits)))
-    images = stand_ins(reader.rows("images", list(columns)))
-    condemned = condemned_by(reader, wanted.exclusions, recorded, images["image_id"])
+    rows = reader.rows("images", list(columns))
+    images = stand_ins(rows)
+    condemned = condemned_by(reader, wanted.exclusions, recorded, images["image_id"], has_copies=images.num_rows < rows.num_rows)
     excluded = condemned.excluded
     images = images.filter(pc.invert(pc.is_in(images["image_id"], value_set=excluded.images)))
     attributes = attributes_of(wanted.splits)
     measured = _measured(reader, recorded, images, excluded, contents, attributes)
     facts = measured.labels.facts
     labelled = Labelled(facts.pairs, len(facts.names), attributes)
-    splitting = split_images(images, wanted.splits, remember(dataset, releases, wanted.splits), labelled)
+    splitting = split_images(images, wanted.splits, remember(dataset, releases, wanted.splits), labelled, rows)
     codes = splitting.codes
     if (codes < 0).any():
         excluded = excluded.and_images(images.filter(codes < 0)["image_id"])
@@ -140,10 +143,10 @@ def build_candidate(
         metrics={
             **measured.metrics,
             **sliced_metrics(measured, codes, splitting.names, sources_of(images)),
-            **_metrics_of(told, exclusions, len(unknown), items.num_rows),
+            **metrics_of(told, exclusions, len(unknown), items.num_rows),
         },
         content_id=hashlib.sha256(holds.encode()).hexdigest()[:32],
-        items_id=digest_rows(items, ITEM_COLUMNS)[:16],
+        items_id=_items_id(items, told, condemned.rows),
         labels_by="image_id",
         splitting=told,
         assignments=splitting.assignments,
@@ -179,18 +182,24 @@ def _measured(
     contents: PartitionContents | None,
     attributes: Attributes | None = None,
 ) -> Measured:
-    """Read the labels. :param contents: is filled anew. :param attributes: takes what the labels say of their images."""
+    """Read the labels. :param contents: is filled anew. :param attributes: takes what labels say of the images, those left out as well."""
+    index = ImageIndex(images["image_id"]) if attributes else None
+
+    def batches() -> Iterator[pa.Table]:
+        for batch in reader.batches("annotations", LABEL_COLUMNS):
+            if attributes and index is not None:
+                rows, at = held_rows(batch, index)
+                attributes.add(at, rows["attributes"])
+            yield excluded.without(batch)
 
     def look_at(at: np.ndarray, labels: pa.Table, statements: np.ndarray) -> None:
-        if attributes is not None:
-            attributes.add(at, labels["attributes"])
         if contents is not None:
             contents.add_labels(labels, statements)
 
     if contents is not None:
         contents.clear()
         contents.add_images(images)
-    return measure(reader, recorded, images, excluded.without_all(reader.batches("annotations", LABEL_COLUMNS)), excluded, look_at)
+    return measure(reader, recorded, images, batches(), excluded, look_at)
 
 
 def stand_ins(images: pa.Table) -> pa.Table:
@@ -213,7 +222,15 @@ def _items(images: pa.Table, splitting: Splitting, codes: np.ndarray) -> pa.Tabl
     return images.select(list(ITEM_COLUMNS[:3])).append_column("split", pa.chunked_array([names.take(pa.array(codes))]))
 
 
-def _metrics_of(told: Mapping[str, Any], exclusions: Sequence[Mapping[str, Any]], unknown: int, images: int) -> Metrics:
+def _items_id(items: pa.Table, told: Mapping[str, Any], excluded: pa.Table) -> str:
+    """Return what tells the rows of this attempt at a release from those of another: also of one with the same images."""
+    from airflow_cv_dataops.core.release.exclusions.condemned import COLUMNS
+
+    parts = (digest_rows(items, ITEM_COLUMNS), json.dumps(told, sort_keys=True), digest_rows(excluded, COLUMNS) if len(excluded) else "")
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def metrics_of(told: Mapping[str, Any], exclusions: Sequence[Mapping[str, Any]], unknown: int, images: int) -> Metrics:
     """Return what gates can ask of splits and exclusions."""
     out, left_out = sum(rule["images"] for rule in exclusions), told.get("left_out", 0)
     off = [abs(told["achieved"].get(name, 0.0) - share) for name, share in told["shares"].items()]

@@ -50,6 +50,7 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     at_fault: dict[str, list[pa.Array]] = {}
     for batch in reader.batches("findings", ("partition_key", "audit", "severity", "check", "image_id", "annotation_id")):
         batch = recorded.up_to_date(batch)
+        checks.update({check: 0 for check in batch["check"].unique().to_pylist() if check not in recorded.looked_for})
         batch = excluded.without(batch)
         severities.update(_counted(batch["severity"]))
         # The findings of an import have no list of what was looked for.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.candidate import Candidate, Wanted
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics
 from airflow_cv_dataops.core.release.gates.gates import Gate, GateOutcome
@@ -34,7 +35,10 @@ def implied_gates(wanted: Wanted, named: Release | None) -> tuple[Gate, ...]:
 
 
 def frozen_metrics(candidate: Candidate, parent: Release | None, wanted: Wanted) -> dict[str, float]:
-    """Return how many images of frozen splits the stage's release holds that the candidate has not, or has in another split."""
+    """Return how many images of frozen splits the stage's release holds that the candidate has not, or has in another split.
+
+    :raises ConfigurationError: a split that is to be frozen is none.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -43,6 +47,9 @@ def frozen_metrics(candidate: Candidate, parent: Release | None, wanted: Wanted)
 
     if not wanted.splits.frozen:
         return {}
+    known = {*wanted.splits.shares, *candidate.splits, *(parent.splits() if parent else ())}
+    if unknown := sorted(set(wanted.splits.frozen) - known):
+        raise ConfigurationError(f"frozen_splits names {', '.join(unknown)}, which is none of the splits {', '.join(sorted(known))}.")
     if parent is None:
         return {FROZEN: 0}
     names = pa.array(list(wanted.splits.frozen), pa.string())

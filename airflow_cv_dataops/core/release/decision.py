@@ -51,7 +51,7 @@ class Decision:
             "items_id": candidate.items_id,
             "gates": json.dumps([outcome.to_dict() for outcome in self._outcomes]),
             "metrics": json.dumps({outcome.gate.metric: move.known.get(outcome.gate.metric) for outcome in self._outcomes}),
-            "measured": _json((as_made.measured() if as_made else None) or plain(move.known) or None),
+            "measured": _json({**((as_made.measured() or {}) if as_made else {}), **plain(move.known)} or None),
             "splitting": _json(as_made.splitting if as_made else candidate.splitting),
             "exclusions": _json(list(as_made.exclusions if as_made else candidate.exclusions) or None),
             "images": candidate.items.num_rows,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
-from airflow_cv_dataops.core.release.candidate import Candidate
+from airflow_cv_dataops.core.release.candidate import Candidate, metrics_of
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
 from airflow_cv_dataops.core.release.lookup import missing_release, release_at
@@ -47,13 +48,17 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
     metrics: Metrics = {}
     outdated: list[str] | None = None
     if is_measured:
-        excluded = release.excluded()
+        excluded = replace(release.excluded(), images=_not_in(reader, items))
         batches = reader.batches("annotations", LABEL_COLUMNS)
         labels = excluded.without_all(batches) if release.labels_by else iter([release.annotations(LABEL_COLUMNS)])
         recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
         measured = measure(reader, recorded, items, labels, excluded)
         names, splits = _numbered(items["split"])
-        metrics = {**measured.metrics, **sliced_metrics(measured, splits, names, sources_of(_with_names(reader, items)))}
+        metrics = {
+            **measured.metrics,
+            **sliced_metrics(measured, splits, names, sources_of(_with_names(reader, items))),
+            **(metrics_of(release.splitting, release.exclusions, 0, items.num_rows) if release.splitting else {}),
+        }
         outdated = sorted(measured.partitions & recorded.outdated)
     return Candidate(
         items=items,
@@ -68,6 +73,14 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
         items_id=release.items_id,
         labels_by=release.labels_by,
     )
+
+
+def _not_in(reader: SnapshotReader, items: pa.Table) -> pa.Array:
+    """Return the images of its partitions that the release leaves out, whatever for: nothing about them counts."""
+    import pyarrow.compute as pc
+
+    images = reader.rows("images", ("image_id",))["image_id"].unique()
+    return images.filter(pc.invert(pc.is_in(images, value_set=items["image_id"].combine_chunks())))
 
 
 def _numbered(splits: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:

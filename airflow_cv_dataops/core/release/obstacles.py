@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from airflow_cv_dataops.core.release.candidate import in_short
@@ -12,7 +13,6 @@ from airflow_cv_dataops.core.release.descriptions import read_description
 from airflow_cv_dataops.core.release.move import Move
 from airflow_cv_dataops.core.release.partition_contents import partition_digests
 from airflow_cv_dataops.core.release.reader import Release
-from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.release.stage_history import brought_back, outstanding_rollbacks
 from airflow_cv_dataops.core.store.dataset import Dataset
 
@@ -33,7 +33,7 @@ def obstacle_to(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]],
         return Obstacle(why)
     if not move.allows_rolled_back and (why := _brought_back(move, rows)):
         return Obstacle(why.removesuffix("."))
-    if not allow_backwards and move.parent is not None and (found := _backwards(dataset, move.parent, move)):
+    if not allow_backwards and move.parent is not None and (found := _backwards(move.parent, move)):
         return found
     return None
 
@@ -48,12 +48,12 @@ def _brought_back(move: Move, rows: Sequence[Mapping[str, Any]]) -> str | None:
     return brought_back(outstanding, move.candidate.content_id, None if move.contents is None else move.contents.digests())
 
 
-def _backwards(dataset: Dataset, parent: Release, move: Move) -> Obstacle | None:
+def _backwards(parent: Release, move: Move) -> Obstacle | None:
     candidate = move.candidate
     advice = "allow_backwards=True lets it; DatasetRollbackOperator takes a stage back, with a reason"
     if move.named is not None and int(move.named.name[1:]) < int(parent.name[1:]):
         return Obstacle(f"{move.named.name} is older than {parent.name}, where the stage is: {advice}")
-    held, there = (SnapshotReader(dataset, of.snapshots, of.partition_keys).files("images").keys() for of in (parent, candidate))
+    held, there = parent.partitions(), set(candidate.items["partition_key"].unique().to_pylist())
     if waiting := sorted(set(candidate.left_out) & held):
         why = f"no audit has looked at {in_short(waiting)} of {parent.name} as they are by now: whoever does will promote them"
         return Obstacle(why, waits=True)
@@ -71,6 +71,8 @@ def _newest(keys: Iterable[str]) -> str | None:
 def _out_of_order(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]]) -> str | None:
     """Say which stage has to come first, where people have said in which order they come."""
     stages = read_description(dataset).stages
+    if stages and (close := get_close_matches(move.stage, stages, n=1, cutoff=0.8)) and move.stage not in stages:
+        return f"the dataset's stages are {', '.join(stages)}: did you mean {close[0]!r}? Another name would be a stage of its own"
     place = stages.index(move.stage) if move.stage in stages else 0
     if not place:
         return None

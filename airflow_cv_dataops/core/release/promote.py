@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from numbers import Real
 from typing import Any
 
-from airflow_cv_dataops.core.arguments import check_list
+from airflow_cv_dataops.core.arguments import check_list, is_text
 from airflow_cv_dataops.core.errors import ConcurrentPromotionError, ConfigurationError
 from airflow_cv_dataops.core.release.candidate import Candidate, Wanted, build_candidate, in_short
 from airflow_cv_dataops.core.release.card.card import write_card_if_possible
@@ -97,6 +97,8 @@ def promote_dataset(
     started = time.monotonic()
     conditions = parse_gates(gates)
     check_stage(stage)
+    if notes is not None and not (isinstance(notes, str) and is_text(notes)):
+        raise ConfigurationError(f"notes={notes!r} is no text.")
     wanted = Wanted(
         _split_options(splits, split_salt),
         _checked_keys(partition_keys),
@@ -197,7 +199,11 @@ def _number(name: str, value: Any) -> float:
     """Return a number that was handed in for the gates; one that is not finite fails its gate."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ConfigurationError(f"metrics[{name!r}]={value!r} is not a number.")
-    return value if isinstance(value, int) else float(value)
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise ConfigurationError(f"metrics[{name!r}] is a number of more digits than can be compared.") from error
+    return value if isinstance(value, int) else number
 
 
 def _next_name(rows: Sequence[Mapping[str, Any]]) -> tuple[str, int]:

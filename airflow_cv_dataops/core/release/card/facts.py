@@ -62,6 +62,15 @@ class ParentFacts:
 
 
 @dataclass(frozen=True)
+class MadeFacts:
+    """How a release was made that a stage has moved to since: for which stage, and what was asked and noted then."""
+
+    stage: str
+    gates: Sequence[Mapping[str, Any]]
+    notes: str | None
+
+
+@dataclass(frozen=True)
 class CardFacts:
     """:param splits: images by split. :param measured: metrics of the whole release by name; ``None``: nobody has measured it.
     :param tables: table, snapshot id, and its namespace and name in lineage. :param catalog: name, type and URIs, without credentials.
@@ -85,6 +94,7 @@ class CardFacts:
     parent_name: str | None
     parent: ParentFacts | None
     gates: Sequence[Mapping[str, Any]]
+    made: MadeFacts | None
     exclusions: Sequence[Mapping[str, Any]]
     measured: Mapping[str, float] | None
     labels: LabelFacts
@@ -124,6 +134,7 @@ def collect_facts(release: Release, *, pictures: bool = True) -> CardFacts:
         parent_name=release.parent,
         parent=None if release.parent is None else _parent(release, release.parent),
         gates=release.gates,
+        made=_made(release),
         exclusions=release.exclusions,
         measured=None if measured is None else _whole(measured),
         labels=labels,
@@ -138,6 +149,12 @@ def collect_facts(release: Release, *, pictures: bool = True) -> CardFacts:
 def _whole(measured: Mapping[str, float | list[float]]) -> dict[str, float]:
     """Return the numbers of the whole release, without those of slices and of single partitions."""
     return {name: value for name, value in sorted(measured.items()) if "[" not in name and isinstance(value, (int, float))}
+
+
+def _made(release: Release) -> MadeFacts | None:
+    """Return how the release was made, where the stage came to it later."""
+    made = read_release(release.dataset, release.name)
+    return None if made.sequence == release.sequence else MadeFacts(made.stage, made.gates, made.notes)
 
 
 def _label_facts(release: Release, tally: LabelTally) -> LabelFacts:

@@ -59,7 +59,7 @@ def _about(facts: CardFacts) -> list[Block]:
         rows.append(["Order of stages", " → ".join(said.stages)])
     rows += [[name.replace("_", " "), text] for name, text in said.others.items()]
     told.append(Table(("", ""), rows))
-    for title, text in (("Notes on the dataset", said.notes), ("Notes on this release", facts.notes)):
+    for title, text in _notes(facts):
         if text:
             told += [Words(f"{title}:"), Words(text, is_said=True)]
     return told
@@ -78,9 +78,15 @@ def _partitions(facts: CardFacts) -> str:
     return f"{facts.partitions:,}, narrowed down to {named}"
 
 
+def _notes(facts: CardFacts) -> list[tuple[str, str | None]]:
+    made = [("Notes on this release, when it was made", facts.made.notes)] if facts.made else []
+    return [("Notes on the dataset", facts.description.notes), *made, ("Notes on this release", facts.notes)]
+
+
 def _tiles(facts: CardFacts) -> list[Tile]:
     held, found = facts.labels, facts.findings
-    passed = sum(bool(gate.get("passed")) for gate in facts.gates)
+    gates = [*(facts.made.gates if facts.made else ()), *facts.gates]
+    passed = sum(bool(gate.get("passed")) for gate in gates)
     looked = bool(found.audited) and found.audited == found.partitions
     total = sum(found.by_check.values())
     errors = sum(findings for (_, severity), findings in found.by_check.items() if severity == "error")
@@ -91,7 +97,7 @@ def _tiles(facts: CardFacts) -> list[Tile]:
         Tile("Labelled images", share(held.labelled_images, facts.images), _empty(facts)),
         Tile("Categories", f"{len(held.categories):,}", f"{held.uncategorised:,} labels without" if held.uncategorised else ""),
         Tile("Splits", f"{len(facts.splits):,}", ", ".join(f"{name} {images:,}" for name, images in facts.splits.items())),
-        Tile("Gates", f"{passed:,} of {len(facts.gates):,}" if facts.gates else "none", "hold" if facts.gates else "nothing was asked"),
+        Tile("Gates", f"{passed:,} of {len(gates):,}" if gates else "none", "hold" if gates else "nothing was asked"),
         Tile(
             "Open findings",
             f"{total:,}" if looked else UNKNOWN,

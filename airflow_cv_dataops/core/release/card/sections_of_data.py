@@ -39,11 +39,17 @@ def _how_drawn(told: Mapping[str, Any] | None) -> str:
     if told is None:
         return "Each image's split follows from a hash of its id; which shares were wanted was not recorded."
     together, frozen = _names(told.get("group_by")), _names(told.get("frozen"))
-    words = [f"Images with the same {together} are in one split." if together else "Each image was drawn by itself."]
-    if isinstance(told.get("groups"), int):
-        words.append(f"There are {count(told['groups'], 'such group')}.")
-    if told.get("stratify_by"):
-        words.append(f"Splits are balanced by {_names(told['stratify_by'])}, as far as groups allow.")
+    words = [f"Images with the same {together} are in one split."] if together else []
+    if told.get("groups"):
+        words.append(f"Images of one group of {told['groups']} are in one split.")
+    if isinstance(told.get("group_count"), int):
+        words.append(f"There are {count(told['group_count'], 'such group')} of more than one image.")
+    if told.get("given"):
+        words.append(f"{count(told.get('given_count') or 0, 'image')} were given a split by {told['given']}.")
+    if not words:
+        words.append("Each image was drawn by itself.")
+    if told.get("stratify"):
+        words.append("Categories are spread over the splits, as far as groups allow.")
     if isinstance(told.get("kept"), int):
         words.append(f"{count(told['kept'], 'image')} kept the split of an earlier release.")
     if frozen:

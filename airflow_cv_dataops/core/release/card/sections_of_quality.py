@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
@@ -15,14 +15,25 @@ _MOST_GATES = 200
 
 
 def gates(facts: CardFacts) -> list[Block]:
-    if not facts.gates:
+    if facts.made is None:
+        return _asked(facts.gates)
+    return [
+        Words(f"Asked when it was made, for {facts.made.stage}:"),
+        *_asked(facts.made.gates),
+        Words(f"Asked when {facts.stage} moved to it:"),
+        *_asked(facts.gates),
+    ]
+
+
+def _asked(gates: Sequence[Mapping[str, Any]]) -> list[Block]:
+    if not gates:
         return [Words("Nothing was asked of this release before the stage moved to it: it was promoted without gates.")]
-    rows = [_gate(gate) for gate in facts.gates[:_MOST_GATES]]
-    has_notes = any(gate.get("note") for gate in facts.gates)
+    rows = [_gate(gate) for gate in gates[:_MOST_GATES]]
+    has_notes = any(gate.get("note") for gate in gates)
     head = ("gate", "found", "outcome", *(("note",) if has_notes else ()))
     blocks: list[Block] = [Table(head, [row if has_notes else row[:3] for row in rows])]
-    if len(facts.gates) > _MOST_GATES:
-        blocks.append(Words(f"{len(facts.gates) - _MOST_GATES:,} more gates are in the row of the table releases."))
+    if len(gates) > _MOST_GATES:
+        blocks.append(Words(f"{len(gates) - _MOST_GATES:,} more gates are in the row of the table releases."))
     return blocks
 
 

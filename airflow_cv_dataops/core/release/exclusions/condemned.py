@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
+from airflow_cv_dataops.core.release.exclusions.labels_meant import with_copies, with_images
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
@@ -48,12 +50,15 @@ class Condemned:
         return [{"rule": str(rule), "images": images[str(rule)], "labels": labels[str(rule)]} for rule in rules]
 
 
-def condemned_by(reader: SnapshotReader, rules: Sequence[Exclusion], recorded: Recorded, image_ids: pa.ChunkedArray) -> Condemned:
+def condemned_by(
+    reader: SnapshotReader, rules: Sequence[Exclusion], recorded: Recorded, image_ids: pa.ChunkedArray, *, has_copies: bool
+) -> Condemned:
     """Ask the findings of the reader's partitions.
 
     :param image_ids: of the release, each once; findings about other images are about nothing that it could hold.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
     if not rules:
@@ -61,14 +66,20 @@ def condemned_by(reader: SnapshotReader, rules: Sequence[Exclusion], recorded: R
     known = image_ids.combine_chunks()
     seen: set[str] = set()
     findings = map(recorded.up_to_date, reader.batches("findings", _FINDING_COLUMNS))
-    parts = [part for batch in findings for part in _taken(batch, rules, known, seen)]
-    rows = pa.concat_tables([schema.empty_table(), *(part.select(list(COLUMNS)).cast(schema) for part in parts)])
-    rows = _once(rows, rules)
-    return Condemned(rows, frozenset(seen), Excluded.of(rows))
+    parts = [part for batch in findings for part in _meant(batch, rules, seen)]
+    rows = with_images(reader, pa.concat_tables([schema.empty_table(), *(part.select(list(COLUMNS)).cast(schema) for part in parts)]))
+    about = rows.filter(pc.is_in(rows["image_id"], value_set=known, skip_nulls=True))
+    rows = _once(_taken(about, rules), rules)
+    if has_copies:
+        rows = _once(with_copies(reader, rows), rules)
+    # Findings of a label of an image that is left out may name the label alone.
+    whole = rows.filter(pc.is_null(rows["annotation_id"]))["image_id"].combine_chunks()
+    of_images = about.filter(pc.is_in(about["image_id"], value_set=whole)).select(rows.column_names)
+    return Condemned(rows, frozenset(seen), Excluded.of(pa.concat_tables([rows, of_images])))
 
 
-def _taken(findings: pa.Table, rules: Sequence[Exclusion], known: pa.Array, seen: set[str]) -> Iterator[pa.Table]:
-    """Yield what each of the rules takes of the findings' images and labels."""
+def _meant(findings: pa.Table, rules: Sequence[Exclusion], seen: set[str]) -> Iterator[pa.Table]:
+    """Yield the findings that each of the rules goes by, with the rule."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -80,13 +91,18 @@ def _taken(findings: pa.Table, rules: Sequence[Exclusion], known: pa.Array, seen
             continue
         of_kind = pc.is_in(pc.binary_join_element_wise(findings["check"], findings["severity"], "\n"), value_set=pa.array(matching))
         rows = findings.filter(of_kind)
-        rows = rows.filter(pc.is_in(rows["image_id"], value_set=known, skip_nulls=True))
-        if rule.what == "labels":
-            rows = rows.filter(pc.is_valid(rows["annotation_id"]))
-        else:
-            nulls = pa.nulls(rows.num_rows, pa.string())
-            rows = rows.set_column(rows.schema.get_field_index("annotation_id"), "annotation_id", nulls)
         yield rows.append_column("rule", pa.array([str(rule)] * rows.num_rows, pa.string()))
+
+
+def _taken(findings: pa.Table, rules: Sequence[Exclusion]) -> pa.Table:
+    """Return what rules take of what findings are about: of rules on images the image, of rules on labels the label, if there is one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    of_images = pc.is_in(findings["rule"], value_set=pa.array([str(rule) for rule in rules if rule.what == "images"], pa.string()))
+    annotations = pc.if_else(of_images, pa.scalar(None, pa.string()), findings["annotation_id"])
+    findings = findings.set_column(findings.schema.get_field_index("annotation_id"), "annotation_id", annotations)
+    return findings.filter(pc.or_(of_images, pc.is_valid(annotations)))
 
 
 def _once(rows: pa.Table, rules: Sequence[Exclusion]) -> pa.Table:
@@ -113,12 +129,15 @@ def _why_unknown(rule: Exclusion, recorded: Recorded, partitions: set[str], seen
     """Say why nobody knows what the rule would leave out; ``None`` where somebody does."""
     if unaudited := len(partitions - recorded.audited):
         return f"{rule}: {unaudited} partitions were not audited as they are"
-    ran: Mapping[str, set[str]] = recorded.looked_for
-    if not rule.names_a_check or rule.check in seen - ran.keys():
+    if rule.check == "*":
         return None
-    if rule.check not in ran:
+    ran: Mapping[str, set[str]] = recorded.looked_for
+    meant = [check for check in {*ran, *seen} if fnmatchcase(check, rule.check)]
+    if not meant:
         closest = get_close_matches(rule.check, sorted({*ran, *seen}), n=1)
         return f"{rule}: no audit ran a check of that name" + (f"; did you mean {closest[0]}?" if closest else "")
-    if missing := len(partitions - ran[rule.check]):
-        return f"{rule}: the check did not run in {missing} partitions"
+    # Those of an import have no list of where they ran.
+    for check in sorted(set(meant) & ran.keys()):
+        if missing := len(partitions - ran[check]):
+            return f"{rule}: {check} did not run in {missing} partitions"
     return None

@@ -46,11 +46,6 @@ class Exclusion:
     def __str__(self) -> str:
         return f"{self.what}: {' '.join(word for word in (self.severity, self.check) if word != '*') or '*'}"
 
-    @property
-    def names_a_check(self) -> bool:
-        """Whether it goes by one check, named in full."""
-        return not any(sign in self.check for sign in "*?[")
-
     def matches(self, check: str, severity: str) -> bool:
         """Whether a finding of this check and severity is one that it goes by."""
         return self.severity in ("*", severity) and fnmatchcase(check, self.check)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Total sizes count as much as this many categories: shares are what people ask for first.
-_SIZE_WEIGHT = 4.0
+_SIZE_WEIGHT = 20.0
+# Of a category that has fewer images than splits nothing can be met: it must not draw its images to the largest split.
+_TOO_FEW = 3.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def _shared_out(kind: Alike, shares: Sequence[float], totals: Sequence[float], f
         start = slope = 0.0
         for column, images in kind.loads:
             wanted = share * totals[column]
-            weight = (_SIZE_WEIGHT if column == 0 else 1.0) * images / wanted
+            weight = _SIZE_WEIGHT * images / wanted if column == 0 else images / (wanted + _TOO_FEW)
             start += weight * (2 * (filled[split][column] - wanted) + images)
             slope += weight * 2 * images
         first.append(start)

@@ -45,18 +45,19 @@ def read_given(argument: str, given: Any, wanted: tuple[str, ...], options: Mapp
     return table, by, says
 
 
-def joined(images: pa.Table, table: pa.Table, by: str, says: str) -> tuple[np.ndarray, np.ndarray, list[str], int]:
-    """Return numbers of images, the code of what is given for each, the texts in the order of their codes, and how many rows name no image.
+def joined(places: pa.Table, table: pa.Table, by: str, says: str) -> tuple[np.ndarray, np.ndarray, list[str], int]:
+    """Return numbers of rows of ``images``, the code of what is given for each, the texts in the order of their codes, and how many rows of
+    the table name none.
 
-    An image may have several rows, and a file name several images. A row that gives nothing is passed over.
+    A place may have several rows, and a file name several places. A row that gives nothing is passed over.
     """
     import numpy as np
     import pandas as pd
 
-    given = pd.DataFrame({"by": _texts(table[by]), "says": _texts(table[says])}).dropna()
-    given = given[given["says"].str.strip() != ""]
+    given = pd.DataFrame({"by": _texts(table[by]), "says": _texts(table[says]).str.strip()}).dropna()
+    given = given[given["says"] != ""]
     codes, texts = pd.factorize(given["says"], sort=True)
-    ours = pd.DataFrame({"by": _texts(images[by]), "at": np.arange(images.num_rows)})
+    ours = pd.DataFrame({"by": _texts(places[by]), "at": np.arange(places.num_rows)})
     found = ours.merge(pd.DataFrame({"by": given["by"].to_numpy(), "code": codes, "row": np.arange(len(given))}), on="by")
     unknown = len(given) - found["row"].nunique()
     return found["at"].to_numpy(np.int64), found["code"].to_numpy(np.int64), [str(text) for text in texts], unknown
@@ -95,6 +96,10 @@ def _parsed(uri: str, content: bytes) -> pa.Table:
 
 
 def _texts(column: pa.ChunkedArray) -> Any:
+    """:raises ConfigurationError: the column has something else than a single value a row."""
     import pyarrow as pa
 
-    return column.cast(pa.string()).to_pandas()
+    try:
+        return column.cast(pa.string()).to_pandas().astype("object")
+    except pa.ArrowException as error:
+        raise ConfigurationError(f"A table of groups or splits has a column of {column.type}: expected one value a row.") from error

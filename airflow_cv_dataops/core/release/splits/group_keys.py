@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -76,6 +77,9 @@ class Attributes:
         self._codes: dict[str, list[np.ndarray]] = {name: [] for name in self._names}
         self._values: dict[str, dict[str, int]] = {name: {} for name in self._names}
 
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
     def add(self, at: np.ndarray, attributes: pa.ChunkedArray) -> None:
         """Take labels. :param at: number of each one's image. :param attributes: a JSON object each, or null."""
         import numpy as np
@@ -116,8 +120,10 @@ def _text(value: Any) -> str | None:
     """Return a value as text; ``None`` for none, for an empty one, and for what is no single value."""
     if value is None or isinstance(value, (dict, list)):
         return None
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text[:_LONGEST].strip() or None
+    text = (value if isinstance(value, str) else json.dumps(value)).strip().encode("utf-8", "replace").decode()
+    if len(text) > _LONGEST:  # by what it says in all, and no longer than it must be
+        text = f"{text[:_LONGEST]}… {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return text or None
 
 
 def _column(values: pa.ChunkedArray) -> pa.ChunkedArray:

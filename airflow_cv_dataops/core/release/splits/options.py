@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_cv_dataops.core.arguments import check_list
+from airflow_cv_dataops.core.arguments import check_flag, check_list, is_text
 from airflow_cv_dataops.core.errors import ConfigurationError
 
 DEFAULT_SPLITS: Mapping[str, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
@@ -52,17 +52,17 @@ class SplitOptions:
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        check_splits(self.shares)
+        object.__setattr__(self, "shares", dict(zip(*check_splits(self.shares), strict=True)))
+        check_flag("stratify", self.stratify)
         check_list("group_by", self.group_by)
         check_list("frozen_splits", self.frozen)
-        if not isinstance(self.salt, str):
+        if not isinstance(self.salt, str) or not is_text(self.salt):
             raise ConfigurationError(f"split_salt={self.salt!r} is no text.")
         ratio = self.max_left_out_ratio
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
             raise ConfigurationError(f"max_left_out_ratio={ratio!r} is no share from 0 to 1.")
         for name in self.frozen:
-            if name not in self.shares and self.given is None:
-                raise ConfigurationError(f"frozen_splits names {name!r}, which is none of the splits {', '.join(self.shares)}.")
+            check_split_name(name)
 
     @property
     def is_plain(self) -> bool:
@@ -87,7 +87,10 @@ def check_splits(splits: Mapping[str, float]) -> tuple[list[str], list[float]]:
     """Return names and shares. :raises ConfigurationError: they are not positive shares that sum to 1."""
     if not splits:
         raise ConfigurationError("splits is empty: expected shares by name such as {'train': 0.8, 'val': 0.1, 'test': 0.1}.")
-    names, shares = [str(name) for name in splits], [float(share) for share in splits.values()]
+    try:
+        names, shares = [str(name) for name in splits], [float(share) for share in splits.values()]
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"splits {splits!r} cannot be used: expected numbers by name.") from error
     for name in names:
         check_split_name(name)
     if any(not math.isfinite(share) or share <= 0 for share in shares) or not math.isclose(sum(shares), 1.0, abs_tol=1e-9):
@@ -99,8 +102,8 @@ def check_splits(splits: Mapping[str, float]) -> tuple[list[str], list[float]]:
 
 def check_split_name(name: str) -> str:
     """Return the name. :raises ConfigurationError: it is blank, too long, or has characters that cannot be printed."""
-    if not name.strip() or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
-        raise ConfigurationError(f"{name[:_LONGEST_NAME]!r} cannot be the name of a split.")
+    if not isinstance(name, str) or name != name.strip() or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or not is_text(name):
+        raise ConfigurationError(f"{str(name)[:_LONGEST_NAME]!r} cannot be the name of a split.")
     return name
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.splits.given import GROUPS, SPLITS, is_table, joined, read_given
@@ -43,31 +43,51 @@ class Shared:
         return images - len(np.unique(self.at))
 
 
-def shared_by(images: pa.Table, asked: str, attributes: Attributes) -> Shared:
+@dataclass(frozen=True)
+class Places:
+    """Where images lie: each at one place or at several, as byte-identical files.
+
+    :param rows: of ``images``, with whatever columns are asked for. :param at: the number of each one's image.
+    """
+
+    rows: pa.Table
+    at: np.ndarray
+
+    @classmethod
+    def of(cls, rows: pa.Table, image_ids: pa.ChunkedArray) -> Self:
+        """:param image_ids: of the images, in the order of their numbers; rows of others are left out."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        at = pc.fill_null(pc.index_in(rows["image_id"], value_set=image_ids.combine_chunks()), -1).to_numpy().astype(np.int64)
+        return cls(rows.filter(at >= 0), at[at >= 0])
+
+
+def shared_by(places: Places, asked: str, attributes: Attributes) -> Shared:
     """Return what an entry of ``group_by`` says of the images. :raises ConfigurationError: it says nothing of any of them."""
     key = parse_key(asked)
-    at, codes, values = attributes.of(key.attribute) if key.attribute is not None else _by_columns(images, key)
-    if not len(at) and images.num_rows:
+    at, codes, values = attributes.of(key.attribute) if key.attribute is not None else _by_columns(places, key)
+    if not len(at) and places.rows.num_rows:
         raise ConfigurationError(f"No image of the release has {asked!r}: nothing would be kept together by it.")
     return Shared(asked if key.is_stable else None, at, codes, values)
 
 
-def groups_of(images: pa.Table, groups: Any, options: Mapping[str, Any]) -> Shared:
+def groups_of(places: Places, groups: Any, options: Mapping[str, Any]) -> Shared:
     """Return what a table of groups says. :raises ConfigurationError: it is none, or names none of the images."""
     table, by, says = read_given("groups", groups, GROUPS, options)
-    at, codes, values = _of_table("groups", images, table, by, says)
+    at, codes, values = _of_table("groups", places, table, by, says)
     return Shared("group" if says == "group" else None, at, codes, values)  # clusters have other numbers whenever they are made
 
 
-def splits_given(images: pa.Table, given: Any, attributes: Attributes, options: Mapping[str, Any]) -> Shared:
+def splits_given(places: Places, given: Any, attributes: Attributes, options: Mapping[str, Any]) -> Shared:
     """Return the splits that images are given. :raises ConfigurationError: an image is given several, or none is given any."""
     import numpy as np
 
     if is_table(given):
         table, by, says = read_given("given_splits", given, SPLITS, options)
-        at, codes, values = _of_table("given_splits", images, table, by, says)
+        at, codes, values = _of_table("given_splits", places, table, by, says)
     else:
-        found = shared_by(images, given, attributes)
+        found = shared_by(places, given, attributes)
         at, codes, values = found.at, found.codes, found.values
     pairs = np.unique(np.column_stack([at, codes]), axis=0)
     if twice := len(pairs) - len(np.unique(at)):
@@ -75,24 +95,25 @@ def splits_given(images: pa.Table, given: Any, attributes: Attributes, options: 
     return Shared(None, pairs[:, 0], pairs[:, 1], values)
 
 
-def _of_table(argument: str, images: pa.Table, table: pa.Table, by: str, says: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    at, codes, values, unknown = joined(images, table, by, says)
-    if not len(at) and images.num_rows:
+def _of_table(argument: str, places: Places, table: pa.Table, by: str, says: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    rows, codes, values, unknown = joined(places.rows, table, by, says)
+    at = places.at[rows]
+    if not len(at) and places.rows.num_rows:
         raise ConfigurationError(f"{argument}: none of its {table.num_rows:,} rows names an image of the release by {by}.")
     if unknown:
         log.info("%s: %d of %d rows name no image of the release", argument, unknown, table.num_rows)
     return at, codes, values
 
 
-def _by_columns(images: pa.Table, key: GroupKey) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _by_columns(places: Places, key: GroupKey) -> tuple[np.ndarray, np.ndarray, list[str]]:
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     assert key.values is not None
-    values = key.values(images)
+    values = key.values(places.rows)
     whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     encoded = whole.dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    at = np.flatnonzero(codes >= 0)
-    return at, codes[at], encoded.dictionary.to_pylist()
+    known = codes >= 0
+    return places.at[known], codes[known], encoded.dictionary.to_pylist()

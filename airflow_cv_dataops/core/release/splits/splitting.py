@@ -13,7 +13,7 @@ from airflow_cv_dataops.core.release.splits.group_keys import Attributes, parse_
 from airflow_cv_dataops.core.release.splits.memory import Remembered
 from airflow_cv_dataops.core.release.splits.options import SplitOptions, check_split_name
 from airflow_cv_dataops.core.release.splits.placing import place
-from airflow_cv_dataops.core.release.splits.shared import Shared, groups_of, shared_by, splits_given
+from airflow_cv_dataops.core.release.splits.shared import Places, Shared, groups_of, shared_by, splits_given
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ class Splitting:
     :param names: of the splits.
     :param codes: by image the number of its split among the names, int64; -1 where it is left out.
     :param assignments: image_id, group_key and split of what is to be remembered beyond what is; ``None``: the hash says all of it.
-    :param facts: what to tell of it: ``kept``, ``new``, ``given``, ``groups``, ``largest_group``, ``left_out``, as far as they apply.
+    :param facts: what to tell of it: ``kept``, ``new``, ``left_out``, ``given_count``, ``group_count``, ``largest_group``.
     :param remarks: what could not be met, in sentences.
     """
 
@@ -67,17 +67,22 @@ def attributes_of(options: SplitOptions) -> Attributes:
     return Attributes([key.attribute for key in map(parse_key, asked) if key.attribute is not None])
 
 
-def split_images(images: pa.Table, options: SplitOptions, remembered: Remembered | None, labelled: Labelled) -> Splitting:
+def split_images(
+    images: pa.Table, options: SplitOptions, remembered: Remembered | None, labelled: Labelled, rows: pa.Table | None = None
+) -> Splitting:
     """Give each image its split.
 
     :param images: image_id, ordered and each once, and :func:`image_columns`.
+    :param rows: of ``images``, with the same columns: of an image that lies at several places what is so at any of them counts; default:
+        each lies at one.
     :param remembered: of earlier releases; ``None``: images are split by the hash of their ids alone.
     :raises ConfigurationError: an argument does not fit the images: what they have in common is nothing, or no row of a table names one.
     :raises SourceError: a table cannot be read.
     """
     if remembered is None:
         return _by_hash(images["image_id"], options)
-    return _Work(images, options, remembered, labelled).done()
+    places = Places.of(images if rows is None else rows, images["image_id"])
+    return _Work(images, places, options, remembered, labelled).done()
 
 
 def _by_hash(image_ids: pa.ChunkedArray, options: SplitOptions) -> Splitting:
@@ -93,8 +98,9 @@ def _by_hash(image_ids: pa.ChunkedArray, options: SplitOptions) -> Splitting:
 class _Work:
     """One splitting under way. Images are numbered as they stand in the table, splits as in ``names``."""
 
-    def __init__(self, images: pa.Table, options: SplitOptions, remembered: Remembered, labelled: Labelled) -> None:
+    def __init__(self, images: pa.Table, places: Places, options: SplitOptions, remembered: Remembered, labelled: Labelled) -> None:
         self._images = images
+        self._places = places
         self._options = options
         self._remembered = remembered
         self._labelled = labelled
@@ -142,10 +148,10 @@ class _Work:
 
         if self._options.given is None:
             return kept
-        found = splits_given(self._images, self._options.given, self._labelled.attributes, self._options.storage_options)
+        found = splits_given(self._places, self._options.given, self._labelled.attributes, self._options.storage_options)
         given = np.full(len(kept), -1)
         given[found.at] = np.array([self._number(check_split_name(name)) for name in found.values], np.int64)[found.codes]
-        self._facts["given"] = int((given >= 0).sum())
+        self._facts["given_count"] = int((given >= 0).sum())
         if others := int(((kept >= 0) & (given >= 0) & (given != kept)).sum()):
             self._remarks.append(f"{others:,} images stay in the split that earlier releases had them in, although they are given another")
         if without := int((given < 0).sum()):
@@ -155,12 +161,12 @@ class _Work:
     def _shared(self) -> list[Shared]:
         shared = []
         for asked in self._options.group_by:
-            found = shared_by(self._images, asked, self._labelled.attributes)
+            found = shared_by(self._places, asked, self._labelled.attributes)
             if without := found.without(self._images.num_rows):
                 self._remarks.append(f"{without:,} images have no {asked}: it keeps them together with no other")
             shared.append(found)
         if self._options.groups is not None:
-            shared.append(groups_of(self._images, self._options.groups, self._options.storage_options))
+            shared.append(groups_of(self._places, self._options.groups, self._options.storage_options))
         return shared
 
     def _by_hash_where_free(self, fixed: np.ndarray) -> np.ndarray:
@@ -172,6 +178,7 @@ class _Work:
         import numpy as np
 
         nodes, links = self._with_groups(fixed, shared)
+        frozen = [self._number(name) for name in self._options.frozen]
         nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
         placed = place(
             nodes,
@@ -180,11 +187,11 @@ class _Work:
             turns_of(self._images["image_id"], self._options.salt),
             [self._options.shares.get(name, 0.0) for name in self._names],
             self._labelled.categories if self._options.stratify else 0,
-            frozen=[self._number(name) for name in self._options.frozen],
+            frozen=frozen,
             remembered=len(nodes) - len(fixed),
         )
         if shared:
-            self._facts |= {"groups": placed.groups, "largest_group": placed.largest}
+            self._facts |= {"group_count": placed.groups, "largest_group": placed.largest}
         return placed.splits
 
     def _with_groups(self, fixed: np.ndarray, shared: Sequence[Shared]) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:

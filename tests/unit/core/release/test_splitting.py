@@ -202,7 +202,7 @@ def test_given_splits_are_kept_and_the_rest_is_shared_out() -> None:
     splitting = split_images(images, SplitOptions({"train": 1.0}, given="folder[0]"), NOTHING, labelled(images))
     splits = names_of(splitting, images)
     assert [splits[image_id(str(n))] for n in (0, 1, 5, 60)] == ["valid", "test", "valid", "train"]
-    assert splitting.facts["given"] == 50
+    assert splitting.facts["given_count"] == 50
     assert any("50 images are given no split" in remark for remark in splitting.remarks)
 
     table = pa.table({"file_name": ["60.jpg", "61.jpg", "nobody.jpg"], "split": ["val", "val", "val"]})
@@ -224,7 +224,7 @@ def test_a_table_of_clusters_keeps_them_together_and_one_that_names_no_image_is_
     splitting = split_images(images, SplitOptions(SHARES, groups=table), NOTHING, labelled(images))
     splits = names_of(splitting, images)
     assert all(len({splits[image_id(str(n))] for n in range(6 * c, 6 * c + 6)}) == 1 for c in range(10))
-    assert splitting.facts["groups"] == 10
+    assert splitting.facts["group_count"] == 10
     assert splitting.assignments is not None
     assert splitting.assignments["group_key"].null_count == 60, "clusters have other numbers next time"
     strangers = pa.table({"image_id": [image_id("x")], "group": ["1"]})
@@ -239,7 +239,7 @@ def test_images_taken_shortly_after_one_another_are_one_group() -> None:
     splits = names_of(splitting, images)
     assert splits[image_id("0")] == splits[image_id("1")] == splits[image_id("2")]
     assert splits[image_id("3")] == splits[image_id("4")]
-    assert (splitting.facts["groups"], splitting.facts["largest_group"]) == (2, 3)
+    assert (splitting.facts["group_count"], splitting.facts["largest_group"]) == (2, 3)
     assert any("1 images have no captured_within:5min" in remark for remark in splitting.remarks)
 
 

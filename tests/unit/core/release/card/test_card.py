@@ -132,9 +132,9 @@ def test_what_a_promotion_has_kept_is_told(animals: Dataset, monkeypatch: pytest
         "shares": {"train": 0.5, "val": 0.5},
         "salt": "2",
         "group_by": ["camera"],
-        "stratify_by": "category",
+        "stratify": True,
         "frozen": ["val"],
-        "groups": 7,
+        "group_count": 7,
         "kept": 5,
         "unmet": ["val has 2 images too few."],
     }
@@ -157,7 +157,7 @@ def test_what_a_promotion_has_kept_is_told(animals: Dataset, monkeypatch: pytest
     card = dataset_card(release).markdown
     told = tables_of(card)
     assert [row[:1] + row[3:4] for row in told["Splits"][1:]] == [["train", "50 %"], ["val", "50 %"]]
-    assert "Images with the same camera are in one split. There are 7 such groups. Splits are balanced by category" in card
+    assert "Images with the same camera are in one split. There are 7 such groups of more than one image. Categories are spread" in card
     assert "**val has 2 images too few.**" in card
     assert told["Gates"][1:] == [["images >= 0.95 * previous", "20", "warns", "as v0"]]
     assert told["Left out"][1:] == [["labels: suspect_label", "0", "3"], ["images: blurry", "2", "unknown"]]
