@@ -38,7 +38,7 @@ def diff_releases(
     iou_threshold: float = 0.5,
     max_rows: int = 100_000,
     allow_missing_before: bool = False,
-    report: ReportLimits | None = None,
+    report: ReportLimits | bool | None = None,
 ) -> ReleaseDiff:
     """Compare two releases: images, splits, labels, categories and metrics.
 
@@ -48,7 +48,7 @@ def diff_releases(
     :param iou_threshold: from this intersection over union on, above 0 and at most 1, a box of one release may be a box of the other.
     :param max_rows: the tables hold at most so many rows of each change; counts are exact in any case.
     :param allow_missing_before: whether a ``before`` that there is not (yet) stands for nothing.
-    :param report: write a page with pictures of what changed; default: none.
+    :param report: write a page with pictures of what changed, ``True`` or within limits of your own; default: none.
     :raises ConfigurationError: an option cannot be used.
     :raises DatasetNotFoundError: there is no such release, or a snapshot that it holds is gone.
     :raises StoreError: a release's tables do not hold what was released.
@@ -61,6 +61,7 @@ def diff_releases(
     log.info("Comparing %s with %s of %s", new.name, old.name if old else "nothing", dataset.name)
     images = Images.read(old, new)
     comparison = Comparison(images, HeldLabels.of_both((old, new), images))
+    report = ReportLimits() if report is True else report or None
     tally, showcase = Tally(max_rows), Showcase(report.max_pictures if report else 0)
     for rows in changed_labels(comparison, iou_threshold):
         tally.add(rows)

@@ -66,8 +66,8 @@ def _tiles(diff: ReleaseDiff) -> Iterator[Tile]:
     apart = diff.counts["labels_of_images"]
     touched = labels["changed"] + labels["added"] + labels["removed"]
     of_both = labels["unchanged"] + labels["changed"] + labels["removed"]
-    share = f"{touched / of_both:.2%} of {of_both:,} labels" if of_both else "labels"
-    yield Tile("Labels that differ", f"{touched:,}", f"{share} of images that both have", "main")
+    share = f"{(labels['changed'] + labels['removed']) / of_both:.2%} of {of_both:,}" if of_both else "none"
+    yield Tile("Labels that differ", f"{touched:,}", f"{share} before, of images that both have, are changed or gone", "main")
     yield Tile("Images", _step(images["before"], images["after"]), f"labels of {images['relabelled']:,} changed", "main")
     yield Tile("Labels", _step(labels["before"], labels["after"]), _apart(apart["added"], apart["removed"]), "main")
     yield Tile("Images added", f"{images['added']:,}", style="good")

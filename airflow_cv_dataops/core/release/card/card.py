@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.card.facts import collect_facts
 from airflow_cv_dataops.core.release.card.html import html_card
 from airflow_cv_dataops.core.release.card.markdown import markdown_card
@@ -55,8 +56,11 @@ def dataset_card(release: Release, *, pictures: bool = True) -> Card:
 
     :param release: ``open_dataset("traffic_signs").release("v3")``.
     :param pictures: whether up to twelve example images are read and drawn with their boxes, in the HTML.
+    :raises ConfigurationError: it is no release.
     :raises StoreError: the tables do not hold what was released.
     """
+    if not isinstance(release, Release):
+        raise ConfigurationError(f"{release!r} is no release: expected e.g. open_dataset('digits').release('production').")
     facts = collect_facts(release, pictures=pictures)
     parts = sections(facts)
     return Card(f"{facts.dataset} {facts.release}", markdown_card(facts, parts), html_card(facts, parts).decode())

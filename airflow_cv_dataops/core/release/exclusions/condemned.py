@@ -9,11 +9,13 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.exclusions.labels_meant import with_copies, with_images
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+from airflow_cv_dataops.core.store.schema import SEVERITIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -134,7 +136,9 @@ def _why_unknown(rule: Exclusion, recorded: Recorded, partitions: set[str], seen
     ran: Mapping[str, set[str]] = recorded.looked_for
     meant = [check for check in {*ran, *seen} if fnmatchcase(check, rule.check)]
     if not meant:
-        closest = get_close_matches(rule.check, sorted({*ran, *seen}), n=1)
+        if rule.check in {check.id for check in BUILT_IN_CHECKS}:
+            return f"{rule}: no audit ran this check (those that go by predictions need some)"
+        closest = get_close_matches(rule.check, sorted({*ran, *seen, *SEVERITIES}), n=1)
         return f"{rule}: no audit ran a check of that name" + (f"; did you mean {closest[0]}?" if closest else "")
     # Those of an import have no list of where they ran.
     for check in sorted(set(meant) & ran.keys()):

@@ -213,7 +213,8 @@ def _number(value: Any, gate: Any) -> float:
             raise TypeError("a truth value")
         return float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigurationError(f"Gate {gate!r}: {value!r} is not a number.") from error
+        hint = f"; write {value.strip().rstrip('%')} % as a share of 1" if isinstance(value, str) and value.strip().endswith("%") else ""
+        raise ConfigurationError(f"Gate {gate!r}: {value!r} is not a number{hint}.") from error
 
 
 def _is_finite(value: Any) -> bool:

@@ -27,7 +27,7 @@ _SLICED = re.compile(
     rf"(?P<metric>{QUOTED}|{PLAIN})\s*\[\s*(?P<dimension>[^\W\d]\w*)\s*=\s*(?:(?P<quoted>{QUOTED})|(?P<bare>[^\"\[\]]+))\s*\]", re.DOTALL
 )
 _WORD = re.compile(r"\w[\w.+/:-]*")
-WARN = r"warn\s*:"
+WARN = r"warn(?:ing)?\s*:"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -59,9 +60,11 @@ def parse_key(text: str) -> GroupKey:
         return GroupKey(text, ("file_name",), values=lambda rows: _matches(rows["file_name"], pattern))
     if text in TABLES["images"].column_names:
         return GroupKey(text, (text,), values=lambda rows: _column(rows[text]))
+    columns = TABLES["images"].column_names
+    near = get_close_matches(text, (*columns, "folder", "captured_within:10min"), n=1)
     raise ConfigurationError(
-        f"{text!r} is nothing that images have in common: expected a column of images ({', '.join(TABLES['images'].column_names)}), "
-        "attributes.<name> of their labels, folder, folder[0], file_name:<regular expression> or captured_within:10min."
+        f"{text!r} is nothing that images have in common{f': did you mean {near[0]}?' if near else '.'} There are attributes.<name> of "
+        f"their labels, folder, folder[0], file_name:<regular expression>, captured_within:10min, and columns of images: {', '.join(columns)}."
     )
 
 
