@@ -63,8 +63,11 @@ def parse_key(text: str) -> GroupKey:
     columns = TABLES["images"].column_names
     near = get_close_matches(text, (*columns, "folder", "captured_within:10min"), n=1)
     raise ConfigurationError(
-        f"{text!r} is nothing that images have in common{f': did you mean {near[0]}?' if near else '.'} There are attributes.<name> of "
-        f"their labels, folder, folder[0], file_name:<regular expression>, captured_within:10min, and columns of images: {', '.join(columns)}."
+        f"{text!r} is nothing that images have in common"
+        + (f": did you mean {near[0]}? " if near else ". ")
+        + "There are attributes.<name> "
+        "of their labels, folder, folder[0], file_name:<regular expression>, captured_within:10min, and columns of images: "
+        f"{', '.join(columns)}."
     )
 
 
