@@ -64,7 +64,7 @@ class Candidate:
     :param left_out: partitions with images that are not in it because no audit has looked at them as they are.
     :param outdated: partitions in it whose audits are older than what they looked at; ``None``: nobody has asked.
     :param metrics: values by name for the gates; a list where a metric has one value a partition.
-    :param splitting: how it was split and what came out, as the table keeps it; ``None``: as the release that it is was made.
+    :param splitting: how it was split and what came out, as the table keeps it; ``None``: nobody recorded it.
     :param assignments: rows of ``split_assignments`` that it adds; ``None``: none.
     :param exclusions: each rule with what it takes. :param excluded: rows of ``exclusions``.
     :param unknown_exclusions: why nobody can say what some rule takes.

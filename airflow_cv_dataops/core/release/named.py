@@ -72,6 +72,8 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
         content_id=release.content_id,
         items_id=release.items_id,
         labels_by=release.labels_by,
+        splitting=release.splitting,
+        exclusions=release.exclusions,
     )
 
 
