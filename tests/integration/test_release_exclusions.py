@@ -128,7 +128,7 @@ def test_what_copies_of_an_image_say_alike_is_left_out_together(make_dataset: Ma
 @pytest.mark.parametrize(
     ("rule", "why"),
     [
-        ("labels: swapped_category", "no audit ran a check of that name"),
+        ("labels: swapped_category", "no audit ran this check"),
         ("labels: suspect_lable", "did you mean suspect_label"),
         ("labels: suspekt_*", "no audit ran a check of that name"),
     ],
