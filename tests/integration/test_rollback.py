@@ -17,7 +17,7 @@ from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.release import rollback
 from airflow_cv_dataops.core.release.lookup import releases_at
-from airflow_cv_dataops.core.release.partition_contents import partition_digests
+from airflow_cv_dataops.core.release.partition_contents import difference, held_by
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.release.rollback import rollback_stage
 from airflow_cv_dataops.core.release.stage_history import brought_back, outstanding_rollbacks
@@ -107,35 +107,43 @@ def test_a_stage_is_back_at_what_it_held_before_in_one_row(dataset: Dataset, sta
     assert dataset.read("release_items").num_rows == before
 
 
-def test_the_row_remembers_what_was_taken_back_by_partition(dataset: Dataset, stage: str) -> None:
+def test_the_row_remembers_what_was_taken_back(dataset: Dataset, stage: str) -> None:
     back(dataset, stage, "v1")
-    taken = moves(dataset, stage)[-1]["rolled_back"]
-    held = partition_digests(dataset.release("v3"))
-    assert taken == {
+    assert moves(dataset, stage)[-1]["rolled_back"] == {
         "releases": ["v3", "v2"],
         "content_ids": [dataset.release("v3").content_id, dataset.release("v2").content_id],
-        "partitions": {"q": held["q"], "r": held["r"]},
+        "partitions": ["q", "r"],
     }
 
 
+def brought_back_by(dataset: Dataset, stage: str, release: str, content_id: str) -> str | None:
+    """Return what is said of a candidate that holds what a release holds."""
+    held = held_by(dataset.release(release))
+
+    def coming_back(taken: str, target: str) -> Mapping[str, bool]:
+        return difference(dataset.release(taken), dataset.release(target)).coming_back(held)
+
+    return brought_back(outstanding_rollbacks(moves(dataset, stage), stage), content_id, coming_back)
+
+
 def test_a_candidate_that_brings_any_of_it_back_is_told_so(dataset: Dataset, stage: str) -> None:
-    back(dataset, stage, "v2", recorded_at=NOON)
-    outstanding = outstanding_rollbacks(moves(dataset, stage), stage)
-    v3, v1 = dataset.release("v3"), dataset.release("v1")
-    same = brought_back(outstanding, v3.content_id, partition_digests(v3))
+    back(dataset, stage, "v1", recorded_at=NOON)
+    same = brought_back_by(dataset, stage, "v3", dataset.release("v3").content_id)
     assert same is not None
     assert same.startswith('It holds what v3 held, which was rolled back on 2026-11-08: "camera 3 is shifted".')
-    part = brought_back(outstanding, "another", {**partition_digests(v1), "q": "mended", "r": partition_digests(v3)["r"]})
+    whole = brought_back_by(dataset, stage, "v3", "another")
+    assert whole is not None
+    assert whole.startswith("Partitions q, r are as they were in v3, which was rolled back")
+    part = brought_back_by(dataset, stage, "v2", "another")
     assert part is not None
-    assert part.startswith("Partition r is as it was in v3, which was rolled back")
-    assert brought_back(outstanding, v1.content_id, partition_digests(v1)) is None
+    assert part.startswith("Partition q is as it was in v2, which was rolled back")
+    assert brought_back_by(dataset, stage, "v1", "another") is None
 
 
 def test_what_a_release_had_lost_is_not_lost_again_unnoticed(dataset: Dataset) -> None:
     back(dataset, "shrunk")
-    outstanding = outstanding_rollbacks(moves(dataset, "shrunk"), "shrunk")
-    assert outstanding[0]["rolled_back"]["partitions"] == {"q": ""}
-    assert "Partition q (absent, as there)" in (brought_back(outstanding, "another", partition_digests(dataset.release("v1"))) or "")
+    assert moves(dataset, "shrunk")[-1]["rolled_back"]["partitions"] == ["q"]
+    assert "Partition q (absent, as there)" in (brought_back_by(dataset, "shrunk", "v1", "another") or "")
 
 
 def test_going_back_once_more_goes_further_and_not_to_what_was_taken_back(dataset: Dataset, stage: str) -> None:

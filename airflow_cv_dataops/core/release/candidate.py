@@ -14,10 +14,10 @@ from airflow_cv_dataops.core.release.digest import digest_rows
 from airflow_cv_dataops.core.release.exclusions.condemned import condemned_by
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
+from airflow_cv_dataops.core.release.held_hashes import HeldHashes
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows
 from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.measuring import Measured, measure, sliced_metrics
-from airflow_cv_dataops.core.release.partition_contents import PartitionContents
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.release.sources import COLUMNS as SOURCE_COLUMNS
@@ -94,7 +94,7 @@ class Candidate:
 
 
 def build_candidate(
-    dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping[str, Any]] = (), contents: PartitionContents | None = None
+    dataset: Dataset, wanted: Wanted, releases: Sequence[Mapping[str, Any]] = (), contents: HeldHashes | None = None
 ) -> Candidate:
     """Read the dataset at its current snapshots and work out what a release of it holds.
 
@@ -103,7 +103,7 @@ def build_candidate(
     Memory is held for a few columns of ``images`` and 18 bytes a label; labels are read a few at a time.
 
     :param releases: rows of ``releases`` that there are, by which images keep their splits.
-    :param contents: takes what the candidate holds of each partition, where somebody asks for that.
+    :param contents: takes what the candidate holds, where somebody asks for that.
     :raises ConfigurationError: a partition that is asked for is none, or the images have nothing of what is to keep them together.
     :raises SourceError: a table of groups or splits cannot be read.
     """
@@ -179,7 +179,7 @@ def _measured(
     recorded: Recorded,
     images: pa.Table,
     excluded: Excluded,
-    contents: PartitionContents | None,
+    contents: HeldHashes | None,
     attributes: Attributes | None = None,
 ) -> Measured:
     """Read the labels. :param contents: is filled anew. :param attributes: takes what labels say of the images, those left out as well."""

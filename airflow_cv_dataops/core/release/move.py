@@ -9,9 +9,9 @@ from typing import Any
 
 from airflow_cv_dataops.core.release.candidate import Candidate
 from airflow_cv_dataops.core.release.gates.gates import GateOutcome
+from airflow_cv_dataops.core.release.held_hashes import HeldHashes
 from airflow_cv_dataops.core.release.lookup import release_at
 from airflow_cv_dataops.core.release.named import check_is_there
-from airflow_cv_dataops.core.release.partition_contents import PartitionContents
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import write_release_refs
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -27,7 +27,7 @@ class Move:
     :param known: the metrics that gates were asked about, by name.
     :param outcomes: of every gate.
     :param allows_rolled_back: whether it may bring back what was rolled back.
-    :param contents: what a new release would hold of each partition, where a rollback makes somebody ask.
+    :param contents: what a new release would hold, where a rollback makes somebody ask; nothing for a named one.
     """
 
     stage: str
@@ -40,7 +40,7 @@ class Move:
     dag_id: str | None
     run_id: str | None
     allows_rolled_back: bool
-    contents: PartitionContents | None
+    contents: HeldHashes | None
 
 
 def append_row(dataset: Dataset, row: Mapping[str, Any], head: str | None) -> str | None:

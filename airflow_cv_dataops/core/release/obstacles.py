@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.release.candidate import in_short
 from airflow_cv_dataops.core.release.descriptions import read_description
+from airflow_cv_dataops.core.release.held_hashes import HeldHashes
+from airflow_cv_dataops.core.release.lookup import release_among
 from airflow_cv_dataops.core.release.move import Move
-from airflow_cv_dataops.core.release.partition_contents import partition_digests
+from airflow_cv_dataops.core.release.named import check_is_there
+from airflow_cv_dataops.core.release.partition_contents import difference, held_by
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.stage_history import brought_back, outstanding_rollbacks
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -31,21 +35,33 @@ def obstacle_to(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]],
     """Return what stands in the way of a move; ``None``: nothing. :param rows: of ``releases``."""
     if why := _out_of_order(dataset, move, rows):
         return Obstacle(why)
-    if not move.allows_rolled_back and (why := _brought_back(move, rows)):
+    if not move.allows_rolled_back and (why := _brought_back(dataset, move, rows)):
         return Obstacle(why.removesuffix("."))
     if not allow_backwards and move.parent is not None and (found := _backwards(move.parent, move)):
         return found
     return None
 
 
-def _brought_back(move: Move, rows: Sequence[Mapping[str, Any]]) -> str | None:
+def _brought_back(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]]) -> str | None:
     """Say what of a rollback of the stage the move would bring back."""
-    outstanding = outstanding_rollbacks(rows, move.stage)
-    if not outstanding:
-        return None
-    if move.named is not None:
-        return brought_back(outstanding, move.candidate.content_id, partition_digests(move.named))
-    return brought_back(outstanding, move.candidate.content_id, None if move.contents is None else move.contents.digests())
+    held: list[HeldHashes] = []  # filled once, and not at all where contents as a whole are equal
+
+    def coming_back(taken: str, target: str) -> Mapping[str, bool]:
+        one, other = (release_among(dataset, name, rows) for name in (taken, target))
+        assert one is not None
+        assert other is not None
+        check_is_there(one)
+        check_is_there(other)
+        if not held:
+            contents = move.contents if move.named is None else held_by(move.named)
+            assert contents is not None  # they are collected wherever a rollback is outstanding
+            held.append(contents)
+        return difference(one, other).coming_back(held[0])
+
+    try:
+        return brought_back(outstanding_rollbacks(rows, move.stage), move.candidate.content_id, coming_back)
+    except DatasetNotFoundError as error:
+        return f"What was rolled back cannot be compared with any more: {error} Look at the data, and say allow_rolled_back=True."
 
 
 def _backwards(parent: Release, move: Move) -> Obstacle | None:

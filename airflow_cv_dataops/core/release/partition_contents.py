@@ -1,12 +1,14 @@
-"""What a release holds of each partition, as a hash: whether a partition is as it was in another release, without reading both again."""
+"""What two releases hold otherwise, by partition, and whether a candidate would bring that back."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.release.digest import mixed, row_hashes
+from airflow_cv_dataops.core.release.digest import row_hashes
+from airflow_cv_dataops.core.release.held_hashes import HeldHashes, are_among, image_hashes
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows, what_they_say
 from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.reader import Release
@@ -16,110 +18,184 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-_ROWS_AT_ONCE = 65_536
-_WORD = (1 << 64) - 1
+_IDS_AT_ONCE = 65_536
 
 
-class PartitionContents:
-    """Collects images and labels a few at a time, in any order; holds six numbers a partition.
+@dataclass(frozen=True)
+class Held:
+    """Images and labels of some partitions, 12 bytes each.
 
-    A digest is of the ids of the images that stand in the partition, and of what the labels there say of images of the release. It does not
-    depend on the order of rows, nor on how many are looked at together; a row that is there twice is not one that is there once.
+    :param hashes: uint64, of the id of each image and of what each label says. :param at: int32, numbers of their partitions.
     """
 
-    def __init__(self) -> None:
-        self._sums: dict[str, list[int]] = {}
+    hashes: np.ndarray
+    at: np.ndarray
 
-    def clear(self) -> None:
-        self._sums.clear()
 
-    def add_images(self, items: pa.Table) -> None:
-        """:param items: image_id and partition_key of images of the release, each once."""
-        for start in range(0, items.num_rows, _ROWS_AT_ONCE):
-            part = items.slice(start, _ROWS_AT_ONCE)
-            self._add(part["partition_key"], row_hashes(part.select(["image_id"])), 0)
+@dataclass(frozen=True)
+class Difference:
+    """What each of two releases holds that the other holds nowhere.
 
-    def add_labels(self, rows: pa.Table, statements: np.ndarray) -> None:
-        """Take labels of the release's images, byte-identical copies' included.
+    :param keys: partitions, by their numbers. :param taken: what only the first holds. :param lost: what only the other holds.
+    """
 
-        :param rows: with partition_key. :param statements: uint64, a hash of what each says, as :func:`row_hashes` makes it.
+    keys: Sequence[str]
+    taken: Held
+    lost: Held
+
+    def partitions(self) -> list[str]:
+        """Return the partitions in which there is anything of it, sorted."""
+        counts = self._count(self.taken.at) + self._count(self.lost.at)
+        return sorted(key for key, count in zip(self.keys, counts.tolist(), strict=True) if count)
+
+    def coming_back(self, candidate: HeldHashes) -> dict[str, bool]:
+        """Return the partitions of which a candidate holds, wherever, all that was taken, and nothing of what was lost.
+
+        :returns: by key, sorted, whether nothing was taken, so that it comes back by what the candidate lacks.
         """
-        self._add(rows["partition_key"], statements, 3)
+        taken, lost = self._count(self.taken.at), self._count(self.lost.at)
+        missing = self._count(self.taken.at[~candidate.holds(self.taken.hashes)])
+        there = self._count(self.lost.at[candidate.holds(self.lost.hashes)])
+        back = (taken + lost > 0) & (missing == 0) & (there == 0)
+        return dict(sorted((self.keys[at], not taken[at]) for at in back.nonzero()[0].tolist()))
 
-    def digests(self) -> dict[str, str]:
-        """Return 32 hex digits by partition, in the order of their keys; a partition of which the release holds nothing is not there."""
-        return {key: hashlib.sha256(repr(self._sums[key]).encode()).hexdigest()[:32] for key in sorted(self._sums)}
-
-    def _add(self, keys: pa.ChunkedArray, hashes: np.ndarray, place: int) -> None:
-        """Add rows' hashes to their partitions' sums: of themselves, of others made of them (64 bits are few), and their number."""
+    def _count(self, at: np.ndarray) -> np.ndarray:
         import numpy as np
 
-        if not len(hashes):
-            return
-        encoded = keys.combine_chunks().dictionary_encode()
-        codes = encoded.indices.to_numpy(zero_copy_only=False)
-        order = np.argsort(codes, kind="stable")
-        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        sums = [np.add.reduceat(column[order], starts) for column in (hashes, mixed(hashes), np.ones(len(hashes), np.uint64))]
-        # As many turns as the rows have partitions: a batch of labels hardly ever has two.
-        for code, *added in zip(codes[order][starts].tolist(), *(column.tolist() for column in sums), strict=True):
-            held = self._sums.setdefault(encoded.dictionary[code].as_py(), [0] * 6)
-            for at, number in enumerate(added, place):
-                held[at] = (held[at] + number) & _WORD
+        return np.bincount(at, minlength=len(self.keys))
 
 
-def partition_digests(release: Release) -> dict[str, str]:
-    """Return the digest of each partition of which the release holds anything, read with memory for its items."""
-    return _digests(release, release.items(), None)
+def difference(one: Release, other: Release) -> Difference:
+    """Return what each of two releases holds that the other does not.
 
-
-def differing_partitions(one: Release, other: Release) -> dict[str, str]:
-    """Return for each partition in which two releases hold something else its digest in the first; ``""`` where that holds nothing.
-
-    Labels are read only of partitions whose images or data files are not the same in both: of most releases in a row nearly all are.
+    What labels say is read only of partitions where that may be another in both: of most releases in a row few are.
     """
-    ours, theirs = one.items(), other.items()
-    keys = _may_differ(one, other, ours, theirs)
-    first, second = (_digests(release, items, keys) for release, items in ((one, ours), (other, theirs)))
-    return {key: first.get(key, "") for key in sorted({*first, *second}) if first.get(key) != second.get(key)}
+    sides = _Side.of(one), _Side.of(other)
+    alone = _held_by_one(*sides)
+    keys = _may_differ(sides, alone)
+    numbers: dict[str, int] = {}
+    labels = [_labels(side, keys, numbers) for side in sides]
+    only = []
+    for side, is_alone, mine, theirs in zip(sides, alone, labels, reversed(labels), strict=True):
+        is_only = ~are_among(mine.hashes, _ordered(theirs.hashes))
+        images = side.items.filter(is_alone)
+        only.append(_joined([Held(image_hashes(images), _numbered(images["partition_key"], numbers)), _where(mine, is_only)]))
+    return Difference(list(numbers), *only)
 
 
-def _digests(release: Release, items: pa.Table, keys: set[str] | None) -> dict[str, str]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    contents, index = PartitionContents(), ImageIndex(items["image_id"])
-    if keys is not None:
-        items = items.filter(pc.is_in(items["partition_key"], value_set=pa.array(sorted(keys), pa.string())))
-    contents.add_images(items)
-    for batch in _label_batches(release, keys):
-        rows, _ = held_rows(batch, index)
-        contents.add_labels(rows, row_hashes(what_they_say(rows)))
-    return contents.digests()
+def held_by(release: Release) -> HeldHashes:
+    """Return all that a release holds."""
+    side, found = _Side.of(release), HeldHashes()
+    found.add_images(side.items)
+    for rows, statements in side.statements(None):
+        found.add_labels(rows, statements)
+    return found
 
 
-def _label_batches(release: Release, keys: set[str] | None) -> Iterator[pa.Table]:
-    """Yield ``LABEL_COLUMNS`` of the annotations that may be the release's, of some partitions or (``None``) of all."""
-    if release.labels_by is None:  # by place, as releases were made at first
-        yield release.annotations(LABEL_COLUMNS)
-        return
-    wanted = release.partition_keys
-    if keys is not None:
-        wanted = tuple(sorted(keys if wanted is None else keys & set(wanted)))
-    yield from release.excluded().without_all(
-        SnapshotReader(release.dataset, release.snapshots, wanted).batches("annotations", LABEL_COLUMNS)
-    )
+@dataclass(frozen=True)
+class _Side:
+    """:param items: image_id and partition_key of its images, sorted by image id."""
+
+    release: Release
+    items: pa.Table
+
+    @classmethod
+    def of(cls, release: Release) -> _Side:
+        return cls(release, release.items().select(["image_id", "partition_key"]))
+
+    @cached_property
+    def index(self) -> ImageIndex:
+        return ImageIndex(self.items["image_id"])
+
+    def files(self) -> dict[str, list[str]]:
+        """Return paths of the label files by partition."""
+        files = SnapshotReader(self.release.dataset, self.release.snapshots, self.release.partition_keys).files("annotations")
+        return {key: sorted(file.path for file in found) for key, found in files.items()}
+
+    def image_ids(self, keys: set[str]) -> Iterator[tuple[list[str], pa.ChunkedArray]]:
+        """Yield partitions and the ids of the images that some labels there are of, each once."""
+        if not keys:
+            return
+        reader = SnapshotReader(self.release.dataset, self.release.snapshots, sorted(keys))
+        for batch in reader.batches("annotations", ("partition_key", "image_id"), batch_rows=_IDS_AT_ONCE):
+            distinct = batch.group_by(["partition_key", "image_id"]).aggregate([])
+            yield distinct["partition_key"].to_pylist(), distinct["image_id"]
+
+    def statements(self, keys: set[str] | None) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        """Yield the labels that it holds, byte-identical copies' included, and hashes of what they say. :param keys: ``None``: all."""
+        for batch in self._batches(keys):
+            rows, _ = held_rows(batch, self.index)
+            yield rows, row_hashes(what_they_say(rows))
+
+    def _batches(self, keys: set[str] | None) -> Iterator[pa.Table]:
+        release = self.release
+        if release.labels_by is None:  # by place, as releases were made at first
+            yield release.annotations(LABEL_COLUMNS)
+            return
+        wanted = release.partition_keys
+        if keys is not None:
+            wanted = tuple(sorted(keys if wanted is None else keys & set(wanted)))
+        reader = SnapshotReader(release.dataset, release.snapshots, wanted)
+        yield from release.excluded().without_all(reader.batches("annotations", LABEL_COLUMNS))
 
 
-def _may_differ(one: Release, other: Release, ours: pa.Table, theirs: pa.Table) -> set[str] | None:
-    """Return the partitions that need a look at their labels; ``None``: all, as the same files are not the same labels."""
-    if one.labels_by is None or other.labels_by is None or one.exclusions or other.exclusions:
+def _held_by_one(one: _Side, other: _Side) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each which of its images the other does not hold."""
+    return other.index.of(one.items["image_id"]) < 0, one.index.of(other.items["image_id"]) < 0
+
+
+def _may_differ(sides: tuple[_Side, _Side], alone: tuple[np.ndarray, np.ndarray]) -> set[str] | None:
+    """Return the partitions whose labels need a look; ``None``: all, as the same files are not the same labels.
+
+    Those whose files are not the same in both, and of the others those with labels of images that only one release holds, or that labels
+    in the former are of: what is said there of an image may be said here of a copy of it.
+    """
+    if any(side.release.labels_by is None or side.release.exclusions for side in sides):
         return None
-    seen: list[Mapping[str, Any]] = []
-    for release, items in ((one, ours), (other, theirs)):
-        contents = PartitionContents()
-        contents.add_images(items)
-        images = contents.digests()
-        files = SnapshotReader(release.dataset, release.snapshots, release.partition_keys).files("annotations")
-        seen.append({key: (images.get(key), sorted(file.path for file in files.get(key, []))) for key in {*images, *files}})
-    return {key for key in {*seen[0], *seen[1]} if seen[0].get(key) != seen[1].get(key)}
+    ours, theirs = (side.files() for side in sides)
+    keys = {key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key)}
+    concerned = [is_alone.copy() for is_alone in alone]
+    for side, images, files in zip(sides, concerned, (ours, theirs), strict=True):
+        for _, ids in side.image_ids(keys & files.keys()):
+            at = side.index.of(ids)
+            images[at[at >= 0]] = True
+    if not any(images.any() for images in concerned):
+        return keys
+    indices = [ImageIndex(side.items["image_id"].filter(images)) for side, images in zip(sides, concerned, strict=True)]
+    for names, ids in sides[0].image_ids(ours.keys() - keys):
+        found = (indices[0].of(ids) >= 0) | (indices[1].of(ids) >= 0)
+        keys.update(names[at] for at in found.nonzero()[0].tolist())
+    return keys
+
+
+def _labels(side: _Side, keys: set[str] | None, numbers: dict[str, int]) -> Held:
+    """Return what the labels of some partitions say."""
+    return _joined([Held(hashes, _numbered(rows["partition_key"], numbers)) for rows, hashes in side.statements(keys)])
+
+
+def _numbered(keys: pa.ChunkedArray, numbers: dict[str, int]) -> np.ndarray:
+    """Return the number of each partition key. :param numbers: is given those that are new."""
+    import numpy as np
+
+    encoded = keys.combine_chunks().dictionary_encode()
+    codes = np.array([numbers.setdefault(key, len(numbers)) for key in encoded.dictionary.to_pylist()], np.int32)
+    found: np.ndarray = codes[encoded.indices.to_numpy(zero_copy_only=False)] if len(codes) else np.empty(0, np.int32)
+    return found
+
+
+def _joined(parts: Sequence[Held]) -> Held:
+    import numpy as np
+
+    hashes = np.concatenate([np.empty(0, np.uint64), *(part.hashes for part in parts)])
+    return Held(hashes, np.concatenate([np.empty(0, np.int32), *(part.at for part in parts)]))
+
+
+def _where(held: Held, mask: np.ndarray) -> Held:
+    return Held(held.hashes[mask], held.at[mask])
+
+
+def _ordered(hashes: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    found: np.ndarray = np.sort(hashes)
+    return found

@@ -20,11 +20,11 @@ from airflow_cv_dataops.core.release.conditions import ask, frozen_metrics, impl
 from airflow_cv_dataops.core.release.decision import Decision
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion, parse_exclusions
 from airflow_cv_dataops.core.release.gates.gates import Gate, parse_gates
+from airflow_cv_dataops.core.release.held_hashes import HeldHashes
 from airflow_cv_dataops.core.release.lookup import release_at, releases_at
 from airflow_cv_dataops.core.release.move import Move, append_row, move_to
 from airflow_cv_dataops.core.release.named import candidate_of, find_named
 from airflow_cv_dataops.core.release.obstacles import obstacle_to
-from airflow_cv_dataops.core.release.partition_contents import PartitionContents
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import hold_snapshots, write_release_refs
 from airflow_cv_dataops.core.release.splits.options import SplitOptions
@@ -115,7 +115,7 @@ def promote_dataset(
         rows = releases_at(dataset, head)
         parent = release_at(dataset, stage, head)
         named = None if release is None else find_named(dataset, release, head)
-        contents = PartitionContents() if outstanding_rollbacks(rows, stage) and not allow_rolled_back else None
+        contents = HeldHashes() if outstanding_rollbacks(rows, stage) and not allow_rolled_back else None
         if named is None:
             candidate = build_candidate(dataset, wanted, rows, contents)
         else:

@@ -16,7 +16,7 @@ from airflow_cv_dataops.core.release.gates.metric_names import quoted
 from airflow_cv_dataops.core.release.lookup import release_among, releases_at
 from airflow_cv_dataops.core.release.move import append_row
 from airflow_cv_dataops.core.release.named import check_is_there
-from airflow_cv_dataops.core.release.partition_contents import differing_partitions
+from airflow_cv_dataops.core.release.partition_contents import difference
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.refs import write_release_refs
 from airflow_cv_dataops.core.release.rollback_request import RollbackRequest
@@ -114,7 +114,7 @@ def _plan(request: RollbackRequest, history: StageHistory, present: Release, row
     taken = {
         "releases": list(releases),
         "content_ids": [contents[name] for name in releases],
-        "partitions": differing_partitions(present, target),
+        "partitions": difference(present, target).partitions(),
     }
     return _Plan(present, target, taken)
 

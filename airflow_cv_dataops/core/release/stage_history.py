@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,9 @@ _FEW = 5
 _WHAT_TO_DO = (
     "Mend the data, promote other partitions (partition_keys), leave out what was wrong by an exclusion rule, or say allow_rolled_back=True"
 )
+
+# Of a release that was taken back, and the one that the stage went back to: partitions that come back, and whether by their absence.
+ComingBack = Callable[[str, str], Mapping[str, bool]]
 
 
 @dataclass(frozen=True)
@@ -68,30 +71,35 @@ def outstanding_rollbacks(rows: Sequence[Mapping[str, Any]], stage: str) -> tupl
     return tuple(row for row in moves[allowed + 1 :] if is_rollback(row))
 
 
-def brought_back(outstanding: Sequence[Mapping[str, Any]], content_id: str, digests: Mapping[str, str] | None) -> str | None:
+def brought_back(outstanding: Sequence[Mapping[str, Any]], content_id: str, coming_back: ComingBack) -> str | None:
     """Say what a candidate would bring back of what was rolled back, and what to do; ``None``: nothing.
 
     :param content_id: of the candidate.
-    :param digests: of its partitions, all of them; ``None``: they are not known, and its content as a whole is compared alone.
+    :param coming_back: looks at what a release that was taken back held, and the one that the stage went back to did not.
     """
-    for row in reversed(outstanding):
-        taken = row["rolled_back"] or {}
-        releases, contents = taken.get("releases", []), taken.get("content_ids", [])
-        why = f"rolled back on {_day(row['created_at'])}: {quoted(row['notes'] or '')}"
-        if content_id in contents and content_id != row["content_id"]:
-            same = releases[contents.index(content_id)]
-            return f"It holds what {same} held, which was {why}. {_WHAT_TO_DO}."
-        if digests is None:
-            continue
-        back = sorted(key for key, digest in taken.get("partitions", {}).items() if digests.get(key, "") == digest)
-        if back:
-            gone = [key for key in back if key not in digests]
-            what = "Partition" if len(back) == 1 else f"{len(back)} partitions, such as" if len(back) > _FEW else "Partitions"
-            which = ", ".join(back[:_FEW])
-            absent = f" ({'absent' if len(back) == 1 else f'{len(gone)} of them absent'}, as there)" if gone else ""
-            verb = "is as it was" if len(back) == 1 else "are as they were"
-            return f"{what} {which}{absent} {verb} in {releases[0]}, which was {why}. {_WHAT_TO_DO}."
+    newest_first = [(row, row["rolled_back"]) for row in reversed(outstanding)]
+    for row, taken in newest_first:
+        if content_id in taken["content_ids"] and content_id != row["content_id"]:
+            same = taken["releases"][taken["content_ids"].index(content_id)]
+            return f"It holds what {same} held, which was {_why(row)}. {_WHAT_TO_DO}."
+    for row, taken in newest_first:
+        for release in taken["releases"]:
+            if back := coming_back(release, row["release"]):
+                return f"{_named(back)} in {release}, which was {_why(row)}. {_WHAT_TO_DO}."
     return None
+
+
+def _named(back: Mapping[str, bool]) -> str:
+    """Return some partitions in words. :param back: by key, sorted, whether it comes back by its absence."""
+    what = "Partition" if len(back) == 1 else f"{len(back)} partitions, such as" if len(back) > _FEW else "Partitions"
+    absent = ""
+    if gone := sum(back.values()):
+        absent = f" ({'absent' if len(back) == 1 else f'{gone} of them absent'}, as there)"
+    return f"{what} {', '.join(list(back)[:_FEW])}{absent} {'is as it was' if len(back) == 1 else 'are as they were'}"
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    return f"rolled back on {_day(row['created_at'])}: {quoted(row['notes'] or '')}"
 
 
 def _until(held: list[str], release: str) -> list[str]:

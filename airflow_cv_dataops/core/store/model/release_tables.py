@@ -59,8 +59,8 @@ RELEASES = TableModel(
         Column(
             "rolled_back",
             "string",
-            "Of a rollback, JSON object: the releases that were taken back, with `content_id`, and by partition a hash of what they held; "
-            "the next promotions do not bring it back.",
+            "Of a rollback, JSON object: `releases` that were taken back, their `content_ids`, and `partitions`: keys of those in which "
+            "the release that the stage was at held something else; the next promotions do not bring it back.",
         ),
         Column("allows_rolled_back", "boolean", "The promotion was told that it may bring back what was rolled back before it."),
         Column("notes", "string", "For people; of a rollback the reason."),

@@ -73,55 +73,61 @@ def test_a_rollback_is_outstanding_until_a_promotion_of_the_stage_may_bring_it_b
     assert outstanding_rollbacks(rows("v1 v2 <v1"), "staging") == ()
 
 
+def nothing(taken: str, target: str) -> dict[str, bool]:
+    """Say that no partition comes back."""
+    return {}
+
+
 @pytest.fixture
 def rolled_back() -> list[dict[str, Any]]:
-    """One rollback from v5 to v3: v5 had other labels in one partition, one more, and one less."""
+    """One rollback from v5 through v4 to v3."""
     found = rows("v3 v4 v5 <v3")
-    found[-1]["rolled_back"] = {
-        "releases": ["v5", "v4"],
-        "content_ids": ["five", "four"],
-        "partitions": {"2026-11-05": "", "2026-11-06": "aa", "2026-11-07": "bb"},
-    }
+    found[-1]["rolled_back"] = {"releases": ["v5", "v4"], "content_ids": ["five", "four"], "partitions": ["2026-11-07"]}
     return found
 
 
 def test_equal_content_is_brought_back(rolled_back: list[dict[str, Any]]) -> None:
     outstanding = outstanding_rollbacks(rolled_back, "production")
-    assert brought_back(outstanding, "four", None) == (
+    assert brought_back(outstanding, "four", nothing) == (
         'It holds what v4 held, which was rolled back on 2026-11-07: "camera 3 is shifted". Mend the data, promote other partitions '
         "(partition_keys), leave out what was wrong by an exclusion rule, or say allow_rolled_back=True."
     )
-    assert brought_back(outstanding, "six", None) is None
-    assert brought_back((), "four", {}) is None
+    assert brought_back(outstanding, "six", nothing) is None
+    assert brought_back((), "four", nothing) is None
 
 
 def test_what_the_stage_holds_by_now_is_not_brought_back_by_a_twin_of_it(rolled_back: list[dict[str, Any]]) -> None:
     rolled_back[-1]["content_id"] = "four"
-    assert brought_back(outstanding_rollbacks(rolled_back, "production"), "four", None) is None
+    assert brought_back(outstanding_rollbacks(rolled_back, "production"), "four", nothing) is None
 
 
 @pytest.mark.parametrize(
-    ("digests", "said"),
+    ("back", "said"),
     [
-        ({"2026-11-05": "x", "2026-11-06": "y"}, None),
-        ({"2026-11-05": "x", "2026-11-06": "y", "2026-11-07": "z"}, None),
-        ({"2026-11-05": "x", "2026-11-06": "y", "2026-11-07": "bb"}, "Partition 2026-11-07 is as it was in v5, which was rolled back on"),
-        ({"2026-11-05": "x", "2026-11-06": "aa", "2026-11-07": "bb"}, "Partitions 2026-11-06, 2026-11-07 are as they were in v5"),
-        ({"2026-11-06": "y"}, "Partition 2026-11-05 (absent, as there) is as it was in v5"),
-        ({"2026-11-06": "aa"}, "Partitions 2026-11-05, 2026-11-06 (1 of them absent, as there) are as they were in v5"),
+        ({"2026-11-07": False}, "Partition 2026-11-07 is as it was in v4, which was rolled back on"),
+        ({"2026-11-06": False, "2026-11-07": False}, "Partitions 2026-11-06, 2026-11-07 are as they were in v4"),
+        ({"2026-11-05": True}, "Partition 2026-11-05 (absent, as there) is as it was in v4"),
+        (
+            {"2026-11-05": True, "2026-11-06": False},
+            "Partitions 2026-11-05, 2026-11-06 (1 of them absent, as there) are as they were in v4",
+        ),
+        (
+            dict.fromkeys([f"p{number:02}" for number in range(30)], False),
+            "30 partitions, such as p00, p01, p02, p03, p04 are as they were in",
+        ),
     ],
 )
-def test_a_partition_that_is_as_it_was_in_what_was_rolled_back_is_brought_back(
-    rolled_back: list[dict[str, Any]], digests: dict[str, str], said: str | None
+def test_partitions_that_come_back_are_named_with_the_release_that_held_them(
+    rolled_back: list[dict[str, Any]], back: dict[str, bool], said: str
 ) -> None:
-    found = brought_back(outstanding_rollbacks(rolled_back, "production"), "six", digests)
-    assert (found is None) if said is None else (found is not None and found.startswith(said))
-    assert found is None or found.endswith("or say allow_rolled_back=True.")
+    asked = []
 
+    def coming_back(taken: str, target: str) -> dict[str, bool]:
+        asked.append((taken, target))
+        return back if taken == "v4" else {}
 
-def test_of_many_partitions_some_are_named(rolled_back: list[dict[str, Any]]) -> None:
-    many = {f"p{number:02}": "aa" for number in range(30)}
-    rolled_back[-1]["rolled_back"]["partitions"] = many
-    found = brought_back(outstanding_rollbacks(rolled_back, "production"), "six", many)
+    found = brought_back(outstanding_rollbacks(rolled_back, "production"), "six", coming_back)
     assert found is not None
-    assert found.startswith("30 partitions, such as p00, p01, p02, p03, p04 are as they were in v5")
+    assert found.startswith(said)
+    assert found.endswith("or say allow_rolled_back=True.")
+    assert asked == [("v5", "v3"), ("v4", "v3")]
