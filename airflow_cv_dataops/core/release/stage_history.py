@@ -11,7 +11,7 @@ from airflow_cv_dataops.core.release.gates.metric_names import quoted
 
 _FEW = 5
 _WHAT_TO_DO = (
-    "Mend the data, promote other partitions (partition_keys), leave out what was wrong by an exclusion rule, or say allow_rolled_back=True"
+    "Mend the data (or, of a new release, name other partitions, or leave out by a rule what was wrong), or say allow_rolled_back=True"
 )
 
 # Of a release that was taken back, and the one that the stage went back to: partitions that come back, and whether by their absence.
