@@ -89,8 +89,8 @@ def rolled_back() -> list[dict[str, Any]]:
 def test_equal_content_is_brought_back(rolled_back: list[dict[str, Any]]) -> None:
     outstanding = outstanding_rollbacks(rolled_back, "production")
     assert brought_back(outstanding, "four", nothing) == (
-        'It holds what v4 held, which was rolled back on 2026-11-07: "camera 3 is shifted". Mend the data, promote other partitions '
-        "(partition_keys), leave out what was wrong by an exclusion rule, or say allow_rolled_back=True."
+        'It holds what v4 held, which was rolled back on 2026-11-07: "camera 3 is shifted". Mend the data (or, of a new release, '
+        "name other partitions, or leave out by a rule what was wrong), or say allow_rolled_back=True."
     )
     assert brought_back(outstanding, "six", nothing) is None
     assert brought_back((), "four", nothing) is None
