@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from airflow_cv_dataops.core.release.partition_contents import difference, held_
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.stage_history import brought_back, outstanding_rollbacks
 from airflow_cv_dataops.core.store.dataset import Dataset
+
+log = logging.getLogger(__name__)
 
 _DATE = re.compile(r"\d{4}-\d{2}(-\d{2}(T\d{2}(\d{2}(\d{2})?)?)?)?")
 
@@ -87,8 +90,10 @@ def _newest(keys: Iterable[str]) -> str | None:
 def _out_of_order(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]]) -> str | None:
     """Say which stage has to come first, where people have said in which order they come."""
     stages = read_description(dataset).stages
-    if stages and (close := get_close_matches(move.stage, stages, n=1, cutoff=0.8)) and move.stage not in stages:
-        return f"the dataset's stages are {', '.join(stages)}: did you mean {close[0]!r}? Another name would be a stage of its own"
+    if stages and move.stage not in stages:
+        close = get_close_matches(move.stage, stages, n=1)
+        meant = f"; did you mean {close[0]!r}?" if close else ""
+        log.warning("Stage %r is none of those whose order the dataset says, %s%s", move.stage, ", ".join(stages), meant)
     place = stages.index(move.stage) if move.stage in stages else 0
     if not place:
         return None
