@@ -62,6 +62,15 @@ def test_days_that_are_filled_in_later_are_no_step_back_and_other_keys_have_no_t
     assert promoted(sites, partition_keys=["munich"])["release"] == "v2"
 
 
+def test_an_older_day_with_the_same_images_is_no_step_back(make_dataset: MakeDataset) -> None:
+    """It takes over to stand for them: the newest day has its files all the same."""
+    dataset = make_dataset()
+    write_images(dataset, "2026-11-30", ["a30", "b30"], contents={"a30": "a", "b30": "b"})
+    promoted(dataset)
+    write_images(dataset, "2026-11-08", ["a08", "b08", "new"], contents={"a08": "a", "b08": "b"})
+    assert promoted(dataset)["release"] == "v2"
+
+
 def test_where_days_of_the_release_are_being_worked_on_the_promotion_is_skipped(days: Dataset) -> None:
     """Runs of a backfill side by side: the run that audits the newest day promotes it."""
     promoted(days, leave_out_unaudited=True)

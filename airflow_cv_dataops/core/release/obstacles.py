@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.release.move import Move
 from airflow_cv_dataops.core.release.named import check_is_there
 from airflow_cv_dataops.core.release.partition_contents import difference, held_by
 from airflow_cv_dataops.core.release.reader import Release
+from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.release.stage_history import brought_back, outstanding_rollbacks
 from airflow_cv_dataops.core.store.dataset import Dataset
 
@@ -40,7 +41,7 @@ def obstacle_to(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]],
         return Obstacle(why)
     if not move.allows_rolled_back and (why := _brought_back(dataset, move, rows)):
         return Obstacle(why.removesuffix("."))
-    if not allow_backwards and move.parent is not None and (found := _backwards(move.parent, move)):
+    if not allow_backwards and move.parent is not None and (found := _backwards(dataset, move.parent, move)):
         return found
     return None
 
@@ -67,12 +68,13 @@ def _brought_back(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]
         return f"What was rolled back cannot be compared with any more: {error} Look at the data, and say allow_rolled_back=True."
 
 
-def _backwards(parent: Release, move: Move) -> Obstacle | None:
+def _backwards(dataset: Dataset, parent: Release, move: Move) -> Obstacle | None:
     candidate = move.candidate
     advice = "allow_backwards=True lets it; DatasetRollbackOperator takes a stage back, with a reason"
     if move.named is not None and int(move.named.name[1:]) < int(parent.name[1:]):
         return Obstacle(f"{move.named.name} is older than {parent.name}, where the stage is: {advice}")
-    held, there = parent.partitions(), set(candidate.items["partition_key"].unique().to_pylist())
+    # By their files, not by the rows that stand for images: an older day with the same images takes these over.
+    held, there = (SnapshotReader(dataset, of.snapshots, of.partition_keys).files("images").keys() for of in (parent, candidate))
     if waiting := sorted(set(candidate.left_out) & held):
         why = f"no audit has looked at {in_short(waiting)} of {parent.name} as they are by now: whoever does will promote them"
         return Obstacle(why, waits=True)

@@ -97,11 +97,6 @@ class Release:
         found = self.dataset.read("releases", columns=["measured"], where=EqualTo("sequence", self.sequence))["measured"].to_pylist()
         return json.loads(found[0]) if found and found[0] is not None else None
 
-    def partitions(self) -> set[str]:
-        """Return the partitions whose rows stand for its images."""
-        rows = self.dataset.read("release_items", columns=["partition_key"], **self._rows_are("release_items"))
-        return set(rows["partition_key"].unique().to_pylist())
-
     def splits(self) -> dict[str, int]:
         """Return how many images each split has, by its name, in the names' order."""
         counts = self.items()["split"].value_counts().to_pylist()
