@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.store.source_names import stable_source
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
@@ -15,8 +17,7 @@ _AT_ONCE = 65_536
 def sources_of(images: pa.Table) -> tuple[np.ndarray, list[str]]:
     """Return the number of each image's source, int64, and the sources in the order of their numbers.
 
-    A source is what stands before the file's name in its URI, without folders that are named by the partition: ``s3://b/signs/2026-11-05``
-    and ``s3://b/signs/2026/11/05`` are ``s3://b/signs``.
+    A source is what stands before the file's name in its URI, by the name that is the same for every partition (``store.source_names``).
 
     :param images: ``COLUMNS``.
     """
@@ -30,7 +31,7 @@ def sources_of(images: pa.Table) -> tuple[np.ndarray, list[str]]:
         rows = zip(*(part[name].to_pylist() for name in COLUMNS), strict=True)
         places = [(key, uri[: -len(name)] if name and uri.endswith(name) else uri.rpartition("/")[0]) for key, uri, name in rows]
         for key, prefix in set(places) - known.keys():
-            source = _without_partition(prefix, key)
+            source = stable_source(prefix, key)
             known[key, prefix] = number.setdefault(source, len(number))
         codes.append(np.fromiter((known[place] for place in places), np.int64, len(places)))
     # In the order of their names, whatever row came first.
@@ -39,19 +40,3 @@ def sources_of(images: pa.Table) -> tuple[np.ndarray, list[str]]:
     for at, name in enumerate(names):
         order[number[name]] = at
     return order[np.concatenate([np.empty(0, np.int64), *codes])], names
-
-
-def _without_partition(prefix: str, key: str) -> str:
-    scheme, mark, path = prefix.rpartition("://")
-    folders = path.strip("/").split("/")
-    dated = key.replace("-", "/").split("/")
-    kept: list[str] = []
-    at = 0
-    while at < len(folders):
-        if folders[at : at + len(dated)] == dated and len(dated) > 1:
-            at += len(dated)
-            continue
-        if folders[at].rpartition("=")[2] != key:
-            kept.append(folders[at])
-        at += 1
-    return scheme + mark + ("/" if path.startswith("/") else "") + "/".join(kept)

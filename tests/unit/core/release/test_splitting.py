@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -127,6 +129,39 @@ def test_over_20_growing_releases_neither_videos_nor_clusters_of_near_duplicates
     assert len(splits) == 9_600
     assert 0 < left_out < 0.2 * len(splits), "near duplicates tie videos of different splits together"
     assert all(abs(shares[name] - share) < 0.08 for name, share in SHARES.items()), shares
+
+
+def test_over_20_growing_releases_of_real_photos_neither_senders_nor_near_duplicates_straddle_and_no_image_moves(
+    shared_data: Callable[[str], Path],
+) -> None:
+    """Edits and turned copies of photos are near duplicates, as their makers group them; of clothes it is known who sent each photo."""
+    edits, clothes = shared_data("neardup"), shared_data("clothing_mini")
+    with (edits / "groups.csv").open(newline="") as file:
+        cluster = {row["path"]: row["group"] for row in csv.DictReader(file) if (edits / row["path"]).suffix != ".md"}
+    with (clothes / "images.csv").open(newline="") as file:
+        sender = {f"{row['image']}.jpg": row["sender_id"] for row in csv.DictReader(file)}
+    files = [*((edits / path, cluster[path], None) for path in cluster)]
+    files += [(path, None, sender.get(path.name)) for path in sorted((clothes / "images").iterdir())]
+    ids = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path, _, _ in files}
+    random.Random(7).shuffle(files)
+    remembered, held = NOTHING, {}
+    for release in range(1, 21):
+        there = files[: -(-len(files) * release // 20)]
+        senders = dict(sorted(((ids[path], who) for path, _, who in there), key=lambda known: known[0]))
+        texts = pa.array(list(senders))
+        columns = {"image_id": texts, "file_name": texts, "source_uri": texts, "camera": pa.array(list(senders.values()), pa.string())}
+        images = pa.table(columns)
+        known = {ids[path]: f"{group}, numbered anew {release}" for path, group, _ in there if group is not None}
+        clusters = pa.table({"image_id": list(known), "cluster": list(known.values())})
+        options = SplitOptions(SHARES, group_by=["camera"], groups=clusters, max_left_out_ratio=1.0)
+        splitting = split_images(images, options, remembered, labelled(images))
+        splits = names_of(splitting, images)
+        check_no_group_straddles(images, splits, "camera")
+        check_no_group_straddles(clusters, splits, "cluster")
+        assert all(name is None or held.setdefault(one, name) == name for one, name in splits.items())
+        remembered = after(remembered, splitting)
+    assert len(splits) > 470
+    assert splitting.facts["group_count"] > 20
 
 
 def test_a_group_comes_back_to_its_split_when_all_of_its_images_had_gone() -> None:
