@@ -52,6 +52,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ("labels",),
         ("predictions",),
         ("audit",),
+        ("trends",),
         ("duplicates", "annotators", "drift", "health", "contracts", "evaluation"),
         ("sampling",),
         ("labelling",),

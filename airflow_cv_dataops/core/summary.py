@@ -58,12 +58,26 @@ class StepResult:
     :param lineage: what the step read and wrote.
     :param failure: why policy says that the task must not go on; ``None`` when all is well.
     :param skip: with ``failure``: skip the task (and what follows it) instead of failing it.
+    :param breach: what is wrong, whatever policy makes of it; ``None`` when nothing is.
     """
 
     summary: Summary
     lineage: StepLineage
     failure: str | None = None
     skip: bool = False
+    breach: Breach | None = None
+
+
+@dataclass(frozen=True)
+class Breach:
+    """What does not hold, for people who are told of it at once.
+
+    :param message: a short text of a few lines at most: dataset, partition, what, and how much.
+    :param problems: one each, the worst first: ``check``, ``severity``, ``message``, and what a channel may want beside (JSON values).
+    """
+
+    message: str
+    problems: tuple[Mapping[str, Any], ...] = ()
 
 
 def in_words(summary: Mapping[str, Any]) -> list[str]:
