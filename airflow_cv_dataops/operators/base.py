@@ -128,6 +128,9 @@ class DatasetOperator(LineageMixin, BaseOperator):
         """Return the lineage with names that do not change from run to run."""
         return lineage
 
+    def tell_of_breach(self, result: StepResult, summary: Mapping[str, Any], context: Context) -> None:
+        """Tell people of what does not hold; here nobody: see :class:`~airflow_cv_dataops.common.breach.BreachMixin`."""
+
     def _finish(self, result: StepResult, context: Context) -> dict[str, Any]:
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
@@ -136,10 +139,14 @@ class DatasetOperator(LineageMixin, BaseOperator):
         summary = result.summary.to_dict()
         for line in in_words(summary):
             self.log.info(line)
+        if result.failure is None and result.breach is None:
+            return summary
+        # The summary must be there to look at although the task does not end well, and for who is told of a breach.
+        context["ti"].xcom_push(key="return_value", value=summary)
+        self.tell_of_breach(result, summary, context)
         if result.failure is None:
             return summary
-        # The summary must be there to look at although the task does not end well. A retry would find the same data.
-        context["ti"].xcom_push(key="return_value", value=summary)
+        # A retry would find the same data.
         raise (AirflowSkipException if result.skip else AirflowFailException)(result.failure)
 
 
