@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns as CsvColumns
     from airflow_cv_dataops.core.labels.formats.voc_writer import to_voc as to_voc
     from airflow_cv_dataops.core.labels.formats.yolo_writer import to_yolo as to_yolo
+    from airflow_cv_dataops.core.labels.freshness import observe_labels as observe_labels
     from airflow_cv_dataops.core.labels.importing import import_labels as import_labels
     from airflow_cv_dataops.core.predictions.importing import import_predictions as import_predictions
     from airflow_cv_dataops.core.release.card.card import Card as Card
@@ -135,6 +136,7 @@ _MODULES = {
     "ingest_shard": "core.imaging.ingest.shards.steps",
     "label_studio_tasks": "core.sampling.manifest",
     "observe_arrival": "core.imaging.sources.arrival",
+    "observe_labels": "core.labels.freshness",
     "observe_stage": "core.release.stages",
     "open_dataset": "core.dataset",
     "plan_shards": "core.imaging.ingest.shards.steps",

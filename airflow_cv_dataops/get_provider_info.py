@@ -35,13 +35,21 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [
             {
                 "integration-name": _INTEGRATION,
-                "python-modules": ["airflow_cv_dataops.sensors.image_arrival", "airflow_cv_dataops.sensors.dataset_release"],
+                "python-modules": [
+                    "airflow_cv_dataops.sensors.image_arrival",
+                    "airflow_cv_dataops.sensors.label_freshness",
+                    "airflow_cv_dataops.sensors.dataset_release",
+                ],
             }
         ],
         "triggers": [
             {
                 "integration-name": _INTEGRATION,
-                "python-modules": ["airflow_cv_dataops.triggers.image_arrival", "airflow_cv_dataops.triggers.dataset_release"],
+                "python-modules": [
+                    "airflow_cv_dataops.triggers.image_arrival",
+                    "airflow_cv_dataops.triggers.label_freshness",
+                    "airflow_cv_dataops.triggers.dataset_release",
+                ],
             }
         ],
         "asset-uris": [
