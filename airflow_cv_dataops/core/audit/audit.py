@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.audit.detection.told import not_judged_of, not_judged_summary
 from airflow_cv_dataops.core.audit.inputs import input_metrics
 from airflow_cv_dataops.core.audit.lineage import audit_lineage
-from airflow_cv_dataops.core.audit.looked_at import nothing_to_check
+from airflow_cv_dataops.core.audit.looked_at import nothing_metrics, nothing_to_check
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_breach, audit_failure
 from airflow_cv_dataops.core.audit.reading import all_partitions, check_presence, read_input
 from airflow_cv_dataops.core.audit.report import write_audit_report
@@ -110,7 +110,7 @@ def audit_labels(
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=audit)
     # Of its own findings too: of two runs at once, one may have written these, and the other its numbers.
     looked_at, owners = {**snapshots, "findings": findings_snapshot}, {**owners, "findings": [audit]}
-    metrics = [*audit_metrics(statistics), *input_metrics(dataset, partition_key, looked_at, owners)]
+    metrics = [*audit_metrics(statistics), *nothing_metrics(nothing), *input_metrics(dataset, partition_key, looked_at, owners)]
     metrics_use = write_metrics(dataset, partition_key, f"audit:{audit}", metrics, recorded_at or datetime.now(UTC))
     summary = Summary(
         dataset=dataset.name,

@@ -97,7 +97,7 @@ class Decision:
         if unknown := self._candidate.unknown_exclusions:
             failure += f" (nobody knows what would be left out by {'; '.join(unknown)})"
         if any(outcome.found is None and _goes_by_audits(outcome.gate.metric) for outcome in self._outcomes):
-            failure += self._why_unknown()
+            failure += self._why_unknown() + self._which_are_idle()
         return self._result(None, seconds, failure=failure, breach=self._breach(self._stays()))
 
     def _breach(self, consequence: str) -> Breach | None:
@@ -128,6 +128,12 @@ class Decision:
                 "or accept_outdated_audits"
             )
         return f" (what audits find is unknown: {'; '.join(why)})"
+
+    def _which_are_idle(self) -> str:
+        """Say which checks that gates ask for had nothing to look at: that they found nothing says nothing."""
+        asked = {outcome.gate.metric for outcome in self._outcomes if outcome.stops and outcome.found is None}
+        idle = [check for check in self._candidate.idle_checks if f"findings.{check}" in asked]
+        return f" ({', '.join(idle)} had nothing to check in any of the {self._candidate.partitions} partitions)" if idle else ""
 
     def empty(self, seconds: float) -> StepResult:
         where = f"dataset {self._dataset.name!r}, or none in the chosen partitions"
