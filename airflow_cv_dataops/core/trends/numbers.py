@@ -96,7 +96,8 @@ def tidy(dataset: str, rows: pa.Table) -> pd.DataFrame:
     times = {key: time_of(key) for key in frame["partition_key"].unique()}
     frame.insert(0, "dataset", dataset)
     frame.insert(2, "partition_time", pd.Series([times[key] for key in frame["partition_key"]], index=frame.index, dtype="datetime64[us]"))
-    frame = frame.sort_values(["partition_time", "partition_key", "step", "metric", "dimensions"], na_position="last", ignore_index=True)
+    order = ["partition_time", "partition_key", "step", "metric", "dimensions"]  # the number of the whole before those of its parts
+    frame = frame.sort_values(order, key=lambda column: column.fillna("") if column.name == "dimensions" else column, ignore_index=True)
     for name, values in _expanded([text if isinstance(text, str) else None for text in frame["dimensions"]]).items():
         frame[f"dimension_{name}" if name in frame.columns else name] = values
     return frame

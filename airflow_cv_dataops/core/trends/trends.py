@@ -56,7 +56,9 @@ class WantedMetric:
         """:raises ConfigurationError: it is no such name."""
         match = _WANTED.fullmatch(text) if isinstance(text, str) else None
         if match is None:
-            raise ConfigurationError(f"Metric {text!r} cannot be used: expected e.g. images, ingest/images, or label_error_rate[category=*].")
+            raise ConfigurationError(
+                f"Metric {text!r} cannot be used: expected e.g. images, ingest/images, or label_error_rate[category=*]."
+            )
         return cls(match["metric"], match["step"], match["dimension"], match["value"])
 
     def takes(self, step: str, metric: str, dimensions: Mapping[str, object]) -> bool:
@@ -97,6 +99,7 @@ class Trends:
     :param missing: which of them are not there: neither images nor any number.
     :param series: those that somebody has measured somewhere, in the order in which they were asked for.
     :param marks: the releases, in the order in which they were made.
+    :param left_out: how many partitions there are beside these.
     """
 
     dataset: str
@@ -105,6 +108,7 @@ class Trends:
     missing: frozenset[str] = frozenset()
     series: tuple[Series, ...] = ()
     marks: tuple[ReleaseMark, ...] = ()
+    left_out: int = 0
 
 
 def metric_trends(
@@ -134,26 +138,46 @@ def metric_trends(
     return as_frame(read_trends(opened, metrics))
 
 
-def read_trends(dataset: Dataset, metrics: Sequence[str] = DEFAULT_METRICS) -> Trends:
-    """Return the same for a page. :raises DatasetNotFoundError: there is no such dataset. :raises ConfigurationError: a name is none."""
+def read_trends(
+    dataset: Dataset, metrics: Sequence[str] = DEFAULT_METRICS, *, around: str | None = None, most: int | None = None
+) -> Trends:
+    """Return the same for a page.
+
+    :param most: partitions, with those that are missing: the newest, or those up to and a few beyond ``around``; default: all.
+    :raises DatasetNotFoundError: there is no such dataset. :raises ConfigurationError: a name is none.
+    """
     check_list("metrics", metrics)
     wanted = [WantedMetric.of(name) for name in metrics]
     dataset.check_there()
     steps = None if any(one.step is None for one in wanted) else {one.step for one in wanted if one.step is not None}
-    rows = read_numbers(dataset, steps=steps, metrics={one.metric for one in wanted})
-    there = {table: dataset.snapshot_id(table) for table in ("images", "metrics")}
-    keys = {key for table, at in there.items() if at is not None for key in partition_keys_at(dataset, table, [at])[at] or ()}
-    keys |= set(rows["partition_key"].unique().to_pylist())
-    missing = frozenset(missing_keys(list(keys)))
-    ordered = tuple(in_order([*keys, *missing]))
+    keys = _partition_keys(dataset)
+    missing = missing_keys(keys)
+    ordered = in_order([*keys, *missing])
+    shown = tuple(_window(ordered, around, most))
+    read = None if len(shown) == len(ordered) else shown
+    rows = read_numbers(dataset, steps=steps, metrics={one.metric for one in wanted}, partition_keys=read)
     return Trends(
         dataset=dataset.name,
-        partition_keys=ordered,
-        times=tuple(map(time_of, ordered)),
-        missing=missing,
-        series=_series(rows, wanted, {key: place for place, key in enumerate(ordered)}),
+        partition_keys=shown,
+        times=tuple(map(time_of, shown)),
+        missing=frozenset(missing) & frozenset(shown),
+        series=_series(rows, wanted, {key: place for place, key in enumerate(shown)}),
         marks=tuple(release_marks(dataset)),
+        left_out=len(ordered) - len(shown),
     )
+
+
+def _partition_keys(dataset: Dataset) -> list[str]:
+    """Return the partitions that have images, or that some step has measured."""
+    there = {table: dataset.snapshot_id(table) for table in ("images", "metrics")}
+    return sorted({key for table, at in there.items() if at is not None for key in partition_keys_at(dataset, table, [at])[at] or ()})
+
+
+def _window(ordered: Sequence[str], around: str | None, most: int | None) -> Sequence[str]:
+    if most is None or len(ordered) <= most:
+        return ordered
+    end = len(ordered) if around not in ordered else min(len(ordered), ordered.index(around) + 1 + most // 8)
+    return ordered[max(0, end - most) : max(end, most)]
 
 
 def as_frame(trends: Trends) -> pd.DataFrame:
