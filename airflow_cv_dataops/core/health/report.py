@@ -127,9 +127,10 @@ def _breach(verdict: Verdict) -> str:
     if verdict.score is not None:
         facts.append(f"<div><dt>from usual</dt><dd>{verdict.score:+.1f} σ</dd></div>".replace("-", "−"))
     told = f"<dl>{''.join(facts)}</dl>" if facts else ""
+    severity = clean(verdict.severity)
     return (
-        f'<li class="broken {clean(verdict.severity)}"><p class="head"><span class="badge {clean(verdict.severity)}">{clean(verdict.severity)}'
-        f'</span> <b>{_check(verdict)}</b> <span class="small">{clean(verdict.pillar)}</span></p>'
+        f'<li class="broken {severity}"><p class="head"><span class="badge {severity}">{severity}</span> <b>{_check(verdict)}</b> '
+        f'<span class="small">{clean(verdict.pillar)}</span></p>'
         f'<p class="free" dir="auto">{clean(cut(verdict.message, _LONGEST_MESSAGE))}</p>{told}</li>'
     )
 
@@ -142,10 +143,8 @@ def _check(verdict: Verdict) -> str:
 def _not_judged(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return ""
-    table = _table(verdicts, "why not")
-    return (
-        f'<section><h2>Could not be judged</h2><p class="small">That is no clean bill: nobody knows.</p>{table}{_more(verdicts)}</section>'
-    )
+    rows = f"{_table(verdicts, 'why not')}{_more(verdicts)}"
+    return f'<section><h2>Could not be judged</h2><p class="small">That is no clean bill: nobody knows.</p>{rows}</section>'
 
 
 def _holding(verdicts: Sequence[Verdict]) -> str:

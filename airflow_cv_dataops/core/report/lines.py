@@ -75,8 +75,8 @@ def line_chart(chart: LineChart) -> str:
     ]
     note = f'<p class="small">{clean(chart.note)}</p>' if chart.note else ""
     return (
-        f'<figure><figcaption>{clean(cut(chart.title, 120))}</figcaption><svg class="plot line" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{_spoken(chart, there)}">{"".join(parts)}</svg>{note}</figure>'
+        f"<figure><figcaption>{clean(cut(chart.title, 120))}</figcaption>"
+        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_spoken(chart, there)}">{"".join(parts)}</svg>{note}</figure>'
     )
 
 

@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 # As steps make keys of dates, and as people write them. A number such as 20261105 may be anything else.
-_DATE = re.compile(
-    r"(?P<year>(?:19|20)\d\d)-(?P<month>\d\d)(?:-(?P<day>\d\d)(?:[T_ ](?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d))?)?)?)?"
-)
+_CLOCK = r"[T_ ](\d\d)(?::?(\d\d)(?::?(\d\d))?)?"
+_DATE = re.compile(rf"((?:19|20)\d\d)-(\d\d)(?:-(\d\d)(?:{_CLOCK})?)?")
 _MOST_MISSING = 20_000
 
 
@@ -41,7 +41,7 @@ def missing_keys(partition_keys: Sequence[str]) -> list[str]:
     form = _form_of(partition_keys)
     if form is None or len(times) < 3 or len(times) < len(set(partition_keys)):
         return []
-    distances = Counter(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    distances = Counter(later - earlier for earlier, later in pairwise(times))
     pace, often = min(distances.items(), key=lambda item: (-item[1], item[0]))
     if 2 * often < len(times) - 1 or (times[-1] - times[0]) / pace > len(times) + _MOST_MISSING:
         return []
@@ -52,7 +52,7 @@ def missing_keys(partition_keys: Sequence[str]) -> list[str]:
 def _paced(times: Sequence[datetime], pace: timedelta) -> list[datetime]:
     """Return what lies between the times at the pace, counted from each of them: one that came out of step begins anew."""
     found: list[datetime] = []
-    for earlier, later in zip(times, times[1:], strict=False):
+    for earlier, later in pairwise(times):
         found += [earlier + pace * step for step in range(1, -((earlier - later) // pace))]
     return found
 

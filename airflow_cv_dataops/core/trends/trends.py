@@ -56,9 +56,7 @@ class WantedMetric:
         """:raises ConfigurationError: it is no such name."""
         match = _WANTED.fullmatch(text) if isinstance(text, str) else None
         if match is None:
-            raise ConfigurationError(
-                f"Metric {text!r} cannot be used: expected e.g. images, ingest/images, or label_error_rate[category=*]."
-            )
+            raise ConfigurationError(f"Metric {text!r} cannot be used: expected e.g. ingest/images or label_error_rate[category=*].")
         return cls(match["metric"], match["step"], match["dimension"], match["value"])
 
     def takes(self, step: str, metric: str, dimensions: Mapping[str, object]) -> bool:
@@ -120,8 +118,8 @@ def metric_trends(
 ) -> pd.DataFrame:
     """Return metrics over all partitions, with gaps and releases: for each metric of each step a row for each partition, in order.
 
-    Columns: ``dataset``, ``step``, ``metric``, ``dimensions`` (JSON or null), ``partition_key``, ``partition_time`` (a date without zone, or
-    ``NaT``), ``value``, ``recorded_at`` (UTC), ``state`` and ``releases``. ``state`` is ``measured``; ``not_measured``: the partition is
+    Columns: ``dataset``, ``step``, ``metric``, ``dimensions`` (JSON or null), ``partition_key``, ``partition_time`` (a date, or ``NaT``),
+    ``value``, ``recorded_at`` (UTC), ``state`` and ``releases``. ``state`` is ``measured``; ``not_measured``: the partition is
     there, and its value NaN; or ``no_partition``: a day (hour, …) that the dataset lacks between its first and its last, where keys are
     dates at a steady pace. ``releases`` lists those whose newest partition this is, each ``{"release", "stages", "sequence"}``. A release
     that ends nowhere, or of which nobody can tell any more, is in no list.
