@@ -59,15 +59,24 @@ def step_of(lineage: StepLineage) -> str:
 def numbers(summary: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
     """Yield name and value of each number: counts, then metrics, then the duration. A map in them becomes ``<map>.<key>``.
 
-    What is absent (``None``) is not a number, and neither are texts and yes or no.
+    What is absent (``None``) is not a number, and neither are texts and yes or no. Of two names that become one, the second has a hash.
     """
+    taken: set[str] = set()
+    for path, value in _paths(summary):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            name = ".".join(map(_part, path))
+            name = name if name not in taken else f"{name}_{_hash(path[-1])}"
+            taken.add(name)
+            yield name, value
+
+
+def _paths(summary: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for group in ("counts", "metrics"):
         for name, value in summary[group].items():
-            inner = value.items() if isinstance(value, Mapping) else ()
-            for path, number in [((name,), value), *(((name, key), item) for key, item in inner)]:
-                if isinstance(number, int | float) and not isinstance(number, bool):
-                    yield ".".join(map(_part, path)), number
-    yield "duration_seconds", summary["duration_seconds"]
+            yield (name,), value
+            if isinstance(value, Mapping):
+                yield from (((name, key), item) for key, item in value.items())
+    yield ("duration_seconds",), summary["duration_seconds"]
 
 
 def _first(found: Iterator[tuple[str, int | float]]) -> list[tuple[str, int | float]]:
@@ -98,7 +107,11 @@ def _part(name: str) -> str:
     safe = _ILLEGAL.sub("_", name.replace(".", "__")) or "_"
     if len(safe) <= _LONGEST_PART and safe.strip("_"):
         return safe
-    return f"{safe[: _LONGEST_PART - 9].rstrip('_')}_{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return f"{safe[: _LONGEST_PART - 9].rstrip('_')}_{_hash(name)}"
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def _tag(value: str) -> str:

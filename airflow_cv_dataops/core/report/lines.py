@@ -76,7 +76,8 @@ def line_chart(chart: LineChart) -> str:
     note = f'<p class="small">{clean(chart.note)}</p>' if chart.note else ""
     return (
         f"<figure><figcaption>{clean(cut(chart.title, 120))}</figcaption>"
-        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_spoken(chart, there)}">{"".join(parts)}</svg>{note}</figure>'
+        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_spoken(chart, there)}">'
+        f"{''.join(parts)}</svg>{note}</figure>"
     )
 
 
@@ -105,8 +106,9 @@ class _Scale:
         return _LEFT + 6 + (_RIGHT - _LEFT - 12) * (place - self.first) / (self.last - self.first)
 
     def y(self, value: float) -> float:
-        # Halves, as the distance of two huge values may be beyond all numbers.
-        return _BASE - (_BASE - _TOP) * (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        most = max(abs(self.low), abs(self.high)) or 1.0  # the distance of two huge values may be beyond all numbers
+        low, high = self.low / most, self.high / most
+        return _BASE - (_BASE - _TOP) * ((value / most - low) / ((high - low) or 1.0))
 
 
 def _ticks(low: float, high: float) -> tuple[float, ...]:

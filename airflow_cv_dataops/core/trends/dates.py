@@ -19,9 +19,9 @@ def time_of(partition_key: str) -> datetime | None:
     match = _DATE.fullmatch(partition_key)
     if match is None or not partition_key.isascii():
         return None
-    year, month, day, *clock = (None if part is None else int(part) for part in match.groups())
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
     try:
-        return datetime(year or 0, month or 0, day or 1, *(part or 0 for part in clock))
+        return datetime(year, month, day if match[3] else 1, hour, minute, second)
     except ValueError:
         return None
 
