@@ -68,8 +68,9 @@ def _chart(trends: Trends, series: Series, places: Sequence[float], marks: Seque
 
 def _note(trends: Trends, series: Series) -> str:
     """Say what the line lacks: days that are not there, and partitions that are there and were not measured."""
-    absent = len(trends.missing)
-    unmeasured = int((series.values != series.values).sum()) - absent
+    without = [key for key, value in zip(trends.partition_keys, series.values.tolist(), strict=True) if value != value]
+    absent = sum(key in trends.missing for key in without)
+    unmeasured = len(without) - absent
     told = [(absent, "partition is", "partitions are", "missing"), (unmeasured, "partition was", "partitions were", "not measured")]
     return "; ".join(f"{count:,} {one if count == 1 else many} {what}" for count, one, many, what in told if count)
 

@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, catalog_of
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.partition_files import partition_keys_at
+from airflow_cv_dataops.core.store.partition_files import partition_files, partition_keys_at
 from airflow_cv_dataops.core.trends.dates import in_order, missing_keys, time_of
 from airflow_cv_dataops.core.trends.numbers import read_numbers
 from airflow_cv_dataops.core.trends.releases import ReleaseMark, release_marks
@@ -31,10 +31,13 @@ DEFAULT_METRICS = (
     "health/unlabelled_ratio",
     "audit/label_error_rate",
     "contract/success_ratio",
-    "health/score",
+    "health/breaches",
+    "health/image_count_score",
 )
 """What a page of trends shows, as far as a dataset has it."""
 
+# Steps that look at a partition whether or not there is one: that they were there says nothing of it.
+_LOOKING_ON = ("health",)
 _WANTED = re.compile(r"(?:(?P<step>.+)/)?(?P<metric>[^/\[\]]+)(?:\[(?P<dimension>[^=\]]+)=(?P<value>.*)\])?")
 
 
@@ -94,7 +97,7 @@ class Trends:
 
     :param partition_keys: in order, with those that a run of dates lacks.
     :param times: their dates; ``None`` where a key is none.
-    :param missing: which of them are not there: neither images nor any number.
+    :param missing: which of them are not there: no images, and no number but of a step that looks whether there is anything.
     :param series: those that somebody has measured somewhere, in the order in which they were asked for.
     :param marks: the releases, in the order in which they were made.
     :param left_out: how many partitions there are beside these.
@@ -148,9 +151,9 @@ def read_trends(
     wanted = [WantedMetric.of(name) for name in metrics]
     dataset.check_there()
     steps = None if any(one.step is None for one in wanted) else {one.step for one in wanted if one.step is not None}
-    keys = _partition_keys(dataset)
-    missing = missing_keys(keys)
-    ordered = in_order([*keys, *missing])
+    there, looked_for = _partition_keys(dataset)
+    missing = looked_for.union(missing_keys([*there, *looked_for]))
+    ordered = in_order([*there, *missing])
     shown = tuple(_window(ordered, around, most))
     read = None if len(shown) == len(ordered) else shown
     rows = read_numbers(dataset, steps=steps, metrics={one.metric for one in wanted}, partition_keys=read)
@@ -158,17 +161,20 @@ def read_trends(
         dataset=dataset.name,
         partition_keys=shown,
         times=tuple(map(time_of, shown)),
-        missing=frozenset(missing) & frozenset(shown),
+        missing=missing & frozenset(shown),
         series=_series(rows, wanted, {key: place for place, key in enumerate(shown)}),
         marks=tuple(release_marks(dataset)),
         left_out=len(ordered) - len(shown),
     )
 
 
-def _partition_keys(dataset: Dataset) -> list[str]:
-    """Return the partitions that have images, or that some step has measured."""
-    there = {table: dataset.snapshot_id(table) for table in ("images", "metrics")}
-    return sorted({key for table, at in there.items() if at is not None for key in partition_keys_at(dataset, table, [at])[at] or ()})
+def _partition_keys(dataset: Dataset) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the partitions that have images or that a step has measured, and those at which somebody looked and found nothing."""
+    at = dataset.snapshot_id("images")
+    images = frozenset() if at is None else partition_keys_at(dataset, "images", [at])[at] or frozenset()
+    steps = partition_files(dataset, "metrics", dataset.snapshot_id("metrics"))
+    measured = {key for key, files in steps.items() if any(file.owner not in _LOOKING_ON for file in files)}
+    return images.union(measured), frozenset(steps) - images - measured
 
 
 def _window(ordered: Sequence[str], around: str | None, most: int | None) -> Sequence[str]:
@@ -190,7 +196,7 @@ def as_frame(trends: Trends) -> pd.DataFrame:
     is_missing = np.isin(np.array(trends.partition_keys, dtype=object), list(trends.missing))
     parts = []
     for one in trends.series:
-        state = np.where(is_missing, "no_partition", np.where(np.isnan(one.values), "not_measured", "measured"))
+        state = np.where(~np.isnan(one.values), "measured", np.where(is_missing, "no_partition", "not_measured"))
         text = json.dumps(dict(one.dimensions), sort_keys=True, ensure_ascii=False) if one.dimensions else None
         columns = {
             "dataset": trends.dataset,

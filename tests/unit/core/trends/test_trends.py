@@ -107,6 +107,14 @@ def test_a_page_sees_the_partitions_around_its_own(digits: Dataset) -> None:
     assert read_trends(digits, ["images"], around="elsewhere", most=1).partition_keys == ("2026-11-06",)
 
 
+def test_a_day_at_which_health_looked_and_found_nothing_is_still_missing(digits: Dataset) -> None:
+    write_numbers(digits, "2026-11-04", "health", breaches=1)
+    write_numbers(digits, "2026-11-07", "health", breaches=2)
+    frame = metric_trends(digits, metrics=["images", "health/breaches"]).set_index(["metric", "partition_key"])["state"]
+    assert frame["images"].tolist() == ["measured"] * 3 + ["no_partition"] * 2 + ["measured", "no_partition"]
+    assert frame["breaches"].tolist() == ["not_measured"] * 3 + ["measured", "no_partition", "not_measured", "measured"]
+
+
 def test_keys_that_are_no_dates_have_no_gaps(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset()
     for key in ("berlin", "paris", "<script>alert(1)</script>"):
