@@ -82,6 +82,8 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.store.schema import TABLES as TABLES
     from airflow_cv_dataops.core.summary import StepResult as StepResult
     from airflow_cv_dataops.core.summary import Summary as Summary
+    from airflow_cv_dataops.core.trends.numbers import dataset_metrics as dataset_metrics
+    from airflow_cv_dataops.core.trends.trends import metric_trends as metric_trends
 
 _MODULES = {
     "ArchiveLimits": "core.imaging.sources.archive_members",
@@ -127,6 +129,7 @@ _MODULES = {
     "check_export": "core.export.manifest",
     "commit_shards": "core.imaging.ingest.shards.steps",
     "dataset_card": "core.release.card.card",
+    "dataset_metrics": "core.trends.numbers",
     "describe_dataset": "core.release.describe",
     "diff_releases": "core.diff.diff",
     "export_release": "core.export.export",
@@ -135,6 +138,7 @@ _MODULES = {
     "ingest_images": "core.imaging.ingest.ingest",
     "ingest_shard": "core.imaging.ingest.shards.steps",
     "label_studio_tasks": "core.sampling.manifest",
+    "metric_trends": "core.trends.trends",
     "observe_arrival": "core.imaging.sources.arrival",
     "observe_labels": "core.labels.freshness",
     "observe_stage": "core.release.stages",

@@ -13,6 +13,7 @@ from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.common.patience import TooLate, at_most
 from airflow_cv_dataops.common.places import given_source, path_text
+from airflow_cv_dataops.common.stats import emit_stats, step_of
 from airflow_cv_dataops.common.writers import writer_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.source_names import stable_source
@@ -139,6 +140,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
         summary = result.summary.to_dict()
         for line in in_words(summary):
             self.log.info(line)
+        emit_stats(summary, step_of(result.lineage), self, is_breach=bool(result.breach or result.failure))
         if result.failure is None and result.breach is None:
             return summary
         # The summary must be there to look at although the task does not end well, and for who is told of a breach.

@@ -50,6 +50,30 @@ def partition_files(
     return files
 
 
+def partition_keys_at(dataset: Dataset, table: str, snapshot_ids: Iterable[str]) -> dict[str, frozenset[str] | None]:
+    """Return the keys of the partitions that the table had at each snapshot; ``None``: the snapshot is gone.
+
+    Snapshots share manifests, and each is read once, however many snapshots are asked about.
+    """
+    from pyiceberg.manifest import ManifestContent
+
+    found = dataset.load_table(table)
+    read: dict[str, frozenset[str]] = {}
+    keys: dict[str, frozenset[str] | None] = {}
+    for snapshot_id in dict.fromkeys(snapshot_ids):
+        snapshot = None if found is None else found.snapshot_by_id(int(snapshot_id))
+        if found is None or snapshot is None:
+            keys[snapshot_id] = None
+            continue
+        manifests = [one for one in snapshot.manifests(found.io) if one.content == ManifestContent.DATA]
+        for manifest in manifests:
+            if manifest.manifest_path not in read:
+                entries = manifest.fetch_manifest_entry(found.io, discard_deleted=True)
+                read[manifest.manifest_path] = frozenset(entry.data_file.partition[0] for entry in entries)
+        keys[snapshot_id] = frozenset().union(*(read[manifest.manifest_path] for manifest in manifests))
+    return keys
+
+
 def check_written(dataset: Dataset, partition_key: str) -> None:
     """:raises DatasetNotFoundError: there is no such dataset, or no step has written to this partition of it: a slip of the pen."""
     dataset.check_there()
