@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,11 +11,14 @@ from airflow_cv_dataops.core.arguments import check_flag, check_list
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
+from airflow_cv_dataops.core.store.partition_files import partition_files
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.store.schema import model_of
 
 if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
+
+log = logging.getLogger(__name__)
 
 RELEASED_TABLES = ("images", "annotations", "release_items")
 
@@ -106,6 +110,24 @@ def snapshots_of(dataset: Dataset, scope: Scope, others: Sequence[str]) -> dict[
         if at is not None:
             then[other] = str(at.snapshot_id)
     return then
+
+
+def check_owners(dataset: Dataset, scope: Scope, snapshot_id: str | None) -> None:
+    """Warn of owners that have nothing in the partition: a day may be empty.
+
+    :raises ConfigurationError: one has nothing in any partition, which is a slip of the pen.
+    """
+    if scope.owners is None:
+        return
+    files = partition_files(dataset, scope.table, snapshot_id)
+    known = {file.owner for found in files.values() for file in found}
+    if unknown := sorted(set(scope.owners) - known):
+        raise ConfigurationError(
+            f"No partition of {dataset.identifier(scope.table)} has anything of {', '.join(unknown)}: check the spelling of owners."
+        )
+    here = known if scope.partition_key is None else {file.owner for file in files.get(scope.partition_key, [])}
+    if absent := sorted(set(scope.owners) - here):
+        log.warning("There is nothing of %s in %s, %s", ", ".join(absent), dataset.identifier(scope.table), scope.in_words)
 
 
 def _check_released(
