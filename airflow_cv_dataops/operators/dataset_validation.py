@@ -44,7 +44,8 @@ class DatasetValidationOperator(DatasetOperator):
     """
 
     what_it_does = (
-        "Checks a table by a suite of Great Expectations, and writes what does not hold to `findings`, with `metrics` and a page of the result."
+        "Checks a table by a suite of Great Expectations, and writes what does not hold to `findings`, with `metrics` and a page "
+        "of the result."
     )
     template_fields: Sequence[str] = (
         *DatasetOperator.template_fields,

@@ -23,9 +23,7 @@ def outcome_findings(outcomes: Sequence[Outcome], places: Mapping[int, Mapping[s
     :param places: by position in the frame, what is known of a row.
     :param partition_key: of the run, in which the findings are written.
     """
-    return [
-        Findings(outcome.check, outcome.severity, _rows(outcome, places, partition_key)) for outcome in outcomes if outcome.is_bad
-    ]
+    return [Findings(outcome.check, outcome.severity, _rows(outcome, places, partition_key)) for outcome in outcomes if outcome.is_bad]
 
 
 def table_finding(check: str, message: str) -> Findings:

@@ -141,9 +141,8 @@ class ContractRows:
             return
         yield self._empty(columns)
         if table in self.snapshots:
-            yield from self.dataset.read_batches(
-                table, partition_key=self.scope.partition_key, snapshot_id=self.snapshots[table], columns=columns, where=self.scope.rows_are()
-            )
+            at = {"partition_key": self.scope.partition_key, "snapshot_id": self.snapshots[table]}
+            yield from self.dataset.read_batches(table, columns=columns, where=self.scope.rows_are(), **at)
 
     def _empty(self, columns: Sequence[str]) -> pa.Table:
         return arrow_schema(model_of(self.scope.table).name).empty_table().select(list(columns))
@@ -186,7 +185,10 @@ def _released(release: Release, table: str, columns: Sequence[str]) -> Iterator[
 
 
 def _to_pandas(rows: pa.Table) -> pd.DataFrame:
-    """Convert without Python objects. Text has NaN for null, as ``str`` of pandas 3: with ``pd.NA`` comparisons are neither true nor false."""
+    """Convert without Python objects.
+
+    Text has NaN for null, as ``str`` of pandas 3: with ``pd.NA`` comparisons are neither true nor false, and Great Expectations raises.
+    """
     import numpy as np
     import pandas as pd
     import pyarrow as pa

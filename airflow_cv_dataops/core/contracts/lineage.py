@@ -74,5 +74,5 @@ def _assertion(outcome: Outcome, table: str) -> Assertion:
 def _own_column(columns: Sequence[str], table: str) -> str | None:
     """Return the column of the table that an expectation is about; ``None``: of none, several, or one that was joined."""
     names = model_of(table).column_names
-    own = {name for one in columns for name in names if one == name or one.startswith(f"{name}_") and one not in names}
+    own = {name for one in columns for name in names if one == name or (one.startswith(f"{name}_") and one not in names)}
     return own.pop() if len(own) == 1 else None

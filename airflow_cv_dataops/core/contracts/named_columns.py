@@ -13,16 +13,13 @@ _GX, _OURS = "great_expectations.expectations.core.", "airflow_cv_dataops."
 # What is about which columns there are.
 _OF_ALL = re.compile(r"expect_table_column")
 # Fields in which a column's name would be a coincidence: values, patterns, and words for people.
-_NOT_NAMES = frozenset(
-    ("value_set", "regex", "regex_list", "like_pattern", "like_pattern_list", "strftime_format", "type_", "type_list", "meta", "notes")
-    + ("description", "id", "severity", "rendered_content", "batch_id", "result_format", "catch_exceptions", "json_schema")
-)
+_VALUES = ("value_set", "regex", "regex_list", "like_pattern", "like_pattern_list", "strftime_format", "type_", "type_list", "json_schema")
+_OF_A_RUN = ("meta", "notes", "description", "id", "severity", "rendered_content", "batch_id", "result_format", "catch_exceptions")
+_NOT_NAMES = frozenset((*_VALUES, *_OF_A_RUN))
 _WORD = re.compile(r"\w+")
 
 
-def columns_named(
-    expectations: Iterable[Expectation], columns: Collection[str], parameters: Mapping[str, Any]
-) -> list[str] | None:
+def columns_named(expectations: Iterable[Expectation], columns: Collection[str], parameters: Mapping[str, Any]) -> list[str] | None:
     """Return those of the columns that the expectations name, defaults included; ``None``: all, as one cannot know.
 
     Of Great Expectations' own, and of ours, every argument is looked through: a text that is a column's name, and the words of conditions

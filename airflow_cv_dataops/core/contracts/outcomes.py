@@ -218,7 +218,8 @@ def _where(condition: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    return "nothing" if value is None or value != value else _cut(_json(value), _LONGEST_EXAMPLE)  # noqa: PLR0124 (NaN)
+    is_nothing = value is None or (isinstance(value, float) and math.isnan(value))
+    return "nothing" if is_nothing else _cut(_json(value), _LONGEST_EXAMPLE)
 
 
 def _actual(found: Mapping[str, Any], unexpected: int | None, looked_at: int | None) -> str:

@@ -50,7 +50,10 @@ class Scope:
         snapshot_id: str | int | None,
         owners: Sequence[str] | None,
     ) -> Scope:
-        """Return the scope that arguments ask for. :raises ConfigurationError: they contradict one another, or the table has no such rows."""
+        """Return the scope that arguments ask for.
+
+        :raises ConfigurationError: they contradict one another, or the table has no such rows.
+        """
         model = model_of(table)
         check_flag("whole_dataset", whole_dataset)
         if owners is not None:
@@ -70,6 +73,11 @@ class Scope:
             check_partition_key(partition_key or "")
         key = None if whole_dataset else partition_key
         return cls(table, key, None, None if snapshot_id is None else str(snapshot_id), None if owners is None else tuple(owners))
+
+    @property
+    def is_one_partition(self) -> bool:
+        """Whether it is a partition as it is."""
+        return self.partition_key is not None and self.snapshot_id is None
 
     @property
     def in_words(self) -> str:
@@ -130,14 +138,10 @@ def check_owners(dataset: Dataset, scope: Scope, snapshot_id: str | None) -> Non
         log.warning("There is nothing of %s in %s, %s", ", ".join(absent), dataset.identifier(scope.table), scope.in_words)
 
 
-def _check_released(
-    table: str, release: object, *, whole_dataset: bool, snapshot_id: object, owners: Sequence[str] | None
-) -> None:
+def _check_released(table: str, release: object, *, whole_dataset: bool, snapshot_id: object, owners: Sequence[str] | None) -> None:
     if not isinstance(release, str) or not release:
         raise ConfigurationError(f"release={release!r} cannot be used: expected a name such as 'v3', a stage, or a time.")
     if table not in RELEASED_TABLES:
         raise ConfigurationError(f"A release holds no rows of {table}: expected one of {', '.join(RELEASED_TABLES)}.")
     if whole_dataset or snapshot_id is not None or owners is not None:
-        raise ConfigurationError(
-            "A release is read as it was made: it goes without whole_dataset, snapshot_id and owners."
-        )
+        raise ConfigurationError("A release is read as it was made: it goes without whole_dataset, snapshot_id and owners.")

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 _MAX_BYTES = 20 * 2**20
 _SEVERITIES = ("critical", "warning", "info")
 # What GX writes, today or before 1.0; `name` beside a `type` is ours: how findings, metrics and lineage call it.
-_OF_A_SUITE = {"name", "expectations", "meta", "notes", "id", "suite_parameters", "expectation_suite_name", "ge_cloud_id", "data_asset_type",
-               "evaluation_parameters"}  # fmt: skip
-_OF_AN_EXPECTATION = {"type", "expectation_type", "name", "kwargs", "meta", "notes", "description", "id", "severity", "rendered_content",
-                      "ge_cloud_id", "expectation_context"}  # fmt: skip
+_OLDER = ("expectation_suite_name", "ge_cloud_id", "data_asset_type", "evaluation_parameters", "expectation_type", "expectation_context")
+_OF_A_SUITE = {"name", "expectations", "meta", "notes", "id", "suite_parameters", *_OLDER}
+_OF_AN_EXPECTATION = {"type", "name", "kwargs", "meta", "notes", "description", "id", "severity", "rendered_content", *_OLDER}
 
 
 def read_document(place: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,9 +63,7 @@ def suite_of(document: Mapping[str, Any], source: str, *, name: str) -> Expectat
     parameters = document.get("suite_parameters") or document.get("evaluation_parameters")
     if parameters is not None and not isinstance(parameters, dict):
         raise ConfigurationError(f"Suite ({source}): `suite_parameters` is {type(parameters).__name__}: expected a mapping.")
-    suite = ExpectationSuite(
-        name=str(document.get("name") or document.get("expectation_suite_name") or name), suite_parameters=parameters
-    )
+    suite = ExpectationSuite(name=str(document.get("name") or document.get("expectation_suite_name") or name), suite_parameters=parameters)
     suite.expectations = [_expectation(entry, f"Suite ({source}), expectation {number}") for number, entry in enumerate(entries, 1)]
     return suite
 
@@ -100,11 +97,9 @@ def _expectation(entry: Any, where: str) -> Expectation:
         raise ConfigurationError(f"{where}: severity {severity!r} is unknown: expected one of {', '.join(_SEVERITIES)}.")
     if entry.get("name"):
         meta = {**meta, "name": str(entry["name"])}
+    told = {key: entry[key] for key in ("notes", "description", "id") if entry.get(key)}
     try:
-        configuration = ExpectationConfiguration(
-            type=kind, kwargs=dict(kwargs), meta=meta, severity=severity, **{k: entry[k] for k in ("notes", "description", "id") if entry.get(k)}
-        )
-        return configuration.to_domain_obj()
+        return ExpectationConfiguration(type=kind, kwargs=dict(kwargs), meta=meta, severity=severity, **told).to_domain_obj()
     except (ValueError, TypeError, KeyError, GreatExpectationsError) as error:  # pydantic's are ValueErrors
         raise ConfigurationError(f"{where} cannot be used: {' '.join(str(error).split())[:500]}") from error
 

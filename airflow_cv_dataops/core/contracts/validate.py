@@ -11,6 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import check_flag
+from airflow_cv_dataops.core.audit.inputs import input_metrics
 from airflow_cv_dataops.core.contracts.contract_findings import outcome_findings, table_finding
 from airflow_cv_dataops.core.contracts.contract_words import breach_of, failure_text, sentence
 from airflow_cv_dataops.core.contracts.frame import ContractRows
@@ -30,6 +31,7 @@ from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from great_expectations import ExpectationSuite
     from great_expectations.expectations.expectation import Expectation
 
@@ -111,6 +113,11 @@ def validate_table(
     findings = findings_table(owner, found)
     findings_snapshot = dataset.replace_partition("findings", partition_key, findings, owner=owner)
     metrics = contract_metrics(ran.outcomes, row_count)
+    if scope.is_one_partition:
+        # What gates go by: which expectations had something to look at, and on which rows.
+        metrics += [Metric("findings", _count(findings, one.check), {"check": one.check}) for one in ran.outcomes if one.status != NOTHING]
+        looked_at = {table: scope.owners, **{other: None for other in rows.read_tables if other != table}, "findings": (owner,)}
+        metrics += input_metrics(dataset, partition_key, {**rows.snapshots, "findings": findings_snapshot}, looked_at)
     metrics_use = write_metrics(dataset, partition_key, owner, metrics, recorded_at or datetime.now(UTC))
     findings_use = dataset.table_use(
         "findings", partition_key=partition_key, owner=owner, snapshot_id=findings_snapshot, rows=findings.num_rows
@@ -163,6 +170,12 @@ def contract_metrics(outcomes: Sequence[Outcome], rows: int) -> list[Metric]:
         if outcome.unexpected is not None and outcome.looked_at:
             metrics.append(Metric("unexpected_ratio", outcome.unexpected / outcome.looked_at, {"expectation": outcome.check}))
     return metrics
+
+
+def _count(findings: pa.Table, check: str) -> int:
+    import pyarrow.compute as pc
+
+    return int(pc.sum(pc.equal(findings["check"], check)).as_py() or 0)
 
 
 def _checked(table: str, contract: Any, allow_empty: Any, report: Any, max_rows: Any) -> str:
