@@ -53,7 +53,7 @@ def _expectations_folder(home: Path) -> Path:
     store = _at(settings, "stores", str(_at(settings, "expectations_store_name") or "expectations_store"), "store_backend") or {}
     kind = _at(store, "class_name")
     if kind not in (None, "TupleFilesystemStoreBackend"):
-    why = "give a function that returns one as suite"
+        why = "give a function that returns one as suite"
         raise ConfigurationError(f"The suites of project {home} are kept by {kind}, not in files: {why}.")
     return home / str(_at(store, "base_directory") or _DEFAULT_FOLDER)
 
