@@ -6,8 +6,28 @@ from html import escape
 from html.parser import HTMLParser
 
 _ELEMENTS = frozenset(
-    "a b blockquote br button caption code details div em footer h1 h2 h3 h4 h5 h6 header hr i input label li main nav ol p pre section "
-    "small span strong summary table tbody td th thead tr ul".split()
+    (
+        "a",
+        "b",
+        "blockquote",
+        "br",
+        "caption",
+        "code",
+        "details",
+        "div",
+        "em",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "input",
+        "label",
+    )
+    + ("li", "main", "nav", "ol", "p", "pre", "small", "span", "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul")
 )
 _ATTRIBUTES = frozenset(("class", "id", "hidden", "type", "name", "checked", "for", "colspan", "scope", "aria-label", "role", "tabindex"))
 _EMPTY = frozenset(("br", "hr", "input"))
