@@ -13,6 +13,7 @@ from airflow_cv_dataops.core.contracts.expectations.rows import numbers, registe
 from airflow_cv_dataops.core.contracts.expectations.wording import Sentence
 
 _NO_POLYGONS = r"\s*\[\s*\]\s*"
+_PART = 50_000  # rows: texts of segmentations may be long
 
 
 class ExpectSegmentationMatchesBox(BoxExpectation):
@@ -49,24 +50,28 @@ def _missing(frame: pd.DataFrame) -> np.ndarray:
 
 
 def _apart(frame: pd.DataFrame, tolerance: float, min_iou: float) -> np.ndarray:
-    """Return which boxes are not those around their segmentations.
-
-    Ordinary polygons are parsed by Arrow, 20,000 at a time; only masks and what has something wrong are read one by one.
-    """
+    """Return which boxes are not those around their segmentations; a part of the rows at a time, which bounds memory."""
     faulty = np.zeros(len(frame), dtype=bool)
     rows = np.flatnonzero(~_missing(frame))
-    texts = pa.chunked_array([pa.array(frame.iloc[rows, 4].astype("str"), type=pa.large_string(), from_pandas=True)])
-    unknown = np.full(len(rows), np.nan)
+    for start in range(0, len(rows), _PART):
+        part = rows[start : start + _PART]
+        faulty[part] = _apart_in(frame.iloc[part], tolerance, min_iou)
+    return faulty
+
+
+def _apart_in(frame: pd.DataFrame, tolerance: float, min_iou: float) -> np.ndarray:
+    """Return the same of rows that have both. Arrow parses ordinary polygons; only masks and what has a fault are read one by one."""
+    texts = pa.chunked_array([pa.array(frame.iloc[:, 4].astype("str"), type=pa.string(), from_pandas=True)])
+    unknown = np.full(len(frame), np.nan)
     left, top, right, bottom = read_segmentations(texts, unknown, unknown).extent.T
-    x, y, width, height = (numbers(frame.iloc[rows, at]) for at in range(4))
+    x, y, width, height = (numbers(frame.iloc[:, at]) for at in range(4))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         across = np.minimum(x + width, right) - np.maximum(x, left)
         down = np.minimum(y + height, bottom) - np.maximum(y, top)
         shared = np.maximum(across, 0) * np.maximum(down, 0)
         iou = shared / (width * height + (right - left) * (bottom - top) - shared)
         off = np.maximum.reduce([np.abs(x - left), np.abs(y - top), np.abs(x + width - right), np.abs(y + height - bottom)])
-        faulty[rows] = ~((off <= tolerance) | (iou >= min_iou))
-    return faulty
+        return ~((off <= tolerance) | (iou >= min_iou))  # so that NaN is at fault
 
 
 register_rows("image_rows.segmentation_matches_box", missing=_missing, faulty=_apart, arguments=("tolerance", "min_iou"))
