@@ -29,7 +29,7 @@ from airflow_cv_dataops.core.contracts.expectations.wording import InWords
 # Of a frame that has the columns of an expectation in its order: a boolean for each row.
 Missing = Callable[[pd.DataFrame], np.ndarray]
 Faulty = Callable[..., np.ndarray]
-_SHOWN = 20
+_SHOWN, _LONGEST = 20, 200  # rows, and characters of a value: a polygon may be a megabyte
 
 
 def register_rows(metric: str, *, missing: Missing, faulty: Faulty, arguments: tuple[str, ...] = ()) -> None:
@@ -103,7 +103,7 @@ class RowsExpectation(InWords, MulticolumnMapExpectation, ABC):
         if not rows:
             return None
         names = list(rows[0])
-        cells = [["null" if _is_null(row.get(name)) else str(row.get(name)) for name in names] for row in rows]
+        cells = [["null" if _is_null(row.get(name)) else str(row.get(name))[:_LONGEST] for name in names] for row in rows]
         styling = {"body": {"classes": ["table-bordered", "table-sm", "mt-3"]}}
         return [RenderedTableContent(content_block_type="table", table=cells, header_row=names, styling=styling)]
 
