@@ -37,7 +37,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ("hooks",),
         ("links", "triggers"),
         ("operators", "sensors", "notifications"),
-        ("plugins", "preload"),
+        ("plugins", "preload", "expectations"),
         ("__init__",),
     ),
     # The steps stand in the order in which data flows: a later one may read what an earlier one defines, never the other way round.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from great_expectations.render import RenderedStringTemplateContent  # noqa: TID253 - imported where a page is made
-from great_expectations.render.renderer.content_block import ValidationResultsTableContentBlockRenderer  # noqa: TID253
+from great_expectations.render import RenderedStringTemplateContent
+from great_expectations.render.renderer.content_block import ValidationResultsTableContentBlockRenderer
 
 NOTHING = "nothing to check"
 

@@ -56,4 +56,4 @@ def _text(value: object) -> str:
 
 def _printable(value: object) -> str:
     text = cut(str(value), _LONGEST).encode("utf-8", "replace").decode()
-    return "".join(letter if letter >= " " and letter != "\x7f" or letter == "\n" else "\ufffd" for letter in text)
+    return "".join(letter if letter == "\n" or (letter >= " " and letter != "\x7f") else "\ufffd" for letter in text)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from html import escape
 from html.parser import HTMLParser
 
-_ELEMENTS = frozenset(
-    "a b blockquote br button caption code details div em footer h1 h2 h3 h4 h5 h6 header hr i input label li main nav ol p pre section "
-    "small span strong summary table tbody td th thead tr ul".split()
-)
+_TEXT = ("a", "b", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "p", "pre", "small", "span", "strong")
+_PARTS = ("blockquote", "details", "div", "input", "label", "li", "main", "nav", "ol", "summary", "ul")
+_TABLES = ("caption", "table", "tbody", "td", "th", "thead", "tr")
+_ELEMENTS = frozenset((*_TEXT, *_PARTS, *_TABLES))
 _ATTRIBUTES = frozenset(("class", "id", "hidden", "type", "name", "checked", "for", "colspan", "scope", "aria-label", "role", "tabindex"))
 _EMPTY = frozenset(("br", "hr", "input"))
 _WITH_CONTENT = frozenset(("script", "style"))  # whose content is no text for readers
