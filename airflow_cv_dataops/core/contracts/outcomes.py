@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import Template
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+
+from airflow_cv_dataops.core.contracts.expectation_names import DOMAIN, NAMED_COLUMNS, columns_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
 PASSED, FAILED, NOTHING, BROKEN = "passed", "failed", "nothing_to_check", "not_evaluated"
 SEVERITY_OF = {"critical": "error", "warning": "warning", "info": "info"}
 
-_DOMAIN = ("column", "column_A", "column_B", "column_list")
-_NOT_ARGUMENTS = frozenset((*_DOMAIN, "batch_id", "result_format", "catch_exceptions", "condition_parser"))
+_NOT_ARGUMENTS = frozenset((*DOMAIN, "batch_id", "result_format", "catch_exceptions", "condition_parser"))
 # They look at what is not there, or at the table: an empty column tells them something.
 _LOOK_AT_NULLS = re.compile(r"expect_table_|expect_column_to_exist|expect_.*null|expect_.*missing|.*_completeness")
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
-_LONGEST_NAME, _LONGEST_TEXT, _EXAMPLES, _LONGEST_EXAMPLE = 120, 500, 3, 60
+_LONGEST_TEXT, _EXAMPLES, _LONGEST_EXAMPLE = 500, 3, 60
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Outcome:
     :param columns: those that it is about; none: the table.
     :param severity: ``error``, ``warning`` or ``info``: GX's ``critical``, ``warning`` or ``info``.
     :param status: ``passed``, ``failed``, ``nothing_to_check`` or ``not_evaluated``.
-    :param expected: its arguments.
+    :param expected: its arguments, and the condition on rows.
     :param actual: what was found, or why it could not be evaluated.
     :param unexpected: how many of ``looked_at`` values (or rows) are not as expected; ``None``: it does not count.
     :param rows: the first rows that are not as expected: position in the frame, and their values in ``columns``.
@@ -59,8 +58,8 @@ class Outcome:
 
     @property
     def title(self) -> str:
-        """What is expected, as its author describes it, or by its type and columns."""
-        of = f" of {', '.join(self.columns)}" if self.columns else ""
+        """What is expected: as its author describes it, in the words of its class, or by its type and columns."""
+        of = f" of {', '.join(self.columns)}" if self.columns and len(self.columns) <= NAMED_COLUMNS else ""
         return self.description or f"{self.kind.removeprefix('expect_').replace('_', ' ')}{of}"
 
     @property
@@ -73,22 +72,6 @@ class Outcome:
         """Say in one sentence what is wrong."""
         verb = "could not be evaluated" if self.status == BROKEN else "does not hold"
         return _cut(f"{self.whole_title} {verb}: {self.actual}", 2 * _LONGEST_TEXT)
-
-
-def check_names(expectations: Iterable[Expectation]) -> list[str]:
-    """Return a name for each expectation: the ``name`` of its ``meta``, an ``id`` that is no UUID, or its type and columns.
-
-    ``column_values_to_not_be_null.category``. A second one of the same name has ``_2`` behind it.
-    """
-    seen: Counter[str] = Counter()
-    names = []
-    for expectation in expectations:
-        name = _name(expectation)
-        seen[name] += 1
-        while seen[name] > 1 and f"{name}_{seen[name]}" in names:
-            seen[name] += 1
-        names.append(name if seen[name] == 1 and name not in names else f"{name}_{max(2, seen[name])}")
-    return names
 
 
 def outcome_of(check: str, expectation: Expectation, result: ExpectationValidationResult, frame: pd.DataFrame, most_rows: int) -> Outcome:
@@ -130,40 +113,27 @@ def _outcome(check: str, expectation: Expectation, evaluated: Mapping[str, Any] 
     """:param evaluated: the arguments with the values of parameters in their places."""
     given = expectation.configuration.kwargs if evaluated is None else evaluated
     kwargs = {name: value for name, value in given.items() if name not in _NOT_ARGUMENTS and value is not None}
-    condition = kwargs.pop("row_condition", None)
+    kwargs.pop("row_condition", None)
+    expected = [", ".join(f"{name}={_json(value)}" for name, value in kwargs.items()), _where(getattr(expectation, "row_condition", None))]
     severity = getattr(expectation.severity, "value", expectation.severity)
     description = expectation.description if isinstance(expectation.description, str) else None
     return {
         "check": check,
         "kind": expectation.expectation_type,
-        "columns": _columns(expectation),
+        "columns": columns_of(expectation),
         "severity": SEVERITY_OF.get(str(severity), "error"),
-        "expected": _cut(", ".join(f"{name}={_json(value)}" for name, value in kwargs.items()) + _where(condition)),
-        "description": _cut(description) if description else None,
+        "expected": _cut(" ".join(part for part in expected if part)),
+        "description": _cut(description or _sentence(expectation)) or None,
     }
 
 
-def _name(expectation: Expectation) -> str:
-    meta = expectation.meta or {}
-    given = meta.get("name") if isinstance(meta, Mapping) else None
-    if not given and expectation.id and not _is_uuid(expectation.id):
-        given = expectation.id
-    text = str(given) if given else ".".join([expectation.expectation_type.removeprefix("expect_"), *_columns(expectation)])
-    return _UNSAFE.sub("_", text)[:_LONGEST_NAME].strip("_") or "expectation"
-
-
-def _columns(expectation: Expectation) -> tuple[str, ...]:
-    values = [getattr(expectation, name, None) for name in _DOMAIN]
-    flat = [one for value in values for one in (value if isinstance(value, (list, tuple, set)) else [value])]
-    return tuple(one for one in flat if isinstance(one, str))
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(str(text))
-    except ValueError:
-        return False
-    return True
+def _sentence(expectation: Expectation) -> str:
+    """Return the words that a class of ours has for what must hold; empty where it has none."""
+    sentence = getattr(expectation, "sentence", None)
+    if not callable(sentence):
+        return ""
+    template, values = sentence()
+    return Template(template).safe_substitute({name: _shown(value) for name, value in values.items()})
 
 
 def _exception(info: Any) -> str | None:
@@ -213,21 +183,28 @@ def _rows(found: Mapping[str, Any], columns: Sequence[str], most: int) -> tuple[
 def _where(condition: Any) -> str:
     if not condition:
         return ""
-    text = condition.get("pass_through_filter") if isinstance(condition, Mapping) else condition
-    return f" where {text if isinstance(text, str) else _json(condition)}"
+    return f"where {getattr(condition, 'pass_through_filter', None) or condition}"
 
 
 def _shown(value: Any) -> str:
-    is_nothing = value is None or (isinstance(value, float) and math.isnan(value))
-    return "nothing" if is_nothing else _cut(_json(value), _LONGEST_EXAMPLE)
+    if isinstance(value, Mapping):
+        return f"({', '.join(map(_shown, value.values()))})"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_shown, value))
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "nothing"
+    return f"{value:.6g}" if isinstance(value, float) else _cut(_json(value), _LONGEST_EXAMPLE)
 
 
 def _actual(found: Mapping[str, Any], unexpected: int | None, looked_at: int | None) -> str:
     if unexpected is None or looked_at is None:
-        return _cut(f"observed {_json(found.get('observed_value'))}")
+        details = found.get("details")
+        problems = details.get("problems") if isinstance(details, Mapping) else None
+        told = [f"{_shown(name)} {said}" for name, said in problems.items()] if isinstance(problems, Mapping) else []
+        return _cut("; ".join(told) or f"observed {_json(found.get('observed_value'))}")
     share = f" ({unexpected / looked_at:.2%})" if looked_at else ""
     told = f"{unexpected:,} of {looked_at:,}{share}"
-    examples = list(dict.fromkeys(_cut(_json(value), _LONGEST_EXAMPLE) for value in (found.get("partial_unexpected_list") or ())[:20]))
+    examples = list(dict.fromkeys(_shown(value) for value in (found.get("partial_unexpected_list") or ())[:20]))
     return told + (f", such as {', '.join(examples[:_EXAMPLES])}" if unexpected and examples else "")
 
 

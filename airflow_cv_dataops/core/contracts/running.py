@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.contracts.outcomes import Outcome, check_names, needs_rows, not_looked, outcome_of
+from airflow_cv_dataops.core.contracts.expectation_names import check_names
+from airflow_cv_dataops.core.contracts.outcomes import Outcome, needs_rows, not_looked, outcome_of
 from airflow_cv_dataops.core.contracts.quiet import quiet
 from airflow_cv_dataops.core.errors import ConfigurationError
 
