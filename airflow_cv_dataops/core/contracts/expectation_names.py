@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -22,15 +22,12 @@ def check_names(expectations: Iterable[Expectation]) -> list[str]:
 
     ``column_values_to_not_be_null.category``. A second one of the same name has ``_2`` behind it.
     """
-    seen: Counter[str] = Counter()
-    names = []
+    names: dict[str, None] = {}
     for expectation in expectations:
         name = _name(expectation)
-        seen[name] += 1
-        while seen[name] > 1 and f"{name}_{seen[name]}" in names:
-            seen[name] += 1
-        names.append(name if seen[name] == 1 and name not in names else f"{name}_{max(2, seen[name])}")
-    return names
+        tries = (f"{name}_{number}" for number in count(2))
+        names[name if name not in names else next(one for one in tries if one not in names)] = None
+    return list(names)
 
 
 def columns_of(expectation: Expectation) -> tuple[str, ...]:
