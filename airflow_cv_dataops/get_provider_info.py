@@ -71,6 +71,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "extra-links": [
             "airflow_cv_dataops.links.audit_report.AuditReportLink",
+            "airflow_cv_dataops.links.data_docs.DataDocsLink",
             "airflow_cv_dataops.links.dataset_card.DatasetCardLink",
             "airflow_cv_dataops.links.diff_report.DiffReportLink",
             "airflow_cv_dataops.links.marquez.MarquezLink",
