@@ -6,6 +6,6 @@ from airflow_cv_dataops.links.report import ReportLink
 
 
 class DataDocsLink(ReportLink):
-    """Opens Great Expectations' page of what a contract found."""
+    """Opens Great Expectations' page of the validation: every expectation, and what was found."""
 
     name = "Data Docs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from great_expectations.compatibility import pydantic
+from great_expectations.core.suite_parameters import SuiteParameterDict
 
 from airflow_cv_dataops.core.contracts.expectations.rows import RowsExpectation, nulls, numbers, register_rows
 from airflow_cv_dataops.core.contracts.expectations.wording import Sentence
@@ -32,7 +33,9 @@ class ExpectBoxInsideImage(BoxExpectation):
 
     image_width_column: pydantic.StrictStr = pydantic.Field("image_width", description="Width of the upright image in pixels.")
     image_height_column: pydantic.StrictStr = pydantic.Field("image_height", description="Height of the upright image in pixels.")
-    tolerance: pydantic.confloat(ge=0, allow_inf_nan=False) = pydantic.Field(1.0, description="Pixels beyond the image.")  # type: ignore[valid-type]
+    tolerance: pydantic.confloat(ge=0, allow_inf_nan=False) | SuiteParameterDict = pydantic.Field(
+        1.0, description="Pixels beyond the image."
+    )  # type: ignore[valid-type]
 
     map_metric = "image_rows.box_inside_image"
     column_fields = (*BOX_FIELDS, "image_width_column", "image_height_column")
@@ -52,7 +55,9 @@ class ExpectBoxHasExtent(BoxExpectation):
     :param min_side: a side of at most so many pixels is none; 0.01 is the rounding noise of normalised coordinates.
     """
 
-    min_side: pydantic.confloat(ge=0, allow_inf_nan=False) = pydantic.Field(0.01, description="A side must be longer, pixels.")  # type: ignore[valid-type]
+    min_side: pydantic.confloat(ge=0, allow_inf_nan=False) | SuiteParameterDict = pydantic.Field(
+        0.01, description="A side must be longer, pixels."
+    )  # type: ignore[valid-type]
 
     map_metric = "image_rows.box_has_extent"
     column_fields = BOX_FIELDS

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from great_expectations.compatibility import pydantic
+from great_expectations.core.suite_parameters import SuiteParameterDict
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
@@ -14,7 +15,7 @@ from great_expectations.expectations.metrics import ColumnMapMetricProvider, col
 from airflow_cv_dataops.core.contracts.expectations.rows import RowsExpectation, nulls, numbers, register_rows
 from airflow_cv_dataops.core.contracts.expectations.wording import InWords, Sentence
 
-Pixels = pydantic.conint(ge=1)
+Count = pydantic.conint(ge=1)
 _BOUNDS = ("min_width", "max_width", "min_height", "max_height", "max_pixels")
 
 
@@ -26,11 +27,11 @@ class ExpectImageSizeBetween(RowsExpectation):
 
     width_column: pydantic.StrictStr = pydantic.Field("width", description="Width of the upright image in pixels.")
     height_column: pydantic.StrictStr = pydantic.Field("height", description="Height of the upright image in pixels.")
-    min_width: Pixels | None = pydantic.Field(None, description="Narrowest image, pixels.")  # type: ignore[valid-type]
-    max_width: Pixels | None = pydantic.Field(None, description="Widest image, pixels.")  # type: ignore[valid-type]
-    min_height: Pixels | None = pydantic.Field(None, description="Lowest image, pixels.")  # type: ignore[valid-type]
-    max_height: Pixels | None = pydantic.Field(None, description="Highest image, pixels.")  # type: ignore[valid-type]
-    max_pixels: Pixels | None = pydantic.Field(None, description="Largest image, width by height.")  # type: ignore[valid-type]
+    min_width: Count | None = pydantic.Field(None, description="Narrowest image, pixels.")  # type: ignore[valid-type]
+    max_width: Count | None = pydantic.Field(None, description="Widest image, pixels.")  # type: ignore[valid-type]
+    min_height: Count | None = pydantic.Field(None, description="Lowest image, pixels.")  # type: ignore[valid-type]
+    max_height: Count | None = pydantic.Field(None, description="Highest image, pixels.")  # type: ignore[valid-type]
+    max_pixels: Count | None = pydantic.Field(None, description="Largest image, width by height.")  # type: ignore[valid-type]
 
     map_metric = "image_rows.image_size_between"
     column_fields = ("width_column", "height_column")
@@ -62,7 +63,7 @@ class ExpectImageHasLabel(InWords, ColumnMapExpectation):
     """
 
     column: pydantic.StrictStr = pydantic.Field("labels", description="How many labels the image has.")
-    min_labels: Pixels = pydantic.Field(1, description="How many labels at least.")  # type: ignore[valid-type]
+    min_labels: Count | SuiteParameterDict = pydantic.Field(1, description="How many labels at least.")  # type: ignore[valid-type]
 
     map_metric = "column_values.image_has_label"
     success_keys = ("mostly", "min_labels")

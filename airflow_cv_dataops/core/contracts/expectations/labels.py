@@ -6,12 +6,14 @@ from typing import Any
 
 import pandas as pd
 from great_expectations.compatibility import pydantic
+from great_expectations.core.suite_parameters import SuiteParameterDict
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
 
 from airflow_cv_dataops.core.contracts.expectations.wording import InWords, Sentence
 
+_SHOWN = 50
 _NULLS = "column_values.nonnull.unexpected_count"
 
 
@@ -25,7 +27,9 @@ class ExpectKnownCategory(InWords, ColumnMapExpectation):
     """
 
     column: pydantic.StrictStr = pydantic.Field("category", description="The category's name.")
-    categories: list[pydantic.StrictStr] = pydantic.Field(min_items=1, description="The names that a category may have.")
+    categories: pydantic.conlist(pydantic.StrictStr, min_items=1) | SuiteParameterDict = pydantic.Field(  # type: ignore[valid-type]
+        description="The names that a category may have."
+    )
     null_is_unexpected: pydantic.StrictBool = pydantic.Field(False, description="A row without a category is at fault.")
 
     map_metric = "column_values.known_category"
@@ -33,14 +37,18 @@ class ExpectKnownCategory(InWords, ColumnMapExpectation):
     args_keys = ("column", "categories")
 
     @pydantic.validator("categories", pre=True)
-    def _are_names(cls, value: Any) -> list[Any]:
-        if isinstance(value, str):
-            raise ValueError(f"categories must be a list of names, not the text {value!r}")
+    def _are_names(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return value  # a suite parameter
+        if not isinstance(value, list | tuple) or not value or not all(isinstance(name, str) for name in value):
+            raise ValueError(f"expected a list of names, at least one, not {value!r}")
         return list(dict.fromkeys(value))
 
     def sentence(self) -> Sentence:
         """Return what must hold."""
-        shown = self.categories if len(self.categories) <= 50 else [*self.categories[:50], f"… ({len(self.categories)} in all)"]
+        shown = self.categories
+        if isinstance(shown, list) and len(shown) > _SHOWN:
+            shown = [*shown[:_SHOWN], f"… ({len(shown)} in all)"]
         words = "categories must be known: $categories" + ("; none may be absent" if self.null_is_unexpected else "")
         return words, {"categories": shown}
 

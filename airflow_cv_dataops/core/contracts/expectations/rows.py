@@ -24,7 +24,7 @@ from great_expectations.render import LegacyDiagnosticRendererType, RenderedTabl
 from great_expectations.render.renderer.renderer import renderer
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from airflow_cv_dataops.core.contracts.expectations.wording import InWords
+from airflow_cv_dataops.core.contracts.expectations.wording import InWords, escaped_text
 
 # Of a frame that has the columns of an expectation in its order: a boolean for each row.
 Missing = Callable[[pd.DataFrame], np.ndarray]
@@ -103,13 +103,13 @@ class RowsExpectation(InWords, MulticolumnMapExpectation, ABC):
         if not rows:
             return None
         names = list(rows[0])
-        cells = [["null" if _is_null(row.get(name)) else str(row.get(name))[:_LONGEST] for name in names] for row in rows]
+        cells = [[escaped_text("$value", {"value": _shown(row.get(name))}) for name in names] for row in rows]
         styling = {"body": {"classes": ["table-bordered", "table-sm", "mt-3"]}}
         return [RenderedTableContent(content_block_type="table", table=cells, header_row=names, styling=styling)]
 
 
-def _is_null(value: Any) -> bool:
-    return value is None or value is pd.NA
+def _shown(value: Any) -> str:
+    return "null" if value is None or value is pd.NA else str(value)[:_LONGEST]
 
 
 def numbers(column: pd.Series) -> np.ndarray:

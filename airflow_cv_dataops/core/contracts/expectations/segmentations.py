@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from great_expectations.compatibility import pydantic
+from great_expectations.core.suite_parameters import SuiteParameterDict
 
 from airflow_cv_dataops.core.audit.masks.segmentations import read_segmentations
 from airflow_cv_dataops.core.contracts.expectations.boxes import BOX_FIELDS, BoxExpectation, no_box
@@ -27,8 +28,10 @@ class ExpectSegmentationMatchesBox(BoxExpectation):
     """
 
     segmentation_column: pydantic.StrictStr = pydantic.Field("segmentation", description="COCO JSON: polygons, or an RLE.")
-    tolerance: pydantic.confloat(ge=0, allow_inf_nan=False) = pydantic.Field(2.0, description="Pixels between sides.")  # type: ignore[valid-type]
-    min_iou: pydantic.confloat(ge=0, le=1) = pydantic.Field(0.7, description="IoU that is enough beyond the tolerance.")  # type: ignore[valid-type]
+    tolerance: pydantic.confloat(ge=0, allow_inf_nan=False) | SuiteParameterDict = pydantic.Field(2.0, description="Pixels between sides.")  # type: ignore[valid-type]
+    min_iou: pydantic.confloat(ge=0, le=1) | SuiteParameterDict = pydantic.Field(
+        0.7, description="IoU that is enough beyond the tolerance."
+    )  # type: ignore[valid-type]
 
     map_metric = "image_rows.segmentation_matches_box"
     column_fields = (*BOX_FIELDS, "segmentation_column")

@@ -14,7 +14,7 @@ from great_expectations.expectations.metrics import ColumnAggregateMetricProvide
 from great_expectations.render import LegacyDiagnosticRendererType
 from great_expectations.render.renderer.renderer import renderer
 
-from airflow_cv_dataops.core.contracts.expectations.wording import InWords, Sentence
+from airflow_cv_dataops.core.contracts.expectations.wording import InWords, Sentence, escaped_text
 
 Share = pydantic.confloat(ge=0, le=1)
 _COUNTS = "column.value_shares"
@@ -56,14 +56,15 @@ class SharesExpectation(InWords, ColumnAggregateExpectation, ABC):
     @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
     def _diagnostic_observed_value_renderer(
         cls, configuration: Any = None, result: Any = None, runtime_configuration: dict | None = None, **_: Any
-    ) -> str:
+    ) -> Any:
         found = (result.result if result else None) or {}
         shares = found.get("observed_value")
         if not isinstance(shares, dict):
             return "--"
         problems = (found.get("details") or {}).get("problems") or {}
         told = ", ".join(f"{value} {share:.2%}" for value, share in list(shares.items())[:20])
-        return told + (" | " + "; ".join(f"{value}: {said}" for value, said in list(problems.items())[:20]) if problems else "")
+        wrong = "; ".join(f"{value}: {said}" for value, said in list(problems.items())[:20])
+        return escaped_text("$shares\n\n$wrong" if wrong else "$shares", {"shares": told, "wrong": wrong})
 
 
 class ExpectCategoryShares(SharesExpectation):

@@ -42,20 +42,16 @@ class InWords(BatchExpectation, ABC):
             )
         return super().get_validation_dependencies(execution_engine=execution_engine, runtime_configuration=runtime_configuration)
 
-    def _whole_sentence(self) -> Sentence:
+    def _with_share(self) -> Sentence:
         template, values = self.sentence()
         mostly = getattr(self, "mostly", 1)
         if isinstance(mostly, float | int) and mostly < 1:
             template, values = f"{template}, at least $mostly_percent % of the time", {**values, "mostly_percent": f"{100 * mostly:g}"}
-        condition = getattr(self, "row_condition", None)
-        if condition:
-            template = f"if $row_condition, then {template[:1].lower()}{template[1:]}"
-            values = {**values, "row_condition": getattr(condition, "pass_through_filter", None) or repr(condition)}
         return f"{template}.", values
 
     @classmethod
     def _prescriptive_template(cls, renderer_configuration: RendererConfiguration) -> RendererConfiguration:
-        template, values = _of(renderer_configuration.configuration, renderer_configuration.result)._whole_sentence()
+        template, values = _of(renderer_configuration.configuration, renderer_configuration.result)._with_share()
         for name, value in values.items():
             renderer_configuration.add_param(name=name, param_type=RendererValueType.STRING, value=_said(value))
         renderer_configuration.template_str = template
@@ -66,10 +62,21 @@ class InWords(BatchExpectation, ABC):
     def _prescriptive_renderer(
         cls, configuration: Any = None, result: Any = None, runtime_configuration: dict | None = None, **_: Any
     ) -> list[RenderedStringTemplateContent]:
-        template, values = _of(configuration, result)._whole_sentence()
-        styling = (runtime_configuration or {}).get("styling")
-        content = {"template": template, "params": {name: _said(value) for name, value in values.items()}, "styling": styling}
-        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=content)]
+        expectation = _of(configuration, result)
+        template, values = expectation._with_share()
+        condition = getattr(expectation, "row_condition", None)
+        if condition:
+            template = f"if $row_condition, then {template}"
+            values = {**values, "row_condition": getattr(condition, "pass_through_filter", None) or repr(condition)}
+        return [
+            escaped_text(template, {name: _said(value) for name, value in values.items()}, (runtime_configuration or {}).get("styling"))
+        ]
+
+
+def escaped_text(template: str, values: Mapping[str, str], styling: Any = None) -> RenderedStringTemplateContent:
+    """Return a text of Data Docs, in which GX escapes the values of ``$names``: the one kind in which it does."""
+    content = {"template": template, "params": dict(values), "styling": styling or {}}
+    return RenderedStringTemplateContent(content_block_type="string_template", string_template=content)
 
 
 def _of(configuration: ExpectationConfiguration | None, result: ExpectationValidationResult | None) -> Any:
