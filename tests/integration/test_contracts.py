@@ -83,9 +83,7 @@ def test_what_does_not_hold_fails_and_stands_by_name_in_findings_metrics_and_lin
         ({"fail_on": []}, False, False),
     ],
 )
-def test_policy_decides_and_what_is_wrong_is_told_all_the_same(
-    dataset: Dataset, policy: dict[str, Any], fails: bool, skips: bool
-) -> None:
+def test_policy_decides_and_what_is_wrong_is_told_all_the_same(dataset: Dataset, policy: dict[str, Any], fails: bool, skips: bool) -> None:
     result = validate_table(dataset, KEY, suite=[WIDE, NAMED], **policy)
     assert (result.failure is not None, result.skip) == (fails, skips)
     assert result.breach is not None
@@ -123,7 +121,9 @@ def test_one_that_cannot_be_evaluated_is_an_error_and_hinders_no_other(dataset: 
         "column_values_to_be_in_set.colour": "error",
         "column_values_to_be_between.category": "error",
     }
-    assert 'could not be evaluated: Error: The column "colour" in BatchData does not exist' in json.dumps(findings(dataset)).replace("\\", "")
+    assert 'could not be evaluated: Error: The column "colour" in BatchData does not exist' in json.dumps(findings(dataset)).replace(
+        "\\", ""
+    )
     told = assertions(result)
     assert (told["column_values_to_be_in_set.colour"].success, told["table_row_count_to_be_between"].success) == (False, True)
 
@@ -228,17 +228,16 @@ def test_hostile_values_stay_values(dataset: Dataset) -> None:
     assert max(len(row["message"]) for row in findings(dataset)) < 1_200
 
 
-def test_the_event_of_a_contract_is_as_its_schema_says(
-    dataset: Dataset, validate_events: Callable[[list[dict[str, Any]]], None]
-) -> None:
+def test_the_event_of_a_contract_is_as_its_schema_says(dataset: Dataset, validate_events: Callable[[list[dict[str, Any]]], None]) -> None:
     from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
     from openlineage.client.serde import Serde
 
     result = validate_table(dataset, KEY, suite=[WIDE, NAMED])
     parts = to_openlineage(result.lineage, complete=True)
-    run, job = Run("0192b3a4-0000-7000-8000-000000000000", parts.run_facets), Job("airflow", "validate", parts.job_facets)
-    event = RunEvent(RunState.FAIL, NOW.isoformat(), run, job, inputs=parts.inputs, outputs=parts.outputs)
-    document = json.loads(Serde.to_json(event))
+    run = Run(runId="0192b3a4-0000-7000-8000-000000000000", facets=parts.run_facets)
+    job = Job(namespace="airflow", name="validate", facets=parts.job_facets)
+    about = {"eventTime": NOW.isoformat(), "eventType": RunState.FAIL, "run": run, "job": job}
+    document = json.loads(Serde.to_json(RunEvent(**about, producer="https://example.org", inputs=parts.inputs, outputs=parts.outputs)))
     validate_events([document])
     facet = document["run"]["facets"]["cvDataops_validation"]
     assert (facet["contract"], facet["suiteSource"], facet["byStatus"]) == ("annotations", "value", {"failed": 2})
@@ -246,3 +245,40 @@ def test_the_event_of_a_contract_is_as_its_schema_says(
     assert {(one["assertion"], one["success"]) for one in told} == {("wide", False), ("column_values_to_not_be_null.category", False)}
 
 
+def met(dataset: Dataset, gate: str) -> bool:
+    result = promote_dataset(dataset, stage="production", gates=[gate])
+    (found,) = (one for one in result.lineage.gates if one["name"].startswith(gate.split(" ")[0]))
+    return bool(found["status"] == "pass")
+
+
+def test_gates_go_by_a_contract_as_long_as_its_rows_are_the_ones_it_saw(dataset: Dataset) -> None:
+    audit_labels(dataset, KEY, on_findings="warn", report=None)
+    assert not met(dataset, "findings.wide == 0")  # nobody has looked
+    validate_table(dataset, KEY, suite=[WIDE], on_findings="warn")
+    assert not met(dataset, "findings.wide == 0")
+    assert not met(dataset, "contract:annotations/failed_expectations == 0")
+    write(dataset, "annotations", [label("a.jpg", 1, bbox=bbox(1, 2, 3, 4)), label("b.jpg", 1)], owner="default")
+    audit_labels(dataset, KEY, on_findings="warn", report=None)
+    assert not met(dataset, "findings.wide == 0")
+    validate_table(dataset, KEY, suite=[WIDE])
+    assert met(dataset, "findings.wide == 0")
+    assert met(dataset, "contract:annotations/failed_expectations == 0")
+    write(dataset, "annotations", [label("a.jpg", 1, bbox=bbox(1, 2, -3, 4)), label("b.jpg", 1)], owner="default")
+    audit_labels(dataset, KEY, on_findings="warn", report=None)
+    assert not met(dataset, "findings.wide == 0")  # it held of rows that are no more
+    assert not met(dataset, "contract:annotations/failed_expectations == 0")
+
+
+def test_a_contract_is_no_audit(dataset: Dataset) -> None:
+    validate_table(dataset, KEY, suite=[NAMED], on_findings="warn")
+    assert not met(dataset, "unaudited_partitions == 0")
+    assert not met(dataset, "findings.error == 0")
+
+
+def test_the_first_rows_of_what_breaks_a_contract_are_no_label_error_rate(dataset: Dataset) -> None:
+    write(dataset, "annotations", [label("a.jpg", n, bbox=bbox(n, 2, 3, 4)) for n in range(4)], owner="default")
+    audit_labels(dataset, KEY, on_findings="warn", report=None, disabled=["image_without_label"])
+    assert met(dataset, "label_error_rate == 0")
+    validate_table(dataset, KEY, suite=[gxe.ExpectColumnValuesToBeInSet(column="category", value_set=["dog"])], max_rows=2)
+    assert met(dataset, "label_error_rate == 0")
+    assert not met(dataset, "findings.error == 0")

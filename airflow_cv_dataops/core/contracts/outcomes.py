@@ -32,7 +32,7 @@ class Outcome:
 
     :param check: its name in findings, metrics and lineage, unique in the suite.
     :param columns: those that it is about; none: the table.
-    :param severity: ``error``, ``warning`` or ``info``: GX's ``critical``, ``warning`` or ``info``.
+    :param severity: ``error``, ``warning`` or ``info``: GX's ``critical``, ``warning`` or ``info``. What could not be evaluated is an error.
     :param status: ``passed``, ``failed``, ``nothing_to_check`` or ``not_evaluated``.
     :param expected: its arguments, and the condition on rows.
     :param actual: what was found, or why it could not be evaluated.
@@ -84,7 +84,7 @@ def outcome_of(check: str, expectation: Expectation, result: ExpectationValidati
     broken = _exception(result.exception_info)
     told = _outcome(check, expectation, result.expectation_config.kwargs if result.expectation_config else None)
     if broken is not None:
-        return Outcome(**told, status=BROKEN, actual=_cut(broken))
+        return Outcome(**{**told, "severity": "error"}, status=BROKEN, actual=_cut(broken))  # whatever it matters: nobody knows
     looked_at, unexpected = _looked_at(found), _whole(found.get("unexpected_count"))
     if _saw_nothing(told["kind"], told["columns"], found, looked_at, bool(result.success), frame):
         return Outcome(**told, status=NOTHING, actual="nothing to look at", looked_at=looked_at)
