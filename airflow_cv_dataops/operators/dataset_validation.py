@@ -87,7 +87,9 @@ class DatasetValidationOperator(DatasetOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.table = table
-        self.suite: Any = path_text(suite) if isinstance(suite, PathLike) else suite
+        # Airflow calls a function that it finds in a template field, and takes what it returns for the field's value.
+        self.suite_function = suite if callable(suite) else None
+        self.suite: Any = None if callable(suite) else path_text(suite) if isinstance(suite, PathLike) else suite
         self.context_root_dir = context_root_dir
         self.suite_parameters = suite_parameters
         self.contract = contract
@@ -128,7 +130,7 @@ class DatasetValidationOperator(DatasetOperator):
     def _located_suite(self, partition_key: str) -> tuple[Any, Mapping[str, Any] | None]:
         """Return the suite, with the partition filled in and no connection in it where it is a file, and the options to open it with."""
         if not isinstance(self.suite, str) or self.context_root_dir:
-            return self.suite, None
+            return self.suite_function or self.suite, None
         place, options = self.hook.storage(with_partition_key(self.suite, partition_key))
         return place, options or None
 

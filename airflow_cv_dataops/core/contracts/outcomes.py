@@ -32,7 +32,7 @@ class Outcome:
 
     :param check: its name in findings, metrics and lineage, unique in the suite.
     :param columns: those that it is about; none: the table.
-    :param severity: ``error``, ``warning`` or ``info``: GX's ``critical``, ``warning`` or ``info``. What could not be evaluated is an error.
+    :param severity: ``error``, ``warning`` or ``info``: GX's ``critical``, ``warning`` or ``info``; ``error`` where it was not evaluated.
     :param status: ``passed``, ``failed``, ``nothing_to_check`` or ``not_evaluated``.
     :param expected: its arguments, and the condition on rows.
     :param actual: what was found, or why it could not be evaluated.
