@@ -23,6 +23,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_cv_dataops.operators.label_import",
                     "airflow_cv_dataops.operators.prediction_import",
                     "airflow_cv_dataops.operators.label_audit",
+                    "airflow_cv_dataops.operators.dataset_validation",
                     "airflow_cv_dataops.operators.hard_example_sampling",
                     "airflow_cv_dataops.operators.dataset_promotion",
                     "airflow_cv_dataops.operators.dataset_rollback",
@@ -79,6 +80,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "extra-links": [
             "airflow_cv_dataops.links.audit_report.AuditReportLink",
+            "airflow_cv_dataops.links.data_docs.DataDocsLink",
             "airflow_cv_dataops.links.dataset_card.DatasetCardLink",
             "airflow_cv_dataops.links.dataset_health.DatasetHealthLink",
             "airflow_cv_dataops.links.diff_report.DiffReportLink",

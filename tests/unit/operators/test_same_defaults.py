@@ -18,6 +18,7 @@ from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
+from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
@@ -72,6 +73,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (LabelImportOperator, {"source": "/in", "format": "coco"}, "core.labels.importing.import_labels"),
         (PredictionImportOperator, {"source": "/in", "model": "cnn"}, "core.predictions.importing.import_predictions"),
         (LabelAuditOperator, {}, "core.audit.audit.audit_labels"),
+        (DatasetValidationOperator, {}, "core.contracts.validate.validate_table"),
         (HardExampleSamplingOperator, {}, "core.sampling.sample.sample_hard_examples"),
         (DatasetPromotionOperator, {}, "core.release.promote.promote_dataset"),
         (DatasetRollbackOperator, {"reason": "bad labels"}, "core.release.rollback.rollback_stage"),

@@ -1,0 +1,1 @@
+"""Custom Great Expectations expectations for tables of images, labels and predictions."""
