@@ -53,13 +53,21 @@ def test_categories_are_asked_for_where_there_are_some():
         default_suite("annotation")
 
 
-def failed(table: str, frame: pd.DataFrame, **arguments: Any) -> list[str]:
+@pytest.fixture(scope="module")
+def failed() -> Any:
+    """Return by expectation and column the rows that do not meet a table's default suite."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     definition = context.data_sources.add_pandas("p").add_dataframe_asset("a").add_batch_definition_whole_dataframe("b")
-    result = definition.get_batch({"dataframe": frame}).validate(default_suite(table, **arguments))
-    assert all(one.exception_info.get("raised_exception") is False for one in result.results), result
-    return sorted(one.expectation_config.type.removeprefix("expect_") for one in result.results if not one.success)
+
+    def validated(table: str, frame: pd.DataFrame, **arguments: Any) -> dict[str, list[int]]:
+        result = definition.get_batch({"dataframe": frame}).validate(default_suite(table, **arguments), result_format="SUMMARY")
+        assert all(one.exception_info.get("raised_exception") is False for one in result.results), result
+        configurations = [(one.expectation_config, one.result) for one in result.results if not one.success]
+        names = [(config.type.removeprefix("expect_") + f".{config.kwargs.get('column', '')}").strip(".") for config, _ in configurations]
+        return {name: found["partial_unexpected_index_list"] for name, (_, found) in zip(names, configurations, strict=True)}
+
+    return validated
 
 
 def labels(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -79,45 +87,49 @@ def labels(*rows: dict[str, Any]) -> pd.DataFrame:
 NO_BOX = {"bbox_x": None, "bbox_y": None, "bbox_width": None, "bbox_height": None}
 
 
-def test_healthy_labels_of_any_task_meet_it():
+def test_healthy_labels_of_all_tasks_meet_it(failed):
     polygon = "[[1, 1, 6, 1, 6, 6, 1, 6]]"
-    assert failed("annotations", labels({}, {"category": "dog"}), categories=["cat", "dog"]) == []
-    assert failed("annotations", labels(*[{"task": "classification", **NO_BOX}] * 3)) == []
-    assert (
-        failed("annotations", labels({"task": "segmentation", "segmentation": polygon}, {"task": "background", "category": None, **NO_BOX}))
-        == []
-    )
+    of_tasks = [
+        {"category": "dog"},
+        {"task": "classification", **NO_BOX},
+        {"task": "segmentation", "segmentation": polygon},
+        {"task": "background", "category": None, **NO_BOX},
+    ]
+    assert failed("annotations", labels(*of_tasks), categories=["cat", "dog"]) == {}
 
 
-@pytest.mark.parametrize(
-    ("row", "wrong"),
-    [
-        ({"bbox_width": 0.0}, ["box_has_extent"]),
-        ({"bbox_width": 500.0}, ["box_inside_image"]),
-        ({"category": None}, ["column_values_to_not_be_null"]),
-        (NO_BOX, ["column_values_to_not_be_null"]),
-        ({"task": "segmentation"}, ["column_values_to_not_be_null"]),
-        ({"annotation_id": "0"}, ["compound_columns_to_be_unique"]),
-        ({"task": "dreaming"}, ["column_values_to_be_in_set"]),
-        ({"image_matched": False}, ["label_joined_image"]),  # one of two: a warning
-        ({"segmentation": "[[30, 30, 40, 30, 40, 40]]"}, ["segmentation_matches_box"]),
-        ({"area": -1.0}, ["column_values_to_be_between"]),
-        ({"stated_width": 128.0}, ["column_pair_values_to_be_equal"]),
-        ({"category": "unicorn"}, ["known_category"]),
-    ],
-)
-def test_a_faulty_label_does_not(row, wrong):
-    assert failed("annotations", labels({}, row), categories=["cat"]) == wrong
+FAULTS = [
+    ({"bbox_width": 0.0}, "box_has_extent"),
+    ({"bbox_width": 500.0}, "box_inside_image"),
+    ({"category": None}, "column_values_to_not_be_null.category"),
+    (NO_BOX, "column_values_to_not_be_null.bbox_x"),
+    ({"task": "segmentation"}, "column_values_to_not_be_null.segmentation"),
+    ({"annotation_id": None}, "column_values_to_not_be_null.annotation_id"),
+    ({"task": "dreaming"}, "column_values_to_be_in_set.task"),
+    ({"image_matched": False}, "label_joined_image.image_matched"),
+    ({"segmentation": "[[30, 30, 40, 30, 40, 40]]"}, "segmentation_matches_box"),
+    ({"area": -1.0}, "column_values_to_be_between.area"),
+    ({"stated_width": 128.0}, "column_pair_values_to_be_equal"),
+    ({"category": "unicorn"}, "known_category.category"),
+]
+
+
+def test_each_faulty_label_does_not(failed):
+    found = failed("annotations", labels(*(row for row, _ in FAULTS)), categories=["cat"])
+    assert found == {name: [row] for row, (_, name) in enumerate(FAULTS)}
+
+
+def test_no_label_occurs_twice(failed):
+    assert failed("annotations", labels({}, {"annotation_id": "0"})) == {"compound_columns_to_be_unique": [0, 1]}
 
 
 def test_labels_of_other_images_are_more_than_a_warning():
     suite = default_suite("annotations")
     severities = {one.severity.value: one.mostly for one in suite.expectations if one.expectation_type == "expect_label_joined_image"}
     assert severities == {"warning": 1, "critical": 0.5}
-    assert failed("annotations", labels({}, *[{"image_matched": False}] * 2)) == ["label_joined_image", "label_joined_image"]
 
 
-def test_a_release_in_which_an_image_is_trained_and_tested_on():
+def test_a_release_in_which_an_image_is_trained_and_tested_on(failed):
     items = pd.DataFrame({"image_id": [ID, ID], "partition_key": "k", "source_uri": "file:///a", "split": ["train", "test"]})
-    assert failed("release_items", items) == ["one_split_per_image"]
-    assert failed("release_items", items.assign(split="train")) == []
+    assert failed("release_items", items) == {"one_split_per_image": [0, 1]}
+    assert failed("release_items", items.assign(split="train")) == {}
