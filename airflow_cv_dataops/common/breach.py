@@ -8,7 +8,7 @@ import html
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow.sdk import BaseNotifier, BaseOperator
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_cv_dataops.core.summary import Breach, StepResult
 
-    Notifier = BaseNotifier | Callable[[Context], Any]
+    Notifier: TypeAlias = BaseNotifier | Callable[[Context], Any]
 
 log = logging.getLogger(__name__)
 

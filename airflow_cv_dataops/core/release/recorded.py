@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
@@ -101,7 +101,7 @@ class Recorded:
         outdated = {place for place in outdated if not _is_contract(place[1])}
         return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, looked_at, values, partitions)
 
-    def ran_in(self, partitions: set[str]) -> tuple[set[str], set[str]]:
+    def ran_in(self, partitions: Set[str]) -> tuple[set[str], set[str]]:
         """Return the checks that ran in every one of the partitions: those with something to look at in one, and those with nothing."""
         ran = {check for check, where in self.looked_for.items() if partitions <= where}
         busy = {check for check in ran if not partitions.isdisjoint(self.looked_at.get(check, ()))}
