@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult
 
 _NAME = 200
-_TABLE = {"class_name": "ResultsTable", "module_name": "airflow_cv_dataops.core.contracts.data_docs_table"}
 
 
 def data_docs_page(result: ExpectationSuiteValidationResult, *, title: str, facts: Mapping[str, str]) -> bytes:
@@ -29,10 +28,9 @@ def data_docs_page(result: ExpectationSuiteValidationResult, *, title: str, fact
     :param title: what was validated, e.g. ``Contract annotations of traffic_signs, 2026-11-05``.
     :param facts: what else readers want to know of the run, by name; shown in this order.
     """
-    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+    from airflow_cv_dataops.core.contracts.data_docs_renderers import ResultsPage
 
-    section = {"class_name": "ValidationResultsColumnSectionRenderer", "table_renderer": _TABLE}
-    document = ValidationResultsPageRenderer(column_section_renderer=section).render(_timeless(result))
+    document = ResultsPage().render(_timeless(result))
     body = page_body(document.to_json_dict(), title=title, facts=facts)
     return html_document(cut(title, _NAME), body, style=[resource(__package__, "data_docs.css")], script="", data={})
 

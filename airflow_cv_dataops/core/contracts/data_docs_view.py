@@ -12,7 +12,6 @@ from airflow_cv_dataops.core.report.plots import cut
 
 # Ours in the place of GX's: no script, no random id, nothing from elsewhere; the rest are GX's own.
 _TEMPLATES = ("page.j2", "page_action_card.j2", "collapse.j2", "graph.j2")
-_NOT_ESCAPED = ("params",)  # which GX's view escapes itself
 _LONGEST = 2_000  # a polygon, a traceback: pages are for reading
 
 
@@ -32,22 +31,17 @@ def page_body(document: dict[str, Any], *, title: str, facts: Mapping[str, str])
 def _escaped(node: Any) -> Any:
     """Return a part of the page with every text in it escaped, and short."""
     if isinstance(node, Mapping):
-        return {
-            name: _parameters(value) if name in _NOT_ESCAPED and isinstance(value, Mapping) and _is_template(node) else _escaped(value)
-            for name, value in node.items()
-        }
-    if isinstance(node, (list, tuple)):
+        shown = {name: _escaped(value) for name, value in node.items()}
+        is_sentence = "template" in node and isinstance(node.get("params"), Mapping)
+        return {**shown, "params": _parameters(node["params"])} if is_sentence else shown
+    if isinstance(node, list | tuple):
         return [_escaped(one) for one in node]
-    return node if node is None or isinstance(node, (bool, int, float)) else _text(node)
-
-
-def _is_template(node: Mapping[str, Any]) -> bool:
-    return "template" in node
+    return node if node is None or isinstance(node, bool | int | float) else _text(node)
 
 
 def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what GX puts into a sentence: it escapes texts, and nothing but texts."""
-    return {name: value if isinstance(value, (bool, int, float)) else _printable(value) for name, value in values.items()}
+    return {name: value if isinstance(value, bool | int | float) else _printable(value) for name, value in values.items()}
 
 
 def _text(value: object) -> str:

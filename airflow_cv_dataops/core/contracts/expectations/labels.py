@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import SuiteParameterDict
@@ -78,8 +79,11 @@ class _Known(ColumnMapMetricProvider):
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column: pd.Series, categories: list[str], null_is_unexpected: bool, **_: Any) -> pd.Series:
-        known = column.isin(categories).to_numpy(dtype=bool)
-        return pd.Series(known if null_is_unexpected else known | column.isna().to_numpy(), index=column.index)
+        met = np.full(len(column), not null_is_unexpected)
+        given = np.flatnonzero(column.notna())
+        if len(given):
+            met[given] = column.iloc[given].isin(categories)
+        return pd.Series(met, index=column.index)
 
 
 class _Joined(ColumnMapMetricProvider):

@@ -89,4 +89,6 @@ def _of(configuration: ExpectationConfiguration | None, result: ExpectationValid
 def _said(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, int):
+        return f"{value:,}"
     return ", ".join(map(_said, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,4 +1,4 @@
-"""GX's table of results, with two things that it leaves out: how severe a failure is, and that nothing was looked at."""
+"""GX's page of a result, with what it leaves out: how severe a failure is, and that nothing was looked at; without what is empty here."""
 
 from __future__ import annotations
 
@@ -7,8 +7,42 @@ from typing import Any
 
 from great_expectations.render import RenderedStringTemplateContent
 from great_expectations.render.renderer.content_block import ValidationResultsTableContentBlockRenderer
+from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
 NOTHING = "nothing to check"
+_SECTION = {
+    "class_name": "ValidationResultsColumnSectionRenderer",
+    "table_renderer": {"class_name": "ResultsTable", "module_name": __name__},
+}
+
+
+class ResultsPage(ValidationResultsPageRenderer):
+    """The page. A data asset, a run's name and its time are of GX's own projects: who called says such things in words of their own."""
+
+    def __init__(self) -> None:
+        super().__init__(column_section_renderer=_SECTION)
+
+    @classmethod
+    def _render_validation_header(cls, validation_results: Any) -> Any:
+        header = super()._render_validation_header(validation_results)
+        words = header.subheader.string_template
+        words["template"] = "${suite_title} ${expectation_suite_name}\n ${status_title} ${html_success_icon} ${success}"
+        return header
+
+    @classmethod
+    def _render_validation_statistics(cls, validation_results: Any) -> Any:
+        """Count those that had nothing to check, which GX takes for successes."""
+        found = super()._render_validation_statistics(validation_results)
+        nothing = sum(nothing_looked_at(one.result or {}) for one in validation_results.results)
+        if nothing:
+            found.table.append(["With Nothing To Check", nothing])
+        return found
+
+    @classmethod
+    def _render_validation_info(cls, validation_results: Any) -> Any:
+        found = super()._render_validation_info(validation_results)
+        found.table = found.table[:1]
+        return found
 
 
 class ResultsTable(ValidationResultsTableContentBlockRenderer):
