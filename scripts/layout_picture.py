@@ -30,6 +30,7 @@ CAPTIONS: Mapping[str, str] = {
     "version": "the number that package and events carry",
     "core.diff": "what changed between two releases",
     "core.export": "a release to files",
+    "core.contracts": "a table and a suite to findings",
     "core.dataset": "a dataset as people open it",
     "core.release": "gates, splits, promotion, readers",
     "core.sampling": "which images to label next, by score",

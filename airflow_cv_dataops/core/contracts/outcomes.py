@@ -156,7 +156,7 @@ def _saw_nothing(
 ) -> bool:
     """Whether it looked at no value: what holds of nothing says nothing."""
     if looked_at is not None:
-        return looked_at == 0
+        return looked_at == 0 and success  # some say themselves that nothing is not enough
     if _LOOK_AT_NULLS.match(kind):
         return False
     observed = found.get("observed_value", 0)
