@@ -48,6 +48,7 @@ def contract_frame(
     ``image_width``, ``image_height`` (NaN) and ``image_matched`` of the row of ``images`` that they are of; images have ``labels``, the
     number of annotation rows of their source, those of task ``background`` included. Whole numbers with nulls are floats with NaN.
 
+    :param table: any table of the data model.
     :param partition_key: the partition; needed unless ``whole_dataset`` or ``release`` says otherwise.
     :param whole_dataset: all partitions.
     :param release: a release (``v3``), a stage or a time: its ``images``, ``annotations`` or ``release_items``, with their ``split``.
