@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.finding_rows import image_rows as image_rows
     from airflow_cv_dataops.core.audit.finding_rows import number as number
     from airflow_cv_dataops.core.audit.finding_rows import text as text
+    from airflow_cv_dataops.core.contracts.frame import contract_frame as contract_frame
+    from airflow_cv_dataops.core.contracts.validate import validate_table as validate_table
     from airflow_cv_dataops.core.dataset import Dataset as Dataset
     from airflow_cv_dataops.core.dataset import open_dataset as open_dataset
     from airflow_cv_dataops.core.diff.diff import diff_releases as diff_releases
@@ -127,6 +129,7 @@ _MODULES = {
     "audit_labels": "core.audit.audit",
     "check": "core.audit.check",
     "check_export": "core.export.manifest",
+    "contract_frame": "core.contracts.frame",
     "commit_shards": "core.imaging.ingest.shards.steps",
     "dataset_card": "core.release.card.card",
     "dataset_metrics": "core.trends.numbers",
@@ -154,6 +157,7 @@ _MODULES = {
     "to_voc": "core.labels.formats.voc_writer",
     "to_yolo": "core.labels.formats.yolo_writer",
     "write_card": "core.release.card.card",
+    "validate_table": "core.contracts.validate",
 }
 __all__ = ["__version__", *_MODULES]
 

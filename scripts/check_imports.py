@@ -37,8 +37,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ("hooks",),
         ("links", "triggers"),
         ("operators", "sensors", "notifications"),
-        ("plugins", "preload", "expectations"),
-        ("__init__",),
+        ("plugins", "preload"),
+        ("__init__", "expectations"),
     ),
     # The steps stand in the order in which data flows: a later one may read what an earlier one defines, never the other way round.
     "core": (

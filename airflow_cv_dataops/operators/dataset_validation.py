@@ -30,6 +30,7 @@ class DatasetValidationOperator(DatasetOperator):
         ``context_root_dir``, a suite as a dictionary, or a function, of nothing or of dataset and partition key, that returns a suite or a
         list of expectations; default: the table's own. (templated)
     :param context_root_dir: a file project of Great Expectations that has the suite; it is only read. (templated)
+    :param categories: with the default suite of ``annotations`` or ``predictions``: the names that a label may have. (templated)
     :param suite_parameters: values of ``$PARAMETER`` in the suite. (templated)
     :param contract: names what this contract owns: a rerun replaces its own findings; default: the table's name. (templated)
     :param release: look at this release (its name, a stage or a time) in place of the partition. (templated)
@@ -52,6 +53,7 @@ class DatasetValidationOperator(DatasetOperator):
         "table",
         "suite",
         "context_root_dir",
+        "categories",
         "suite_parameters",
         "contract",
         "release",
@@ -72,6 +74,7 @@ class DatasetValidationOperator(DatasetOperator):
         table: str = "annotations",
         suite: Any = None,
         context_root_dir: str | PathLike[str] | None = None,
+        categories: Sequence[str] | str | None = None,
         suite_parameters: Mapping[str, Any] | str | None = None,
         contract: str | None = None,
         release: str | None = None,
@@ -91,6 +94,7 @@ class DatasetValidationOperator(DatasetOperator):
         self.suite_function = suite if callable(suite) else None
         self.suite: Any = None if callable(suite) else path_text(suite) if isinstance(suite, PathLike) else suite
         self.context_root_dir = context_root_dir
+        self.categories = categories
         self.suite_parameters = suite_parameters
         self.contract = contract
         self.release = release
@@ -113,6 +117,7 @@ class DatasetValidationOperator(DatasetOperator):
             table=self.table,
             suite=suite,
             context_root_dir=self.context_root_dir or None,
+            categories=as_list("categories", self.categories),
             suite_parameters=as_mapping("suite_parameters", self.suite_parameters),
             contract=self.contract or None,
             release=self.release or None,

@@ -184,6 +184,15 @@ def test_parameters_fill_a_suite_and_one_without_value_is_named(dataset: Dataset
         validate_table(dataset, KEY, suite=path)
 
 
+def test_the_default_suite_knows_the_categories_that_it_is_told(dataset: Dataset) -> None:
+    result = validate_table(dataset, KEY, categories=["dog"])
+    assert "known_category.category" in {row["check"] for row in findings(dataset)}
+    assert "box_has_extent" in {row["check"] for row in findings(dataset)}
+    assert result.summary.details["suite_source"] == "default"
+    with pytest.raises(ConfigurationError, match="categories are those of the default suite"):
+        validate_table(dataset, KEY, suite=[WIDE], categories=["dog"])
+
+
 def test_rows_of_other_partitions_are_named_in_words_for_their_ids_repeat(dataset: Dataset) -> None:
     write(dataset, "annotations", [label("a.jpg", 1, bbox=bbox(0, 0, -9, 1))], owner="default", key=NEXT)
     result = validate_table(dataset, KEY, suite=[WIDE], whole_dataset=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from airflow_cv_dataops.core.contracts.outcomes import NOTHING, Outcome
 from airflow_cv_dataops.core.store.schema import SEVERITIES
@@ -36,7 +37,7 @@ def breach_of(
     dataset: str, partition_key: str, contract: str, scope: str, problems: Mapping[str, str], bad: Sequence[Outcome]
 ) -> Breach | None:
     """Return what does not hold, whatever policy makes of it; ``None`` where everything does."""
-    told = [{"check": check, "severity": "error", "message": message} for check, message in problems.items()]
+    told: list[dict[str, Any]] = [{"check": check, "severity": "error", "message": message} for check, message in problems.items()]
     told += [
         {"check": one.check, "severity": one.severity, "message": one.message, "unexpected": one.unexpected, "looked_at": one.looked_at}
         for one in sorted(bad, key=lambda one: SEVERITIES.index(one.severity))

@@ -20,6 +20,7 @@ _TASKS = {
     "annotations": ("classification", "detection", "segmentation", "keypoints", "background"),
     "predictions": ("classification", "detection", "segmentation"),
 }
+_WARNING: Any = "warning"
 _SHA256 = r"^[0-9a-f]{64}$"
 _HEX_32 = r"^[0-9a-f]{32}$"
 _HEX_16 = r"^[0-9a-f]{16}$"
@@ -58,17 +59,17 @@ def _images() -> Iterator[Expectation]:
     yield _between("bytes", least=1)
     yield _between("frames", least=1)
     for name, most in {"brightness": 1, "contrast": 0.5, "saturation": 1, "entropy": 8}.items():
-        yield _between(name, least=0, most=most, severity="warning")
-    yield _between("exif_orientation", least=1, most=8, severity="warning")
+        yield _between(name, least=0, most=most, severity=_WARNING)
+    yield _between("exif_orientation", least=1, most=8, severity=_WARNING)
     for name in ("phash", "dhash"):
-        yield _matches(name, _HEX_16, severity="warning")
+        yield _matches(name, _HEX_16, severity=_WARNING)
 
 
 def _rejects() -> Iterator[Expectation]:
     yield from _keys("partition_key", "source_uri", "file_name")
     yield _unique("partition_key", "source_uri")
     yield _among("reason", REJECT_REASONS)
-    yield _between("bytes", least=0, severity="warning")
+    yield _between("bytes", least=0, severity=_WARNING)
 
 
 def _annotations() -> Iterator[Expectation]:
@@ -86,14 +87,14 @@ def _annotations() -> Iterator[Expectation]:
     yield _given("segmentation", ["segmentation"])
     yield ExpectBoxHasExtent()
     yield ExpectBoxInsideImage()
-    yield ExpectSegmentationMatchesBox(severity="warning")
-    yield _between("area", least=0, most=_FINITE, severity="warning")
+    yield ExpectSegmentationMatchesBox(severity=_WARNING)
+    yield _between("area", least=0, most=_FINITE, severity=_WARNING)
     for side in ("width", "height"):
         yield gxe.ExpectColumnPairValuesToBeEqual(
             column_A=f"stated_{side}",
             column_B=f"image_{side}",
             ignore_row_if="either_value_is_missing",
-            severity="warning",
+            severity=_WARNING,
             description=f"the image's {side} as the label file states it must be the image's {side}",
         )
 
@@ -107,8 +108,8 @@ def _predictions() -> Iterator[Expectation]:
     yield _between("score", least=0, most=1)
     yield from _joined()
     yield _given("bbox_x", ["detection"])
-    yield ExpectBoxHasExtent(mostly=_MODEL_BOXES, severity="warning")
-    yield ExpectBoxInsideImage(mostly=_MODEL_BOXES, severity="warning")
+    yield ExpectBoxHasExtent(mostly=_MODEL_BOXES, severity=_WARNING)
+    yield ExpectBoxInsideImage(mostly=_MODEL_BOXES, severity=_WARNING)
 
 
 def _findings() -> Iterator[Expectation]:
@@ -171,7 +172,7 @@ def _joined() -> Iterator[Expectation]:
     """Yield two: single ones that joined no image are lost, which somebody should see; where most are, they are of something else."""
     from airflow_cv_dataops.core.contracts.expectations.labels import ExpectLabelJoinedImage
 
-    yield ExpectLabelJoinedImage(severity="warning")
+    yield ExpectLabelJoinedImage(severity=_WARNING)
     yield ExpectLabelJoinedImage(mostly=_MOST_JOINED, meta={"name": "label_joined_image.most"})
 
 

@@ -48,6 +48,7 @@ def contract_frame(
     ``image_width``, ``image_height`` (NaN) and ``image_matched`` of the row of ``images`` that they are of; images have ``labels``, the
     number of annotation rows of their source, those of task ``background`` included. Whole numbers with nulls are floats with NaN.
 
+    :param table: any table of the data model.
     :param partition_key: the partition; needed unless ``whole_dataset`` or ``release`` says otherwise.
     :param whole_dataset: all partitions.
     :param release: a release (``v3``), a stage or a time: its ``images``, ``annotations`` or ``release_items``, with their ``split``.
@@ -124,7 +125,8 @@ class ContractRows:
         import pyarrow as pa
 
         names = [name for name in _PLACE if name in self.names]
-        wanted, found, begin = sorted(set(positions)), {}, 0
+        wanted, begin = sorted(set(positions)), 0
+        found: dict[int, dict[str, Any]] = {}
         for batch in self._batches(names):
             end = begin + batch.num_rows
             here = [position for position in wanted if begin <= position < end]
@@ -141,8 +143,8 @@ class ContractRows:
             return
         yield self._empty(columns)
         if table in self.snapshots:
-            at = {"partition_key": self.scope.partition_key, "snapshot_id": self.snapshots[table]}
-            yield from self.dataset.read_batches(table, columns=columns, where=self.scope.rows_are(), **at)
+            key, where = self.scope.partition_key, self.scope.rows_are()
+            yield from self.dataset.read_batches(table, partition_key=key, snapshot_id=self.snapshots[table], columns=columns, where=where)
 
     def _empty(self, columns: Sequence[str]) -> pa.Table:
         return arrow_schema(model_of(self.scope.table).name).empty_table().select(list(columns))

@@ -156,7 +156,7 @@ def _saw_nothing(
 ) -> bool:
     """Whether it looked at no value: what holds of nothing says nothing."""
     if looked_at is not None:
-        return looked_at == 0
+        return looked_at == 0 and success  # some say themselves that nothing is not enough
     if _LOOK_AT_NULLS.match(kind):
         return False
     observed = found.get("observed_value", 0)
@@ -200,8 +200,8 @@ def _actual(found: Mapping[str, Any], unexpected: int | None, looked_at: int | N
     if unexpected is None or looked_at is None:
         details = found.get("details")
         problems = details.get("problems") if isinstance(details, Mapping) else None
-        told = [f"{_shown(name)} {said}" for name, said in problems.items()] if isinstance(problems, Mapping) else []
-        return _cut("; ".join(told) or f"observed {_json(found.get('observed_value'))}")
+        said = [f"{_shown(name)} {what}" for name, what in problems.items()] if isinstance(problems, Mapping) else []
+        return _cut("; ".join(said) or f"observed {_json(found.get('observed_value'))}")
     share = f" ({unexpected / looked_at:.2%})" if looked_at else ""
     told = f"{unexpected:,} of {looked_at:,}{share}"
     examples = list(dict.fromkeys(_shown(value) for value in (found.get("partial_unexpected_list") or ())[:20]))

@@ -81,6 +81,7 @@ def _parsed(text: str, where: str, *, is_json: bool) -> Any:
 def _expectation(entry: Any, where: str) -> Expectation:
     from great_expectations.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.expectations.metadata_types import FailureSeverity
 
     kind = entry.get("type") or entry.get("expectation_type") if isinstance(entry, dict) else None
     if not isinstance(kind, str):
@@ -99,7 +100,9 @@ def _expectation(entry: Any, where: str) -> Expectation:
         meta = {**meta, "name": str(entry["name"])}
     told = {key: entry[key] for key in ("notes", "description", "id") if entry.get(key)}
     try:
-        return ExpectationConfiguration(type=kind, kwargs=dict(kwargs), meta=meta, severity=severity, **told).to_domain_obj()
+        return ExpectationConfiguration(
+            type=kind, kwargs=dict(kwargs), meta=meta, severity=FailureSeverity(severity), **told
+        ).to_domain_obj()
     except (ValueError, TypeError, KeyError, GreatExpectationsError) as error:  # pydantic's are ValueErrors
         raise ConfigurationError(f"{where} cannot be used: {' '.join(str(error).split())[:500]}") from error
 

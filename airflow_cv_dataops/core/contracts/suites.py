@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.contracts.default_suites import default_suite
 from airflow_cv_dataops.core.contracts.quiet import quiet
 from airflow_cv_dataops.core.contracts.registration import register
 from airflow_cv_dataops.core.contracts.suite_documents import read_document, suite_of
@@ -47,6 +48,7 @@ def load_suite(
     *,
     table: str,
     context_root_dir: str | PathLike[str] | None = None,
+    categories: Sequence[str] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> ContractSuite:
     """Return the suite that is asked for.
@@ -55,19 +57,24 @@ def load_suite(
         such a file has it; an ``ExpectationSuite``; a list of expectations; a function of nothing, or of dataset and partition key, that
         returns one of these; ``None``: the table's default suite.
     :param context_root_dir: a file project of Great Expectations, of which nothing but the suite's file is read, and nothing is written.
+    :param categories: with the default suite of annotations or predictions: the names that a label may have.
     :param options: of the object store, for a URI.
     :raises ConfigurationError: there is no such suite, or it cannot be used; the message says where and why.
     """
     with quiet():
         register()
-        found, source = _value(suite, dataset, partition_key, table, context_root_dir, options or {})
+        if suite is None and context_root_dir is None:
+            return _checked(default_suite(table, categories=categories), "default", table)
+        if categories is not None:
+            raise ConfigurationError("categories are those of the default suite: a suite of your own says itself which it expects.")
+        found, source = _value(suite, dataset, partition_key, context_root_dir, options or {})
         if isinstance(found, Mapping):
             found = suite_of(found, source, name=table)
         return _checked(found, source, table)
 
 
 def _value(
-    suite: Any, dataset: Dataset, partition_key: str, table: str, context_root_dir: str | PathLike[str] | None, options: Mapping[str, Any]
+    suite: Any, dataset: Dataset, partition_key: str, context_root_dir: str | PathLike[str] | None, options: Mapping[str, Any]
 ) -> tuple[Any, str]:
     """Return a suite, a list or a dictionary, and where it is from."""
     if context_root_dir is not None:
@@ -75,10 +82,6 @@ def _value(
             raise ConfigurationError(f"suite={suite!r} cannot be used with context_root_dir: expected the name of a suite of that project.")
         place = suite_file(fspath(context_root_dir), suite)
         return read_document(place, {}), place
-    if suite is None:
-        from airflow_cv_dataops.core.contracts.default_suites import default_suite
-
-        return default_suite(table), "default"
     if isinstance(suite, (str, PathLike)):
         place = fspath(suite)
         if not place.lower().endswith(_FILES):

@@ -50,6 +50,7 @@ def validate_table(
     table: str = "annotations",
     suite: SuiteSource | ExpectationSuite | Sequence[Expectation] = None,
     context_root_dir: str | PathLike[str] | None = None,
+    categories: Sequence[str] | None = None,
     suite_parameters: Mapping[str, Any] = _NOTHING,
     contract: str | None = None,
     release: str | None = None,
@@ -71,6 +72,7 @@ def validate_table(
     :param table: any table of the data model; :func:`~.frame.contract_frame` says what its columns are.
     :param suite: a file, a name, a suite, or a function that returns one (:func:`~.suites.load_suite`); default: the table's own.
     :param context_root_dir: a file project of Great Expectations that has a suite of the name ``suite``; it is only read.
+    :param categories: with the default suite of annotations or predictions: the names that a label may have; default: any.
     :param suite_parameters: values of ``$PARAMETER`` in the suite.
     :param contract: names what this contract owns: a rerun replaces its own findings. Default: the table's name.
     :param release: look at this release (its name, a stage, or a time) in place of the partition.
@@ -97,7 +99,9 @@ def validate_table(
     if scope.partition_key is not None:
         check_written(dataset, scope.partition_key)
     rows = ContractRows.open(dataset, scope)
-    chosen = load_suite(suite, dataset, partition_key, table=table, context_root_dir=context_root_dir, options=source_options)
+    chosen = load_suite(
+        suite, dataset, partition_key, table=table, context_root_dir=context_root_dir, categories=categories, options=source_options
+    )
     parameters = dict(suite_parameters)
     named = columns_named(chosen.expectations, rows.names, {**chosen.parameters, **parameters})
     frame = rows.frame(rows.names if named is None else named or rows.names[:1])  # of no column, nobody knows how many rows there are
@@ -106,8 +110,8 @@ def validate_table(
     ran = run_suite(frame, chosen, parameters, max_rows=max_rows)
     del frame
     problems = {} if allow_empty else _nothing_looked_at(ran.outcomes, row_count, f"{dataset.identifier(table)}, {scope.in_words}")
-    places = rows.places([position for outcome in ran.outcomes if outcome.is_bad for position, _ in outcome.rows])
-    found = [table_finding(check, told) for check, told in problems.items()] + outcome_findings(ran.outcomes, places, partition_key)
+    at = rows.places([position for outcome in ran.outcomes if outcome.is_bad for position, _ in outcome.rows])
+    found = [table_finding(check, told) for check, told in problems.items()] + outcome_findings(ran.outcomes, at, partition_key)
     uri = _report(dataset, partition_key, name, chosen, rows, row_count, ran) if report else None
     owner = f"contract:{name}"
     findings = findings_table(owner, found)

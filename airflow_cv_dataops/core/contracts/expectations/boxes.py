@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from great_expectations.compatibility import pydantic
-from great_expectations.core.suite_parameters import SuiteParameterDict
 
+from airflow_cv_dataops.core.contracts.expectations.arguments import Distance
 from airflow_cv_dataops.core.contracts.expectations.rows import RowsExpectation, nulls, numbers, register_rows
 from airflow_cv_dataops.core.contracts.expectations.wording import Sentence
 
@@ -16,10 +16,10 @@ BOX_FIELDS = ("x_column", "y_column", "width_column", "height_column")
 class BoxExpectation(RowsExpectation):
     """An expectation of boxes in four columns."""
 
-    x_column: pydantic.StrictStr = pydantic.Field("bbox_x", description="Left side of the box in pixels.")
-    y_column: pydantic.StrictStr = pydantic.Field("bbox_y", description="Upper side of the box in pixels.")
-    width_column: pydantic.StrictStr = pydantic.Field("bbox_width", description="Width of the box in pixels.")
-    height_column: pydantic.StrictStr = pydantic.Field("bbox_height", description="Height of the box in pixels.")
+    x_column: pydantic.StrictStr = pydantic.Field(default="bbox_x", description="Left side of the box in pixels.")
+    y_column: pydantic.StrictStr = pydantic.Field(default="bbox_y", description="Upper side of the box in pixels.")
+    width_column: pydantic.StrictStr = pydantic.Field(default="bbox_width", description="Width of the box in pixels.")
+    height_column: pydantic.StrictStr = pydantic.Field(default="bbox_height", description="Height of the box in pixels.")
 
 
 class ExpectBoxInsideImage(BoxExpectation):
@@ -31,11 +31,9 @@ class ExpectBoxInsideImage(BoxExpectation):
     :param tolerance: how far beyond the image a box may reach, in pixels; 1 forgives rounding and the conventions that count from 1.
     """
 
-    image_width_column: pydantic.StrictStr = pydantic.Field("image_width", description="Width of the upright image in pixels.")
-    image_height_column: pydantic.StrictStr = pydantic.Field("image_height", description="Height of the upright image in pixels.")
-    tolerance: pydantic.confloat(ge=0, allow_inf_nan=False) | SuiteParameterDict = pydantic.Field(
-        1.0, description="Pixels beyond the image."
-    )  # type: ignore[valid-type]
+    image_width_column: pydantic.StrictStr = pydantic.Field(default="image_width", description="Width of the upright image in pixels.")
+    image_height_column: pydantic.StrictStr = pydantic.Field(default="image_height", description="Height of the upright image in pixels.")
+    tolerance: Distance = pydantic.Field(default=1.0, description="Pixels beyond the image.")
 
     map_metric = "image_rows.box_inside_image"
     column_fields = (*BOX_FIELDS, "image_width_column", "image_height_column")
@@ -55,9 +53,7 @@ class ExpectBoxHasExtent(BoxExpectation):
     :param min_side: a side of at most so many pixels is none; 0.01 is the rounding noise of normalised coordinates.
     """
 
-    min_side: pydantic.confloat(ge=0, allow_inf_nan=False) | SuiteParameterDict = pydantic.Field(
-        0.01, description="A side must be longer, pixels."
-    )  # type: ignore[valid-type]
+    min_side: Distance = pydantic.Field(default=0.01, description="A side must be longer, pixels.")
 
     map_metric = "image_rows.box_has_extent"
     column_fields = BOX_FIELDS
@@ -71,11 +67,11 @@ class ExpectBoxHasExtent(BoxExpectation):
 
 def no_box(frame: pd.DataFrame) -> np.ndarray:
     """Return which rows have none of the four numbers of a box, which are the first columns."""
-    return nulls(frame, 0, 1, 2, 3).all(axis=0)
+    return np.all(nulls(frame, 0, 1, 2, 3), axis=0)
 
 
 def _no_box_or_image(frame: pd.DataFrame) -> np.ndarray:
-    return no_box(frame) | nulls(frame, 4, 5).any(axis=0)
+    return no_box(frame) | np.any(nulls(frame, 4, 5), axis=0)
 
 
 def _outside(frame: pd.DataFrame, tolerance: float) -> np.ndarray:
@@ -84,7 +80,7 @@ def _outside(frame: pd.DataFrame, tolerance: float) -> np.ndarray:
         across = (np.minimum(x, x + width) >= -tolerance) & (np.maximum(x, x + width) <= image_width + tolerance)
         down = (np.minimum(y, y + height) >= -tolerance) & (np.maximum(y, y + height) <= image_height + tolerance)
     # Said the other way round, as no comparison with NaN holds.
-    return ~(across & down & np.isfinite(width) & np.isfinite(height))
+    return np.logical_not(across & down & np.isfinite(width) & np.isfinite(height))
 
 
 def _without_extent(frame: pd.DataFrame, min_side: float) -> np.ndarray:

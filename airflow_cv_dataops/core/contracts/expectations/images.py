@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from great_expectations.compatibility import pydantic
-from great_expectations.core.suite_parameters import SuiteParameterDict
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
 
+from airflow_cv_dataops.core.contracts.expectations.arguments import Count, GivenCount
 from airflow_cv_dataops.core.contracts.expectations.rows import RowsExpectation, nulls, numbers, register_rows
 from airflow_cv_dataops.core.contracts.expectations.wording import InWords, Sentence
 
-Count = pydantic.conint(ge=1)
 _BOUNDS = ("min_width", "max_width", "min_height", "max_height", "max_pixels")
 
 
@@ -25,13 +24,13 @@ class ExpectImageSizeBetween(RowsExpectation):
     :param min_width: pixels, as ``max_width``, ``min_height`` and ``max_height``. :param max_pixels: width by height.
     """
 
-    width_column: pydantic.StrictStr = pydantic.Field("width", description="Width of the upright image in pixels.")
-    height_column: pydantic.StrictStr = pydantic.Field("height", description="Height of the upright image in pixels.")
-    min_width: Count | None = pydantic.Field(None, description="Narrowest image, pixels.")  # type: ignore[valid-type]
-    max_width: Count | None = pydantic.Field(None, description="Widest image, pixels.")  # type: ignore[valid-type]
-    min_height: Count | None = pydantic.Field(None, description="Lowest image, pixels.")  # type: ignore[valid-type]
-    max_height: Count | None = pydantic.Field(None, description="Highest image, pixels.")  # type: ignore[valid-type]
-    max_pixels: Count | None = pydantic.Field(None, description="Largest image, width by height.")  # type: ignore[valid-type]
+    width_column: pydantic.StrictStr = pydantic.Field(default="width", description="Width of the upright image in pixels.")
+    height_column: pydantic.StrictStr = pydantic.Field(default="height", description="Height of the upright image in pixels.")
+    min_width: Count | None = pydantic.Field(default=None, description="Narrowest image, pixels.")
+    max_width: Count | None = pydantic.Field(default=None, description="Widest image, pixels.")
+    min_height: Count | None = pydantic.Field(default=None, description="Lowest image, pixels.")
+    max_height: Count | None = pydantic.Field(default=None, description="Highest image, pixels.")
+    max_pixels: Count | None = pydantic.Field(default=None, description="Largest image, width by height.")
 
     map_metric = "image_rows.image_size_between"
     column_fields = ("width_column", "height_column")
@@ -56,14 +55,14 @@ class ExpectImageSizeBetween(RowsExpectation):
         return f"images must have: {', '.join(parts)}", given
 
 
-class ExpectImageHasLabel(InWords, ColumnMapExpectation):
+class ExpectImageHasLabel(InWords, ColumnMapExpectation):  # type: ignore[misc]
     """Expect images to have labels; that an image shows nothing (a background label) is one. Missing: rows without a count.
 
     :param min_labels: how many labels at least.
     """
 
-    column: pydantic.StrictStr = pydantic.Field("labels", description="How many labels the image has.")
-    min_labels: Count | SuiteParameterDict = pydantic.Field(1, description="How many labels at least.")  # type: ignore[valid-type]
+    column: pydantic.StrictStr = pydantic.Field(default="labels", description="How many labels the image has.")
+    min_labels: GivenCount = pydantic.Field(default=1, description="How many labels at least.")
 
     map_metric = "column_values.image_has_label"
     success_keys = ("mostly", "min_labels")
@@ -74,13 +73,13 @@ class ExpectImageHasLabel(InWords, ColumnMapExpectation):
         return "images must have at least $min_labels label(s)", {"min_labels": self.min_labels}
 
 
-class ExpectUniqueImage(InWords, ColumnMapExpectation):
+class ExpectUniqueImage(InWords, ColumnMapExpectation):  # type: ignore[misc]
     """Expect no image to occur twice, by the hash of its bytes. All rows of an image that does are unexpected.
 
     Images that only look alike have different hashes; the audit's checks on near duplicates look for those. Missing: rows without a hash.
     """
 
-    column: pydantic.StrictStr = pydantic.Field("image_id", description="The image: the hash of its bytes.")
+    column: pydantic.StrictStr = pydantic.Field(default="image_id", description="The image: the hash of its bytes.")
 
     map_metric = "column_values.unique_image"
     args_keys = ("column",)
@@ -95,8 +94,8 @@ class ExpectOneSplitPerImage(RowsExpectation):
     unexpected. Missing: rows without an image or a split.
     """
 
-    image_column: pydantic.StrictStr = pydantic.Field("image_id", description="The image: the hash of its bytes.")
-    split_column: pydantic.StrictStr = pydantic.Field("split", description="The split that the row lies in.")
+    image_column: pydantic.StrictStr = pydantic.Field(default="image_id", description="The image: the hash of its bytes.")
+    split_column: pydantic.StrictStr = pydantic.Field(default="split", description="The split that the row lies in.")
 
     map_metric = "image_rows.one_split_per_image"
     column_fields = ("image_column", "split_column")
@@ -125,7 +124,7 @@ class _Unique(ColumnMapMetricProvider):
 
 
 def _any_null(frame: pd.DataFrame) -> np.ndarray:
-    return nulls(frame, 0, 1).any(axis=0)
+    return np.any(nulls(frame, 0, 1), axis=0)
 
 
 def _of_other_size(frame: pd.DataFrame, **bounds: int | None) -> np.ndarray:

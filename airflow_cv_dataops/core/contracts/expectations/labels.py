@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from great_expectations.compatibility import pydantic
-from great_expectations.core.suite_parameters import SuiteParameterDict
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
 
+from airflow_cv_dataops.core.contracts.expectations.arguments import Names
 from airflow_cv_dataops.core.contracts.expectations.wording import InWords, Sentence
 
 _SHOWN = 50
 _NULLS = "column_values.nonnull.unexpected_count"
 
 
-class ExpectKnownCategory(InWords, ColumnMapExpectation):
+class ExpectKnownCategory(InWords, ColumnMapExpectation):  # type: ignore[misc]
     """Expect categories to be among given names, spelled like these.
 
     Missing: rows without a category, such as the statement that an image shows nothing; unexpected if ``null_is_unexpected``.
@@ -27,11 +27,9 @@ class ExpectKnownCategory(InWords, ColumnMapExpectation):
     :param null_is_unexpected: a row without a category is at fault.
     """
 
-    column: pydantic.StrictStr = pydantic.Field("category", description="The category's name.")
-    categories: pydantic.conlist(pydantic.StrictStr, min_items=1) | SuiteParameterDict = pydantic.Field(  # type: ignore[valid-type]
-        description="The names that a category may have."
-    )
-    null_is_unexpected: pydantic.StrictBool = pydantic.Field(False, description="A row without a category is at fault.")
+    column: pydantic.StrictStr = pydantic.Field(default="category", description="The category's name.")
+    categories: Names = pydantic.Field(description="The names that a category may have.")
+    null_is_unexpected: pydantic.StrictBool = pydantic.Field(default=False, description="A row without a category is at fault.")
 
     map_metric = "column_values.known_category"
     success_keys = ("mostly", "categories", "null_is_unexpected")
@@ -59,10 +57,10 @@ class ExpectKnownCategory(InWords, ColumnMapExpectation):
         return super()._validate(metrics, runtime_configuration=runtime_configuration, execution_engine=execution_engine)
 
 
-class ExpectLabelJoinedImage(InWords, ColumnMapExpectation):
+class ExpectLabelJoinedImage(InWords, ColumnMapExpectation):  # type: ignore[misc]
     """Expect labels and predictions to belong to an image of the data. Missing: rows where it is not known whether they do."""
 
-    column: pydantic.StrictStr = pydantic.Field("image_matched", description="Whether the row's image is in the data, boolean.")
+    column: pydantic.StrictStr = pydantic.Field(default="image_matched", description="Whether the row's image is in the data, boolean.")
 
     map_metric = "column_values.label_joined_image"
     args_keys = ("column",)

@@ -95,7 +95,7 @@ class RowsExpectation(InWords, MulticolumnMapExpectation, ABC):
     @renderer(renderer_type=LegacyDiagnosticRendererType.UNEXPECTED_TABLE)
     def _diagnostic_unexpected_table_renderer(
         cls, configuration: Any = None, result: Any = None, runtime_configuration: dict | None = None, **_: Any
-    ) -> list[RenderedTableContent] | None:
+    ) -> Any:
         """Render a sample of the unexpected rows, a column of the table for each column of the data."""
         found = (result.result if result else None) or {}
         placed = [row for row in found.get("partial_unexpected_index_list") or () if isinstance(row, dict)]

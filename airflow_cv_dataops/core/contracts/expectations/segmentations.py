@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from great_expectations.compatibility import pydantic
-from great_expectations.core.suite_parameters import SuiteParameterDict
 
 from airflow_cv_dataops.core.audit.masks.segmentations import read_segmentations
+from airflow_cv_dataops.core.contracts.expectations.arguments import Distance, GivenShare
 from airflow_cv_dataops.core.contracts.expectations.boxes import BOX_FIELDS, BoxExpectation, no_box
 from airflow_cv_dataops.core.contracts.expectations.rows import numbers, register_rows
 from airflow_cv_dataops.core.contracts.expectations.wording import Sentence
@@ -27,11 +27,9 @@ class ExpectSegmentationMatchesBox(BoxExpectation):
     :param min_iou: the intersection over union of the two boxes that is enough where they are farther apart, 0 to 1.
     """
 
-    segmentation_column: pydantic.StrictStr = pydantic.Field("segmentation", description="COCO JSON: polygons, or an RLE.")
-    tolerance: pydantic.confloat(ge=0, allow_inf_nan=False) | SuiteParameterDict = pydantic.Field(2.0, description="Pixels between sides.")  # type: ignore[valid-type]
-    min_iou: pydantic.confloat(ge=0, le=1) | SuiteParameterDict = pydantic.Field(
-        0.7, description="IoU that is enough beyond the tolerance."
-    )  # type: ignore[valid-type]
+    segmentation_column: pydantic.StrictStr = pydantic.Field(default="segmentation", description="COCO JSON: polygons, or an RLE.")
+    tolerance: Distance = pydantic.Field(default=2.0, description="Pixels between sides.")
+    min_iou: GivenShare = pydantic.Field(default=0.7, description="IoU that is enough beyond the tolerance.")
 
     map_metric = "image_rows.segmentation_matches_box"
     column_fields = (*BOX_FIELDS, "segmentation_column")

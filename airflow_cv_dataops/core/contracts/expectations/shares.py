@@ -14,9 +14,9 @@ from great_expectations.expectations.metrics import ColumnAggregateMetricProvide
 from great_expectations.render import LegacyDiagnosticRendererType
 from great_expectations.render.renderer.renderer import renderer
 
+from airflow_cv_dataops.core.contracts.expectations.arguments import Share
 from airflow_cv_dataops.core.contracts.expectations.wording import InWords, Sentence, escaped_text
 
-Share = pydantic.confloat(ge=0, le=1)
 _COUNTS = "column.value_shares"
 _SHOWN = 50  # values in a result: a column may have as many as it has rows
 _LONGEST = 100
@@ -75,12 +75,12 @@ class ExpectCategoryShares(SharesExpectation):
     :param max_share: most share of the same.
     """
 
-    column: pydantic.StrictStr = pydantic.Field("category", description="The category's name.")
-    bounds: dict[pydantic.StrictStr, tuple[Share, Share]] = pydantic.Field(  # type: ignore[valid-type]
+    column: pydantic.StrictStr = pydantic.Field(default="category", description="The category's name.")
+    bounds: dict[pydantic.StrictStr, tuple[Share, Share]] = pydantic.Field(
         default_factory=dict, description="By category the least and the most share."
     )
-    min_share: Share | None = pydantic.Field(None, description="Least share of every other category.")  # type: ignore[valid-type]
-    max_share: Share | None = pydantic.Field(None, description="Most share of every other category.")  # type: ignore[valid-type]
+    min_share: Share | None = pydantic.Field(default=None, description="Least share of every other category.")
+    max_share: Share | None = pydantic.Field(default=None, description="Most share of every other category.")
 
     success_keys = ("bounds", "min_share", "max_share")
     args_keys = ("column", "bounds")
@@ -122,9 +122,9 @@ class ExpectSplitShares(SharesExpectation):
     :param shares: by split its share; they add up to 1. :param tolerance: how far a share may be off, 0 to 1.
     """
 
-    column: pydantic.StrictStr = pydantic.Field("split", description="The split that the row lies in.")
-    shares: dict[pydantic.StrictStr, Share] = pydantic.Field(description="By split its share; they add up to 1.")  # type: ignore[valid-type]
-    tolerance: Share = pydantic.Field(0.02, description="How far a share may be off.")  # type: ignore[valid-type]
+    column: pydantic.StrictStr = pydantic.Field(default="split", description="The split that the row lies in.")
+    shares: dict[pydantic.StrictStr, Share] = pydantic.Field(description="By split its share; they add up to 1.")
+    tolerance: Share = pydantic.Field(default=0.02, description="How far a share may be off.")
 
     success_keys = ("shares", "tolerance")
     args_keys = ("column", "shares")
