@@ -1,1 +1,4 @@
-"""Data contracts: a table's rows in, an expectation suite's result and its page out. Knows Great Expectations, and no Airflow."""
+"""Data contracts: a table's rows and a Great Expectations suite in; findings, metrics, assertions and a page out.
+
+It must not know how labels were made or judged, nor who is told of what does not hold.
+"""

@@ -124,6 +124,26 @@ class CvDataopsAuditRunFacet(RunFacet):
 
 
 @attr.define(kw_only=True)
+class CvDataopsValidationRunFacet(RunFacet):
+    """How a contract came out."""
+
+    contract: str | None = None
+    suite: str | None = None
+    suiteSource: str | None = None  # noqa: N815
+    table: str | None = None
+    scope: str | None = None
+    partitionKey: str | None = None  # noqa: N815
+    rows: int | None = None
+    expectations: int | None = None
+    byStatus: dict[str, int] | None = None  # noqa: N815
+    reportUri: str | None = None  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return _schema_url("CvDataopsValidationRunFacet")
+
+
+@attr.define(kw_only=True)
 class CvDataopsSamplingRunFacet(RunFacet):
     """What a sampling chose."""
 
@@ -215,6 +235,7 @@ _STEP_FACETS: Mapping[str, type[RunFacet]] = {
     "ingest": CvDataopsIngestRunFacet,
     "import": CvDataopsImportRunFacet,
     "audit": CvDataopsAuditRunFacet,
+    "validation": CvDataopsValidationRunFacet,
     "sampling": CvDataopsSamplingRunFacet,
     "promotion": CvDataopsPromotionRunFacet,
     "diff": CvDataopsDiffRunFacet,

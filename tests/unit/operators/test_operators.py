@@ -23,6 +23,7 @@ from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
+from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
@@ -31,6 +32,7 @@ from airflow_cv_dataops.operators.prediction_import import PredictionImportOpera
 from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardOperator, ImageShardPlanOperator
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
+from airflow_cv_dataops.sensors.label_freshness import LabelFreshnessSensor
 
 __all__ = ["add_connection", "context", "embedded", "landing", "ti"]
 
@@ -296,6 +298,7 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     LabelImportOperator: {"dataset": "digits", "source": "/data", "format": "coco"},
     PredictionImportOperator: {"dataset": "digits", "source": "/data", "model": "m"},
     LabelAuditOperator: {"dataset": "digits"},
+    DatasetValidationOperator: {"dataset": "digits"},
     HardExampleSamplingOperator: {"dataset": "digits"},
     DatasetPromotionOperator: {"dataset": "digits"},
     DatasetRollbackOperator: {"dataset": "digits", "reason": "bad labels"},
@@ -304,6 +307,7 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     DatasetExportOperator: {"dataset": "digits"},
     ImageArrivalSensor: {"source": "/data"},
     DatasetReleaseSensor: {"dataset": "digits"},
+    LabelFreshnessSensor: {"dataset": "digits"},
 }
 
 
@@ -326,7 +330,7 @@ def test_every_template_field_is_an_attribute_and_the_task_serialises(operator: 
     document = json.loads(json.dumps(serialization.to_dict(dag)))
     again = serialization.from_dict(document).get_task("t")
     assert again.task_type == operator.__name__
-    links = {LabelAuditOperator: "Audit report", DatasetDiffOperator: "Diff report"}
+    links = {LabelAuditOperator: "Audit report", DatasetDiffOperator: "Diff report", DatasetValidationOperator: "Data Docs"}
     links |= dict.fromkeys((DatasetPromotionOperator, DatasetDescriptionOperator), "Dataset card")
     wanted = {links[operator]} if operator in links else set()
     assert wanted == {link.name for link in operator.operator_extra_links}

@@ -1,0 +1,117 @@
+"""Suites as files: the JSON of Great Expectations, the same as YAML, and a short form of both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.store.objects import read_uri, without_credentials
+
+if TYPE_CHECKING:
+    from great_expectations import ExpectationSuite
+    from great_expectations.expectations.expectation import Expectation
+
+_MAX_BYTES = 20 * 2**20
+_SEVERITIES = ("critical", "warning", "info")
+# What GX writes, today or before 1.0; `name` beside a `type` is ours: how findings, metrics and lineage call it.
+_OLDER = ("expectation_suite_name", "ge_cloud_id", "data_asset_type", "evaluation_parameters", "expectation_type", "expectation_context")
+_OF_A_SUITE = {"name", "expectations", "meta", "notes", "id", "suite_parameters", *_OLDER}
+_OF_AN_EXPECTATION = {"type", "name", "kwargs", "meta", "notes", "description", "id", "severity", "rendered_content", *_OLDER}
+
+
+def read_document(place: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a file of a suite says.
+
+    :param place: a path or URI that ends in ``.json``, ``.yaml`` or ``.yml``.
+    :raises ConfigurationError: it is not there, or no JSON or YAML with a suite.
+    :raises SourceError: it cannot be read.
+    """
+    where = f"Suite {without_credentials(place)}"
+    try:
+        text = read_uri(place, options, max_bytes=_MAX_BYTES).decode()
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{where} is not there.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{where} is no UTF-8 text.") from error
+    except OSError as error:
+        raise SourceError(f"{where} cannot be read: {error}") from error
+    document = _parsed(text, where, is_json=place.lower().endswith(".json"))
+    if isinstance(document, list):
+        document = {"expectations": document}
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{where} holds {type(document).__name__}: expected a mapping with `expectations`.")
+    return document
+
+
+def suite_of(document: Mapping[str, Any], source: str, *, name: str) -> ExpectationSuite:
+    """Return a suite from what a file says, or a dictionary of the same form.
+
+    :param source: what messages call it.
+    :param name: of a suite that has none.
+    :raises ConfigurationError: an entry cannot be used; the message says which, and why. None is left out in silence, as Great Expectations
+        itself would.
+    """
+    from great_expectations import ExpectationSuite
+
+    if unknown := sorted(map(str, set(document) - _OF_A_SUITE)):
+        raise ConfigurationError(f"Suite ({source}) has unknown keys {', '.join(unknown)}: expected `name` and `expectations`.")
+    entries = document.get("expectations")
+    if not isinstance(entries, list):
+        raise ConfigurationError(f"Suite ({source}): `expectations` is {type(entries).__name__}: expected a list.")
+    parameters = document.get("suite_parameters") or document.get("evaluation_parameters")
+    if parameters is not None and not isinstance(parameters, dict):
+        raise ConfigurationError(f"Suite ({source}): `suite_parameters` is {type(parameters).__name__}: expected a mapping.")
+    suite = ExpectationSuite(name=str(document.get("name") or document.get("expectation_suite_name") or name), suite_parameters=parameters)
+    suite.expectations = [_expectation(entry, f"Suite ({source}), expectation {number}") for number, entry in enumerate(entries, 1)]
+    return suite
+
+
+def _parsed(text: str, where: str, *, is_json: bool) -> Any:
+    import yaml
+
+    try:
+        return json.loads(text) if is_json else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        kind = "JSON" if is_json else "YAML"
+        raise ConfigurationError(f"{where} is no {kind}: {' '.join(str(error).split())[:300]}") from error
+
+
+def _expectation(entry: Any, where: str) -> Expectation:
+    from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    kind = entry.get("type") or entry.get("expectation_type") if isinstance(entry, dict) else None
+    if not isinstance(kind, str):
+        raise ConfigurationError(f"{where} has no `type`: expected e.g. {{type: expect_column_values_to_not_be_null, kwargs: {{…}}}}.")
+    where = f"{where} ({kind[:100]})"
+    if unknown := sorted(map(str, set(entry) - _OF_AN_EXPECTATION)):
+        raise ConfigurationError(f"{where} has unknown keys {', '.join(unknown)}: arguments stand below `kwargs`.")
+    _check_known(kind, where)
+    kwargs, meta = entry.get("kwargs") or {}, entry.get("meta") or {}
+    if not isinstance(kwargs, dict) or not isinstance(meta, dict):
+        raise ConfigurationError(f"{where}: `kwargs` and `meta` are mappings, or absent.")
+    severity = entry.get("severity") or "critical"
+    if severity not in _SEVERITIES:
+        raise ConfigurationError(f"{where}: severity {severity!r} is unknown: expected one of {', '.join(_SEVERITIES)}.")
+    if entry.get("name"):
+        meta = {**meta, "name": str(entry["name"])}
+    told = {key: entry[key] for key in ("notes", "description", "id") if entry.get(key)}
+    try:
+        return ExpectationConfiguration(type=kind, kwargs=dict(kwargs), meta=meta, severity=severity, **told).to_domain_obj()
+    except (ValueError, TypeError, KeyError, GreatExpectationsError) as error:  # pydantic's are ValueErrors
+        raise ConfigurationError(f"{where} cannot be used: {' '.join(str(error).split())[:500]}") from error
+
+
+def _check_known(kind: str, where: str) -> None:
+    from difflib import get_close_matches
+
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    known = list_registered_expectation_implementations()
+    if kind in known:
+        return
+    closest = get_close_matches(kind, known, n=1)
+    meant = f"Did you mean {closest[0]}? " if closest else ""
+    raise ConfigurationError(f"{where} is of an unknown type. {meant}One of your own has to be imported before: give a function as suite.")
