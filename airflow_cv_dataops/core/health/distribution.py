@@ -93,6 +93,6 @@ def _judge(
     found = shape_distance(as_counts([now])[0], as_counts(filled))
     least = max(look.threshold(check, "distance"), look.threshold(check, "excess") * found.habit)
     facts = {"value": found.distance, "expected": f"<= {least:.2f}", "score": found.score, "dimensions": dimensions}
-    if found.distance > least and found.score > look.threshold(check, "score"):
+    if found.distance > least and not found.is_chance and found.score > look.threshold(check, "score"):
         return look.breach(check, f"{what}: {change(filled)}; distance {found.distance:.2f}, usually {found.habit:.2f} at most", **facts)
     return look.holds(check, f"{what} as usual: distance {found.distance:.2f}, usually {found.habit:.2f} at most", **facts)

@@ -151,7 +151,7 @@ class _Labels:
         self.per_image += np.bincount(places[~is_background & (places >= 0)], minlength=len(self.per_image))
         count_values(rows["category"], self.categories)
         count_values(rows["format"], self.formats)
-        if (newest := pc.max(rows["labeled_at"]).cast("timestamp[us, tz=UTC]").cast("int64").as_py()) is not None:
+        if (newest := pc.max(rows["labeled_at"]).cast("int64").as_py()) is not None:
             self.newest = newest if self.newest is None else max(self.newest, newest)
         self._add_sizes(rows["bbox"], places, index)
 
@@ -210,7 +210,7 @@ def _numbers(column: pa.ChunkedArray) -> np.ndarray:
 def _microseconds(column: pa.ChunkedArray) -> np.ndarray:
     import numpy as np
 
-    return np.asarray(column.cast("timestamp[us, tz=UTC]").cast("int64").fill_null(0).to_numpy(zero_copy_only=False), np.int64)
+    return np.asarray(column.cast("int64").fill_null(0).to_numpy(zero_copy_only=False), np.int64)
 
 
 def _hashes(column: pa.ChunkedArray) -> np.ndarray:
