@@ -67,8 +67,8 @@ class DatasetUse:
 class StepLineage:
     """Everything a step tells lineage.
 
-    :param step: which of our facets applies: ``ingest``, ``import``, ``audit``, ``sampling``, ``promotion``, ``export``, ``diff``,
-        ``sensor``.
+    :param step: which of our facets applies: ``ingest``, ``import``, ``audit``, ``health``, ``sampling``, ``promotion``, ``export``,
+        ``diff``, ``sensor``.
     :param facts: the fields of that facet (JSON values, no credentials, no per-image lists).
     :param parameters: what steered the step (strategy, seed, budget): the ``executionParameters`` run facet.
     :param gates: gate outcomes for the ``test`` run facet, each ``{"name", "status", "expected", "actual"}``.

@@ -16,6 +16,7 @@ from airflow_cv_dataops.operators.base import DatasetOperator
 from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionOperator
 from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
+from airflow_cv_dataops.operators.dataset_health import DatasetHealthOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
@@ -28,7 +29,7 @@ from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 
 # What a run says of itself, and what opens a source.
-_OF_A_RUN = {"dag_id", "run_id", "partition_key", "said_by", "seen_at", "source_options", "target_options"}
+_OF_A_RUN = {"dag_id", "run_id", "partition_key", "said_by", "seen_at", "as_of", "source_options", "target_options"}
 _INGEST, _SHARDS = "core.imaging.ingest.ingest.ingest_images", "core.imaging.ingest.shards.steps"
 
 
@@ -71,6 +72,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (LabelImportOperator, {"source": "/in", "format": "coco"}, "core.labels.importing.import_labels"),
         (PredictionImportOperator, {"source": "/in", "model": "cnn"}, "core.predictions.importing.import_predictions"),
         (LabelAuditOperator, {}, "core.audit.audit.audit_labels"),
+        (DatasetHealthOperator, {}, "core.health.health.check_health"),
         (HardExampleSamplingOperator, {}, "core.sampling.sample.sample_hard_examples"),
         (DatasetPromotionOperator, {}, "core.release.promote.promote_dataset"),
         (DatasetRollbackOperator, {"reason": "bad labels"}, "core.release.rollback.rollback_stage"),
