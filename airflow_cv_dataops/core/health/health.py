@@ -22,7 +22,7 @@ from airflow_cv_dataops.core.health.novelty import judge_schema
 from airflow_cv_dataops.core.health.outcome import breach_of, counts_of, health_metrics, measured
 from airflow_cv_dataops.core.health.partitions import COUNTED, Partitions
 from airflow_cv_dataops.core.health.profile import NO_PROFILE
-from airflow_cv_dataops.core.health.verdict import PILLARS, Verdict
+from airflow_cv_dataops.core.health.verdict import NOT_JUDGED, PILLARS, Verdict
 from airflow_cv_dataops.core.health.volume import STEP, judge_volume, keys_to_ask
 from airflow_cv_dataops.core.metrics import write_metrics
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -112,6 +112,9 @@ def check_health(
     )
     judged = [verdict for pillar in PILLARS if checks.of_pillar(pillar) for verdict in _JUDGES[pillar](look)]
     verdicts = [verdict for verdict in judged if verdict.check in checks]
+    for verdict in verdicts:
+        if verdict.outcome == NOT_JUDGED:
+            log.info("Not judged: %s%s: %s", verdict.check, _of(verdict), verdict.message)
     rows = _finding_rows(verdicts)
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=STEP)
     profile_use = keep_profile(dataset, partition_key, look.profile, partitions.version(partition_key), recorded_at)
@@ -158,6 +161,10 @@ def _check_number(name: str, number: Any, least: int) -> None:
 
 def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _of(verdict: Verdict) -> str:
+    return f" of {', '.join(verdict.dimensions.values())}" if verdict.dimensions else ""
 
 
 def _finding_rows(verdicts: Sequence[Verdict]) -> pa.Table:
