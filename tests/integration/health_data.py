@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_cv_dataops import Dataset
+from airflow_cv_dataops.core.health.partitions import COUNTED, Partitions
+from airflow_cv_dataops.core.health.profiling import profile_partition
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 FIRST = datetime(2026, 9, 1, tzinfo=UTC)
@@ -65,7 +67,22 @@ def write(dataset: Dataset, made: list[Day], seed: int = 0, *, first: int = 0) -
         tables["images"].append(images)
         tables["annotations"].append(label_rows(rng, images, day, FIRST + timedelta(days=at, hours=12)))
     for table, parts in tables.items():
-        dataset.ensure_table(table).append(pa.concat_tables(parts).cast(_schema(table)))
+        dataset.ensure_table(table).append(pa.concat_tables(parts).cast(arrow_schema(table)))
+
+
+def keep_profiles(dataset: Dataset, number: int) -> None:
+    """Keep the profiles of the first days in one commit, as runs of health on each of them would have."""
+    partitions = Partitions.of(dataset, dataset.snapshots(COUNTED))
+    rows = [
+        {
+            "partition_key": key,
+            "profile": profile_partition(dataset, key, partitions.snapshots).to_json(),
+            "recorded_at": FIRST,
+            "input_version": partitions.version(key),
+        }
+        for key in map(key_of, range(number))
+    ]
+    dataset.ensure_table("profiles").append(pa.Table.from_pylist(rows, schema=arrow_schema("profiles")))
 
 
 def image_rows(rng: np.random.Generator, key: str, day: Day, at: datetime) -> pa.Table:
@@ -109,12 +126,8 @@ def label_rows(rng: np.random.Generator, images: pa.Table, day: Day, at: datetim
 
 def _table(table: str, number: int, values: Mapping[str, Any], facts: Mapping[str, Any]) -> pa.Table:
     columns = {**{name: [value] * number for name, value in facts.items()}, **values}
-    schema = _schema(table)
+    schema = arrow_schema(table)
     return pa.table(
         {field.name: pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(number, field.type) for field in schema},
         schema=schema,
     )
-
-
-def _schema(table: str) -> pa.Schema:
-    return arrow_schema(table)

@@ -30,7 +30,7 @@ class HealthCheck:
 
 
 _COUNT = {"score": 4.0, "change": 0.3}
-_SHAPE = {"distance": 0.1, "excess": 1.5, "score": 5.0, "fewest": 30.0}
+_SHAPE = {"distance": 0.15, "excess": 1.5, "score": 5.0, "fewest": 30.0}
 _NEW_VALUES = {"share": 0.0}
 _GONE = {"presence": 0.95, "expected": 15.0}
 
