@@ -33,7 +33,7 @@ CAPTIONS: Mapping[str, str] = {
     "core.dataset": "a dataset as people open it",
     "core.release": "gates, splits, promotion, readers",
     "core.sampling": "which images to label next, by score",
-    "core.health": "is a partition as partitions are here",
+    "core.health": "is it as usual?",
     "core.audit": "labels of one partition to findings",
     "core.predictions": "model outputs in: boxes, classes, pixels",
     "core.labels": "label files in and out, joined to images",

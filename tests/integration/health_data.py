@@ -128,6 +128,9 @@ def _table(table: str, number: int, values: Mapping[str, Any], facts: Mapping[st
     columns = {**{name: [value] * number for name, value in facts.items()}, **values}
     schema = arrow_schema(table)
     return pa.table(
-        {field.name: pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(number, field.type) for field in schema},
+        {
+            field.name: pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(number, field.type)
+            for field in schema
+        },
         schema=schema,
     )

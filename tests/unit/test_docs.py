@@ -19,11 +19,11 @@ from airflow_cv_dataops.core.dataset import open_dataset
 from airflow_cv_dataops.core.diff.step import report_diff
 from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.options import ExportOptions
+from airflow_cv_dataops.core.health.health import check_health
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.predictions.importing import import_predictions
 from airflow_cv_dataops.core.release.promote import promote_dataset
-from airflow_cv_dataops.core.health.health import check_health
 from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
 from airflow_cv_dataops.core.summary import StepResult, Summary
 

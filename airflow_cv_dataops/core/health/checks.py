@@ -55,27 +55,41 @@ CHECKS: Mapping[str, HealthCheck] = {
             "More images have no label than `max_unlabelled_ratio` allows, or than is usual so long after they came.",
             {"grace_hours": 6.0, "change": 0.2},
         ),
-        HealthCheck("unlabelled_wait", "freshness", "error", "annotations", "An image has waited for a label for more than `max_unlabelled_hours`."),
+        HealthCheck(
+            "unlabelled_wait", "freshness", "error", "annotations", "An image has waited for a label for more than `max_unlabelled_hours`."
+        ),
         HealthCheck("missing_partition", "volume", "error", "images", "There is nothing where there usually is something."),
         HealthCheck(
             *("missing_partition_before", "volume", "warning", "images"),
             "Partitions right before this one are not there, and no run of health has said so.",
         ),
         HealthCheck("image_count", "volume", "error", "images", "Unusually few or many images.", _COUNT),
-        HealthCheck("annotation_count", "volume", "warning", "annotations", "Unusually few or many labels, although images are labelled.", _COUNT),
+        HealthCheck(
+            "annotation_count", "volume", "warning", "annotations", "Unusually few or many labels, although images are labelled.", _COUNT
+        ),
         HealthCheck("prediction_count", "volume", "warning", "predictions", "Unusually few or many predictions of a model.", _COUNT),
         *_kind_checks(),
         HealthCheck("category_shares", "distribution", "warning", "annotations", "Categories occur in other shares than usual.", _SHAPE),
-        HealthCheck("boxes_per_image", "distribution", "warning", "annotations", "Labelled images have more or fewer labels than usual.", _SHAPE),
+        HealthCheck(
+            "boxes_per_image", "distribution", "warning", "annotations", "Labelled images have more or fewer labels than usual.", _SHAPE
+        ),
         HealthCheck("box_sizes", "distribution", "warning", "annotations", "Boxes are smaller or larger than usual.", _SHAPE),
-        HealthCheck("image_measures", "distribution", "warning", "images", "Images look otherwise than usual by one of their measures.", _SHAPE),
+        HealthCheck(
+            "image_measures", "distribution", "warning", "images", "Images look otherwise than usual by one of their measures.", _SHAPE
+        ),
         HealthCheck("unaudited", "lineage", "warning", "annotations", "No audit has looked at the partition, as audits do here."),
-        HealthCheck("outdated_audit", "lineage", "warning", "annotations", "An audit is older than the images or labels that it looked at."),
+        HealthCheck(
+            "outdated_audit", "lineage", "warning", "annotations", "An audit is older than the images or labels that it looked at."
+        ),
         HealthCheck("outdated_labels", "lineage", "warning", "annotations", "Labels were imported before the newest images came."),
-        HealthCheck("outdated_predictions", "lineage", "warning", "predictions", "Predictions were imported before the newest images came."),
+        HealthCheck(
+            "outdated_predictions", "lineage", "warning", "predictions", "Predictions were imported before the newest images came."
+        ),
         HealthCheck("outdated_sample", "lineage", "info", "images", "A sample was chosen before the newest predictions came."),
         HealthCheck("outdated_release", "lineage", "info", "images", "A release holds the partition as it is no more."),
-        HealthCheck("unaudited_release", "lineage", "warning", "annotations", "A release holds the partition as no audit has looked at it."),
+        HealthCheck(
+            "unaudited_release", "lineage", "warning", "annotations", "A release holds the partition as no audit has looked at it."
+        ),
     )
 }
 
@@ -96,9 +110,7 @@ class ChecksToRun:
         return any(CHECKS[check].pillar == pillar for check in self.enabled)
 
 
-def checks_to_run(
-    disabled: Collection[str], severities: Mapping[str, str], thresholds: Mapping[str, Mapping[str, Any]]
-) -> ChecksToRun:
+def checks_to_run(disabled: Collection[str], severities: Mapping[str, str], thresholds: Mapping[str, Mapping[str, Any]]) -> ChecksToRun:
     """Return what is to be asked. :param disabled: ids of checks, or pillars.
 
     :raises ConfigurationError: a check, a threshold or a severity does not exist, or a threshold is no number of at least 0.

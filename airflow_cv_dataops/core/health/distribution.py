@@ -67,7 +67,9 @@ def _categories(look: Look, now: Tally, before: Sequence[Tally], dimensions: Map
 
     def change(rows: Sequence[Sequence[int]]) -> str:
         counts, sums = counted(now), [sum(column) for column in zip(*rows, strict=True)]
-        shares = [(count / sum(counts), total / sum(sums), name) for count, total, name in zip(counts, sums, [*names, _OTHERS], strict=True)]
+        shares = [
+            (count / sum(counts), total / sum(sums), name) for count, total, name in zip(counts, sums, [*names, _OTHERS], strict=True)
+        ]
         most = sorted(shares, key=lambda share: -abs(share[0] - share[1]))[:_FEW]
         return ", ".join(f"{name} {found:.0%}, usually {was:.0%}" for found, was, name in most)
 

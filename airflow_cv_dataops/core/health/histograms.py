@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,13 +30,10 @@ class Bins:
 
     def median(self, counts: Sequence[int]) -> float | None:
         """Return the middle of the bin that holds the median, of an open bin its edge; ``None`` without counts."""
-        half, seen = sum(counts) / 2, 0
+        half = sum(counts) / 2
         if not half:
             return None
-        for at, count in enumerate(counts):
-            seen += count
-            if seen >= half:
-                break
+        at = next(at for at, seen in enumerate(accumulate(counts)) if seen >= half)
         below, above = max(at - 1, 0), min(at, len(self.inner) - 1)
         return (self.inner[below] + self.inner[above]) / 2
 
@@ -56,7 +54,9 @@ IMAGE_BINS: Mapping[str, Bins] = {
     "entropy": Bins(_even(0, 0.4, 20), "bits"),
     "saturation": Bins(_even(0, 0.05, 20), "mean saturation, 0 to 1"),
     "colourfulness": Bins((5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 70, 80, 90, 100, 120), "Hasler and Süsstrunk"),
-    "aspect_ratio": Bins((0.33, 0.45, 0.55, 0.6, 0.7, 0.72, 0.78, 0.9, 0.98, 1.02, 1.1, 1.28, 1.4, 1.45, 1.6, 1.7, 1.8, 2.2, 3), "width by height"),
+    "aspect_ratio": Bins(
+        (0.33, 0.45, 0.55, 0.6, 0.7, 0.72, 0.78, 0.9, 0.98, 1.02, 1.1, 1.28, 1.4, 1.45, 1.6, 1.7, 1.8, 2.2, 3), "width by height"
+    ),
     "megapixels": Bins(_doubling(0.0078125, 27, 2**0.5), "million pixels"),
     "bytes": Bins(_doubling(1024, 30, 2**0.5), "bytes"),
 }
@@ -68,4 +68,3 @@ LABEL_BINS: Mapping[str, Bins] = {
         "square root of the box's share of the image",
     ),
 }
-

@@ -53,8 +53,9 @@ def _kept(dataset: Dataset, keys: Sequence[str], partitions: Partitions) -> Iter
 
     if not keys:
         return
-    rows = dataset.read("profiles", columns=["partition_key", "profile", "input_version"], where=In("partition_key", set(keys)))
-    for row in rows.to_pylist():  # one a partition
-        profile = Profile.from_json(row["profile"]) if row["input_version"] == partitions.version(row["partition_key"]) else None
+    columns = ["partition_key", "profile", "input_version"]
+    rows = dataset.read("profiles", columns=columns, where=In("partition_key", set(keys)))  # one a partition
+    for key, text, version in zip(*(rows[name].to_pylist() for name in columns), strict=True):
+        profile = Profile.from_json(text) if version == partitions.version(key) else None
         if profile is not None:
-            yield row["partition_key"], profile
+            yield key, profile

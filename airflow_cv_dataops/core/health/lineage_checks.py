@@ -47,7 +47,9 @@ def _unaudited(look: Look, audits: Mapping[str, Any]) -> Verdict:
     audited = sum(bool(look.steps_of(key, _AUDIT)) for key in look.keys)
     if audited * 2 <= len(look.keys):
         return look.not_judged(check, f"no audit has looked at it; {audited} of {len(look.keys)} partitions before it were audited")
-    return look.breach(check, f"no audit has looked at {look.profile.annotations:,} labels; those of {audited} partitions before it were audited")
+    return look.breach(
+        check, f"no audit has looked at {look.profile.annotations:,} labels; those of {audited} partitions before it were audited"
+    )
 
 
 def _outdated_audit(look: Look, audits: Mapping[str, list[AuditInputVersion]]) -> Verdict:
@@ -122,9 +124,7 @@ def _unaudited_release(
 ) -> Verdict:
     check = "unaudited_release"
     of_held = [
-        audit
-        for audit, seen in audits.items()
-        if seen and all(one.is_current(held[one.table]) for one in seen if one.table in held)
+        audit for audit, seen in audits.items() if seen and all(one.is_current(held[one.table]) for one in seen if one.table in held)
     ]
     if of_held:
         return look.holds(check, f"{name} holds what {', '.join(sorted(of_held))} has looked at", dimensions=dimensions)

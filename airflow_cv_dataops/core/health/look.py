@@ -69,9 +69,7 @@ class Look:
 
     def steps_of(self, key: str, prefix: str = "") -> dict[str, datetime]:
         """Return when the steps of a partition ran last, of those whose name begins so."""
-        return {
-            row["step"]: row["recorded_at"] for row in self.metrics if row["partition_key"] == key and row["step"].startswith(prefix)
-        }
+        return {row["step"]: row["recorded_at"] for row in self.metrics if row["partition_key"] == key and row["step"].startswith(prefix)}
 
     def _verdict(self, check: str, outcome: str, message: str, facts: dict[str, Any]) -> Verdict:
         severity = facts.pop("severity", None) or self.checks.severities[check]
@@ -86,7 +84,9 @@ def read_steps(dataset: Dataset, keys: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for batch in dataset.read_batches("metrics", columns=_METRIC_COLUMNS, where=In("partition_key", set(keys))):
         looked_at = batch.filter(pc.equal(batch["metric"], "input_rows"))
-        first = batch.select(["partition_key", "step", "recorded_at"]).group_by(["partition_key", "step"]).aggregate([("recorded_at", "max")])
+        first = (
+            batch.select(["partition_key", "step", "recorded_at"]).group_by(["partition_key", "step"]).aggregate([("recorded_at", "max")])
+        )
         rows += [{**row, "dimensions": json.loads(row["dimensions"] or "{}")} for row in looked_at.to_pylist()]
         rows += [
             {"partition_key": row["partition_key"], "step": row["step"], "metric": None, "recorded_at": row["recorded_at_max"]}

@@ -41,9 +41,7 @@ def _tally(labels: LabelProfile, kind: str) -> Tally:
     return labels.categories if kind == "category" else labels.formats
 
 
-def _judge(
-    look: Look, kind: str, now: Tally, before: Sequence[Tally], dimensions: Mapping[str, str], what: str
-) -> Iterator[Verdict]:
+def _judge(look: Look, kind: str, now: Tally, before: Sequence[Tally], dimensions: Mapping[str, str], what: str) -> Iterator[Verdict]:
     words, facts = kind.replace("_", " "), {"dimensions": dimensions}
     filled = [tally for tally in before if tally.total]
     why = None
@@ -69,7 +67,9 @@ def _new(look: Look, check: str, words: str, now: Tally, before: Sequence[Tally]
     usual = _usual_number(before)
     if new and not unknown and len(new) > usual and share > look.threshold(check, "share"):
         counted = ", ".join(f"{name} ({now.counts[name]:,})" for name in new[:_FEW]) + _and_more(new)
-        return look.breach(check, f"new {words}, in none of {len(before)} partitions before it: {counted}", expected=_expected(usual), **facts)
+        return look.breach(
+            check, f"new {words}, in none of {len(before)} partitions before it: {counted}", expected=_expected(usual), **facts
+        )
     if unknown:
         why = f"there are {now.distinct:,} {words} values, more than a profile names: whether one of the rest is new is not known"
         return look.not_judged(check, why, **facts)

@@ -185,9 +185,7 @@ def _batches(
 ) -> Iterator[pa.Table]:
     if table not in snapshots:
         return iter(())
-    return dataset.read_batches(
-        table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns, batch_rows=_BATCH_ROWS
-    )
+    return dataset.read_batches(table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns, batch_rows=_BATCH_ROWS)
 
 
 def _by_label_set(batch: pa.Table) -> Iterator[tuple[str, pa.Table]]:

@@ -42,10 +42,7 @@ def slots_before(key: str, counts: Mapping[str, int], most: int) -> list[Slot]:
     first = moment_of(keys[0])
     assert first is not None  # keys before a date are dates
     number = min(round((end - first) / step), most)
-    return [
-        Slot(at := key_at(end - step * back, key), -back, season_of(at), counts.get(at, 0))
-        for back in range(number, 0, -1)
-    ]
+    return [Slot(at := key_at(end - step * back, key), -back, season_of(at), counts.get(at, 0)) for back in range(number, 0, -1)]
 
 
 def season_of(key: str) -> str:

@@ -26,7 +26,16 @@ def rows(table: str, entries: list[dict[str, object]]) -> pa.Table:
 
 
 def image(number: int, **facts: object) -> dict[str, object]:
-    common = {"storage_uri": "s", "bytes": 1000, "format": "JPEG", "width": 100, "height": 50, "mode": "RGB", "frames": 1, "ingested_at": AT}
+    common = {
+        "storage_uri": "s",
+        "bytes": 1000,
+        "format": "JPEG",
+        "width": 100,
+        "height": 50,
+        "mode": "RGB",
+        "frames": 1,
+        "ingested_at": AT,
+    }
     return {"source_uri": f"{number}.jpg", "image_id": f"{number:064x}", "file_name": f"{number}.jpg", **common, **facts}
 
 

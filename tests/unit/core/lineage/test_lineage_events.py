@@ -92,7 +92,10 @@ STEPS = {
     "health": StepLineage(
         "health",
         inputs=(DIGITS.table_use("images", snapshot_id="7", assertions=(Assertion("image_count", success=False, severity="error"),)),),
-        outputs=(DIGITS.table_use("findings", snapshot_id="13", rows=1, **DAY), DIGITS.table_use("profiles", snapshot_id="14", rows=1, **DAY)),
+        outputs=(
+            DIGITS.table_use("findings", snapshot_id="13", rows=1, **DAY),
+            DIGITS.table_use("profiles", snapshot_id="14", rows=1, **DAY),
+        ),
         facts={
             "asOf": "2026-11-06T00:00:00+00:00",
             "trailingPartitions": 56,
