@@ -89,7 +89,7 @@ def check_health(
     check_policy(on_findings, fail_on)
     checks = checks_to_run(disabled, severities, thresholds)
     limits = _limits(max_image_age_hours, max_label_age_hours, max_unlabelled_ratio, max_unlabelled_hours)
-    for name, number, least in (("window", window, min_history), ("min_history", min_history, _SMALLEST_HISTORY)):
+    for name, number, least in (("min_history", min_history, _SMALLEST_HISTORY), ("window", window, min_history)):
         _check_number(name, number, least)
     dataset.check_there()
     recorded_at = recorded_at or datetime.now(UTC)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.health.checks import CHECKS, ChecksToRun
@@ -69,7 +70,14 @@ class Look:
 
     def steps_of(self, key: str, prefix: str = "") -> dict[str, datetime]:
         """Return when the steps of a partition ran last, of those whose name begins so."""
-        return {row["step"]: row["recorded_at"] for row in self.metrics if row["partition_key"] == key and row["step"].startswith(prefix)}
+        return {step: at for step, at in self._steps.get(key, {}).items() if step.startswith(prefix)}
+
+    @cached_property
+    def _steps(self) -> dict[str, dict[str, datetime]]:
+        steps: dict[str, dict[str, datetime]] = {}
+        for row in self.metrics:
+            steps.setdefault(row["partition_key"], {})[row["step"]] = row["recorded_at"]
+        return steps
 
     def _verdict(self, check: str, outcome: str, message: str, facts: dict[str, Any]) -> Verdict:
         severity = facts.pop("severity", None) or self.checks.severities[check]
