@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from airflow_cv_dataops.core.audit.inputs import METRIC, AuditInputVersion
 from airflow_cv_dataops.core.audit.looked_at import NOTHING_TO_CHECK
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
-from airflow_cv_dataops.core.store.partition_files import written_by
+from airflow_cv_dataops.core.store.partition_files import LOOKING_ON, written_by
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,8 +68,9 @@ class Recorded:
         audits: dict[tuple[str, str], _Audit] = {}
         partitions: set[str] = set()
         for batch in reader.batches("metrics", _COLUMNS):
-            partitions.update(batch["partition_key"].unique().to_pylist())
             for key, step, metric, value, text, recorded_at, version in zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True):
+                if step not in LOOKING_ON:
+                    partitions.add(key)
                 if not step.startswith((_AUDIT, _CONTRACT)):
                     if text is None:
                         values.setdefault(f"{step}/{metric}", {})[key] = value
