@@ -6,20 +6,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_count, as_list, as_mapping, as_number
+from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, required_number
+from airflow_cv_dataops.common.breach import BreachMixin
 from airflow_cv_dataops.common.partition import end_of_run
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.step_lineage import StepLineage
+from airflow_cv_dataops.links.dataset_health import DatasetHealthLink
 from airflow_cv_dataops.operators.base import DatasetOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_cv_dataops.core.report.limits import ReportLimits
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
 
-class DatasetHealthOperator(DatasetOperator):
+class DatasetHealthOperator(BreachMixin, DatasetOperator):
     """Judge the partition by five pillars: freshness, volume, schema, distribution, lineage; write ``findings`` and ``metrics``.
 
     :param as_of: the time that ages are measured against, ISO 8601; without a zone it is UTC. Default: the end of the run's data interval,
@@ -36,6 +39,10 @@ class DatasetHealthOperator(DatasetOperator):
     :param thresholds: numbers that checks compare with, by check id and name, e.g. ``{"image_count": {"score": 5}}``. (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when there are findings of a severity in ``fail_on``. (templated)
     :param fail_on: severities that count. (templated)
+    :param trends: the metrics that the report shows over partitions, such as ``ingest/images`` or ``label_error_rate``, in place of a
+        choice of each step's (docs/metrics.md). (templated)
+    :param report: write a page with the five pillars and trends. (templated)
+    :param report_max_megabytes: largest report, in MB; at least 1. (templated)
     """
 
     what_it_does = (
@@ -56,7 +63,11 @@ class DatasetHealthOperator(DatasetOperator):
         "thresholds",
         "on_findings",
         "fail_on",
+        "trends",
+        "report",
+        "report_max_megabytes",
     )
+    operator_extra_links = (DatasetHealthLink(), *DatasetOperator.operator_extra_links)
 
     def __init__(
         self,
@@ -73,6 +84,9 @@ class DatasetHealthOperator(DatasetOperator):
         thresholds: Mapping[str, Mapping[str, float | str]] | str | None = None,
         on_findings: str = "fail",
         fail_on: Sequence[str] | str = ("error",),
+        trends: Sequence[str] | str | None = None,
+        report: bool | str = True,
+        report_max_megabytes: float | str = 20,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -88,6 +102,9 @@ class DatasetHealthOperator(DatasetOperator):
         self.thresholds = thresholds
         self.on_findings = on_findings
         self.fail_on = fail_on
+        self.trends = trends
+        self.report = report
+        self.report_max_megabytes = report_max_megabytes
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.health.health import check_health
@@ -107,7 +124,16 @@ class DatasetHealthOperator(DatasetOperator):
             thresholds=as_mapping("thresholds", self.thresholds),
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),
+            trends=as_list("trends", self.trends),
+            report=self._report_limits(),
         )
+
+    def _report_limits(self) -> ReportLimits | None:
+        from airflow_cv_dataops.core.report.limits import MEGABYTE, ReportLimits
+
+        if not as_flag("report", self.report):
+            return None
+        return ReportLimits(max_bytes=int(required_number("report_max_megabytes", self.report_max_megabytes) * MEGABYTE))
 
     def planned_lineage(self) -> StepLineage:
         return self.planned_step("health", reads=("images", "annotations", "predictions"), writes=("findings", "metrics", "profiles"))

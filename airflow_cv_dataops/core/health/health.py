@@ -22,12 +22,15 @@ from airflow_cv_dataops.core.health.novelty import judge_schema
 from airflow_cv_dataops.core.health.outcome import breach_of, counts_of, health_metrics, measured
 from airflow_cv_dataops.core.health.partitions import COUNTED, Partitions
 from airflow_cv_dataops.core.health.profile import NO_PROFILE
+from airflow_cv_dataops.core.health.report import write_health_report
 from airflow_cv_dataops.core.health.verdict import NOT_JUDGED, PILLARS, Verdict
 from airflow_cv_dataops.core.health.volume import STEP, judge_volume, keys_to_ask
 from airflow_cv_dataops.core.metrics import write_metrics
+from airflow_cv_dataops.core.report.limits import ReportLimits
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult, Summary, plain
+from airflow_cv_dataops.core.trends.trends import DEFAULT_METRICS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NOTHING: Mapping[str, Any] = {}
+_REPORT = ReportLimits()
 _LARGEST_WINDOW = 1_000
 _SMALLEST_HISTORY = 5
 _JUDGES: Mapping[str, Callable[[Look], Iterator[Verdict]]] = {
@@ -62,6 +66,8 @@ def check_health(
     thresholds: Mapping[str, Mapping[str, Any]] = _NOTHING,
     on_findings: str = "fail",
     fail_on: Sequence[str] = ("error",),
+    trends: Sequence[str] | None = None,
+    report: ReportLimits | None = _REPORT,
     recorded_at: datetime | None = None,
 ) -> StepResult:
     """Judge a partition by its tables and those of the partitions before it, and replace health's findings, metrics and profile of it.
@@ -80,6 +86,9 @@ def check_health(
     :param thresholds: what checks compare with, by check id and name, e.g. ``{"image_count": {"score": 5}}``.
     :param on_findings: ``fail``, ``warn`` (log only) or ``skip`` (skip this task and what follows).
     :param fail_on: the severities of which a single breach fails the step.
+    :param trends: the metrics that the report shows over partitions, as :func:`~..trends.trends.metric_trends` takes them; ``None``: a
+        choice of each step's.
+    :param report: how large the report may get; ``None``: no report.
     :param recorded_at: the ``recorded_at`` of metrics and profile; default: now.
     :raises ConfigurationError: an argument cannot be used.
     :raises DatasetNotFoundError: there is no such dataset.
@@ -119,6 +128,7 @@ def check_health(
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=STEP)
     profile_use = keep_profile(dataset, partition_key, look.profile, partitions.version(partition_key), recorded_at)
     metrics_use = write_metrics(dataset, partition_key, STEP, health_metrics(look, verdicts), recorded_at)
+    report_uri = _write_report(dataset, partition_key, verdicts, trends, report, recorded_at)
     findings_use = dataset.table_use("findings", partition_key=partition_key, owner=STEP, snapshot_id=findings_snapshot, rows=rows.num_rows)
     counts = counts_of(look, verdicts)
     where = f"table {dataset.identifier('findings')}, partition {partition_key}, audit {STEP}"
@@ -133,6 +143,7 @@ def check_health(
         snapshot_id=findings_snapshot,
         counts=counts,
         metrics=measured(look, verdicts),
+        report_uri=report_uri,
         duration_seconds=time.monotonic() - started,
         details={
             "as_of": look.as_of.isoformat(),
@@ -141,7 +152,7 @@ def check_health(
             "input_snapshots": dict(partitions.snapshots),
         },
     )
-    return StepResult(summary, health_lineage(look, verdicts, (findings_use, metrics_use, profile_use)), failure, skip, breach)
+    return StepResult(summary, health_lineage(look, verdicts, (findings_use, metrics_use, profile_use), report_uri), failure, skip, breach)
 
 
 def _limits(image_age: Any, label_age: Any, unlabelled_ratio: Any, unlabelled_hours: Any) -> AgeLimits:
@@ -165,6 +176,25 @@ def _in_utc(moment: datetime) -> datetime:
 
 def _of(verdict: Verdict) -> str:
     return f" of {', '.join(verdict.dimensions.values())}" if verdict.dimensions else ""
+
+
+def _write_report(
+    dataset: Dataset,
+    partition_key: str,
+    verdicts: Sequence[Verdict],
+    trends: Sequence[str] | None,
+    limits: ReportLimits | None,
+    recorded_at: datetime,
+) -> str | None:
+    """Write the page once the metrics are there that it shows, and return its URI; ``None`` where there is to be none."""
+    if limits is None:
+        return None
+    if dataset.config.warehouse is None:
+        log.warning("No report is written: catalog %s names no warehouse URI to write it below.", dataset.config.name)
+        return None
+    return write_health_report(
+        dataset, partition_key, verdicts, recorded_at=recorded_at, metrics=DEFAULT_METRICS if trends is None else trends, limits=limits
+    )
 
 
 def _finding_rows(verdicts: Sequence[Verdict]) -> pa.Table:

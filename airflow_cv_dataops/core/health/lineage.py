@@ -13,7 +13,7 @@ from airflow_cv_dataops.core.step_lineage import Assertion, DatasetUse, StepLine
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 
 
-def health_lineage(look: Look, verdicts: Sequence[Verdict], outputs: Sequence[DatasetUse]) -> StepLineage:
+def health_lineage(look: Look, verdicts: Sequence[Verdict], outputs: Sequence[DatasetUse], report_uri: str | None) -> StepLineage:
     """Return inputs, each with one assertion a check that was judged, outputs, and the facts.
 
     ``metrics`` and ``profiles`` are read too, and not told: what a step writes and reads would be a circle in every graph.
@@ -45,6 +45,7 @@ def health_lineage(look: Look, verdicts: Sequence[Verdict], outputs: Sequence[Da
             "bySeverity": {severity: severities[severity] for severity in SEVERITIES},
             "byPillar": dict(Counter(verdict.pillar for verdict in breaches)),
             "byCheck": dict(Counter(verdict.check for verdict in breaches)),
+            "reportUri": report_uri,
         },
     )
 

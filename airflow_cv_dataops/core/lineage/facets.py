@@ -154,6 +154,7 @@ class CvDataopsHealthRunFacet(RunFacet):
     bySeverity: dict[str, int] | None = None  # noqa: N815
     byPillar: dict[str, int] | None = None  # noqa: N815
     byCheck: dict[str, int] | None = None  # noqa: N815
+    reportUri: str | None = None  # noqa: N815
 
     @staticmethod
     def _get_schema() -> str:

@@ -36,8 +36,6 @@ DEFAULT_METRICS = (
 )
 """What a page of trends shows, as far as a dataset has it."""
 
-# Steps that look at a partition whether or not there is one: that they were there says nothing of it.
-_LOOKING_ON = ("health",)
 _WANTED = re.compile(r"(?:(?P<step>.+)/)?(?P<metric>[^/\[\]]+)(?:\[(?P<dimension>[^=\]]+)=(?P<value>.*)\])?")
 
 
@@ -176,7 +174,7 @@ def _partition_keys(dataset: Dataset, steps: Mapping[str, Sequence[PartitionFile
     """
     at = dataset.snapshot_id("images")
     images = frozenset() if at is None else partition_keys_at(dataset, "images", [at])[at] or frozenset()
-    measured = {key for key, files in steps.items() if any(file.owner not in _LOOKING_ON for file in files)}
+    measured = {key for key, files in steps.items() if any(file.owner not in LOOKING_ON for file in files)}
     return images.union(measured), frozenset(steps) - images - measured
 
 
