@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, catalog_of
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.partition_files import PartitionFile, partition_files, partition_keys_at
+from airflow_cv_dataops.core.store.partition_files import LOOKING_ON, PartitionFile, partition_files, partition_keys_at
 from airflow_cv_dataops.core.trends.dates import in_order, missing_keys, time_of
 from airflow_cv_dataops.core.trends.numbers import read_numbers
 from airflow_cv_dataops.core.trends.releases import ReleaseMark, release_marks
