@@ -69,8 +69,8 @@ def validate_table(
 
     :param partition_key: whose rows are looked at, and of which the findings and metrics are; with ``whole_dataset`` or ``release`` the
         latter alone.
-    :param table: any table of the data model; :func:`~.frame.contract_frame` says what its columns are.
-    :param suite: a file, a name, a suite, or a function that returns one (:func:`~.suites.load_suite`); default: the table's own.
+    :param table: any table of the data model; ``contract_frame`` says what its columns are.
+    :param suite: a file, a name, a suite, or a function that returns one (docs/operators/dataset_validation.md); default: the table's own.
     :param context_root_dir: a file project of Great Expectations that has a suite of the name ``suite``; it is only read.
     :param categories: with the default suite of annotations or predictions: the names that a label may have; default: any.
     :param suite_parameters: values of ``$PARAMETER`` in the suite.
