@@ -48,7 +48,7 @@ class BreachMixin(BaseOperator):
         told = breach_facts(breach, summary, outcome=_OUTCOMES[result.failure is not None, result.skip], task_id=self.task_id)
         for number, notifier in enumerate(self.notifiers, 1):
             try:
-                # Each has a context of its own: a notifier adds its fields to it. And facts of its own.
+                # A context of its own each, to which a notifier adds its fields, and facts of its own.
                 _call(notifier, {**context, "breach": copy.deepcopy(told)})
             except Exception:
                 what = f"Notifier {number} of {len(self.notifiers)} ({_name(notifier)})"
