@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -100,6 +101,15 @@ def test_a_breach_that_only_warns_is_told_as_well_and_the_task_goes_on(context: 
     summary = breaching(ChannelNotifier(text="{{ breach.outcome }}: {{ breach.report_uri }}")).execute(context)
     assert summary["counts"] == ti.pushed["return_value"]["counts"] == {"findings": 3}
     assert sent == [("digits/2026-11-05", "success: file:///reports/1.html")]
+
+
+def test_a_result_that_would_skip_and_has_no_reason_to_is_a_success(context: dict[str, Any]) -> None:
+    class Lenient(BreachingOperator):
+        def run_step(self, dataset: Dataset, partition_key: str, context: Any) -> StepResult:
+            return replace(super().run_step(dataset, partition_key, context), skip=True)
+
+    Lenient(task_id="t", dataset="digits", notifiers=[ChannelNotifier(text="{{ breach.outcome }}")]).execute(context)
+    assert sent == [("digits/2026-11-05", "success")]
 
 
 def test_where_all_holds_nobody_is_told(context: dict[str, Any], ti: TaskInstance) -> None:
