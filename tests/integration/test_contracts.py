@@ -12,7 +12,7 @@ import pytest
 from integration.audit_rows import KEY, NOW, bbox, image, label, write
 
 from airflow_cv_dataops import Dataset, audit_labels, promote_dataset
-from airflow_cv_dataops.core.contracts import validate
+from airflow_cv_dataops.core.contracts import frame, validate
 from airflow_cv_dataops.core.contracts.validate import validate_table
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.lineage.events import to_openlineage
@@ -191,6 +191,16 @@ def test_the_default_suite_knows_the_categories_that_it_is_told(dataset: Dataset
     assert result.summary.details["suite_source"] == "default"
     with pytest.raises(ConfigurationError, match="categories are those of the default suite"):
         validate_table(dataset, KEY, suite=[WIDE], categories=["dog"])
+
+
+def test_groups_of_many_rows_say_what_one_frame_says(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, told = validate_table(dataset, KEY, recorded_at=NOW, max_rows=2), findings(dataset)
+    monkeypatch.setattr(frame, "_MANY_ROWS", 0)
+    groups = validate_table(dataset, KEY, recorded_at=NOW, max_rows=2)
+    assert whole.summary.counts["failed"] > 1
+    assert (groups.summary.counts, groups.failure, findings(dataset)) == (whole.summary.counts, whole.failure, told)
+    assert groups.lineage.inputs == whole.lineage.inputs
+    assert groups.summary.report_uri == whole.summary.report_uri
 
 
 def test_rows_of_other_partitions_are_named_in_words_for_their_ids_repeat(dataset: Dataset) -> None:

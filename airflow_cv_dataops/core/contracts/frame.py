@@ -13,6 +13,7 @@ from airflow_cv_dataops.core.contracts.scope import Scope, check_owners, snapsho
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.lookup import read_release
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.partition_files import partition_files
 from airflow_cv_dataops.core.store.schema import arrow_schema, model_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _JOINED: Mapping[str, tuple[str, ...]] = {
     "images": ("annotations",),
     "release_items": ("annotations",),
 }
+_MANY_ROWS = 200_000
 _PLACE = ("image_id", "source_uri", "annotation_id", "category", "partition_key")
 
 
@@ -98,6 +100,16 @@ class ContractRows:
         """The columns that there are."""
         return frame_columns(self.scope.table, of_release=self.release is not None)
 
+    @cached_property
+    def are_many(self) -> bool:
+        """Whether there are so many rows that a frame of all columns is worth avoiding; of a release one frame is always made."""
+        scope = self.scope
+        if self.release is not None:
+            return False
+        files = partition_files(self.dataset, scope.table, self.snapshots.get(scope.table), scope.partition_key)
+        rows = sum(file.rows for found in files.values() for file in found if scope.owners is None or file.owner in scope.owners)
+        return rows > _MANY_ROWS
+
     def frame(self, columns: Collection[str] | None = None) -> pd.DataFrame:
         """Return the rows, in the order of the snapshot's files. :raises ConfigurationError: there is no such column."""
         if unknown := [name for name in columns or () if name not in self.names]:
@@ -114,11 +126,9 @@ class ContractRows:
         read = list(dict.fromkeys([*read, *join.by]))
         parts = []
         for batch in self._batches(read):
-            rows = flat(batch, wanted)
-            for name, column in join.add(batch).items():
-                rows = rows.append_column(name, column)
-            parts.append(rows.select([name for name in wanted if name in rows.column_names]))
-        return pa.concat_tables(parts).select(list(wanted))
+            columns = {**flat(batch, wanted), **join.add(batch)}
+            parts.append(pa.table({name: columns[name] for name in wanted}))
+        return pa.concat_tables(parts)
 
     def places(self, positions: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Return image, source, annotation, category and partition of rows of the frame, as far as the table has them, by position."""

@@ -41,7 +41,7 @@ def read_columns(table: str, wanted: Collection[str]) -> list[str]:
     return [column.name for column in model_of(table).columns if not set(_flat_names(column.name, column.type)).isdisjoint(wanted)]
 
 
-def flat(rows: pa.Table, wanted: Collection[str]) -> pa.Table:
+def flat(rows: pa.Table, wanted: Collection[str]) -> dict[str, pa.ChunkedArray]:
     """Return rows with structs as a column for each field, and lists as the number of their entries, of the columns that are wanted.
 
     :param rows: columns of a table of the data model, a few at a time: lists are gone afterwards.
@@ -61,7 +61,7 @@ def flat(rows: pa.Table, wanted: Collection[str]) -> pa.Table:
                 columns[name] = pc.binary_join(column, ",")
         else:
             columns[name] = column
-    return pa.table({name: column for name, column in columns.items() if name in wanted})
+    return {name: column for name, column in columns.items() if name in wanted}
 
 
 def _flat_names(name: str, kind: str) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from airflow_cv_dataops.core.contracts.contract_findings import outcome_findings
 from airflow_cv_dataops.core.contracts.contract_words import breach_of, failure_text, sentence
 from airflow_cv_dataops.core.contracts.frame import ContractRows
 from airflow_cv_dataops.core.contracts.lineage import contract_lineage
-from airflow_cv_dataops.core.contracts.named_columns import columns_named
 from airflow_cv_dataops.core.contracts.outcomes import BROKEN, FAILED, NOTHING, PASSED, Outcome
 from airflow_cv_dataops.core.contracts.running import Ran, run_suite
 from airflow_cv_dataops.core.contracts.scope import Scope
@@ -102,13 +101,9 @@ def validate_table(
     chosen = load_suite(
         suite, dataset, partition_key, table=table, context_root_dir=context_root_dir, categories=categories, options=source_options
     )
-    parameters = dict(suite_parameters)
-    named = columns_named(chosen.expectations, rows.names, {**chosen.parameters, **parameters})
-    frame = rows.frame(rows.names if named is None else named or rows.names[:1])  # of no column, nobody knows how many rows there are
-    row_count = len(frame)
+    ran = run_suite(rows, chosen, suite_parameters, max_rows=max_rows)
+    row_count = ran.row_count
     log.info("Contract %s: %s rows of %s, %s", name, f"{row_count:,}", dataset.identifier(table), scope.in_words)
-    ran = run_suite(frame, chosen, parameters, max_rows=max_rows)
-    del frame
     problems = {} if allow_empty else _nothing_looked_at(ran.outcomes, row_count, f"{dataset.identifier(table)}, {scope.in_words}")
     at = rows.places([position for outcome in ran.outcomes if outcome.is_bad for position, _ in outcome.rows])
     found = [table_finding(check, told) for check, told in problems.items()] + outcome_findings(ran.outcomes, at, partition_key)

@@ -59,6 +59,11 @@ def test_text_is_held_by_arrow_and_null_is_nan(dataset: Dataset) -> None:
     assert (frame["category"] == "cell").dtype == np.bool_  # with pd.NA it would be neither true nor false
 
 
+def test_a_joined_column_alone_has_every_row(dataset: Dataset) -> None:
+    assert contract_frame(dataset, "annotations", partition_key=KEY, columns=["image_matched"])["image_matched"].sum() == 4
+    assert contract_frame(dataset, "images", partition_key=KEY, columns=["labels"])["labels"].sum() == 4
+
+
 def test_images_know_how_many_labels_they_have(dataset: Dataset) -> None:
     frame = contract_frame(dataset, "images", partition_key=KEY, columns=["file_name", "labels", "issues", "issues_count"])
     found = {row["file_name"]: row for row in frame.to_dict("records")}
