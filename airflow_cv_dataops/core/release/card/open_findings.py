@@ -37,7 +37,8 @@ class FindingFacts:
 def open_findings(release: Release, items: CardItems) -> FindingFacts:
     """Count the findings of the release's images, and of its partitions where they name no image, at the release's snapshot.
 
-    What health says of a partition as a whole is no finding of its images. Findings of an audit of what is no more count for nothing, nor do those of labels that the release leaves out.
+    Findings of an audit of what is no more count for nothing, nor do those of labels that the release leaves out, nor what health says of
+    a partition as a whole.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
