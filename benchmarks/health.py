@@ -3,11 +3,10 @@
     python benchmarks/health.py --partitions 28 --images 100000 --labels 500000 --json
 
 Images and boxes are made from a seed in an embedded dataset, the same rows in every partition under other ids. ``cold``: no trailing
-partition has a profile, so that health reads all of them; ``warm``: all have one. ``own``: the profile of one partition, which every run
-works out.
-What they are compared with is pyarrow's plain scan of the same columns of the same data files, one after the other in batches, which
-looks at nothing (``scan`` of all partitions, ``scan_own`` of one). Memory is by how much the peak of the resident memory of the process
-exceeds what it was after the imports.
+partition has a profile, so that health reads all of them; ``warm``: all have one. ``own``: the profile of one partition, which every
+run works out. What they are compared with is pyarrow's plain scan of the same columns of the same data files, one after the other in
+batches, which looks at nothing (``scan`` of all partitions, ``scan_own`` of one). Memory is by how much the peak of the resident memory
+of the process exceeds what it was after the imports.
 """
 
 from __future__ import annotations
