@@ -6,13 +6,21 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-_DATE = re.compile(r"\d{4}-\d{2}(-\d{2}(T\d{2}(\d{2}(\d{2})?)?)?)?", re.ASCII)
-_FORMATS = {7: "%Y-%m", 10: "%Y-%m-%d", 13: "%Y-%m-%dT%H", 15: "%Y-%m-%dT%H%M", 17: "%Y-%m-%dT%H%M%S"}
+_DATE = re.compile(r"\d{4}-\d{2}(-\d{2}(T\d{2}(\d{2}(\d{2})?|:\d{2}(:\d{2})?)?)?)?", re.ASCII)
+_FORMATS = {
+    7: "%Y-%m",
+    10: "%Y-%m-%d",
+    13: "%Y-%m-%dT%H",
+    15: "%Y-%m-%dT%H%M",
+    16: "%Y-%m-%dT%H:%M",
+    17: "%Y-%m-%dT%H%M%S",
+    19: "%Y-%m-%dT%H:%M:%S",
+}
 _STEPS = {10: timedelta(days=1), 13: timedelta(hours=1)}
 
 
 def is_date(key: str) -> bool:
-    """Say whether a key is written as a date, of a month or finer: ``2026-11``, ``2026-11-05``, ``2026-11-05T12``, ``2026-11-05T1230``."""
+    """Say whether a key is a date, of a month or finer: ``2026-11``, ``2026-11-05``, ``2026-11-05T12``, ``2026-11-05T12:30``."""
     return _DATE.fullmatch(key) is not None
 
 
