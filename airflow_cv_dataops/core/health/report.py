@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 REPORT = "health"
 _LIMITS = ReportLimits()
 _MOST_ROWS = 500
+_MOST_UNFOLDED = 8  # rows; of a young dataset hardly anything can be judged, and its trends are below
 _MOST_PARTITIONS = 400  # a year of days: of thousands, nobody sees the last ones, and each costs a file that is read
 _LONGEST_MESSAGE = 600
 _STATES = {HOLDS: ("✓", "Holds"), BREACH: ("✕", "In breach"), NOT_JUDGED: ("?", "Not judged")}
@@ -145,6 +146,8 @@ def _not_judged(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return ""
     rows = f"{_table(verdicts, 'why not')}{_more(verdicts)}"
+    if len(verdicts) > _MOST_UNFOLDED:
+        rows = f"<details><summary>{len(verdicts):,} checks, and why not</summary>{rows}</details>"
     return f'<section><h2>Could not be judged</h2><p class="small">That is no clean bill: nobody knows.</p>{rows}</section>'
 
 
