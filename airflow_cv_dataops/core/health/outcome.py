@@ -16,6 +16,7 @@ from airflow_cv_dataops.core.summary import Breach, plain
 _MOST_LINES = 4
 _LONGEST_LINE = 240
 _MOST_PROBLEMS = 50
+_SCORED = ("image_count", "annotation_count")
 
 
 def counts_of(look: Look, verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -32,8 +33,8 @@ def counts_of(look: Look, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
-def measured(look: Look, verdicts: Sequence[Verdict]) -> dict[str, float]:
-    """Return what was measured of the partition, by name; what is not known is absent."""
+def measured(look: Look, verdicts: Sequence[Verdict]) -> dict[str, float | None]:
+    """Return what was measured of the partition, always by the same names; what is not known is ``None``."""
     profile = look.profile
     label_at, _ = newest_label(look)
     moments = {
@@ -42,20 +43,19 @@ def measured(look: Look, verdicts: Sequence[Verdict]) -> dict[str, float]:
         "oldest_unlabelled_hours": profile.oldest_unlabelled,
         "median_unlabelled_hours": profile.median_unlabelled,
     }
-    numbers = {name: look.hours_since(at) for name, at in moments.items() if at is not None}
-    if profile.images:
-        numbers["unlabelled_ratio"] = profile.unlabelled_ratio
-    for verdict in verdicts:
-        if verdict.score is not None and not verdict.dimensions:
-            numbers[f"{verdict.check}_score"] = verdict.score
-    return numbers
+    scores = {verdict.check: verdict.score for verdict in verdicts if not verdict.dimensions}
+    return {
+        **{name: None if at is None else look.hours_since(at) for name, at in moments.items()},
+        "unlabelled_ratio": profile.unlabelled_ratio if profile.images else None,
+        **{f"{check}_score": scores.get(check) for check in _SCORED},
+    }
 
 
 def health_metrics(look: Look, verdicts: Sequence[Verdict]) -> list[Metric]:
     """Return rows of ``metrics``: what was measured, how many checks hold, and each verdict's number and outcome."""
     counts = counts_of(look, verdicts)
     metrics = [Metric(name, counts[name]) for name in ("images", "annotations", "labelled_images")]
-    metrics += [Metric(name, value) for name, value in measured(look, verdicts).items()]
+    metrics += [Metric(name, value) for name, value in measured(look, verdicts).items() if value is not None]
     metrics.append(Metric("breaches", counts["breach"]))
     metrics += [Metric(f"breaches.{severity}", count) for severity, count in counts["by_severity"].items()]
     metrics += [Metric("holding", counts["holds"]), Metric("not_judged", counts["not_judged"])]

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 MOST_NAMES = 10_000
@@ -22,7 +23,7 @@ class Tally:
     others: int = 0
     other_names: int = 0
 
-    @property
+    @cached_property
     def total(self) -> int:
         return sum(self.counts.values()) + self.others
 

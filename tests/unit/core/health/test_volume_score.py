@@ -101,3 +101,13 @@ def test_only_dates_of_the_same_format_come_before_a_date():
     assert keys_before(there, "c") == ["2026-02-31", "batch"]
     assert isinstance(slots_before("2026-11-05", {}, 56), list)
     assert Slot("a", -1, "partitions", 1).count == 1
+
+
+def test_hours_are_compared_with_the_same_hour_of_other_days():
+    hours = [f"2026-11-{day:02}T{hour:02}" for day in range(1, 8) for hour in range(24)]
+    counts = {key: 400 if 8 <= int(key[-2:]) < 18 else 20 for key in hours}
+    for key, found, is_unusual in (("2026-11-08T03", 20, False), ("2026-11-08T12", 400, False), ("2026-11-08T12", 150, True)):
+        before = {**counts, **{f"2026-11-08T{hour:02}": 400 if 8 <= hour < 18 else 20 for hour in range(int(key[-2:]))}}
+        judged = volume_score(slots_before(key, before, 336), season_of(key), found, fewest=14)
+        assert isinstance(judged, VolumeScore)
+        assert (abs(judged.score) > 4) == is_unusual
