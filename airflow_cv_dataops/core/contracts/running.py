@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.contracts.frame import ContractRows
     from airflow_cv_dataops.core.contracts.suites import ContractSuite
 
-_TAG = "check"
+_TAG = "cv_dataops_check"
 _FEWEST_VALUES = 20
 
 
