@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns as CsvColumns
     from airflow_cv_dataops.core.labels.formats.voc_writer import to_voc as to_voc
     from airflow_cv_dataops.core.labels.formats.yolo_writer import to_yolo as to_yolo
+    from airflow_cv_dataops.core.labels.freshness import observe_labels as observe_labels
     from airflow_cv_dataops.core.labels.importing import import_labels as import_labels
     from airflow_cv_dataops.core.predictions.importing import import_predictions as import_predictions
     from airflow_cv_dataops.core.release.card.card import Card as Card
@@ -83,6 +84,8 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.store.schema import TABLES as TABLES
     from airflow_cv_dataops.core.summary import StepResult as StepResult
     from airflow_cv_dataops.core.summary import Summary as Summary
+    from airflow_cv_dataops.core.trends.numbers import dataset_metrics as dataset_metrics
+    from airflow_cv_dataops.core.trends.trends import metric_trends as metric_trends
 
 _MODULES = {
     "ArchiveLimits": "core.imaging.sources.archive_members",
@@ -129,6 +132,7 @@ _MODULES = {
     "contract_frame": "core.contracts.frame",
     "commit_shards": "core.imaging.ingest.shards.steps",
     "dataset_card": "core.release.card.card",
+    "dataset_metrics": "core.trends.numbers",
     "describe_dataset": "core.release.describe",
     "diff_releases": "core.diff.diff",
     "export_release": "core.export.export",
@@ -137,7 +141,9 @@ _MODULES = {
     "ingest_images": "core.imaging.ingest.ingest",
     "ingest_shard": "core.imaging.ingest.shards.steps",
     "label_studio_tasks": "core.sampling.manifest",
+    "metric_trends": "core.trends.trends",
     "observe_arrival": "core.imaging.sources.arrival",
+    "observe_labels": "core.labels.freshness",
     "observe_stage": "core.release.stages",
     "open_dataset": "core.dataset",
     "plan_shards": "core.imaging.ingest.shards.steps",

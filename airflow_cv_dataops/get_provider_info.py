@@ -36,13 +36,21 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [
             {
                 "integration-name": _INTEGRATION,
-                "python-modules": ["airflow_cv_dataops.sensors.image_arrival", "airflow_cv_dataops.sensors.dataset_release"],
+                "python-modules": [
+                    "airflow_cv_dataops.sensors.image_arrival",
+                    "airflow_cv_dataops.sensors.label_freshness",
+                    "airflow_cv_dataops.sensors.dataset_release",
+                ],
             }
         ],
         "triggers": [
             {
                 "integration-name": _INTEGRATION,
-                "python-modules": ["airflow_cv_dataops.triggers.image_arrival", "airflow_cv_dataops.triggers.dataset_release"],
+                "python-modules": [
+                    "airflow_cv_dataops.triggers.image_arrival",
+                    "airflow_cv_dataops.triggers.label_freshness",
+                    "airflow_cv_dataops.triggers.dataset_release",
+                ],
             }
         ],
         "asset-uris": [
@@ -74,6 +82,7 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_cv_dataops.links.audit_report.AuditReportLink",
             "airflow_cv_dataops.links.data_docs.DataDocsLink",
             "airflow_cv_dataops.links.dataset_card.DatasetCardLink",
+            "airflow_cv_dataops.links.dataset_health.DatasetHealthLink",
             "airflow_cv_dataops.links.diff_report.DiffReportLink",
             "airflow_cv_dataops.links.marquez.MarquezLink",
         ],

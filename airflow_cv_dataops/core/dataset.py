@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from os import PathLike
 
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.descriptions import Description, read_description
 from airflow_cv_dataops.core.release.lookup import DEFAULT_STAGE, read_release
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.store import dataset as tables
-from airflow_cv_dataops.core.store.catalog import CatalogConfig, embedded_catalog
+from airflow_cv_dataops.core.store.catalog import CatalogConfig, catalog_of
 
 
 class Dataset(tables.Dataset):
@@ -54,6 +53,4 @@ def open_dataset(
         AIRFLOW_HOME (``~/airflow``), where Airflow has it too.
     :raises ConfigurationError: an argument cannot be used.
     """
-    if catalog is not None and home is not None:
-        raise ConfigurationError(f"catalog and home={home!r} are both given: home is where the embedded catalog lives.")
-    return Dataset(name, embedded_catalog(home) if catalog is None else CatalogConfig.of(catalog))
+    return Dataset(name, catalog_of(catalog, home))

@@ -11,6 +11,9 @@ from datetime import datetime
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.dataset import Dataset
 
+INPUT_ROWS = "input_rows"
+"""The metric by which a step says how many rows of a table it went by, and in which data files (``input_version``)."""
+
 
 @dataclass(frozen=True)
 class Metric:

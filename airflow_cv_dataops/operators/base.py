@@ -13,6 +13,7 @@ from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.common.patience import TooLate, at_most
 from airflow_cv_dataops.common.places import given_source, path_text
+from airflow_cv_dataops.common.stats import emit_stats, step_of
 from airflow_cv_dataops.common.writers import writer_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.source_names import stable_source
@@ -128,6 +129,9 @@ class DatasetOperator(LineageMixin, BaseOperator):
         """Return the lineage with names that do not change from run to run."""
         return lineage
 
+    def tell_of_breach(self, result: StepResult, summary: Mapping[str, Any], context: Context) -> None:
+        """Tell people of what does not hold; here nobody: see :class:`~airflow_cv_dataops.common.breach.BreachMixin`."""
+
     def _finish(self, result: StepResult, context: Context) -> dict[str, Any]:
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
@@ -136,10 +140,15 @@ class DatasetOperator(LineageMixin, BaseOperator):
         summary = result.summary.to_dict()
         for line in in_words(summary):
             self.log.info(line)
+        emit_stats(summary, step_of(result.lineage), self, is_breach=bool(result.breach or result.failure))
+        if result.failure is None and result.breach is None:
+            return summary
+        # The summary must be there to look at although the task does not end well, and for who is told of a breach.
+        context["ti"].xcom_push(key="return_value", value=summary)
+        self.tell_of_breach(result, summary, context)
         if result.failure is None:
             return summary
-        # The summary must be there to look at although the task does not end well. A retry would find the same data.
-        context["ti"].xcom_push(key="return_value", value=summary)
+        # A retry would find the same data.
         raise (AirflowSkipException if result.skip else AirflowFailException)(result.failure)
 
 

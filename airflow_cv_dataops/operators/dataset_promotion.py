@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list_or_absent, as_mapping, as_number, given_text, required_number
 from airflow_cv_dataops.common.assets import ReleaseAssetMixin
+from airflow_cv_dataops.common.breach import BreachMixin
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.dataset_card import DatasetCardLink
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.summary import StepResult
 
 
-class DatasetPromotionOperator(ReleaseAssetMixin, DatasetOperator):
+class DatasetPromotionOperator(ReleaseAssetMixin, BreachMixin, DatasetOperator):
     """Make a release of the dataset and move a stage to it, if every gate holds.
 
     A failed gate fails the task, names each gate with wanted and found value, and changes nothing. Content equal to what

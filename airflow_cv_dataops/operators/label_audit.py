@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, as_number, required_number
+from airflow_cv_dataops.common.breach import BreachMixin
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.audit_report import AuditReportLink
 from airflow_cv_dataops.operators.base import DatasetOperator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.summary import StepResult
 
 
-class LabelAuditOperator(DatasetOperator):
+class LabelAuditOperator(BreachMixin, DatasetOperator):
     """Check the partition's annotations, also against out-of-sample predictions where there are any, and write ``findings``.
 
     :param audit: names what this audit owns: a rerun replaces its own findings. (templated)

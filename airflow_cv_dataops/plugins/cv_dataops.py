@@ -9,6 +9,7 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow_cv_dataops.links.audit_report import AuditReportLink
 from airflow_cv_dataops.links.data_docs import DataDocsLink
 from airflow_cv_dataops.links.dataset_card import DatasetCardLink
+from airflow_cv_dataops.links.dataset_health import DatasetHealthLink
 from airflow_cv_dataops.links.diff_report import DiffReportLink
 from airflow_cv_dataops.links.marquez import MarquezLink
 from airflow_cv_dataops.links.report import REPORT_PREFIX
@@ -28,5 +29,12 @@ class CvDataOpsPlugin(AirflowPlugin):
     """Makes the operator links known to the API server, also for DAGs that were parsed elsewhere, and mounts the page for reports."""
 
     name = "cv_dataops"
-    operator_extra_links = [AuditReportLink(), DataDocsLink(), DatasetCardLink(), DiffReportLink(), MarquezLink()]
+    operator_extra_links = [
+        AuditReportLink(),
+        DataDocsLink(),
+        DatasetCardLink(),
+        DatasetHealthLink(),
+        DiffReportLink(),
+        MarquezLink(),
+    ]
     fastapi_apps = [{"app": _ReportApp(), "url_prefix": REPORT_PREFIX, "name": "CV DataOps reports"}]

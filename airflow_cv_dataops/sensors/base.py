@@ -1,4 +1,4 @@
-"""What both sensors share: one look, then poke, reschedule or defer; a summary and lineage at the end."""
+"""What all sensors share: one look, then poke, reschedule or defer; a summary and lineage at the end."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
 
     from airflow_cv_dataops.core.imaging.sources.arrival import Arrival
+    from airflow_cv_dataops.core.labels.freshness import LabelFreshness
     from airflow_cv_dataops.core.release.stages import StageState
     from airflow_cv_dataops.core.step_lineage import StepLineage
 
@@ -89,11 +90,11 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
         self._resolve(context)
         return self._summary(self.from_event(event["observed"]))
 
-    def observe(self, partition_key: str) -> Arrival | StageState:
+    def observe(self, partition_key: str) -> Arrival | StageState | LabelFreshness:
         """Look once."""
         raise NotImplementedError
 
-    def from_event(self, observed: Mapping[str, Any]) -> Arrival | StageState:
+    def from_event(self, observed: Mapping[str, Any]) -> Arrival | StageState | LabelFreshness:
         """Return what the trigger saw."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""What both triggers share: sleep, look, sleep again, without blocking the triggerer."""
+"""What all triggers share: sleep, look, sleep again, without blocking the triggerer."""
 
 from __future__ import annotations
 

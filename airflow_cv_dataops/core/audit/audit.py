@@ -14,8 +14,8 @@ from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.audit.detection.told import not_judged_of, not_judged_summary
 from airflow_cv_dataops.core.audit.inputs import input_metrics
 from airflow_cv_dataops.core.audit.lineage import audit_lineage
-from airflow_cv_dataops.core.audit.looked_at import nothing_to_check
-from airflow_cv_dataops.core.audit.policy import as_limits, audit_failure
+from airflow_cv_dataops.core.audit.looked_at import nothing_metrics, nothing_to_check
+from airflow_cv_dataops.core.audit.policy import as_limits, audit_breach, audit_failure
 from airflow_cv_dataops.core.audit.reading import all_partitions, check_presence, read_input
 from airflow_cv_dataops.core.audit.report import write_audit_report
 from airflow_cv_dataops.core.audit.shared_categories import SharedCategories, check_shared, in_words, shared_categories
@@ -110,7 +110,7 @@ def audit_labels(
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=audit)
     # Of its own findings too: of two runs at once, one may have written these, and the other its numbers.
     looked_at, owners = {**snapshots, "findings": findings_snapshot}, {**owners, "findings": [audit]}
-    metrics = [*audit_metrics(statistics), *input_metrics(dataset, partition_key, looked_at, owners)]
+    metrics = [*audit_metrics(statistics), *nothing_metrics(nothing), *input_metrics(dataset, partition_key, looked_at, owners)]
     metrics_use = write_metrics(dataset, partition_key, f"audit:{audit}", metrics, recorded_at or datetime.now(UTC))
     summary = Summary(
         dataset=dataset.name,
@@ -136,9 +136,10 @@ def audit_labels(
     written = {**snapshots, "findings": findings_snapshot}
     asserted = [check for check in checks_run if check.id not in nothing]
     lineage = audit_lineage(dataset, partition_key, audit, data, asserted, statistics, allowed, written, metrics_use, report_uri)
+    breach = audit_breach(statistics, failure, f"{dataset.name}, partition {partition_key}")
     if on_findings == "warn":
         failure = None
-    return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip")
+    return StepResult(summary, lineage, failure=failure, skip=failure is not None and on_findings == "skip", breach=breach)
 
 
 def _owners_by_table(

@@ -7,11 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from airflow_cv_dataops.core.metrics import INPUT_ROWS as METRIC
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_files import PartitionFile, partition_files, version_of
-
-METRIC = "input_rows"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.audit_input import BASE_COLUMNS
+from airflow_cv_dataops.core.metrics import Metric
 
 if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.audit_input import AuditInput
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.findings import Findings
 
 log = logging.getLogger(__name__)
+
+NOTHING_TO_CHECK = "nothing_to_check"
 
 
 def nothing_to_check(checks: Sequence[EnabledCheck], found: Sequence[Findings], data: AuditInput) -> list[str]:
@@ -27,6 +30,11 @@ def nothing_to_check(checks: Sequence[EnabledCheck], found: Sequence[Findings], 
     if nothing:
         log.info("There is nothing to look at for %s: that they find nothing is no clean bill", ", ".join(nothing))
     return nothing
+
+
+def nothing_metrics(nothing: Sequence[str]) -> list[Metric]:
+    """Return a metric for each check that had nothing to look at, by which a release tells its zero from that of others."""
+    return [Metric(NOTHING_TO_CHECK, 1, {"check": check}) for check in nothing]
 
 
 def things_looked_at(enabled: EnabledCheck, data: AuditInput) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 from airflow_cv_dataops.core.audit.statistics import AuditStatistics
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import counted_severities
+from airflow_cv_dataops.core.store.schema import SEVERITIES
+from airflow_cv_dataops.core.summary import Breach
 
 _LIMIT = re.compile(r"(?P<number>[0-9]{1,15}(\.[0-9]{1,15})?)\s*(?P<percent>%?)")
 
@@ -81,6 +83,22 @@ def audit_failure(
     if max_error_rate is None and (reason := _by_severity(statistics, fail_on, limits)):
         reasons.append(reason)
     return f"{'; '.join(reasons)}; see {where} ({statistics.sentence()})" if reasons else None
+
+
+def audit_breach(statistics: AuditStatistics, failure: str | None, where: str) -> Breach | None:
+    """Return what notifiers are told: why the audit fails, or would, and every check with findings, errors and the most frequent first.
+
+    :param where: dataset and partition.
+    """
+    if failure is None:
+        return None
+    found = [(statistics.severity_of[check], count, check) for check, count in statistics.by_check.items() if count]
+    found.sort(key=lambda one: (SEVERITIES.index(one[0]), -one[1], one[2]))
+    problems = tuple(
+        {"check": check, "severity": severity, "findings": count, "message": f"{count:,} findings of {check}"}
+        for severity, count, check in found
+    )
+    return Breach(f"{where}: {failure}", problems)
 
 
 def _limit(check: str, value: Any) -> Limit:

@@ -21,7 +21,7 @@ def page_body(document: dict[str, Any], *, title: str, facts: Mapping[str, str])
     from jinja2 import ChoiceLoader, DictLoader
 
     view = DefaultJinjaPageView()
-    ours = DictLoader({name: resource(f"{__package__}.templates", name) for name in _TEMPLATES})
+    ours = DictLoader({name: resource(__package__, f"templates/{name}") for name in _TEMPLATES})
     view.env.loader = ChoiceLoader([ours, *([view.env.loader] if view.env.loader else [])])
     shown = _escaped(document)
     given = {"title": _text(title), "facts": [(_text(name), _text(value)) for name, value in facts.items()]}

@@ -13,14 +13,15 @@ from airflow_cv_dataops.core.arguments import as_place, check_flag, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.findings import check_policy
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
-from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, image_uses, source_use
+from airflow_cv_dataops.core.labels.import_results import LABEL_IMPORT, MIN_MATCH_RATIO, Import, image_uses, source_use
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, join_labels, with_image
 from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, no_labels, read_labels
 from airflow_cv_dataops.core.labels.records import BACKGROUND, TASKS, UNPARSABLE_LABEL, UNSUPPORTED_LABEL, Labels
-from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.metrics import INPUT_ROWS, Metric, write_metrics
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
+from airflow_cv_dataops.core.store.partition_files import partition_files, version_of
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.store.partition_rows import check_dead_links, check_may_empty
 from airflow_cv_dataops.core.summary import StepResult, Summary
@@ -129,7 +130,7 @@ def import_labels(
         check_may_empty(dataset, partition_key, ("annotations",), found, owner=label_set)
     joined = join_labels(labels.rows, images)
     rows = joined.rows if task is None else _with_task(joined.rows, task)
-    step = f"label_import:{label_set}"
+    step = f"{LABEL_IMPORT}{label_set}"
     # A file of statements alone may be of the wrong images, too.
     judged, what = (_labels_in(rows), "annotations") if _labels_in(rows).num_rows or not rows.num_rows else (rows, "backgrounds")
     matched = judged.num_rows - judged["image_id"].null_count
@@ -150,7 +151,7 @@ def import_labels(
     counts = _counts(labels, rows, imported, count_images(images["image_id"]) - joined.images, joined.images)
 
     findings_use = imported.write_findings(dataset, partition_key)
-    metrics = [*imported.metrics(counts), *_by_category(rows)]
+    metrics = [*imported.metrics(counts), *_by_category(rows), _joined_images(dataset, partition_key, images_snapshot, images.num_rows)]
     metrics_use = write_metrics(dataset, partition_key, step, metrics, recorded_at or datetime.now(UTC))
     snapshot_id = dataset.replace_partition("annotations", partition_key, rows, owner=label_set)
     imported.log(log)
@@ -217,6 +218,12 @@ def _counts(labels: Labels, rows: pa.Table, imported: Import, without_label: int
         "categories": pc.count_distinct(rows.column("category"), mode="only_valid").as_py(),
         **imported.counts(),
     }
+
+
+def _joined_images(dataset: Dataset, partition_key: str, snapshot_id: str | None, rows: int) -> Metric:
+    """Say which images the labels were joined with, so that one can tell whether there are others by now."""
+    files = partition_files(dataset, "images", snapshot_id, partition_key).get(partition_key, [])
+    return Metric(INPUT_ROWS, rows, {"table": "images"}, input_version=version_of(files))
 
 
 def _by_category(rows: pa.Table) -> list[Metric]:

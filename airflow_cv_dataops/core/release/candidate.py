@@ -68,6 +68,7 @@ class Candidate:
     :param assignments: rows of ``split_assignments`` that it adds; ``None``: none.
     :param exclusions: each rule with what it takes. :param excluded: rows of ``exclusions``.
     :param unknown_exclusions: why nobody can say what some rule takes.
+    :param idle_checks: those that had nothing to look at in any partition.
     """
 
     items: pa.Table
@@ -86,6 +87,7 @@ class Candidate:
     exclusions: Sequence[Mapping[str, Any]] = ()
     excluded: pa.Table | None = None
     unknown_exclusions: Sequence[str] = ()
+    idle_checks: Sequence[str] = ()
 
     @property
     def splits(self) -> dict[str, int]:
@@ -153,6 +155,7 @@ def build_candidate(
         exclusions=exclusions,
         excluded=condemned.rows,
         unknown_exclusions=unknown,
+        idle_checks=measured.idle_checks,
     )
 
 

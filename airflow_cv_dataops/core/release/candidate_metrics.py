@@ -22,18 +22,23 @@ Metrics = Mapping[str, float | Sequence[float]]
 
 @dataclass(frozen=True)
 class CountedFindings:
-    """:param at_fault: by partition, ids of the annotations with an error or of which a check suspects that they are wrong."""
+    """
+    :param at_fault: by partition, ids of the annotations with an error or of which a check suspects that they are wrong.
+    :param idle: checks that ran and had nothing to look at in any partition.
+    """
 
     metrics: Mapping[str, float]
     at_fault: Mapping[str, pa.Array]
     are_known: bool
+    idle: tuple[str, ...] = ()
 
 
 def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recorded, excluded: Excluded) -> CountedFindings:
     """Count findings by severity and by check, as far as every partition was looked at as it is.
 
     Where a partition was never audited, or has changed since, nobody knows what is wrong there: the numbers are absent then, so that a gate
-    on them fails. The same holds for a check that did not run everywhere; one that ran and found nothing counts 0.
+    on them fails. The same holds for a check that did not run everywhere, and for one that had nothing to look at anywhere; one that had
+    something to look at in one partition at least, and found nothing, counts 0.
 
     :param excluded: what the release leaves out; findings about it count no more.
     """
@@ -46,7 +51,8 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     if partitions - recorded.audited:
         return CountedFindings(unaudited, {}, are_known=False)
     severities: Counter[str] = Counter(dict.fromkeys(SEVERITIES, 0))
-    checks: Counter[str] = Counter({check: 0 for check, where in recorded.looked_for.items() if partitions <= where})
+    busy, idle = recorded.ran_in(partitions)
+    checks: Counter[str] = Counter(dict.fromkeys(busy, 0))
     at_fault: dict[str, list[pa.Array]] = {}
     for batch in reader.batches("findings", ("partition_key", "audit", "severity", "check", "image_id", "annotation_id")):
         batch = recorded.up_to_date(batch)
@@ -60,7 +66,8 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
             at_fault.setdefault(key, []).append(ids)
     metrics = {**unaudited, "findings": severities.total()}
     metrics |= {f"findings.{name}": count for counts in (severities, checks) for name, count in counts.items()}
-    return CountedFindings(metrics, {key: pa.concat_arrays(ids) for key, ids in at_fault.items()}, are_known=True)
+    wrong = {key: pa.concat_arrays(ids) for key, ids in at_fault.items()}
+    return CountedFindings(metrics, wrong, are_known=True, idle=tuple(sorted(idle)))
 
 
 def candidate_metrics(

@@ -15,10 +15,11 @@ from airflow_cv_dataops.core.release.obstacles import Obstacle
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.summary import StepResult, Summary, plain
+from airflow_cv_dataops.core.summary import Breach, StepResult, Summary, plain
 
 log = logging.getLogger(__name__)
 
+_MOST_TOLD = 5
 LINEAGE_INPUTS = ("images", "annotations", "findings", "metrics", "rejects")
 
 
@@ -75,7 +76,8 @@ class Decision:
             "%s of %s is now at %s (was at %s): %d images",
             *(self._move.stage, self._dataset.name, release.name, release.parent or "no release", release.images_count),
         )
-        return self._result(release, seconds, card_uri=card_uri)
+        breach = self._breach(f"stage {self._move.stage!r} moved to {release.name} all the same")
+        return self._result(release, seconds, card_uri=card_uri, breach=breach)
 
     def unchanged(self, seconds: float) -> StepResult:
         return self._result(self._move.parent, seconds, unchanged=True)
@@ -95,8 +97,19 @@ class Decision:
         if unknown := self._candidate.unknown_exclusions:
             failure += f" (nobody knows what would be left out by {'; '.join(unknown)})"
         if any(outcome.found is None and _goes_by_audits(outcome.gate.metric) for outcome in self._outcomes):
-            failure += self._why_unknown()
-        return self._result(None, seconds, failure=failure)
+            failure += self._why_unknown() + self._which_are_idle()
+        return self._result(None, seconds, failure=failure, breach=self._breach(self._stays()))
+
+    def _breach(self, consequence: str) -> Breach | None:
+        """Return what notifiers are told: the gates that do not hold, those first that stop the promotion; ``None`` where all hold."""
+        broken = sorted((outcome for outcome in self._outcomes if not outcome.passed), key=lambda outcome: not outcome.stops)
+        if not broken:
+            return None
+        where = f"{self._dataset.name}, partition {self._partition_key}" if self._partition_key else self._dataset.name
+        more = [f"and {len(broken) - _MOST_TOLD:,} more"] if len(broken) > _MOST_TOLD else []
+        head = f"{where}: {len(broken)} of {len(self._outcomes)} gates do not hold, {consequence}"
+        problems = tuple({"check": outcome.gate.metric, "severity": outcome.gate.severity, "message": str(outcome)} for outcome in broken)
+        return Breach("\n".join([head, *(problem["message"] for problem in problems[:_MOST_TOLD]), *more]), problems)
 
     def _stays(self) -> str:
         return f"stage {self._move.stage!r} stays at {self._move.parent.name if self._move.parent else 'no release'}"
@@ -116,6 +129,12 @@ class Decision:
             )
         return f" (what audits find is unknown: {'; '.join(why)})"
 
+    def _which_are_idle(self) -> str:
+        """Say which checks that gates ask for had nothing to look at: that they found nothing says nothing."""
+        asked = {outcome.gate.metric for outcome in self._outcomes if outcome.stops and outcome.found is None}
+        idle = [check for check in self._candidate.idle_checks if f"findings.{check}" in asked]
+        return f" ({', '.join(idle)} had nothing to check in any of the {self._candidate.partitions} partitions)" if idle else ""
+
     def empty(self, seconds: float) -> StepResult:
         where = f"dataset {self._dataset.name!r}, or none in the chosen partitions"
         failure = f"There is no image to release in {where}: run an ingest first."
@@ -133,6 +152,7 @@ class Decision:
         failure: str | None = None,
         skip: bool = False,
         card_uri: str | None = None,
+        breach: Breach | None = None,
     ) -> StepResult:
         candidate, snapshots = self._candidate, self._candidate.snapshots
         releases_snapshot = self._dataset.snapshot_id("releases")
@@ -182,7 +202,7 @@ class Decision:
             },
         )
         outputs = self._outputs(release, releases_snapshot, unchanged) if release else ()
-        return StepResult(summary, self._lineage(facts, outputs), failure=failure, skip=skip)
+        return StepResult(summary, self._lineage(facts, outputs), failure=failure, skip=skip, breach=breach)
 
     def _outputs(self, release: Release, releases_snapshot: str | None, unchanged: bool) -> tuple[DatasetUse, ...]:
         """Describe what was written.

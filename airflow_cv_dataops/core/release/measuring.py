@@ -29,12 +29,14 @@ class Measured:
 
     :param partitions: those that have images in it, or labels of such images.
     :param knows_faults: whether audits have looked at all of it as it is.
+    :param idle_checks: those that ran and had nothing to look at in any partition: their metric is absent.
     """
 
     partitions: set[str]
     labels: HeldLabels
     metrics: Metrics
     knows_faults: bool
+    idle_checks: Sequence[str] = ()
 
 
 def measure(
@@ -59,7 +61,7 @@ def measure(
     held = read_held_labels(labels, items, findings.at_fault, look_at=look_at)
     rows = len(keys) if excluded.images is None else len(keys) - _rows_of(reader, excluded.images)
     metrics = candidate_metrics(reader, rows, items.num_rows, held, findings, recorded.of_all(of_images))
-    return Measured(partitions, held, metrics, findings.are_known)
+    return Measured(partitions, held, metrics, findings.are_known, findings.idle)
 
 
 def sliced_metrics(measured: Measured, splits: np.ndarray, names: Sequence[str], sources: tuple[np.ndarray, Sequence[str]]) -> Metrics:

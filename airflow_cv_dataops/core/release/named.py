@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
     reader = SnapshotReader(release.dataset, release.snapshots, keys)
     metrics: Metrics = {}
     outdated: list[str] | None = None
+    idle: Sequence[str] = ()
     if is_measured:
         excluded = replace(release.excluded(), images=_not_in(reader, items))
         batches = reader.batches("annotations", LABEL_COLUMNS)
@@ -59,7 +61,7 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
             **sliced_metrics(measured, splits, names, sources_of(_with_names(reader, items))),
             **(metrics_of(release.splitting, release.exclusions, 0, items.num_rows) if release.splitting else {}),
         }
-        outdated = sorted(measured.partitions & recorded.outdated)
+        outdated, idle = sorted(measured.partitions & recorded.outdated), measured.idle_checks
     return Candidate(
         items=items,
         annotations=release.annotations_count,
@@ -74,6 +76,7 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
         labels_by=release.labels_by,
         splitting=release.splitting,
         exclusions=release.exclusions,
+        idle_checks=idle,
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from airflow_cv_dataops.core.audit.inputs import METRIC, AuditInputVersion
+from airflow_cv_dataops.core.audit.looked_at import NOTHING_TO_CHECK
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.partition_files import written_by
 
@@ -25,12 +26,13 @@ _LOOKED_AT = ("images", "annotations", "predictions")
 
 @dataclass
 class _Audit:
-    """One audit of one partition."""
+    """One audit of one partition. :param checks: that ran. :param idle: those that had nothing to look at."""
 
     recorded_at: datetime
     inputs: list[AuditInputVersion] = field(default_factory=list)
     values: dict[str, float] = field(default_factory=dict)
     checks: set[str] = field(default_factory=set)
+    idle: set[str] = field(default_factory=set)
 
     @property
     def label_sets(self) -> tuple[str, ...] | None:
@@ -46,6 +48,7 @@ class Recorded:
     :param outdated: partitions that are not, and of which an audit has looked at other images, labels or predictions than there are now.
     :param outdated_audits: (partition, audit) of each such audit, also where another one is up to date.
     :param looked_for: by check, or expectation of a contract, the partitions in which it ran, on every label set.
+    :param looked_at: by check the partitions in which it had something to look at, as far as anybody recorded that there was nothing.
     :param values: ``<step>/<metric>`` to value by partition, of numbers without dimensions.
     :param partitions: those that any step has measured.
     """
@@ -54,6 +57,7 @@ class Recorded:
     outdated: set[str]
     outdated_audits: set[tuple[str, str]]
     looked_for: Mapping[str, set[str]]
+    looked_at: Mapping[str, set[str]]
     values: Mapping[str, Mapping[str, float]]
     partitions: set[str]
 
@@ -75,8 +79,8 @@ class Recorded:
                     audit.values[metric] = value
                 elif metric == METRIC:
                     audit.inputs.append(AuditInputVersion.of(json.loads(text), version))
-                elif metric == "findings" and (check := json.loads(text).get("check")):
-                    audit.checks.add(check)
+                elif metric in ("findings", NOTHING_TO_CHECK) and (check := json.loads(text).get("check")):
+                    (audit.checks if metric == "findings" else audit.idle).add(check)
         outdated = set() if accept_outdated_audits else _outdated(reader, audits)
         current = {place: audit for place, audit in audits.items() if place not in outdated}
         for (key, name), audit in current.items():
@@ -84,15 +88,24 @@ class Recorded:
                 values.setdefault(f"{name if _is_contract(name) else _AUDIT + name}/{metric}", {})[key] = value
         by_check: dict[str, dict[str, list[_Audit]]] = {}
         by_key: dict[str, list[_Audit]] = {}
+        looked_at: dict[str, set[str]] = {}
         for (key, name), audit in current.items():
             if not _is_contract(name):
                 by_key.setdefault(key, []).append(audit)
             for check in audit.checks:
                 by_check.setdefault(check, {}).setdefault(key, []).append(audit)
+            for check in audit.checks - audit.idle:
+                looked_at.setdefault(check, set()).add(key)
         looked_for = {check: _covered(reader, found) for check, found in by_check.items()}
         audited = _covered(reader, by_key)
         outdated = {place for place in outdated if not _is_contract(place[1])}
-        return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, values, partitions)
+        return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, looked_at, values, partitions)
+
+    def ran_in(self, partitions: set[str]) -> tuple[set[str], set[str]]:
+        """Return the checks that ran in every one of the partitions: those with something to look at in one, and those with nothing."""
+        ran = {check for check, where in self.looked_for.items() if partitions <= where}
+        busy = {check for check in ran if not partitions.isdisjoint(self.looked_at.get(check, ()))}
+        return busy, ran - busy
 
     def up_to_date(self, findings: pa.Table) -> pa.Table:
         """Return the findings but those of audits that looked at what is no more. :param findings: partition_key, audit and any others."""

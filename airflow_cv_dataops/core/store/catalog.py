@@ -84,6 +84,13 @@ class CatalogConfig:
         return facts
 
 
+def catalog_of(catalog: CatalogConfig | Mapping[str, str] | None, home: str | PathLike[str] | None) -> CatalogConfig:
+    """Return the catalog that a caller names, or the embedded one. :raises ConfigurationError: it names two, or cannot be used."""
+    if catalog is not None and home is not None:
+        raise ConfigurationError(f"catalog and home={home!r} are both given: home is where the embedded catalog lives.")
+    return embedded_catalog(home) if catalog is None else CatalogConfig.of(catalog)
+
+
 def embedded_catalog(home: str | PathLike[str] | None = None) -> CatalogConfig:
     """Return the catalog that needs no service: SQLite and a local warehouse below ``home``.
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
 from airflow_cv_dataops.core.store.schema import model_of
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import ManifestFile
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,30 @@ def partition_files(
     return files
 
 
+def partition_keys_at(dataset: Dataset, table: str, snapshot_ids: Iterable[str]) -> dict[str, frozenset[str] | None]:
+    """Return the keys of the partitions that the table had at each snapshot; ``None``: the snapshot is gone.
+
+    Snapshots share manifests, and each is read once, however many snapshots are asked about.
+    """
+    from pyiceberg.manifest import ManifestContent
+
+    found = dataset.load_table(table)
+    read: dict[str, frozenset[str]] = {}
+    keys: dict[str, frozenset[str] | None] = {}
+    for snapshot_id in dict.fromkeys(snapshot_ids):
+        snapshot = None if found is None else found.snapshot_by_id(int(snapshot_id))
+        if found is None or snapshot is None:
+            keys[snapshot_id] = None
+            continue
+        manifests = [one for one in snapshot.manifests(found.io) if one.content == ManifestContent.DATA]
+        for manifest in manifests:
+            if manifest.manifest_path not in read:
+                entries = manifest.fetch_manifest_entry(found.io, discard_deleted=True)
+                read[manifest.manifest_path] = frozenset(entry.data_file.partition[0] for entry in entries)
+        keys[snapshot_id] = frozenset().union(*(read[manifest.manifest_path] for manifest in manifests))
+    return keys
+
+
 def check_written(dataset: Dataset, partition_key: str) -> None:
     """:raises DatasetNotFoundError: there is no such dataset, or no step has written to this partition of it: a slip of the pen."""
     dataset.check_there()
@@ -72,17 +100,45 @@ def written_by(dataset: Dataset, table: str, snapshot_id: str) -> dict[str, date
     That is when, as long as the snapshot that did it is still there. Of one that was expired, the next younger one says until when it must
     have been.
     """
+    written: dict[str, datetime] = {}
+    for partition, time in _written(dataset, table, snapshot_id):
+        written[partition[0]] = max(written.get(partition[0], time), time)
+    return written
+
+
+def written_by_owner(dataset: Dataset, table: str, snapshot_id: str | None, partition_key: str) -> dict[str | None, datetime]:
+    """Return the same of one partition: for each owner (``None`` in a table without), as far as it has rows.
+
+    :param snapshot_id: ``None``: of a table without a snapshot, to which nobody has written.
+    """
+    has_owner = model_of(table).owner is not None
+    written: dict[str | None, datetime] = {}
+    for partition, time in _written(dataset, table, snapshot_id, partition_key) if snapshot_id is not None else ():
+        if partition[0] == partition_key:
+            owner = partition[1] if has_owner else None
+            written[owner] = max(written.get(owner, time), time)
+    return written
+
+
+def _written(dataset: Dataset, table: str, snapshot_id: str, partition_key: str | None = None) -> Iterator[tuple[Any, datetime]]:
+    """Yield partition and time of each data file. :param partition_key: whose manifests are read; ``None``: all."""
     found = dataset.load_table(table)
     snapshot = found.snapshot_by_id(int(snapshot_id)) if found is not None else None
     if found is None or snapshot is None:
-        return {}
+        return
     kept = sorted((one.sequence_number or 0, one.timestamp_ms) for one in found.snapshots())
     sequences = [sequence for sequence, _ in kept]
-    written: dict[str, datetime] = {}
     for manifest in snapshot.manifests(found.io):
+        if partition_key is not None and not _may_hold(manifest, partition_key):
+            continue
         for entry in manifest.fetch_manifest_entry(found.io, discard_deleted=True):
             at = min(bisect.bisect_left(sequences, entry.sequence_number or 0), len(kept) - 1)
-            time = datetime.fromtimestamp(kept[at][1] / 1000, UTC)
-            key = entry.data_file.partition[0]
-            written[key] = max(written.get(key, time), time)
-    return written
+            yield entry.data_file.partition, datetime.fromtimestamp(kept[at][1] / 1000, UTC)
+
+
+def _may_hold(manifest: ManifestFile, partition_key: str) -> bool:
+    """Say whether a file of the partition may be in a manifest, by the least and the greatest key in it."""
+    bounds = manifest.partitions[0] if manifest.partitions else None
+    if bounds is None or bounds.lower_bound is None or bounds.upper_bound is None:
+        return True
+    return bool(bounds.lower_bound <= partition_key.encode() <= bounds.upper_bound)

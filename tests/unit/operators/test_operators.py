@@ -32,6 +32,7 @@ from airflow_cv_dataops.operators.prediction_import import PredictionImportOpera
 from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardOperator, ImageShardPlanOperator
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
+from airflow_cv_dataops.sensors.label_freshness import LabelFreshnessSensor
 
 __all__ = ["add_connection", "context", "embedded", "landing", "ti"]
 
@@ -306,6 +307,7 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     DatasetExportOperator: {"dataset": "digits"},
     ImageArrivalSensor: {"source": "/data"},
     DatasetReleaseSensor: {"dataset": "digits"},
+    LabelFreshnessSensor: {"dataset": "digits"},
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_cv_dataops import BUILT_IN_CHECKS, Dataset, observe_arrival, observe_stage
+from airflow_cv_dataops import BUILT_IN_CHECKS, Dataset, observe_arrival, observe_labels, observe_stage
 from airflow_cv_dataops.operators.base import DatasetOperator
 from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionOperator
 from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
@@ -27,6 +27,7 @@ from airflow_cv_dataops.operators.prediction_import import PredictionImportOpera
 from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardOperator, ImageShardPlanOperator
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
+from airflow_cv_dataops.sensors.label_freshness import LabelFreshnessSensor
 
 # What a run says of itself, and what opens a source.
 _OF_A_RUN = {"dag_id", "run_id", "partition_key", "said_by", "seen_at", "source_options", "target_options"}
@@ -96,7 +97,10 @@ def test_an_operator_asks_for_what_its_function_does_by_itself(
     assert {name: value for name, value in told.items() if value != defaults[name] and value != empty.get(name)} == {}
 
 
-@pytest.mark.parametrize(("sensor", "function"), [(ImageArrivalSensor, observe_arrival), (DatasetReleaseSensor, observe_stage)])
+@pytest.mark.parametrize(
+    ("sensor", "function"),
+    [(ImageArrivalSensor, observe_arrival), (LabelFreshnessSensor, observe_labels), (DatasetReleaseSensor, observe_stage)],
+)
 def test_a_sensor_looks_as_its_function_does(sensor: type, function: Callable[..., Any]) -> None:
     theirs = inspect.signature(sensor.__init__).parameters
     shared = [

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from airflow.sdk import BaseHook
-from airflow.triggers.base import BaseTrigger, TriggerEvent
 from fake_s3 import fake_s3
 from processes import PATIENCE_SECONDS
 from unit.core.release.release_rows import write_images
 from unit.hooks.fake_connections import SECRET_KEY, AddConnection, SynchronousCallInTheEventLoop, add_aws, add_connection
+from unit.triggers.trigger_events import events_of
 
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -50,34 +50,6 @@ def release(**changed: Any) -> DatasetReleaseTrigger:
         "poke_interval": 0.01,
     }
     return DatasetReleaseTrigger(**{**arguments, **changed})
-
-
-def events_of(trigger: BaseTrigger, meanwhile: Callable[[], None] | None = None) -> list[TriggerEvent]:
-    """Run a trigger to its end; ``meanwhile`` is called once it has looked and not found what it wants."""
-
-    async def collect() -> list[TriggerEvent]:
-        events: list[TriggerEvent] = []
-        has_looked, look = asyncio.Event(), trigger.observe  # type: ignore[attr-defined]
-
-        async def observe() -> Any:
-            found = await look()
-            has_looked.set()
-            return found
-
-        async def run() -> None:
-            async for event in trigger.run():
-                events.append(event)
-
-        task = asyncio.ensure_future(run())
-        if meanwhile is not None:
-            trigger.observe = observe  # type: ignore[attr-defined]
-            await asyncio.wait_for(has_looked.wait(), PATIENCE_SECONDS)
-            assert not task.done()
-            await asyncio.to_thread(meanwhile)
-        await asyncio.wait_for(task, PATIENCE_SECONDS)
-        return events
-
-    return asyncio.run(collect())
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ _COLUMNS = ("partition_key", "audit", "check", "severity", "image_id", "annotati
 class FindingFacts:
     """:param partitions: of the release. :param audited: those of them that an audit has looked at as they are.
     :param outdated: those whose audits are older than images, labels or predictions.
-    :param by_check: (check, severity) to findings. :param clean: checks that ran in all partitions and found nothing.
+    :param by_check: (check, severity) to findings.
+    :param clean: checks that ran in all partitions, had something to look at, and found nothing.
     """
 
     partitions: int
@@ -46,7 +47,7 @@ def open_findings(release: Release, items: CardItems) -> FindingFacts:
     for batch in reader.batches("findings", _COLUMNS):
         is_held = (items.at(batch["image_id"]) >= 0) | batch["image_id"].is_null().to_numpy()
         counts.update(_counted(excluded.without(recorded.up_to_date(batch.filter(pa.array(is_held))))))
-    everywhere = {check for check, where in recorded.looked_for.items() if items.partitions <= where}
+    everywhere, _ = recorded.ran_in(items.partitions)
     return FindingFacts(
         partitions=len(items.partitions),
         audited=len(items.partitions & recorded.audited),

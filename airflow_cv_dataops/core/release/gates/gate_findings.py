@@ -178,7 +178,7 @@ def _why_absent(metric: str, metrics: Metrics) -> str:
     if metric in _NOT_WHERE_UNAUDITED:
         return UNAUDITED
     if metric in _CHECKS:
-        return "this check has not run in every partition"
+        return "this check has not run in every partition, or had nothing to look at in any"
     if name is None:
         return _near(metric, (*SLICES, *_NOT_WHERE_UNAUDITED, *_CHECKS, *(known for known in metrics if "[" not in known)))
     if name.metric not in SLICES:

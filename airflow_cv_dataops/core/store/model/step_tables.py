@@ -59,7 +59,8 @@ METRICS = TableModel(
         Column(
             "input_version",
             "string",
-            "Of `input_rows` of an audit: which data files it looked at, 16 hex digits; others once the partition is written again.",
+            "Of `input_rows` of an audit or a label import: which data files it went by, 16 hex digits; others once the partition is "
+            "written again.",
         ),
     ),
     partitioned_by=(PARTITION_KEY, "step"),

@@ -11,8 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from great_expectations.data_context.types.base import ProgressBarsConfig
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_cv_dataops import expectations as ours
+from airflow_cv_dataops.core.contracts.expectations.boxes import _outside
+from airflow_cv_dataops.core.contracts.expectations.images import _in_two_splits
 
 NAN, INF = math.nan, math.inf
 
@@ -71,6 +75,29 @@ def test_what_is_no_number_of_a_box_is_unexpected_never_met(check):
     assert counts(check(ours.ExpectBoxInsideImage(), frame)) == (False, 6, 0, [0, 1, 2, 3, 4, 5])
     assert counts(check(ours.ExpectBoxHasExtent(), frame)) == (False, 6, 0, [0, 1, 2, 3, 4, 5])
     assert counts(check(ours.ExpectBoxInsideImage(), boxes((0, 0, 1, 1, 0, 0), (5, 5, -5, -5, 9, 9)))) == (True, 2, 0, [])
+
+
+EDGES = st.sampled_from([NAN, INF, -INF, 0.0, -1.0, 1.0, 9.0, 10.0, 11.0, 1e308])
+
+
+@given(st.lists(st.tuples(*[st.one_of(EDGES, st.floats(-20, 20))] * 4, *[st.sampled_from([10.0, 0.0, -5.0])] * 2), max_size=20))
+def test_boxes_are_inside_as_one_by_one(rows):
+    def inside(x, y, width, height, image_width, image_height):
+        corners = [(x, image_width), (x + width, image_width), (y, image_height), (y + height, image_height)]
+        return all(math.isfinite(place) and -1 <= place <= side + 1 for place, side in corners) and math.isfinite(width + height)
+
+    found = _outside(boxes(*rows) if rows else boxes((0,) * 6).iloc[:0], 1.0)
+    assert found.tolist() == [not inside(*row) for row in rows]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "c", None]), st.sampled_from(["train", "test", None])), max_size=12))
+def test_an_image_leaks_as_one_by_one(rows):
+    splits: dict[str, set[str]] = {}
+    for image, split in rows:
+        if image and split:
+            splits.setdefault(image, set()).add(split)
+    found = _in_two_splits(pd.DataFrame(rows, columns=["image_id", "split"], dtype="object"))
+    assert found.tolist() == [bool(image and split and len(splits[image]) > 1) for image, split in rows]
 
 
 def test_a_box_without_extent(check):

@@ -189,7 +189,7 @@ def test_a_warning_is_reported_and_stops_nothing() -> None:
         ("annotations[catgory=stop] >= 5", "no such metric; annotations is measured by split, category, source"),
         ("labelled_ratio[category=stop] >= 5", "no such metric; labelled_ratio is measured by split, source"),
         ("label_error_rate[source=a] <= 5", "no such metric; it was not measured here"),
-        ("findings.suspect_label == 0", "no such metric; this check has not run in every partition"),
+        ("findings.suspect_label == 0", "no such metric; this check has not run in every partition, or had nothing to look at in any"),
         ("findings.suspect_lable == 0", "no such metric; did you mean findings.suspect_label?"),
         ("audit:label_audit/label_eror_rate == 0", "no such metric; did you mean audit:label_audit/label_error_rate?"),
         ("map50 >= 0.5", "no such metric"),

@@ -263,7 +263,7 @@ def test_only_what_the_snippets_say_is_needed_to_read_it(animals: Dataset, monke
     """The Python that a card shows runs."""
     card = dataset_card(animals.release("v1")).markdown
     python = card.split("```python\n", 1)[1].split("```")[0]
-    monkeypatch.setattr("airflow_cv_dataops.core.dataset.embedded_catalog", lambda home: animals.config)
+    monkeypatch.setattr("airflow_cv_dataops.core.dataset.catalog_of", lambda catalog, home: animals.config)
     names: dict[str, Any] = {}
     exec(python, names)
     assert (len(names["images"]), len(names["labels"])) == (20, 22)
