@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.export.manifest import check_export as check_export
     from airflow_cv_dataops.core.export.options import ExportOptions as ExportOptions
     from airflow_cv_dataops.core.export.transform.placement import Resize as Resize
+    from airflow_cv_dataops.core.health.health import check_health as check_health
     from airflow_cv_dataops.core.imaging.decoding.decode import Limits as Limits
     from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images as ingest_images
     from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings as IngestSettings
@@ -130,6 +131,7 @@ _MODULES = {
     "check": "core.audit.check",
     "check_export": "core.export.manifest",
     "contract_frame": "core.contracts.frame",
+    "check_health": "core.health.health",
     "commit_shards": "core.imaging.ingest.shards.steps",
     "dataset_card": "core.release.card.card",
     "dataset_metrics": "core.trends.numbers",

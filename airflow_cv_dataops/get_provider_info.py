@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_cv_dataops.operators.prediction_import",
                     "airflow_cv_dataops.operators.label_audit",
                     "airflow_cv_dataops.operators.dataset_validation",
+                    "airflow_cv_dataops.operators.dataset_health",
                     "airflow_cv_dataops.operators.hard_example_sampling",
                     "airflow_cv_dataops.operators.dataset_promotion",
                     "airflow_cv_dataops.operators.dataset_rollback",

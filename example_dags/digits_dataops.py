@@ -1,4 +1,4 @@
-"""Handwritten digits, every day: wait, ingest, import labels and predictions, audit, sample, promote, export.
+"""Handwritten digits, every day: wait, ingest, import labels and predictions, validate, audit, look at health, sample, promote, export.
 
 Runs as it is, with nothing but Airflow: ``make demo`` for three days in one process, ``make airflow`` for the real thing.
 Only ``land`` is a stand-in, for whatever brings images in; everything after it is what a DAG of yours would hold.
@@ -14,7 +14,9 @@ from digits_landing import MODEL, land_day, landing_folder
 
 from airflow_cv_dataops.common.partition import resolve_partition_key
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
+from airflow_cv_dataops.operators.dataset_health import DatasetHealthOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
+from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
@@ -53,7 +55,13 @@ with DAG(
     predictions = PredictionImportOperator(
         task_id="import_predictions", dataset="digits", source=f"{DAY}/predictions.npz", model=MODEL, model_version="1"
     )
+    # What must hold, in a file that the whole team can read: a label that breaks it is not released.
+    validate = DatasetValidationOperator(
+        task_id="validate", dataset="digits", table="annotations", suite=Path(__file__).with_name("digits_contract.yaml")
+    )
     audit = LabelAuditOperator(task_id="audit", dataset="digits", categories=[str(digit) for digit in range(10)])
+    # Is the day as days are? With two weeks of history it says so; whoever is on call may be told by notifiers=[…].
+    health = DatasetHealthOperator(task_id="health", dataset="digits", on_findings="warn")
     sample = HardExampleSamplingOperator(task_id="sample", dataset="digits", strategy="entropy", budget=50, max_per_class=10)
     promote = DatasetPromotionOperator(
         task_id="promote",
@@ -70,5 +78,6 @@ with DAG(
         format="imagefolder",
     )
 
-    land() >> wait >> ingest >> [labels, predictions] >> audit >> [sample, promote]
+    land() >> wait >> ingest >> [labels, predictions] >> audit >> [health, sample, promote]
+    labels >> validate >> promote
     promote >> export

@@ -8,7 +8,7 @@ import html
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow.sdk import BaseNotifier, BaseOperator
 
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 
     from airflow_cv_dataops.core.summary import Breach, StepResult
 
-    Notifier = BaseNotifier | Callable[[Context], Any]
+    Notifier: TypeAlias = BaseNotifier | Callable[[Context], Any]
 
 log = logging.getLogger(__name__)
-
-_OUTCOMES = {(False, False): "success", (True, False): "failed", (True, True): "skipped"}
 
 
 class BreachMixin(BaseOperator):
@@ -43,12 +41,13 @@ class BreachMixin(BaseOperator):
     def tell_of_breach(self, result: StepResult, summary: Mapping[str, Any], context: Context) -> None:
         """Call each notifier once, in their order. :param summary: as it went to XCom."""
         breach = result.breach
-        if breach is None:
+        if breach is None or not self.notifiers:
             return
-        told = breach_facts(breach, summary, outcome=_OUTCOMES[result.failure is not None, result.skip], task_id=self.task_id)
+        outcome = "success" if result.failure is None else "skipped" if result.skip else "failed"
+        told = breach_facts(breach, summary, outcome=outcome, task_id=self.task_id)
         for number, notifier in enumerate(self.notifiers, 1):
             try:
-                # Each has a context of its own: a notifier adds its fields to it. And facts of its own.
+                # A context of its own each, to which a notifier adds its fields, and facts of its own.
                 _call(notifier, {**context, "breach": copy.deepcopy(told)})
             except Exception:
                 what = f"Notifier {number} of {len(self.notifiers)} ({_name(notifier)})"

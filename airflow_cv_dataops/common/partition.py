@@ -72,6 +72,15 @@ def resolve_partition_key(
     return key
 
 
+def end_of_run(context: Mapping[str, Any]) -> datetime | None:
+    """Return the time at which a run has all that it is about: the end of its data interval, when that has a length; else its logical
+    date, else the time after which it was due. ``None``: nothing of this is there.
+    """
+    dag_run = context.get("dag_run")
+    interval = _interval(context, dag_run)
+    return (interval and interval[1]) or context.get("logical_date") or getattr(dag_run, "run_after", None)
+
+
 @dataclass(frozen=True)
 class _Spelling:
     """How a moment becomes text. :param given: the time zone for every format. :param own: the DAG's, for formats of days."""

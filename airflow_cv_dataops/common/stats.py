@@ -17,17 +17,19 @@ PREFIX = "cv_dataops"
 MOST_NUMBERS = 200
 """Of one task: what comes from data, such as counts by category, must not flood what all of Airflow shares."""
 
-_LONGEST_PART = 40  # of a name of 250, which have up to seven
+_LONGEST_PART = 40  # of a name, which has up to seven: Airflow drops names of more than 250 letters
+_LONGEST_TAGS = 110  # which the same 250 letters hold, where StatsD takes tags
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_-]+")
-_COUNTED_LAST = "breaches"
+_ILLEGAL_IN_TAGS = re.compile(r"[^A-Za-z0-9_./-]")
+_BREACHES = "breaches"
 
 
 def emit_stats(summary: Mapping[str, Any], step: str, task: Any, *, is_breach: bool = False) -> None:
     """Send the numbers of a summary as gauges, and count a breach; nothing where Airflow has no backend. Never raises.
 
-    Where the backend takes tags, a gauge is ``cv_dataops.<step>.<number>``, with the tags ``dataset``, ``dag_id`` and ``task_id``.
-    Plain StatsD takes none, and all datasets would write to one gauge: there it is
-    ``cv_dataops.<step>.<dataset>.<dag_id>.<task_id>.<number>``.
+    Where the backend takes tags, a gauge is ``cv_dataops.<step>.<number>``, with the tags ``dataset``, ``dag_id`` and ``task_id``, and the
+    counter ``cv_dataops.breaches`` has ``step`` beside. Plain StatsD takes none, and all datasets would write to one gauge: there they are
+    ``cv_dataops.<step>.<dataset>.<dag_id>.<task_id>.<number>`` and ``cv_dataops.breaches.<step>.<dataset>.<dag_id>.<task_id>``.
 
     :param summary: as the task leaves it in XCom.
     :param step: see :func:`step_of`.
@@ -40,12 +42,14 @@ def emit_stats(summary: Mapping[str, Any], step: str, task: Any, *, is_breach: b
         from airflow.providers.common.compat.sdk import Stats
 
         named = {"dataset": str(summary["dataset"] or "none"), "dag_id": str(task.dag_id), "task_id": str(task.task_id)}
-        start = ".".join([PREFIX, step, *(() if takes_tags else map(_part, named.values()))])
-        tags = {"tags": {name: _tag(value) for name, value in named.items()}} if takes_tags else {}
+        place = ".".join([step, *(() if takes_tags else map(_part, named.values()))])
+        tags = {"tags": _tags(named)} if takes_tags else {}
         for name, value in _first(numbers(summary)):
-            Stats.gauge(f"{start}.{name}", value, **tags)
-        if is_breach:
-            Stats.incr(f"{start}.{_COUNTED_LAST}", **tags)
+            Stats.gauge(f"{PREFIX}.{place}.{name}", value, **tags)
+        if is_breach and takes_tags:
+            Stats.incr(f"{PREFIX}.{_BREACHES}", tags={**tags["tags"], "step": step})
+        elif is_breach:
+            Stats.incr(f"{PREFIX}.{_BREACHES}.{place}")
     except Exception as error:  # noqa: BLE001 (of a backend that others wrote: numbers on their way to a chart are not what a task fails of)
         log.warning("The step's numbers cannot be sent to Airflow's metrics: %s: %s", type(error).__name__, error)
 
@@ -103,17 +107,24 @@ def _takes_tags() -> bool | None:
 
 
 def _part(name: str) -> str:
-    """Return one part of a name, without dots, as StatsD takes it; one that differs too late ends in a hash, so that it stays apart."""
-    safe = _ILLEGAL.sub("_", name.replace(".", "__")) or "_"
-    if len(safe) <= _LONGEST_PART and safe.strip("_"):
+    """Return one part of a name, without dots, as StatsD takes it."""
+    safe = _ILLEGAL.sub("_", name.replace(".", "__"))
+    return safe if safe.strip("_") and len(safe) <= _LONGEST_PART else _cut(safe, name, _LONGEST_PART)
+
+
+def _tags(named: Mapping[str, str]) -> dict[str, str]:
+    """Return tags as every backend takes them; where they are too long together, cut."""
+    safe = {name: _ILLEGAL_IN_TAGS.sub("_", value) for name, value in named.items()}
+    if sum(map(len, safe.values())) <= _LONGEST_TAGS:
         return safe
-    return f"{safe[: _LONGEST_PART - 9].rstrip('_')}_{_hash(name)}"
+    longest = _LONGEST_TAGS // len(safe)
+    return {name: value if len(value) <= longest else _cut(value, named[name], longest) for name, value in safe.items()}
+
+
+def _cut(safe: str, name: str, longest: int) -> str:
+    """Return a name's first letters with a hash of the whole, so that names which differ late stay apart."""
+    return f"{safe[: longest - 9].rstrip('_')}_{_hash(name)}"
 
 
 def _hash(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
-
-
-def _tag(value: str) -> str:
-    """Return a tag's value without what separates tags in any backend's protocol."""
-    return re.sub(r"[^\w.\-/ ]", "_", value, flags=re.ASCII)[:200]

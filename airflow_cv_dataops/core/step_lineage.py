@@ -67,7 +67,7 @@ class DatasetUse:
 class StepLineage:
     """Everything a step tells lineage.
 
-    :param step: which of our facets applies: ``ingest``, ``import``, ``audit``, ``validation``, ``sampling``, ``promotion``,
+    :param step: which of our facets applies: ``ingest``, ``import``, ``audit``, ``validation``, ``health``, ``sampling``, ``promotion``,
         ``export``, ``diff``, ``sensor``.
     :param facts: the fields of that facet (JSON values, no credentials, no per-image lists).
     :param parameters: what steered the step (strategy, seed, budget): the ``executionParameters`` run facet.

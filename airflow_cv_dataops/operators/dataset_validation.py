@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, required_number
+from airflow_cv_dataops.common.breach import BreachMixin
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.common.places import path_text
 from airflow_cv_dataops.core.step_lineage import StepLineage
@@ -27,7 +28,7 @@ _JOINED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class DatasetValidationOperator(DatasetOperator):
+class DatasetValidationOperator(BreachMixin, DatasetOperator):
     """Check a table by a Great Expectations suite, and write ``findings``, ``metrics`` and the page of the result (Data Docs).
 
     :param table: any table of the dataset. (templated)

@@ -58,7 +58,7 @@ def test_every_event_of_the_demo_is_valid_and_none_is_missing(demo, validate_eve
     folder, _ = demo
     events = [json.loads(line) for line in (folder / "lineage" / "events.jsonl").read_text().splitlines()]
     validate_events(events)
-    ours = ("wait_for_images", "ingest", "import_labels", "import_predictions", "audit", "sample", "promote")
+    ours = ("wait_for_images", "ingest", "import_labels", "import_predictions", "validate", "audit", "health", "sample", "promote", "export")
     for task_id in ours:
         kinds = [event["eventType"] for event in events if event["job"]["name"] == f"digits_dataops.{task_id}"]
         assert sorted(kinds) == ["COMPLETE"] * 3 + ["START"] * 3, task_id
@@ -81,8 +81,8 @@ def test_without_marquez_no_task_leaves_an_xcom_of_its_link(demo):
     folder, _ = demo
     with closing(sqlite3.connect(folder / "airflow" / "airflow.db")) as database:
         links = database.execute("SELECT key, min(length(value)) FROM xcom WHERE key LIKE '\\_link%' ESCAPE '\\' GROUP BY key").fetchall()
-    assert [key for key, _ in links] == ["_link_AuditReportLink", "_link_DatasetCardLink"]
-    assert links[0][1] > len('""')
+    assert [key for key, _ in links] == ["_link_AuditReportLink", "_link_DataDocsLink", "_link_DatasetCardLink", "_link_DatasetHealthLink"]
+    assert all(shortest > len('""') for _, shortest in links)
 
 
 def test_the_demo_draws_its_lineage_from_the_source_to_the_release(demo):

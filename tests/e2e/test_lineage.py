@@ -133,10 +133,10 @@ def test_every_table_has_a_schema_its_location_as_symlink_and_a_version_for_each
 
 
 def test_what_several_steps_write_has_all_of_them_as_producers(told):
-    steps = ("ingest", "import_labels", "import_predictions", "audit", "sample")
+    steps = ("ingest", "import_labels", "import_predictions", "audit", "validate", "health", "sample")
     assert told.answers.producers(told.table("digits", "metrics")) == {f"digits_dataops.{step}" for step in steps}
-    imports_and_audit = {f"digits_dataops.{step}" for step in steps[1:4]}
-    assert told.answers.producers(told.table("digits", "findings")) == imports_and_audit
+    finders = {f"digits_dataops.{step}" for step in steps[1:6]}
+    assert told.answers.producers(told.table("digits", "findings")) == finders
 
 
 def test_a_label_can_be_followed_column_by_column_from_its_file_to_the_release(told):

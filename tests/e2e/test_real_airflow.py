@@ -37,6 +37,43 @@ def test_a_deferred_sensor_wakes_up_and_its_run_leaves_a_release(deployment, sha
         assert {(f"deferred_arrival.{task_id}", "START"), (f"deferred_arrival.{task_id}", "COMPLETE")} <= kinds
 
 
+def test_a_sensor_waits_in_the_triggerer_for_labels_and_an_audit_tells_a_notifier_of_its_breach(
+    deployment, shared_data, validate_events, tmp_path
+):
+    from real_airflow import RealAirflow
+
+    from airflow_cv_dataops import import_labels, ingest_images
+
+    clothing, images, told = shared_data("clothing_mini"), tmp_path / "images", tmp_path / "told.txt"
+    images.mkdir()
+    for image in sorted((clothing / "images").iterdir())[:20]:
+        shutil.copy(image, images)
+    dataset = deployment.dataset("clothing")
+    ingest_images(dataset, "2026-11-05", images)
+    with RealAirflow(deployment.environment) as airflow:
+        run_id = airflow.trigger("awaited_labels", conf={"told": str(told)})
+
+        def is_deferred():
+            return any(task["state"] == "deferred" for task in airflow.tasks("awaited_labels", run_id))
+
+        airflow.wait_for("the sensor to defer", is_deferred)
+        import_labels(dataset, "2026-11-05", clothing / "images.csv", format="csv", keep_unmatched=False)
+        assert airflow.wait_for_run("awaited_labels", run_id) == "failed", airflow.log.read_text()[-3000:]
+        tasks = {task["task_id"]: task for task in airflow.tasks("awaited_labels", run_id)}
+
+    assert {name: task["state"] for name, task in tasks.items()} == {"wait": "success", "audit": "failed"}
+    assert tasks["audit"]["try_number"] == 1  # the notifier that failed made no other outcome of it
+    labels = dataset.annotations(partition_key="2026-11-05").num_rows
+    assert told.read_text().startswith(
+        f"failed with {labels}: clothing, partition 2026-11-05: {labels} findings ({labels} of severity error)"
+    )
+    events = [json.loads(line) for line in (deployment.home / "events.jsonl").read_text().splitlines()]
+    validate_events(events)
+    (waited,) = [event for event in events if event["job"]["name"] == "awaited_labels.wait" and event["eventType"] == "COMPLETE"]
+    assert waited["run"]["facets"]["cvDataops_sensor"]["details"]["labelled"] == 20
+    assert [used["name"] for used in waited["inputs"]] == ["clothing.images", "clothing.annotations"]
+
+
 def test_a_sharded_ingest_whose_worker_is_killed_is_complete_after_the_retry(deployment, shared_data, validate_events):
     import psutil
     from real_airflow import RealAirflow

@@ -73,3 +73,28 @@ def test_the_report_opens_from_its_task_for_those_who_may_read_it(deployment, sh
 
         airflow.call("PATCH", f"{task}/xcomEntries/return_value", {"value": {**summary, "dataset": "others"}})
         assert get(airflow, address, Cookie=cookie)[0] == 200  # the dataset is what the task ran with, not what the XCom says
+
+
+@pytest.mark.parametrize(
+    ("task_id", "link", "wanted"),
+    [("validate", "Data Docs", "Contract annotations of digits, 2026-11-05"), ("health", "Dataset health", "Health of <bdi>digits</bdi>")],
+)
+def test_a_contract_and_a_partitions_health_open_from_their_tasks(digits, task_id, link, wanted):
+    airflow, run_id = digits
+    address = airflow.call("GET", f"/api/v2/dags/digits_dataops/dagRuns/{run_id}/taskInstances/{task_id}/links")["extra_links"][link]
+    status, page, headers = get(airflow, address, Cookie=f"_token={airflow.token('admin')}")
+    assert (status, headers["Content-Security-Policy"].startswith("sandbox allow-scripts")) == (200, True)
+    assert wanted in page
+    assert get(airflow, address)[0] == 401
+
+
+@pytest.fixture(scope="module")
+def digits(migrated_home, tmp_path_factory):
+    from deployment import deploy
+    from real_airflow import RealAirflow
+
+    deployment = deploy(migrated_home, tmp_path_factory.mktemp("digits"))
+    with RealAirflow(deployment.environment, users={"admin": "admin"}) as airflow:
+        run_id = airflow.trigger("digits_dataops", logical_date="2026-11-05T00:00:00Z")
+        assert airflow.wait_for_run("digits_dataops", run_id) == "success", airflow.log.read_text()[-3000:]
+        yield airflow, run_id

@@ -11,6 +11,7 @@ import pytest
 
 pytestmark = [pytest.mark.integration, pytest.mark.servers]
 
+TAGS = ",dataset=signs,dag_id=daily,task_id=night.audit"
 # The package statsd is no part of Airflow: a client of a few lines stands in for it, and everything before it is Airflow's.
 SENDER = """
 import socket, sys, types
@@ -38,10 +39,13 @@ emit_stats(summary, "audit", types.SimpleNamespace(dag_id="daily", task_id="nigh
 
 
 @pytest.mark.parametrize(
-    ("influx", "place", "tags"),
-    [("False", ".signs.daily.night__audit", ""), ("True", "", ",dataset=signs,dag_id=daily,task_id=night.audit")],
+    ("influx", "place", "tags", "breaches"),
+    [
+        ("False", ".signs.daily.night__audit", "", "breaches.audit.signs.daily.night__audit"),
+        ("True", "", TAGS, f"breaches{TAGS},step=audit"),
+    ],
 )
-def test_numbers_arrive_at_a_statsd(influx: str, place: str, tags: str) -> None:
+def test_numbers_arrive_at_a_statsd(influx: str, place: str, tags: str, breaches: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(30)
@@ -54,5 +58,5 @@ def test_numbers_arrive_at_a_statsd(influx: str, place: str, tags: str) -> None:
         f"{start}.label_error_rate{tags}:0.25|g",
         f"{start}.duration_seconds{tags}:0.0|g",
         f"{start}.findings.missing_bbox{tags}:3|g",
-        f"{start}.breaches{tags}:1|c",
+        f"airflow.cv_dataops.{breaches}:1|c",
     ]

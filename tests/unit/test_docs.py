@@ -19,6 +19,7 @@ from airflow_cv_dataops.core.dataset import open_dataset
 from airflow_cv_dataops.core.diff.step import report_diff
 from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.options import ExportOptions
+from airflow_cv_dataops.core.health.health import check_health
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.predictions.importing import import_predictions
@@ -191,6 +192,7 @@ def all_steps(folder: Path) -> dict[str, StepResult]:
         "label_import": import_labels(digits, key, folder / "labels.csv", format="csv"),
         "prediction_import": import_predictions(digits, key, folder / "predictions.csv", model="m"),
         "label_audit": audit_labels(digits, key, on_findings="warn"),
+        "dataset_health": check_health(digits, key, on_findings="warn"),
         "hard_example_sampling": sample_hard_examples(digits, key, budget=2),
         "dataset_promotion": promote_dataset(digits, splits={"train": 1.0}),  # the images are noise, and would fall as chance has it
         "dataset_diff": report_diff(digits),

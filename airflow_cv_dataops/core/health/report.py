@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
@@ -23,9 +24,10 @@ log = logging.getLogger(__name__)
 REPORT = "health"
 _LIMITS = ReportLimits()
 _MOST_ROWS = 500
+_MOST_UNFOLDED = 8  # rows; of a young dataset hardly anything can be judged, and its trends are below
 _MOST_PARTITIONS = 400  # a year of days: of thousands, nobody sees the last ones, and each costs a file that is read
 _LONGEST_MESSAGE = 600
-_STATES = {HOLDS: ("✓", "holds"), BREACH: ("✕", "in breach"), NOT_JUDGED: ("?", "not judged")}
+_STATES = {HOLDS: ("✓", "Holds"), BREACH: ("✕", "In breach"), NOT_JUDGED: ("?", "Not judged")}
 
 
 def write_health_report(
@@ -106,7 +108,7 @@ def _pillar(state: PillarState) -> str:
     parts = [(state.breaches, "in breach"), (state.holds, "hold" if state.holds != 1 else "holds"), (state.not_judged, "not judged")]
     told = ", ".join(f"{count:,} {what}" for count, what in parts if count) or "no check looked at it"
     return (
-        f'<li class="pillar {style}"><span class="sign" aria-hidden="true">{sign}</span><h2>{clean(state.pillar.capitalize())}</h2>'
+        f'<li class="pillar {clean(style)}"><span class="sign" aria-hidden="true">{sign}</span><h2>{clean(state.pillar.capitalize())}</h2>'
         f'<p class="state">{words}</p><p class="small">{told}</p></li>'
     )
 
@@ -120,11 +122,11 @@ def _breaches(verdicts: Sequence[Verdict]) -> str:
 
 def _breach(verdict: Verdict) -> str:
     facts = []
-    if verdict.value is not None:
+    if verdict.value is not None and math.isfinite(verdict.value):
         facts.append(f"<div><dt>found</dt><dd>{verdict.value:,.6g}</dd></div>")
     if verdict.expected:
         facts.append(f"<div><dt>expected</dt><dd><bdi>{clean(cut(verdict.expected))}</bdi></dd></div>")
-    if verdict.score is not None:
+    if verdict.score is not None and math.isfinite(verdict.score):
         facts.append(f"<div><dt>from usual</dt><dd>{verdict.score:+.1f} σ</dd></div>".replace("-", "−"))
     told = f"<dl>{''.join(facts)}</dl>" if facts else ""
     severity = clean(verdict.severity)
@@ -144,6 +146,8 @@ def _not_judged(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return ""
     rows = f"{_table(verdicts, 'why not')}{_more(verdicts)}"
+    if len(verdicts) > _MOST_UNFOLDED:
+        rows = f"<details><summary>{len(verdicts):,} checks, and why not</summary>{rows}</details>"
     return f'<section><h2>Could not be judged</h2><p class="small">That is no clean bill: nobody knows.</p>{rows}</section>'
 
 

@@ -92,7 +92,7 @@ def observe_labels(
 
     A label set counts as fresh where its last import came to its end and joined the images that the partition has now: an ingest since then
     may have brought others. One that is not is waited for. A dataset, a partition or a label set that is not there yet is waited for, too.
-    Memory is held for some 40 bytes an image.
+    Memory is held for some 100 bytes an image.
 
     :param partition_key: the slice of data that is looked at.
     :param label_sets: those that have to be fresh, and whose labels count; ``None``: all that the partition has.

@@ -22,6 +22,9 @@ _D = TypeVar("_D", bound="Dataset")
 
 _GATE_STATUS = {"passed": "pass", "failed": "fail", "skipped": "skip", "true": "pass", "false": "fail"}
 
+# Steps whose findings are about a partition as a whole: no column of theirs is a column of what they read.
+_OF_PARTITIONS = ("health",)
+
 
 @dataclass(frozen=True)
 class OpenLineageParts:
@@ -50,11 +53,10 @@ def to_openlineage(
     run_facets = {**(run_facet(lineage.step, airflow) if airflow else {}), **_execution_parameters(lineage.parameters, PRODUCER)}
     if complete:
         run_facets |= {**step_facet(lineage.step, lineage.facts), **_tests(lineage.gates, PRODUCER)}
+    followed = () if lineage.step in _OF_PARTITIONS else lineage.inputs
     return OpenLineageParts(
         inputs=_once(input_dataset(use, producer=PRODUCER, complete=complete, options=options) for use in lineage.inputs),
-        outputs=_once(
-            output_dataset(use, lineage.inputs, producer=PRODUCER, complete=complete, options=options) for use in lineage.outputs
-        ),
+        outputs=_once(output_dataset(use, followed, producer=PRODUCER, complete=complete, options=options) for use in lineage.outputs),
         run_facets=run_facets,
         job_facets=_job_type(PRODUCER),
     )

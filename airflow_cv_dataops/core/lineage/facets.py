@@ -144,6 +144,24 @@ class CvDataopsValidationRunFacet(RunFacet):
 
 
 @attr.define(kw_only=True)
+class CvDataopsHealthRunFacet(RunFacet):
+    """What a run of health found."""
+
+    asOf: str | None = None  # noqa: N815
+    trailingPartitions: int | None = None  # noqa: N815
+    breaches: int | None = None
+    notJudged: int | None = None  # noqa: N815
+    bySeverity: dict[str, int] | None = None  # noqa: N815
+    byPillar: dict[str, int] | None = None  # noqa: N815
+    byCheck: dict[str, int] | None = None  # noqa: N815
+    reportUri: str | None = None  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return _schema_url("CvDataopsHealthRunFacet")
+
+
+@attr.define(kw_only=True)
 class CvDataopsSamplingRunFacet(RunFacet):
     """What a sampling chose."""
 
@@ -236,6 +254,7 @@ _STEP_FACETS: Mapping[str, type[RunFacet]] = {
     "import": CvDataopsImportRunFacet,
     "audit": CvDataopsAuditRunFacet,
     "validation": CvDataopsValidationRunFacet,
+    "health": CvDataopsHealthRunFacet,
     "sampling": CvDataopsSamplingRunFacet,
     "promotion": CvDataopsPromotionRunFacet,
     "diff": CvDataopsDiffRunFacet,

@@ -12,6 +12,7 @@ from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.held_labels import HeldLabels
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+from airflow_cv_dataops.core.store.partition_files import LOOKING_ON
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     :param excluded: what the release leaves out; findings about it count no more.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     unaudited = {
         "unaudited_partitions": len(partitions - recorded.audited),
@@ -55,7 +57,8 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     checks: Counter[str] = Counter(dict.fromkeys(busy, 0))
     at_fault: dict[str, list[pa.Array]] = {}
     for batch in reader.batches("findings", ("partition_key", "audit", "severity", "check", "image_id", "annotation_id")):
-        batch = recorded.up_to_date(batch)
+        # What health says of a partition as a whole is no fault of an image or label; gates ask for it by `health/breaches.error`.
+        batch = recorded.up_to_date(batch.filter(~pc.field("audit").isin(pa.array(LOOKING_ON, pa.string()))))
         checks.update({check: 0 for check in batch["check"].unique().to_pylist() if check not in recorded.looked_for})
         batch = excluded.without(batch)
         severities.update(_counted(batch["severity"]))

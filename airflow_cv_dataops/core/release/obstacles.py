@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,10 +20,9 @@ from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.release.stage_history import brought_back, outstanding_rollbacks
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.partition_time import is_date
 
 log = logging.getLogger(__name__)
-
-_DATE = re.compile(r"\d{4}-\d{2}(-\d{2}(T\d{2}(\d{2}(\d{2})?)?)?)?")
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def _backwards(dataset: Dataset, parent: Release, move: Move) -> Obstacle | None
 
 def _newest(keys: Iterable[str]) -> str | None:
     """Return the latest of the keys that are dates, as partition keys are written; ``None``: none is."""
-    return max((key for key in keys if _DATE.fullmatch(key)), default=None)
+    return max((key for key in keys if is_date(key)), default=None)
 
 
 def _out_of_order(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from airflow_cv_dataops.core.audit.inputs import METRIC, AuditInputVersion
 from airflow_cv_dataops.core.audit.looked_at import NOTHING_TO_CHECK
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
-from airflow_cv_dataops.core.store.partition_files import written_by
+from airflow_cv_dataops.core.store.partition_files import LOOKING_ON, written_by
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,8 +68,9 @@ class Recorded:
         audits: dict[tuple[str, str], _Audit] = {}
         partitions: set[str] = set()
         for batch in reader.batches("metrics", _COLUMNS):
-            partitions.update(batch["partition_key"].unique().to_pylist())
             for key, step, metric, value, text, recorded_at, version in zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True):
+                if step not in LOOKING_ON:
+                    partitions.add(key)
                 if not step.startswith((_AUDIT, _CONTRACT)):
                     if text is None:
                         values.setdefault(f"{step}/{metric}", {})[key] = value
@@ -101,7 +102,7 @@ class Recorded:
         outdated = {place for place in outdated if not _is_contract(place[1])}
         return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, looked_at, values, partitions)
 
-    def ran_in(self, partitions: set[str]) -> tuple[set[str], set[str]]:
+    def ran_in(self, partitions: Set[str]) -> tuple[set[str], set[str]]:
         """Return the checks that ran in every one of the partitions: those with something to look at in one, and those with nothing."""
         ran = {check for check, where in self.looked_for.items() if partitions <= where}
         busy = {check for check in ran if not partitions.isdisjoint(self.looked_at.get(check, ()))}

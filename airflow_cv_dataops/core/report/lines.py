@@ -10,16 +10,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from airflow_cv_dataops.core.report.line_scale import BASE, LEFT, RIGHT, TOP, Scale
 from airflow_cv_dataops.core.report.plots import clean, cut
 
-_WIDTH, _LEFT, _RIGHT = 440, 52, 432
-_TOP, _BASE, _HEIGHT = 42, 168, 190
+_WIDTH, _HEIGHT = 440, 190
 _MARK_ROWS = (12, 26)
 _LETTER = 6.3  # pixels, of a label at the page's size
 _MOST_HOVERS = 120
 _MOST_DOTS = 90
 _MOST_SPOKEN = 20
-_TICKS = 4
 _LONGEST_TICK = 12
 
 
@@ -63,7 +62,7 @@ def line_chart(chart: LineChart) -> str:
     there = [index for index, value in enumerate(chart.values) if math.isfinite(value)]
     if not there:
         return ""
-    scale = _Scale.of(chart, [chart.values[index] for index in there])
+    scale = Scale.of(_ends(chart), [chart.values[index] for index in there])
     runs = _runs(chart.values)
     parts = [
         *_grid(chart, scale),
@@ -81,47 +80,8 @@ def line_chart(chart: LineChart) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Places and values to pixels. :param ticks: values at which the axis is labelled."""
-
-    first: float
-    last: float
-    low: float
-    high: float
-    ticks: tuple[float, ...]
-
-    @classmethod
-    def of(cls, chart: LineChart, values: Sequence[float]) -> _Scale:
-        ends = [place for place in (*chart.places, *(mark.at for mark in chart.marks)) if math.isfinite(place)]
-        low, high = min(values), max(values)
-        if 0 <= low < 0.7 * high or low == high >= 0:
-            low = 0.0  # what lies far from zero is drawn closer: the axis says so
-        ticks = _ticks(low, high)
-        return cls(min(ends), max(ends), ticks[0], ticks[-1], ticks)
-
-    def x(self, place: float) -> float:
-        if self.last == self.first:
-            return (_LEFT + _RIGHT) / 2
-        return _LEFT + 6 + (_RIGHT - _LEFT - 12) * (place - self.first) / (self.last - self.first)
-
-    def y(self, value: float) -> float:
-        most = max(abs(self.low), abs(self.high)) or 1.0  # the distance of two huge values may be beyond all numbers
-        low, high = self.low / most, self.high / most
-        return _BASE - (_BASE - _TOP) * ((value / most - low) / ((high - low) or 1.0))
-
-
-def _ticks(low: float, high: float) -> tuple[float, ...]:
-    """Return round values around a stretch, at most six of them."""
-    if low == high:
-        high = low + (abs(low) or 1.0)
-    step = (high / _TICKS) - (low / _TICKS)
-    if not math.isfinite(step) or step <= abs(high) * 1e-12 or step < 1e-300:
-        return (low, high)
-    power = 10.0 ** math.floor(math.log10(step))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10, 20) if power * factor >= step * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return tuple(step * number for number in range(first, last + 1))
+def _ends(chart: LineChart) -> list[float]:
+    return [place for place in (*chart.places, *(mark.at for mark in chart.marks)) if math.isfinite(place)]
 
 
 def _runs(values: Sequence[float]) -> list[list[int]]:
@@ -137,7 +97,7 @@ def _runs(values: Sequence[float]) -> list[list[int]]:
     return runs
 
 
-def _path(chart: LineChart, scale: _Scale, run: Sequence[int]) -> str:
+def _path(chart: LineChart, scale: Scale, run: Sequence[int]) -> str:
     points = [(scale.x(chart.places[index]), scale.y(chart.values[index])) for index in run]
     drawn = "L".join(f"{x:.1f} {y:.1f}" for x, y in _thinned(points))
     return f'<path class="line" d="M{drawn}"/>'
@@ -156,23 +116,23 @@ def _thinned(points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, flo
         start = index
 
 
-def _dots(chart: LineChart, scale: _Scale, runs: Sequence[Sequence[int]], count: int) -> Iterator[str]:
+def _dots(chart: LineChart, scale: Scale, runs: Sequence[Sequence[int]], count: int) -> Iterator[str]:
     """Yield a dot for each value where there is room, and else for those between two gaps, which no line shows."""
     shown = [index for run in runs for index in run if count <= _MOST_DOTS or len(run) == 1]
     for index in shown:
         yield f'<circle class="dot" cx="{scale.x(chart.places[index]):.1f}" cy="{scale.y(chart.values[index]):.1f}" r="2"/>'
 
 
-def _hovers(chart: LineChart, scale: _Scale, there: Sequence[int]) -> Iterator[str]:
+def _hovers(chart: LineChart, scale: Scale, there: Sequence[int]) -> Iterator[str]:
     """Yield strips that nobody sees and that tell the values below the mouse."""
     each = math.ceil(len(there) / _MOST_HOVERS)
     groups = [there[start : start + each] for start in range(0, len(there), each)]
     middles = [(scale.x(chart.places[group[0]]) + scale.x(chart.places[group[-1]])) / 2 for group in groups]
     for number, group in enumerate(groups):
-        left = _LEFT if number == 0 else (middles[number - 1] + middles[number]) / 2
-        right = _RIGHT if number == len(groups) - 1 else (middles[number] + middles[number + 1]) / 2
+        left = LEFT if number == 0 else (middles[number - 1] + middles[number]) / 2
+        right = RIGHT if number == len(groups) - 1 else (middles[number] + middles[number + 1]) / 2
         yield (
-            f'<rect class="hover" x="{left:.1f}" y="{_TOP}" width="{max(0.5, right - left):.1f}" height="{_BASE - _TOP}">'
+            f'<rect class="hover" x="{left:.1f}" y="{TOP}" width="{max(0.5, right - left):.1f}" height="{BASE - TOP}">'
             f"<title>{_told(chart, group)}</title></rect>"
         )
 
@@ -185,43 +145,23 @@ def _told(chart: LineChart, group: Sequence[int]) -> str:
     return f"{first} to {last}: {clean(chart.in_words(min(values)))} to {clean(chart.in_words(max(values)))}"
 
 
-def _current(chart: LineChart, scale: _Scale) -> Iterator[str]:
+def _current(chart: LineChart, scale: Scale) -> Iterator[str]:
     if chart.current is not None and math.isfinite(value := chart.values[chart.current]):
         x, y = scale.x(chart.places[chart.current]), scale.y(value)
         title = f"{clean(cut(chart.names[chart.current], 60))}: {clean(chart.in_words(value))}"
         yield f'<circle class="current" cx="{x:.1f}" cy="{y:.1f}" r="4.5"><title>{title}</title></circle>'
 
 
-def _grid(chart: LineChart, scale: _Scale) -> Iterator[str]:
+def _grid(chart: LineChart, scale: Scale) -> Iterator[str]:
     for tick in scale.ticks:
         y = scale.y(tick)
-        yield f'<path class="axis" d="M{_LEFT} {y:.1f}H{_RIGHT}"/>'
-        yield f'<text class="label tick" x="{_LEFT - 6}" y="{y + 4:.1f}">{clean(_tick_in_words(tick, scale, chart.is_share))}</text>'
+        yield f'<path class="axis" d="M{LEFT} {y:.1f}H{RIGHT}"/>'
+        yield f'<text class="label tick" x="{LEFT - 6}" y="{y + 4:.1f}">{clean(scale.tick_in_words(tick, is_share=chart.is_share))}</text>'
     for index, anchor, x in _named(chart, scale):
-        yield f'<text class="tick" x="{x:.1f}" y="{_BASE + 17}" text-anchor="{anchor}">{clean(_short(chart.names[index]))}</text>'
+        yield f'<text class="tick" x="{x:.1f}" y="{BASE + 17}" text-anchor="{anchor}">{clean(_short(chart.names[index]))}</text>'
 
 
-def _tick_in_words(value: float, scale: _Scale, is_share: bool) -> str:
-    """Return a round value in at most seven letters, with as many digits as tell it from the next one."""
-    if value == 0:
-        return "0%" if is_share else "0"
-    step = scale.ticks[1] - scale.ticks[0]
-    if is_share and abs(value) < 100:
-        return f"{100 * value:.{_digits(100 * step)}f}%"
-    for unit, sign in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if max(abs(scale.low), abs(scale.high)) >= unit:
-            size = 1e3 if sign == "k" else unit
-            digits = _digits(step / size)
-            return f"{value / size:.{digits}f}{sign}" if abs(value) < 1e13 else f"{value:.1e}"
-    return f"{value:,.{_digits(step)}f}" if step >= 1e-4 else f"{value:.1e}"
-
-
-def _digits(step: float) -> int:
-    """Return how many digits after the point a step needs: 2 for 0.25."""
-    return next((digits for digits in range(5) if abs(round(step, digits) - step) < 1e-6 * abs(step)), 5)
-
-
-def _named(chart: LineChart, scale: _Scale) -> Iterator[tuple[int, str, float]]:
+def _named(chart: LineChart, scale: Scale) -> Iterator[tuple[int, str, float]]:
     """Yield which places the axis names, as many as have room: the first, the last, and some between."""
     last = len(chart.places) - 1
     xs = [scale.x(chart.places[index]) for index in (0, last)]
@@ -241,7 +181,7 @@ def _named(chart: LineChart, scale: _Scale) -> Iterator[tuple[int, str, float]]:
             end = x + wide
 
 
-def _marks(marks: Sequence[Mark], scale: _Scale) -> Iterator[str]:
+def _marks(marks: Sequence[Mark], scale: Scale) -> Iterator[str]:
     """Yield the lines, and above them the labels that have room in one of the rows; a line without one tells its own by the mouse."""
     labels: list[str] = []
     free = [0.0] * len(_MARK_ROWS)
@@ -249,15 +189,15 @@ def _marks(marks: Sequence[Mark], scale: _Scale) -> Iterator[str]:
         x = scale.x(mark.at)
         label = _short(mark.label, 14)
         half = _LETTER * len(label) / 2 + 3
-        middle = min(max(x, _LEFT - 20 + half), _WIDTH - half)
+        middle = min(max(x, LEFT - 20 + half), _WIDTH - half)
         row = next((row for row, end in enumerate(free) if middle - half >= end), None)
-        top = _TOP - 4 if row is None else _MARK_ROWS[row] + 4
+        top = TOP - 4 if row is None else _MARK_ROWS[row] + 4
         if row is not None:
             free[row] = middle + half
             labels.append(f'<text class="mark" x="{middle:.1f}" y="{_MARK_ROWS[row]}" text-anchor="middle">{clean(label)}</text>')
         yield (
-            f'<g><title>{clean(cut(mark.title))}</title><path class="mark" d="M{x:.1f} {top}V{_BASE}"/>'
-            f'<path class="hover" d="M{x - 3:.1f} {top}h6V{_TOP}h-6Z"/></g>'
+            f'<g><title>{clean(cut(mark.title))}</title><path class="mark" d="M{x:.1f} {top}V{BASE}"/>'
+            f'<path class="hover" d="M{x - 3:.1f} {top}h6V{TOP}h-6Z"/></g>'
         )
     yield from labels
 

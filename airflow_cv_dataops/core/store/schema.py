@@ -15,7 +15,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.model.image_tables import IMAGES, REJECTS
 from airflow_cv_dataops.core.store.model.label_tables import ANNOTATIONS, PREDICTIONS
 from airflow_cv_dataops.core.store.model.release_tables import DESCRIPTIONS, EXCLUSIONS, RELEASE_ITEMS, RELEASES, SPLIT_ASSIGNMENTS
-from airflow_cv_dataops.core.store.model.step_tables import FINDINGS, METRICS, SAMPLES
+from airflow_cv_dataops.core.store.model.step_tables import FINDINGS, METRICS, PROFILES, SAMPLES
 from airflow_cv_dataops.core.store.model.table_model import TableModel
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ TABLES: Mapping[str, TableModel] = {
         FINDINGS,
         SAMPLES,
         METRICS,
+        PROFILES,
         RELEASES,
         RELEASE_ITEMS,
         SPLIT_ASSIGNMENTS,

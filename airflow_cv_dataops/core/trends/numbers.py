@@ -11,7 +11,7 @@ from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, catalog_of
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.partition_files import partition_files
+from airflow_cv_dataops.core.store.partition_files import PartitionFile, partition_files
 from airflow_cv_dataops.core.trends.dates import time_of
 
 if TYPE_CHECKING:
@@ -66,9 +66,11 @@ def read_numbers(
     steps: Collection[str] | None = None,
     metrics: Collection[str] | None = None,
     partition_keys: Collection[str] | None = None,
+    planned: Mapping[str, Sequence[PartitionFile]] | None = None,
 ) -> pa.Table:
     """Return rows of ``metrics`` as they are; of the wanted steps and partitions only the files are read.
 
+    :param planned: the table's files by partition, for who knows them already.
     :raises DatasetNotFoundError: there is no such dataset.
     """
     import pyarrow as pa
@@ -77,9 +79,10 @@ def read_numbers(
     if snapshot_id is None:
         return dataset.read("metrics", columns=_COLUMNS)
     keys = None if partition_keys is None else set(partition_keys)
+    planned = partition_files(dataset, "metrics", snapshot_id) if planned is None else planned
     paths = {
         file.path
-        for key, files in partition_files(dataset, "metrics", snapshot_id).items()
+        for key, files in planned.items()
         for file in files
         if (keys is None or key in keys) and (steps is None or _is_of(file.owner or "", steps))
     }

@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.arguments import check_list
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, catalog_of
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.partition_files import partition_files, partition_keys_at
+from airflow_cv_dataops.core.store.partition_files import LOOKING_ON, PartitionFile, partition_files, partition_keys_at
 from airflow_cv_dataops.core.trends.dates import in_order, missing_keys, time_of
 from airflow_cv_dataops.core.trends.numbers import read_numbers
 from airflow_cv_dataops.core.trends.releases import ReleaseMark, release_marks
@@ -36,8 +36,6 @@ DEFAULT_METRICS = (
 )
 """What a page of trends shows, as far as a dataset has it."""
 
-# Steps that look at a partition whether or not there is one: that they were there says nothing of it.
-_LOOKING_ON = ("health",)
 _WANTED = re.compile(r"(?:(?P<step>.+)/)?(?P<metric>[^/\[\]]+)(?:\[(?P<dimension>[^=\]]+)=(?P<value>.*)\])?")
 
 
@@ -151,12 +149,13 @@ def read_trends(
     wanted = [WantedMetric.of(name) for name in metrics]
     dataset.check_there()
     steps = None if any(one.step is None for one in wanted) else {one.step for one in wanted if one.step is not None}
-    there, looked_for = _partition_keys(dataset)
+    planned = partition_files(dataset, "metrics", dataset.snapshot_id("metrics"))
+    there, looked_for = _partition_keys(dataset, planned)
     missing = looked_for.union(missing_keys([*there, *looked_for]))
     ordered = in_order([*there, *missing])
     shown = tuple(_window(ordered, around, most))
     read = None if len(shown) == len(ordered) else shown
-    rows = read_numbers(dataset, steps=steps, metrics={one.metric for one in wanted}, partition_keys=read)
+    rows = read_numbers(dataset, steps=steps, metrics={one.metric for one in wanted}, partition_keys=read, planned=planned)
     return Trends(
         dataset=dataset.name,
         partition_keys=shown,
@@ -168,12 +167,14 @@ def read_trends(
     )
 
 
-def _partition_keys(dataset: Dataset) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the partitions that have images or that a step has measured, and those at which somebody looked and found nothing."""
+def _partition_keys(dataset: Dataset, steps: Mapping[str, Sequence[PartitionFile]]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the partitions that have images or that a step has measured, and those at which somebody looked and found nothing.
+
+    :param steps: files of ``metrics`` by partition.
+    """
     at = dataset.snapshot_id("images")
     images = frozenset() if at is None else partition_keys_at(dataset, "images", [at])[at] or frozenset()
-    steps = partition_files(dataset, "metrics", dataset.snapshot_id("metrics"))
-    measured = {key for key, files in steps.items() if any(file.owner not in _LOOKING_ON for file in files)}
+    measured = {key for key, files in steps.items() if any(file.owner not in LOOKING_ON for file in files)}
     return images.union(measured), frozenset(steps) - images - measured
 
 

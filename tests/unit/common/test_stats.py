@@ -72,7 +72,7 @@ def test_where_tags_are_taken_dataset_and_task_are_tags(options: dict[str, str],
         ("cv_dataops.audit.findings.missing_bbox", 3, tags),
         ("cv_dataops.audit.findings.odd_name_", 1, tags),
     ]
-    assert backend.counted == [("cv_dataops.audit.breaches", tags)]
+    assert backend.counted == [("cv_dataops.breaches", {**tags, "step": "audit"})]
 
 
 @pytest.mark.parametrize("options", [STATSD, {"statsd_datadog_enabled": "True", "statsd_datadog_metrics_tags": "False"}])
@@ -81,6 +81,8 @@ def test_plain_statsd_has_dataset_and_task_in_the_name(options: dict[str, str], 
     stats.emit_stats(SUMMARY, "audit", TASK)
     assert ("cv_dataops.audit.signs.signs__daily.labels__audit.images", 7, None) in backend.sent
     assert backend.counted == []
+    stats.emit_stats(SUMMARY, "audit", TASK, is_breach=True)
+    assert backend.counted == [("cv_dataops.breaches.audit.signs.signs__daily.labels__audit", None)]
 
 
 def test_no_number_goes_out_where_airflow_sends_none(backend: Backend) -> None:
@@ -126,6 +128,13 @@ def test_airflow_itself_takes_the_longest_names(backend: Backend, monkeypatch: p
     for name, _, _ in backend.sent:
         assert validators.stat_name_default_handler(name) == name
         assert validators.stat_name_otel_handler("airflow", name) == f"airflow.{name}"
+    backend.sent.clear()
+    monkeypatch.setenv("AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED", "True")
+    stats.emit_stats(Summary("s" * 127, "p", counts={"c" * 90: {"k" * 90: 1}}).to_dict(), "prediction_import", long)
+    for name, _, tags in backend.sent:
+        line = ",".join([name, *(f"{key}={value}" for key, value in (tags or {}).items())])  # as Airflow writes it for InfluxDB
+        assert len(tags or {}) == 3
+        assert validators.stat_name_default_handler(line, allowed_chars={*validators.ALLOWED_CHARACTERS, ",", "="}) == line
 
 
 def airflow_validators() -> Any:

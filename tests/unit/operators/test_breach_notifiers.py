@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -34,8 +35,9 @@ sent: list[Any] = []
 
 
 @pytest.fixture(autouse=True)
-def _nothing_sent() -> None:
+def _nothing_sent(context: dict[str, Any]) -> None:
     sent.clear()
+    context["dag"] = DAG("dataops", schedule=None)  # as every task's context has
 
 
 class ChannelNotifier(BaseNotifier):
@@ -101,6 +103,15 @@ def test_a_breach_that_only_warns_is_told_as_well_and_the_task_goes_on(context: 
     assert sent == [("digits/2026-11-05", "success: file:///reports/1.html")]
 
 
+def test_a_result_that_would_skip_and_has_no_reason_to_is_a_success(context: dict[str, Any]) -> None:
+    class Lenient(BreachingOperator):
+        def run_step(self, dataset: Dataset, partition_key: str, context: Any) -> StepResult:
+            return replace(super().run_step(dataset, partition_key, context), skip=True)
+
+    Lenient(task_id="t", dataset="digits", notifiers=[ChannelNotifier(text="{{ breach.outcome }}")]).execute(context)
+    assert sent == [("digits/2026-11-05", "success")]
+
+
 def test_where_all_holds_nobody_is_told(context: dict[str, Any], ti: TaskInstance) -> None:
     breaching(ChannelNotifier(), policy="fail", holds=True).execute(context)
     assert (sent, ti.pushed) == ([], {})
@@ -131,12 +142,18 @@ def test_a_notifier_that_raises_is_logged_and_changes_neither_the_outcome_nor_wh
             context["breach"].clear()
             raise AirflowSkipException("the channel does not answer")
 
+    def down(context: Any) -> None:
+        raise ConnectionError("the channel does not answer")
+
+    notifiers = (DownNotifier(), down, ChannelNotifier("{{ no.such.thing }}"), ChannelNotifier())
     with caplog.at_level(logging.ERROR), pytest.raises(AirflowFailException, match="3 findings"):
-        breaching(DownNotifier(), ChannelNotifier("{{ no.such.thing }}"), ChannelNotifier(), policy="fail").execute(context)
+        breaching(*notifiers, policy="fail").execute(context)
     assert sent == [("digits/2026-11-05", MESSAGE)]
-    down, undefined = (record.getMessage() for record in caplog.records if "was not told" in record.getMessage())
-    assert down.startswith("Notifier 1 of 3 (") and "DownNotifier) failed: " in down and "3 of 4 images lack one" in down  # noqa: PT018
-    assert undefined.startswith("Notifier 2 of 3 (ChannelNotifier) failed: ")
+    told = [record.getMessage() for record in caplog.records if "was not told" in record.getMessage()]
+    (function,) = [line for line in told if line.startswith("Notifier 2 of 4 (")]
+    assert "<locals>.down) failed: " in function
+    assert "3 of 4 images lack one" in function
+    assert any(line.startswith("Notifier 3 of 4 (ChannelNotifier) failed: ") for line in told)
 
 
 @pytest.mark.parametrize("native", [False, True])

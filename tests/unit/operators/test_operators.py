@@ -21,6 +21,7 @@ from airflow_cv_dataops.get_provider_info import get_provider_info
 from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionOperator
 from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
+from airflow_cv_dataops.operators.dataset_health import DatasetHealthOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
@@ -299,6 +300,7 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     PredictionImportOperator: {"dataset": "digits", "source": "/data", "model": "m"},
     LabelAuditOperator: {"dataset": "digits"},
     DatasetValidationOperator: {"dataset": "digits"},
+    DatasetHealthOperator: {"dataset": "digits"},
     HardExampleSamplingOperator: {"dataset": "digits"},
     DatasetPromotionOperator: {"dataset": "digits"},
     DatasetRollbackOperator: {"dataset": "digits", "reason": "bad labels"},

@@ -16,6 +16,7 @@ from airflow_cv_dataops.operators.base import DatasetOperator
 from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionOperator
 from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
+from airflow_cv_dataops.operators.dataset_health import DatasetHealthOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
@@ -30,7 +31,7 @@ from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 from airflow_cv_dataops.sensors.label_freshness import LabelFreshnessSensor
 
 # What a run says of itself, and what opens a source.
-_OF_A_RUN = {"dag_id", "run_id", "partition_key", "said_by", "seen_at", "source_options", "target_options"}
+_OF_A_RUN = {"dag_id", "run_id", "partition_key", "said_by", "seen_at", "as_of", "source_options", "target_options"}
 _INGEST, _SHARDS = "core.imaging.ingest.ingest.ingest_images", "core.imaging.ingest.shards.steps"
 
 
@@ -74,6 +75,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (PredictionImportOperator, {"source": "/in", "model": "cnn"}, "core.predictions.importing.import_predictions"),
         (LabelAuditOperator, {}, "core.audit.audit.audit_labels"),
         (DatasetValidationOperator, {}, "core.contracts.validate.validate_table"),
+        (DatasetHealthOperator, {}, "core.health.health.check_health"),
         (HardExampleSamplingOperator, {}, "core.sampling.sample.sample_hard_examples"),
         (DatasetPromotionOperator, {}, "core.release.promote.promote_dataset"),
         (DatasetRollbackOperator, {"reason": "bad labels"}, "core.release.rollback.rollback_stage"),

@@ -35,7 +35,7 @@ def test_an_operator_sends_what_it_leaves_in_xcom(landing: Path, context: dict[s
     assert sent["cv_dataops.ingest.reject_ratio"] == (summary["metrics"]["reject_ratio"], tags)
     assert sent["cv_dataops.ingest.rejects_by_reason.not_an_image"] == (1, tags)
     assert sent["cv_dataops.ingest.duration_seconds"] == (summary["duration_seconds"], tags)
-    assert "cv_dataops.ingest.breaches" not in sent
+    assert "cv_dataops.breaches" not in sent
     assert not any("2026-11-05" in str(told) for told in sent.items())
 
 
@@ -43,7 +43,7 @@ def test_it_sends_them_also_where_policy_fails_it(landing: Path, context: dict[s
     with pytest.raises(AirflowFailException):
         ingest(landing, max_reject_ratio=0.1).execute(context)
     assert sent["cv_dataops.ingest.rejects"][0] == ti.pushed["return_value"]["counts"]["rejects"] == 1
-    assert sent["cv_dataops.ingest.breaches"][0] == 1
+    assert sent["cv_dataops.breaches"][1]["step"] == "ingest"
 
 
 def test_a_step_without_rows_in_metrics_has_the_name_that_lineage_knows(

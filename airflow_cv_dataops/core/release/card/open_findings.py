@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.release.card.items import CardItems
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+from airflow_cv_dataops.core.store.partition_files import LOOKING_ON
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,15 +38,18 @@ class FindingFacts:
 def open_findings(release: Release, items: CardItems) -> FindingFacts:
     """Count the findings of the release's images, and of its partitions where they name no image, at the release's snapshot.
 
-    Findings of an audit of what is no more count for nothing, nor do those of labels that the release leaves out.
+    What health says of a partition as a whole is no finding of its images. Findings of an audit of what is no more count for nothing, nor
+    do those of labels that the release leaves out.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     reader = SnapshotReader(release.dataset, release.snapshots, sorted(items.partitions))
     recorded, excluded = Recorded.read(reader), release.excluded()
     counts: Counter[tuple[str, str]] = Counter()
     for batch in reader.batches("findings", _COLUMNS):
         is_held = (items.at(batch["image_id"]) >= 0) | batch["image_id"].is_null().to_numpy()
+        is_held &= ~pc.is_in(batch["audit"], value_set=pa.array(LOOKING_ON)).to_numpy()
         counts.update(_counted(excluded.without(recorded.up_to_date(batch.filter(pa.array(is_held))))))
     everywhere, _ = recorded.ran_in(items.partitions)
     return FindingFacts(

@@ -67,3 +67,26 @@ METRICS = TableModel(
     sort_by=("metric", "dimensions"),
     run_columns=("recorded_at", "input_version"),
 )
+
+PROFILES = TableModel(
+    "profiles",
+    "What the images and labels of one partition look like, as `check_health` has worked it out: what later partitions are compared with.",
+    (
+        key_column(),
+        Column(
+            "profile",
+            "string",
+            "JSON object: counts, categories, formats, modes, sizes, cameras, histograms of image measures and of boxes.",
+            required=True,
+        ),
+        Column("recorded_at", "timestamptz", "When the run that wrote this row started.", required=True),
+        Column(
+            "input_version",
+            "string",
+            "Which data files it was worked out from, 16 hex digits; it is worked out anew once the partition is written again.",
+            required=True,
+        ),
+    ),
+    sort_by=("partition_key",),
+    run_columns=("recorded_at", "input_version"),
+)

@@ -44,11 +44,11 @@ def test_five_pillars_say_their_state_and_one_that_nobody_asked_about_does_not_h
         verdict("distribution", "not_judged"),
     ]
     assert pillars(health_page("digits", "2026-11-05", verdicts, NOTHING).decode()) == [
-        ("Freshness", "holds", "holds"),
-        ("Volume", "breach error", "in breach"),
-        ("Schema", "not-judged", "not judged"),
-        ("Distribution", "partly", "holds"),
-        ("Lineage", "not-judged", "not judged"),
+        ("Freshness", "holds", "Holds"),
+        ("Volume", "breach error", "In breach"),
+        ("Schema", "not-judged", "Not judged"),
+        ("Distribution", "partly", "Holds"),
+        ("Lineage", "not-judged", "Not judged"),
     ]
     assert [state.pillar for state in pillar_states([verdict("cost")])] == [*PILLARS, "cost"]
 

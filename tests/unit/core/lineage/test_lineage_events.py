@@ -89,6 +89,23 @@ STEPS = {
         facts={"sampleId": "hard_examples", "candidates": 3, "sampled": 2, "manifestUri": "s3://lake/wh/digits/samples/m.json"},
         parameters={"strategy": "entropy", "seed": 7, "budget": 2, "categories": ["3", "8"]},
     ),
+    "health": StepLineage(
+        "health",
+        inputs=(DIGITS.table_use("images", snapshot_id="7", assertions=(Assertion("image_count", success=False, severity="error"),)),),
+        outputs=(
+            DIGITS.table_use("findings", snapshot_id="13", rows=1, **DAY),
+            DIGITS.table_use("profiles", snapshot_id="14", rows=1, **DAY),
+        ),
+        facts={
+            "asOf": "2026-11-06T00:00:00+00:00",
+            "trailingPartitions": 56,
+            "breaches": 1,
+            "notJudged": 4,
+            "bySeverity": {"error": 1, "warning": 0, "info": 0},
+            "byPillar": {"volume": 1},
+            "byCheck": {"image_count": 1},
+        },
+    ),
     "promotion": StepLineage(
         "promotion",
         inputs=(DIGITS.table_use("images", snapshot_id="7"), DIGITS.table_use("annotations", snapshot_id="9")),
