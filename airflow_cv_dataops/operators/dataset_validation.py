@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
-_JOINED: Mapping[str, tuple[str, ...]] = {"annotations": ("images",), "predictions": ("images",), "images": ("annotations",)}
+_JOINED: Mapping[str, tuple[str, ...]] = {
+    "annotations": ("images",),
+    "predictions": ("images",),
+    "images": ("annotations",),
+    "release_items": ("annotations",),
+}
 
 
 class DatasetValidationOperator(BreachMixin, DatasetOperator):
@@ -141,5 +146,6 @@ class DatasetValidationOperator(BreachMixin, DatasetOperator):
         return place, options or None
 
     def planned_lineage(self) -> StepLineage:
-        reads = (self.table, *_JOINED.get(self.table, ()))
+        released = ("release_items",) if self.release else ()
+        reads = tuple(dict.fromkeys((self.table, *_JOINED.get(self.table, ()), *released)))
         return self.planned_step("validation", reads=reads, writes=("findings", "metrics"))

@@ -9,7 +9,8 @@ from typing import Any
 
 import great_expectations.expectations as gxe
 import pytest
-from integration.audit_rows import KEY, NOW, bbox, image, label, write
+from audit_rows import KEY, NOW, bbox, image, label, write
+from defusedxml import ElementTree
 
 from airflow_cv_dataops import Dataset, audit_labels, promote_dataset
 from airflow_cv_dataops.core.contracts import frame, validate
@@ -18,6 +19,8 @@ from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundEr
 from airflow_cv_dataops.core.lineage.events import to_openlineage
 from airflow_cv_dataops.core.report.location import read_report
 from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES
+
+pytestmark = pytest.mark.integration
 
 OWNER = "contract:annotations"
 NEXT = "2026-11-06"
@@ -301,3 +304,27 @@ def test_the_first_rows_of_what_breaks_a_contract_are_no_label_error_rate(datase
     validate_table(dataset, KEY, suite=[gxe.ExpectColumnValuesToBeInSet(column="category", value_set=["dog"])], max_rows=2)
     assert met(dataset, "label_error_rate == 0")
     assert not met(dataset, "findings.error == 0")
+
+
+def test_the_default_suite_finds_the_two_boxes_of_bccd_that_have_no_area(
+    shared_data: Callable[[str], Path], make_dataset: Callable[..., Dataset]
+) -> None:
+    images, labels = [], []
+    for path in sorted((shared_data("bccd") / "BCCD" / "Annotations").glob("*.xml")):
+        root = ElementTree.parse(path).getroot()
+        name, size = f"{path.stem}.jpg", [int(root.findtext(f"size/{side}")) for side in ("width", "height")]
+        images.append(image(name, *size))
+        for number, found in enumerate(root.iter("object")):
+            left, top, right, bottom = (float(found.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax"))
+            labels.append(label(name, number, category=found.findtext("name"), bbox=bbox(left, top, right - left, bottom - top)))
+    bccd = make_dataset("bccd")
+    write(bccd, "images", images)
+    write(bccd, "annotations", labels, owner="default")
+    result = validate_table(bccd, KEY, categories=["RBC", "WBC", "Platelets"])
+    assert [one["check"] for one in result.breach.problems] == ["box_has_extent"]
+    rows = [row["source_uri"][-9:-4] for row in findings(bccd) if row["annotation_id"]]
+    assert sorted(rows) == ["00338", "00343"]
+    assert "2 of 4,888 (0.04%)" in result.breach.message
+    named = set(result.summary.details["nothing_to_check"])
+    assert {"column_values_to_not_be_null.segmentation", "segmentation_matches_box"} <= named
+    assert validate_table(bccd, KEY, table="images").failure is None

@@ -17,3 +17,19 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def no_fingerprint() -> Iterator[None]:
+    """Let Great Expectations take no hash of each value of a frame meanwhile, which nothing asks for.
+
+    It takes one of frames below a size, and text becomes Python objects for it.
+    """
+    from great_expectations.execution_engine import pandas_execution_engine as engine
+
+    threshold = engine.HASH_THRESHOLD
+    engine.HASH_THRESHOLD = 0
+    try:
+        yield
+    finally:
+        engine.HASH_THRESHOLD = threshold

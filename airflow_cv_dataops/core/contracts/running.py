@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.contracts.expectation_names import check_names
 from airflow_cv_dataops.core.contracts.named_columns import columns_named
 from airflow_cv_dataops.core.contracts.outcomes import Outcome, needs_rows, not_looked, outcome_of
-from airflow_cv_dataops.core.contracts.quiet import quiet
+from airflow_cv_dataops.core.contracts.quiet import no_fingerprint, quiet
 from airflow_cv_dataops.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.contracts.frame import ContractRows
     from airflow_cv_dataops.core.contracts.suites import ContractSuite
 
-_TAG = "check"
+_TAG = "cv_dataops_check"
 _FEWEST_VALUES = 20
 
 
@@ -122,7 +122,7 @@ def _validated(
 
     whole = gx.ExpectationSuite(name=suite.name)
     whole.expectations = list(expectations)
-    with quiet():
+    with quiet(), no_fingerprint():
         context = gx.get_context(
             mode="ephemeral",
             project_config=DataContextConfig(
