@@ -58,7 +58,8 @@ def test_every_event_of_the_demo_is_valid_and_none_is_missing(demo, validate_eve
     folder, _ = demo
     events = [json.loads(line) for line in (folder / "lineage" / "events.jsonl").read_text().splitlines()]
     validate_events(events)
-    ours = ("wait_for_images", "ingest", "import_labels", "import_predictions", "validate", "audit", "health", "sample", "promote", "export")
+    imports = ("import_labels", "import_predictions")
+    ours = ("wait_for_images", "ingest", *imports, "validate", "audit", "health", "sample", "promote", "export")
     for task_id in ours:
         kinds = [event["eventType"] for event in events if event["job"]["name"] == f"digits_dataops.{task_id}"]
         assert sorted(kinds) == ["COMPLETE"] * 3 + ["START"] * 3, task_id

@@ -88,9 +88,9 @@ def _judge(
     fewest = look.threshold(check, "fewest")
     filled = [row for row in before if sum(row) >= fewest]
     if sum(now) < fewest:
-        return look.not_judged(check, f"{what}: {sum(now):,} values, of {fewest:,.0f} that are needed", dimensions=dimensions)
+        return look.not_judged(check, f"{what}: {sum(now):,} values; {fewest:,.0f} are needed", dimensions=dimensions)
     if len(filled) < look.fewest:
-        why = f"{what}: {len(filled)} partitions before it have {fewest:,.0f} values, of {look.fewest} that are needed"
+        why = f"{what}: {len(filled)} partitions before it have at least {fewest:,.0f} values; {look.fewest} are needed"
         return look.not_judged(check, why, dimensions=dimensions)
     found = shape_distance(as_counts([now])[0], as_counts(filled))
     least = max(look.threshold(check, "distance"), look.threshold(check, "excess") * found.habit)

@@ -34,7 +34,7 @@ def _image_age(look: Look) -> Verdict:
     if newest is None:
         return look.not_judged(check, "there is no image")
     age = look.hours_since(newest)
-    return _age(look, check, age, limit, f"the newest image came {_in_words(age)} before {_moment(look.as_of)}")
+    return _age(look, check, age, limit, f"the newest image came {_before(age, look.as_of)}")
 
 
 def _label_age(look: Look) -> Verdict:
@@ -42,7 +42,7 @@ def _label_age(look: Look) -> Verdict:
     newest, clock = newest_label(look)
     if newest is not None and look.profile.labels:
         age = look.hours_since(newest)
-        return _age(look, check, age, limit, f"the newest label is {_in_words(age)} older than {_moment(look.as_of)} ({clock})")
+        return _age(look, check, age, limit, f"the newest label came {_before(age, look.as_of)} ({clock})")
     if look.profile.labels:
         why = "no label says when it was made, and no import has recorded when it ran"
         return look.not_judged(check, why) if limit is None else look.breach(check, why, expected=f"<= {limit:g} h")
@@ -85,7 +85,7 @@ def _unlabelled_ratio(look: Look) -> Verdict:
     age = look.hours_since(profile.newest_image)
     usual = _usual_ratios(look, age)
     if len(usual) < look.fewest:
-        why = f"{found}: of {len(usual)} partitions before it is it known when their labels came, of {look.fewest} that are needed"
+        why = f"{found}: when labels came is known of {len(usual)} partitions before it; {look.fewest} are needed"
         return look.not_judged(check, why, value=ratio)
     worst = sorted(usual)[min(int(_USUAL * len(usual)), len(usual) - 1)]
     facts = {"value": ratio, "expected": f"at most {worst:.0%}, as before"}
@@ -120,6 +120,10 @@ def _labels_came(look: Look, key: str, profile: Profile) -> datetime | None:
 
 def _in_words(hours: float) -> str:
     return f"{hours:,.1f} h" if hours < 72 else f"{hours / 24:,.1f} days"
+
+
+def _before(hours: float, moment: datetime) -> str:
+    return f"{_in_words(hours)} before {_moment(moment)}" if hours else f"after {_moment(moment)}"
 
 
 def _moment(moment: datetime) -> str:

@@ -48,7 +48,7 @@ def _judge(look: Look, kind: str, now: Tally, before: Sequence[Tally], dimension
     if not now.total:
         why = f"no {words} is known of the partition's {what}"
     elif len(filled) < look.fewest:
-        why = f"{len(filled)} partitions before it have a {words}, of {look.fewest} that are needed"
+        why = f"{len(filled)} partitions before it have {words} values; {look.fewest} are needed"
     for check, judged in ((f"new_{kind}", _new), (f"vanished_{kind}", _vanished)):
         if check in look.checks:
             yield look.not_judged(check, why, **facts) if why else judged(look, check, words, now, filled, dimensions)

@@ -48,9 +48,9 @@ def volume_score(slots: Sequence[Slot], season: str, count: int, *, fewest: int)
     filled = [slot for slot in slots if slot.count > 0]
     alike = sum(slot.season == season for slot in filled)
     if len(filled) < fewest:
-        return NotEnough(f"{len(filled)} partitions before it have any, of {fewest} that are needed")
+        return NotEnough(f"{len(filled)} partitions before it have any; {fewest} are needed")
     if alike < _FEWEST_ALIKE:
-        return NotEnough(f"{alike} {season} before it have any, of {_FEWEST_ALIKE} that are needed")
+        return NotEnough(f"{alike} {season} before it have any; {_FEWEST_ALIKE} are needed")
     time = np.array([slot.time for slot in filled], float)
     logs = np.log([slot.count for slot in filled])
     seasons = np.array([slot.season for slot in filled])
