@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import keep_screenshot
+from health_data import SHARES, as_of, days, key_of, write
 
+from airflow_cv_dataops import check_health, open_dataset, promote_dataset
 from airflow_cv_dataops.core.health.report import health_page
 from airflow_cv_dataops.core.health.verdict import Verdict
+from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.store.objects import local_path
 from airflow_cv_dataops.core.trends.dates import time_of
 from airflow_cv_dataops.core.trends.releases import ReleaseMark
 from airflow_cv_dataops.core.trends.trends import Series, Trends
@@ -116,8 +120,6 @@ def test_a_wide_page_shows_five_pillars_in_a_row_and_charts_side_by_side(look: A
         assert page.locator("figure").count() == 8
         assert page.locator("circle.current").count() == 8
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        if scheme == "light":
-            keep_screenshot("dataset-health", page.screenshot(full_page=True))
 
 
 def test_labels_of_releases_do_not_touch_each_other(look: Any, address: str) -> None:
@@ -139,3 +141,36 @@ def test_a_narrow_page_has_one_column_and_nothing_beyond_its_edge(look: Any, add
         page.locator("summary").click()
         assert page.locator("details table").is_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_page_of_a_day_on_which_much_is_wrong(look: Any, tmp_path: Path) -> None:
+    """Half as many images as on other days, a third of them labelled, and trams, which nobody has labelled before."""
+    dataset = open_dataset("traffic_signs", home=str(tmp_path))
+
+    def wrong(day: Any) -> None:
+        day.images, day.labelled, day.shares = day.images // 2, 0.35, {**SHARES, "tram": 0.1}
+
+    made = days(5, 45, d44=wrong)
+    random = np.random.default_rng(5)
+    for first, last, stages in (
+        (0, 9, ("staging", "production")),
+        (9, 24, ("staging",)),
+        (24, 38, ("staging", "production")),
+        (38, 45, ()),
+    ):
+        write(dataset, made[first:last], seed=first, first=first)
+        for day in range(first, last):
+            images = made[day].images
+            numbers = {"images": images, "reject_ratio": float(random.uniform(0.004, 0.012))}
+            write_metrics(dataset, key_of(day), "ingest", [Metric(*one) for one in numbers.items()], as_of(day))
+            rate = 0.16 if day == 44 else float(random.uniform(0.018, 0.026))
+            write_metrics(dataset, key_of(day), "audit:label_audit", [Metric("label_error_rate", rate)], as_of(day))
+            result = check_health(dataset, key_of(day), as_of=as_of(day), recorded_at=as_of(day), on_findings="warn")
+        for stage in stages:
+            promote_dataset(dataset, stage=stage, gates=["images >= 100"])
+    assert result.summary.report_uri is not None
+    with look(Path(local_path(result.summary.report_uri)).as_uri(), size=(1300, 1500)) as page:
+        broken = page.locator(".broken").all_inner_texts()
+        assert [name for name in ("image_count", "unlabelled_ratio", "new_category") if not any(name in text for text in broken)] == []
+        assert page.locator("text.mark").count() > 0
+        keep_screenshot("dataset-health", page.screenshot(full_page=True))
