@@ -29,6 +29,7 @@ _JOINED: Mapping[str, tuple[str, ...]] = {
     "release_items": ("annotations",),
 }
 _MANY_ROWS = 200_000
+_BATCH_ROWS = 2**20  # at most: with each batch Arrow makes its index of all images anew
 _PLACE = ("image_id", "source_uri", "annotation_id", "category", "partition_key")
 
 
@@ -154,7 +155,9 @@ class ContractRows:
         yield self._empty(columns)
         if table in self.snapshots:
             key, where = self.scope.partition_key, self.scope.rows_are()
-            yield from self.dataset.read_batches(table, partition_key=key, snapshot_id=self.snapshots[table], columns=columns, where=where)
+            yield from self.dataset.read_batches(
+                table, partition_key=key, snapshot_id=self.snapshots[table], columns=columns, where=where, batch_rows=_BATCH_ROWS
+            )
 
     def _empty(self, columns: Sequence[str]) -> pa.Table:
         return arrow_schema(model_of(self.scope.table).name).empty_table().select(list(columns))
