@@ -161,6 +161,6 @@ def deploy(migrated_home: Path, folder: Path, runs: DagRuns | None = None) -> De
     home.mkdir()
     shutil.copy(migrated_home / "airflow.db", home / "airflow.db")
     (home / "dags").mkdir()
-    for file in (*EXAMPLES.glob("*.py"), *DAGS.glob("*.py")):
+    for file in (*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.yaml"), *DAGS.glob("*.py")):
         shutil.copy(file, home / "dags" / file.name)
     return Deployment(home, runs=runs)

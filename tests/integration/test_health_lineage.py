@@ -59,13 +59,21 @@ def test_an_audit_older_than_its_labels_is_told(audited: Dataset, tmp_path: Path
     assert found(audited) == set()
 
 
-def test_a_release_of_what_has_changed_since_and_of_what_no_audit_saw_is_told(audited: Dataset, tmp_path: Path) -> None:
+def test_a_release_of_what_has_changed_since_is_told_and_its_audit_is_not_forgotten(audited: Dataset, tmp_path: Path) -> None:
     promote_dataset(audited)
     label(audited, tmp_path, "dog")
     audit_labels(audited, KEY, report=None)
-    assert found(audited) == {"outdated_release", "unaudited_release"}
+    assert found(audited) == {"outdated_release"}
     promote_dataset(audited)
     assert found(audited) == set()
+
+
+def test_a_release_of_what_no_audit_had_looked_at_is_told(audited: Dataset, tmp_path: Path) -> None:
+    label(audited, tmp_path, "dog")
+    promote_dataset(audited)
+    assert found(audited) == {"outdated_audit", "unaudited_release"}
+    audit_labels(audited, KEY, report=None)
+    assert found(audited) == {"unaudited_release"}
 
 
 def test_labels_that_were_imported_before_the_newest_images_came_are_told(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from airflow_cv_dataops.core.audit.inputs import METRIC, AuditInputVersion
-from airflow_cv_dataops.core.health.look import Look
+from airflow_cv_dataops.core.health.look import Look, read_steps
 from airflow_cv_dataops.core.health.verdict import Verdict
 from airflow_cv_dataops.core.store.partition_files import PartitionFile, partition_files, version_of
 
@@ -24,14 +24,23 @@ def judge_lineage(look: Look) -> Iterator[Verdict]:
     yield _older_than_images(look, "outdated_labels", _LABELS, "labels")
     yield _older_than_images(look, "outdated_predictions", _PREDICTIONS, "predictions")
     yield _outdated_sample(look)
-    yield from _releases(look, audits)
+    yield from _releases(look)
 
 
 def _audits(look: Look) -> dict[str, list[AuditInputVersion]]:
     """Return by audit of the partition what it looked at; nothing where a former version did not record it."""
+    return _audits_among(row for row in look.metrics if row["partition_key"] == look.key)
+
+
+def _audits_at(look: Look, snapshot_id: str | None) -> dict[str, list[AuditInputVersion]]:
+    """Return the same as of a snapshot of ``metrics``."""
+    return {} if snapshot_id is None else _audits_among(read_steps(look.dataset, [look.key], snapshot_id))
+
+
+def _audits_among(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[AuditInputVersion]]:
     audits: dict[str, list[AuditInputVersion]] = {}
-    for row in look.metrics:
-        if row["partition_key"] == look.key and row["step"].startswith(_AUDIT):
+    for row in rows:
+        if row["step"].startswith(_AUDIT):
             seen = audits.setdefault(row["step"].removeprefix(_AUDIT), [])
             if row["metric"] == METRIC:
                 seen.append(AuditInputVersion.of(row["dimensions"], row["input_version"]))
@@ -96,8 +105,8 @@ def _outdated_sample(look: Look) -> Verdict:
     return look.holds(check, "samples are of the newest predictions", value=0.0)
 
 
-def _releases(look: Look, audits: Mapping[str, list[AuditInputVersion]]) -> Iterator[Verdict]:
-    """Compare what the release at each stage holds of the partition with what is there, and with what audits have looked at."""
+def _releases(look: Look) -> Iterator[Verdict]:
+    """Compare what the release at each stage holds of the partition with what is there, and with what audits had looked at by then."""
     rows = look.dataset.read("releases", columns=_RELEASE_COLUMNS).sort_by("sequence").to_pylist()
     for stage, row in sorted({row["stage"]: row for row in rows}.items()):
         dimensions = {"stage": stage, "release": row["release"]}
@@ -112,7 +121,7 @@ def _releases(look: Look, audits: Mapping[str, list[AuditInputVersion]]) -> Iter
             yield look.breach("outdated_release", f"{name} holds other {' and '.join(changed)} than there are now", dimensions=dimensions)
         else:
             yield look.holds("outdated_release", f"{name} holds the partition as it is", dimensions=dimensions)
-        yield _unaudited_release(look, name, held, audits, dimensions)
+        yield _unaudited_release(look, name, held, _audits_at(look, json.loads(row["snapshots"]).get("metrics")), dimensions)
 
 
 def _unaudited_release(
@@ -127,10 +136,10 @@ def _unaudited_release(
         audit for audit, seen in audits.items() if seen and all(one.is_current(held[one.table]) for one in seen if one.table in held)
     ]
     if of_held:
-        return look.holds(check, f"{name} holds what {', '.join(sorted(of_held))} has looked at", dimensions=dimensions)
+        return look.holds(check, f"{name} holds what {', '.join(sorted(of_held))} had looked at", dimensions=dimensions)
     if any(not seen for seen in audits.values()):
         return look.not_judged(check, "its audits have not recorded what they looked at", dimensions=dimensions)
-    return look.breach(check, f"{name} holds the partition, and no audit has looked at it as it is held", dimensions=dimensions)
+    return look.breach(check, f"{name} holds the partition, and no audit had looked at it as it is held", dimensions=dimensions)
 
 
 def _held(look: Look, row: Mapping[str, Any]) -> dict[str, list[PartitionFile]] | str:
@@ -140,9 +149,10 @@ def _held(look: Look, row: Mapping[str, Any]) -> dict[str, list[PartitionFile]] 
     if narrowed is not None and look.key not in narrowed:
         return f"{row['release']} does not hold the partition"
     held = {}
-    for table in _HELD:
+    for table in (*_HELD, "metrics"):
         found, snapshot_id = look.dataset.load_table(table), snapshots.get(table)
         if found is not None and snapshot_id is not None and found.snapshot_by_id(int(snapshot_id)) is None:
             return f"snapshot {snapshot_id} of {table}, which {row['release']} holds, is no longer there"
-        held[table] = partition_files(look.dataset, table, snapshot_id, look.key).get(look.key, [])
+        if table in _HELD:
+            held[table] = partition_files(look.dataset, table, snapshot_id, look.key).get(look.key, [])
     return held if held["images"] else f"{row['release']} does not hold the partition"

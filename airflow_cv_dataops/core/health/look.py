@@ -84,13 +84,14 @@ class Look:
         return Verdict(CHECKS[check].pillar, check, outcome, severity, message, **facts)
 
 
-def read_steps(dataset: Dataset, keys: Sequence[str]) -> list[dict[str, Any]]:
-    """Return one row a step and partition, and those of an audit that say what it looked at."""
+def read_steps(dataset: Dataset, keys: Sequence[str], snapshot_id: str | None = None) -> list[dict[str, Any]]:
+    """Return one row a step and partition, and those of an audit that say what it looked at. :param snapshot_id: of ``metrics``."""
     import pyarrow.compute as pc
     from pyiceberg.expressions import In
 
     rows = []
-    for batch in dataset.read_batches("metrics", columns=_METRIC_COLUMNS, where=In("partition_key", set(keys))):
+    wanted = In("partition_key", set(keys))
+    for batch in dataset.read_batches("metrics", columns=_METRIC_COLUMNS, snapshot_id=snapshot_id, where=wanted):
         looked_at = batch.filter(pc.equal(batch["metric"], "input_rows"))
         first = (
             batch.select(["partition_key", "step", "recorded_at"]).group_by(["partition_key", "step"]).aggregate([("recorded_at", "max")])

@@ -123,7 +123,7 @@ def _breaches(verdicts: Sequence[Verdict]) -> str:
 def _breach(verdict: Verdict) -> str:
     facts = []
     if verdict.value is not None and math.isfinite(verdict.value):
-        facts.append(f"<div><dt>found</dt><dd>{verdict.value:,.6g}</dd></div>")
+        facts.append(f"<div><dt>found</dt><dd>{_number(verdict.value)}</dd></div>")
     if verdict.expected:
         facts.append(f"<div><dt>expected</dt><dd><bdi>{clean(cut(verdict.expected))}</bdi></dd></div>")
     if verdict.score is not None and math.isfinite(verdict.score):
@@ -135,6 +135,10 @@ def _breach(verdict: Verdict) -> str:
         f'<span class="small">{clean(verdict.pillar)}</span></p>'
         f'<p class="free" dir="auto">{clean(cut(verdict.message, _LONGEST_MESSAGE))}</p>{told}</li>'
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1_000 else f"{value:.4g}"
 
 
 def _check(verdict: Verdict) -> str:
