@@ -72,11 +72,13 @@ def resolve_partition_key(
     return key
 
 
-def end_of_run(context: Mapping[str, Any]) -> datetime | None:
-    """Return the time at which a run has all that it is about: the end of its data interval, when that has a length; else its logical
-    date, else the time after which it was due. ``None``: nothing of this is there.
+def end_of_backfilled_run(context: Mapping[str, Any]) -> datetime | None:
+    """Return, of a run of a backfill, the time at which it has all that it is about: the end of its data interval, when that has a length;
+    else its logical date, else the time after which it was due. ``None``: it is no such run, or nothing of this is there.
     """
     dag_run = context.get("dag_run")
+    if str(getattr(dag_run, "run_type", "")).rpartition(".")[2].lower() != "backfill":
+        return None
     interval = _interval(context, dag_run)
     return (interval and interval[1]) or context.get("logical_date") or getattr(dag_run, "run_after", None)
 

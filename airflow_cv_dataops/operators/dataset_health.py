@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, required_number
 from airflow_cv_dataops.common.breach import BreachMixin
-from airflow_cv_dataops.common.partition import end_of_run
+from airflow_cv_dataops.common.partition import end_of_backfilled_run
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.dataset_health import DatasetHealthLink
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class DatasetHealthOperator(BreachMixin, DatasetOperator):
     """Judge the partition by five pillars: freshness, volume, schema, distribution, lineage; write ``findings`` and ``metrics``.
 
-    :param as_of: the time that ages are measured against, ISO 8601; without a zone it is UTC. Default: the end of the run's data interval,
-        when that has a length, else its logical date, else the time it was due, so that a backfill finds nothing old. (templated)
+    :param as_of: the time that ages are measured against, ISO 8601; without a zone it is UTC. Default: now; of a run of a backfill the end
+        of its data interval, when that has a length, else its logical date, so that old days are not found old. (templated)
     :param window: how many trailing partitions say what is usual. (templated)
     :param min_history: so many of them there must be before anything is called unusual; at least 5. (templated)
     :param max_image_age_hours: how old the newest image may be; default: its age is measured and not judged. (templated)
@@ -112,7 +112,7 @@ class DatasetHealthOperator(BreachMixin, DatasetOperator):
         return check_health(
             dataset,
             partition_key,
-            as_of=_moment(self.as_of) or end_of_run(context),
+            as_of=_moment(self.as_of) or end_of_backfilled_run(context),
             window=as_count("window", self.window) or 0,
             min_history=as_count("min_history", self.min_history) or 0,
             max_image_age_hours=as_number("max_image_age_hours", self.max_image_age_hours),

@@ -45,7 +45,8 @@ class DatasetValidationOperator(BreachMixin, DatasetOperator):
     :param owners: look at the rows of these label sets, models, audits, samples or steps alone. (templated)
     :param on_findings: ``fail``, ``warn`` or ``skip`` when an expectation of a severity in ``fail_on`` does not hold. (templated)
     :param fail_on: severities that count; Great Expectations' ``critical``, its default, is ``error`` here. (templated)
-    :param allow_empty: whether a table without rows, or without a value to look at, is in order. (templated)
+    :param allow_empty: whether a table without rows, or without a value to look at, is in order, and so is a suite without expectations.
+        (templated)
     :param max_rows: rows that become findings for each expectation at most. (templated)
     :param report: write the page of the result. (templated)
     """

@@ -60,14 +60,14 @@ def test_what_does_not_hold_fails_and_stands_by_name_in_findings_metrics_and_lin
     found = findings(dataset)
     (whole,) = (row for row in found if row["check"] == "wide" and row["image_id"] is None)
     assert whole["severity"] == "error"
-    assert whole["message"] == "column values to be between of bbox_width (min_value=0.0) does not hold: 3 of 10 (30.00%), such as -3"
+    assert whole["message"] == "wide: column values to be between of bbox_width (min_value=0.0) does not hold: 3 of 10 (30.00%), such as -3"
     rows = [row for row in found if row["check"] == "wide" and row["image_id"]]
     assert sorted(row["annotation_id"] for row in rows) == ["a.jpg:0", "a.jpg:1", "a.jpg:2"]
-    assert {row["message"] for row in rows} == {"column values to be between of bbox_width: bbox_width -3 here"}
+    assert {row["message"] for row in rows} == {"wide: column values to be between of bbox_width: bbox_width -3 here"}
     assert {row["source_uri"] for row in rows} == {"s3://photos/a.jpg"}
     assert result.breach is not None
     assert [one["check"] for one in result.breach.problems] == ["wide", "column_values_to_not_be_null.category"]
-    assert result.breach.message.startswith(f"cells, {KEY}: contract annotations on partition {KEY} does not hold (2 problems)")
+    assert result.breach.message.startswith(f"cells, partition {KEY}: contract annotations on partition {KEY} does not hold (2 problems)")
     measured = metrics(dataset)
     assert (measured["expectations", None], measured["failed_expectations", None], measured["success_ratio", None]) == (2, 2, 0)
     assert measured["unexpected_ratio", '{"expectation": "wide"}'] == 0.3
@@ -220,7 +220,7 @@ def test_a_release_can_be_looked_at(dataset: Dataset) -> None:
     promote_dataset(dataset, stage="production")
     write(dataset, "annotations", [label("a.jpg", 1, bbox=bbox(1, 2, 3, 4))], owner="default")
     result = validate_table(dataset, KEY, suite=[WIDE], release="production")
-    assert (result.summary.counts["failed"], result.summary.details["scope"]) == (1, "release production")
+    assert (result.summary.counts["failed"], result.summary.details["scope"]) == (1, "release v1 (production)")
     assert len([row for row in findings(dataset) if row["annotation_id"]]) == 3
     assert validate_table(dataset, KEY, suite=[WIDE]).failure is None
     old = validate_table(dataset, KEY, table="release_items", release="v1")
@@ -289,6 +289,24 @@ def test_gates_go_by_a_contract_as_long_as_its_rows_are_the_ones_it_saw(dataset:
     audit_labels(dataset, KEY, on_findings="warn", report=None)
     assert not met(dataset, "findings.wide == 0")  # it held of rows that are no more
     assert not met(dataset, "contract:annotations/failed_expectations == 0")
+
+
+def test_gates_know_what_a_contract_found_without_an_audit(dataset: Dataset) -> None:
+    validate_table(dataset, KEY, suite=[WIDE], on_findings="warn")
+    assert met(dataset, "findings.wide == 4")  # three rows, and the whole
+    write(dataset, "annotations", [label("a.jpg", 1, bbox=bbox(1, 2, 3, 4))], owner="default")
+    validate_table(dataset, KEY, suite=[WIDE])
+    assert met(dataset, "findings.wide == 0")
+    assert not met(dataset, "findings.category == 0")
+
+
+def test_a_contract_without_expectations_is_retired_where_nothing_may_be_asked(dataset: Dataset) -> None:
+    validate_table(dataset, KEY, suite=[WIDE], on_findings="warn")
+    with pytest.raises(ConfigurationError, match="would hold of anything"):
+        validate_table(dataset, KEY, suite={"expectations": []})
+    result = validate_table(dataset, KEY, suite={"expectations": []}, allow_empty=True)
+    assert (result.failure, findings(dataset)) == (None, [])
+    assert ("success_ratio", None) not in metrics(dataset)
 
 
 def test_a_contract_is_no_audit(dataset: Dataset) -> None:

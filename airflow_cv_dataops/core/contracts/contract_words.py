@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_cv_dataops.core.contracts.outcomes import NOTHING, Outcome
+from airflow_cv_dataops.core.contracts.outcomes import BROKEN, NOTHING, Outcome
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 from airflow_cv_dataops.core.summary import Breach
 
@@ -24,6 +24,8 @@ def sentence(contract: str, outcomes: Sequence[Outcome], problems: Mapping[str, 
     if not bad:
         return f"Contract {contract} does not hold: {next(iter(problems.values()))}"
     told = f"{len(bad):,} of {len(outcomes):,} expectations do not hold"
+    if broken := sum(outcome.status == BROKEN for outcome in outcomes):
+        told += f", {broken:,} of them because they could not be evaluated"
     return f"Contract {contract}: {told}: {', '.join(named[:_MOST_LINES])}{more}"
 
 
@@ -44,7 +46,8 @@ def breach_of(
     ]
     if not told:
         return None
-    lines = [f"{dataset}, {partition_key}: contract {contract} on {scope} does not hold ({len(told):,} problems)"]
+    noun = "problem" if len(told) == 1 else "problems"
+    lines = [f"{dataset}, partition {partition_key}: contract {contract} on {scope} does not hold ({len(told):,} {noun})"]
     lines += [f"- {one['severity']}: {_cut(str(one['message']))}" for one in told[:_MOST_LINES]]
     if len(told) > _MOST_LINES:
         lines.append(f"and {len(told) - _MOST_LINES:,} more")

@@ -136,6 +136,12 @@ def _metrics() -> Iterator[Expectation]:
     yield _between("value", least=-_FINITE, most=_FINITE)
 
 
+def _profiles() -> Iterator[Expectation]:
+    yield from _keys("partition_key", "profile", "input_version")
+    yield _unique("partition_key")
+    yield _matches("input_version", _HEX_16)
+
+
 def _releases() -> Iterator[Expectation]:
     yield from _keys("sequence", "release", "stage", "content_id", "items_id", "snapshots")
     yield _unique("sequence")
@@ -227,6 +233,7 @@ _SUITES: Mapping[str, Callable[[], Iterator[Expectation]]] = {
     "findings": _findings,
     "samples": _samples,
     "metrics": _metrics,
+    "profiles": _profiles,
     "releases": _releases,
     "release_items": _release_items,
     "split_assignments": _split_assignments,

@@ -37,14 +37,20 @@ def columns_of(expectation: Expectation) -> tuple[str, ...]:
     return tuple(one for one in flat if isinstance(one, str))
 
 
-def _name(expectation: Expectation) -> str:
+def given_name(expectation: Expectation) -> str | None:
+    """Return the name that its author gave it: ``name`` of its ``meta``, or an ``id`` that is no UUID."""
     meta = expectation.meta or {}
     given = meta.get("name") if isinstance(meta, Mapping) else None
     if not given and expectation.id and not _is_uuid(expectation.id):
         given = expectation.id
+    return str(given) if given else None
+
+
+def _name(expectation: Expectation) -> str:
+    given = given_name(expectation)
     columns = columns_of(expectation)
     parts = [expectation.expectation_type.removeprefix("expect_"), *(columns if len(columns) <= NAMED_COLUMNS else ())]
-    text = str(given) if given else ".".join(parts)
+    text = given or ".".join(parts)
     return _UNSAFE.sub("_", text)[:_LONGEST_NAME].strip("_") or "expectation"
 
 

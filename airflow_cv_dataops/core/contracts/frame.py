@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ class ContractRows:
         """:raises DatasetNotFoundError: there is no such dataset, release or snapshot."""
         if scope.release is not None:
             release = read_release(dataset, scope.release)
-            return cls(dataset, scope, release.snapshots, release)
+            return cls(dataset, replace(scope, release_name=release.name), release.snapshots, release)
         dataset.check_there()
         snapshots = snapshots_of(dataset, scope, _JOINED.get(scope.table, ()))
         check_owners(dataset, scope, snapshots.get(scope.table))

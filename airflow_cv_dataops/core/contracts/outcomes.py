@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.contracts.expectation_names import DOMAIN, NAMED_COLUMNS, columns_of
+from airflow_cv_dataops.core.contracts.expectation_names import DOMAIN, NAMED_COLUMNS, columns_of, given_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,7 @@ class Outcome:
     :param actual: what was found, or why it could not be evaluated.
     :param unexpected: how many of ``looked_at`` values (or rows) are not as expected; ``None``: it does not count.
     :param rows: the first rows that are not as expected: position in the frame, and their values in ``columns``.
+    :param is_named: its author has named it.
     """
 
     check: str
@@ -51,6 +52,7 @@ class Outcome:
     unexpected: int | None = None
     looked_at: int | None = None
     rows: tuple[tuple[int, str], ...] = ()
+    is_named: bool = False
 
     @property
     def is_bad(self) -> bool:
@@ -60,7 +62,8 @@ class Outcome:
     def title(self) -> str:
         """What is expected: as its author describes it, in the words of its class, or by its type and columns."""
         of = f" of {', '.join(self.columns)}" if self.columns and len(self.columns) <= NAMED_COLUMNS else ""
-        return self.description or f"{self.kind.removeprefix('expect_').replace('_', ' ')}{of}"
+        words = self.description or f"{self.kind.removeprefix('expect_').replace('_', ' ')}{of}"
+        return f"{self.check}: {words}" if self.is_named else words
 
     @property
     def whole_title(self) -> str:
@@ -119,6 +122,7 @@ def _outcome(check: str, expectation: Expectation, evaluated: Mapping[str, Any] 
     description = expectation.description if isinstance(expectation.description, str) else None
     return {
         "check": check,
+        "is_named": given_name(expectation) is not None,
         "kind": expectation.expectation_type,
         "columns": columns_of(expectation),
         "severity": SEVERITY_OF.get(str(severity), "error"),

@@ -73,6 +73,8 @@ def _groups(
     expectations: Mapping[str, Expectation], rows: ContractRows, parameters: Mapping[str, Any]
 ) -> list[tuple[Sequence[str], list[str]]]:
     """Return columns, and the names of the expectations that name no others; on few rows one group, as each costs a fixed time."""
+    if not expectations:
+        return [(rows.names[:1], [])]
     groups: list[tuple[set[str], list[str]]] = []
     needs: dict[str, set[str]] = {}
     for name, one in expectations.items():

@@ -29,6 +29,7 @@ class Scope:
 
     :param partition_key: the partition; ``None``: all of them.
     :param release: the release (its name, a stage, or a time), in place of a partition.
+    :param release_name: what that was when it was looked up.
     :param snapshot_id: as of this snapshot of the table; ``None``: the current one.
     :param owners: of these label sets, models, audits, samples or steps alone; ``None``: of all.
     """
@@ -36,6 +37,7 @@ class Scope:
     table: str
     partition_key: str | None = None
     release: str | None = None
+    release_name: str | None = None
     snapshot_id: str | None = None
     owners: tuple[str, ...] | None = None
 
@@ -70,9 +72,12 @@ class Scope:
             also = ", or a release" if table in RELEASED_TABLES else ""
             raise ConfigurationError(f"Table {table} has no partitions of its own by partition key: give whole_dataset=True{also}.")
         if not whole_dataset:
-            check_partition_key(partition_key or "")
+            if not partition_key:
+                raise ConfigurationError(f"Which rows of {table}? Give a partition_key, whole_dataset=True, or a release.")
+            check_partition_key(partition_key)
         key = None if whole_dataset else partition_key
-        return cls(table, key, None, None if snapshot_id is None else str(snapshot_id), None if owners is None else tuple(owners))
+        at = None if snapshot_id is None else str(snapshot_id)
+        return cls(table, key, snapshot_id=at, owners=None if owners is None else tuple(owners))
 
     @property
     def is_one_partition(self) -> bool:
@@ -83,7 +88,8 @@ class Scope:
     def in_words(self) -> str:
         """Say what it is, for messages."""
         if self.release is not None:
-            return f"release {self.release}"
+            stage = f" ({self.release})" if self.release_name not in (None, self.release) else ""
+            return f"release {self.release_name or self.release}{stage}"
         where = "the whole dataset" if self.partition_key is None else f"partition {self.partition_key}"
         owners = f", of {', '.join(self.owners)} alone" if self.owners else ""
         return where + owners + (f", at snapshot {self.snapshot_id}" if self.snapshot_id else "")

@@ -49,6 +49,7 @@ def load_suite(
     table: str,
     context_root_dir: str | PathLike[str] | None = None,
     categories: Sequence[str] | None = None,
+    may_be_empty: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> ContractSuite:
     """Return the suite that is asked for.
@@ -58,6 +59,7 @@ def load_suite(
         returns one of these; ``None``: the table's default suite.
     :param context_root_dir: a file project of Great Expectations, of which nothing but the suite's file is read, and nothing is written.
     :param categories: with the default suite of annotations or predictions: the names that a label may have.
+    :param may_be_empty: whether it may have no expectation, and so hold of anything.
     :param options: of the object store, for a URI.
     :raises ConfigurationError: there is no such suite, or it cannot be used; the message says where and why.
     """
@@ -70,7 +72,7 @@ def load_suite(
         found, source = _value(suite, dataset, partition_key, context_root_dir, options or {})
         if isinstance(found, Mapping):
             found = suite_of(found, source, name=table)
-        return _checked(found, source, table)
+        return _checked(found, source, table, may_be_empty=may_be_empty)
 
 
 def _value(
@@ -104,7 +106,7 @@ def _called(function: Callable[..., Any], dataset: Dataset, partition_key: str) 
     return function(dataset, partition_key)
 
 
-def _checked(found: Any, source: str, table: str) -> ContractSuite:
+def _checked(found: Any, source: str, table: str, *, may_be_empty: bool = False) -> ContractSuite:
     """:raises ConfigurationError: it is no suite, or holds nothing."""
     from great_expectations import ExpectationSuite
     from great_expectations.expectations.expectation import Expectation
@@ -120,7 +122,7 @@ def _checked(found: Any, source: str, table: str) -> ContractSuite:
             f"Suite ({source}): {type(found).__name__} is no suite: expected an ExpectationSuite, a list of expectations, "
             "or a dictionary with `expectations`."
         )
-    if not expectations:
+    if not expectations and not may_be_empty:
         raise ConfigurationError(f"Suite {name!r} ({source}) has no expectation: it would hold of anything.")
     return ContractSuite(name, tuple(map(_plain, expectations)), parameters, source)
 

@@ -80,7 +80,7 @@ def validate_table(
     :param owners: look at the rows of these label sets, models, audits, samples or steps alone.
     :param on_findings: ``fail``, ``warn`` (log only) or ``skip`` (skip this task and what follows).
     :param fail_on: the severities of which a single expectation that does not hold fails the step.
-    :param allow_empty: whether there may be nothing to look at; else that is an error.
+    :param allow_empty: whether there may be nothing to look at, and nothing to ask; else that is an error.
     :param max_rows: rows that become findings for each expectation at most.
     :param report: write Great Expectations' page of the result (Data Docs).
     :param source_options: of the object store, for a suite at a URI.
@@ -98,8 +98,16 @@ def validate_table(
     if scope.partition_key is not None:
         check_written(dataset, scope.partition_key)
     rows = ContractRows.open(dataset, scope)
+    scope = rows.scope
     chosen = load_suite(
-        suite, dataset, partition_key, table=table, context_root_dir=context_root_dir, categories=categories, options=source_options
+        suite,
+        dataset,
+        partition_key,
+        table=table,
+        context_root_dir=context_root_dir,
+        categories=categories,
+        may_be_empty=allow_empty,
+        options=source_options,
     )
     ran = run_suite(rows, chosen, suite_parameters, max_rows=max_rows)
     row_count = ran.row_count

@@ -41,6 +41,7 @@ _NOTHING: Mapping[str, Any] = {}
 _REPORT = ReportLimits()
 _LARGEST_WINDOW = 1_000
 _SMALLEST_HISTORY = 5
+_MOST_LOGGED = 10
 _JUDGES: Mapping[str, Callable[[Look], Iterator[Verdict]]] = {
     "freshness": judge_freshness,
     "volume": judge_volume,
@@ -96,7 +97,11 @@ def check_health(
     started = time.monotonic()
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
-    checks = checks_to_run(disabled, severities, thresholds)
+    if as_of is not None and not isinstance(as_of, datetime):
+        raise ConfigurationError(f"as_of={as_of!r} cannot be used: expected a datetime, or None for now.")
+    # What somebody has set is as serious as the other limits.
+    set_limits = {} if max_unlabelled_ratio is None else {"unlabelled_ratio": "error"}
+    checks = checks_to_run(disabled, {**set_limits, **severities}, thresholds)
     limits = _limits(max_image_age_hours, max_label_age_hours, max_unlabelled_ratio, max_unlabelled_hours)
     for name, number, least in (("min_history", min_history, _SMALLEST_HISTORY), ("window", window, min_history)):
         _check_number(name, number, least)
@@ -121,9 +126,7 @@ def check_health(
     )
     judged = [verdict for pillar in PILLARS if checks.of_pillar(pillar) for verdict in _JUDGES[pillar](look)]
     verdicts = [verdict for verdict in judged if verdict.check in checks]
-    for verdict in verdicts:
-        if verdict.outcome == NOT_JUDGED:
-            log.info("Not judged: %s%s: %s", verdict.check, _of(verdict), verdict.message)
+    _log_not_judged([verdict for verdict in verdicts if verdict.outcome == NOT_JUDGED])
     rows = _finding_rows(verdicts)
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=STEP)
     profile_use = keep_profile(dataset, partition_key, look.profile, partitions.version(partition_key), recorded_at)
@@ -172,6 +175,13 @@ def _check_number(name: str, number: Any, least: int) -> None:
 
 def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _log_not_judged(verdicts: Sequence[Verdict]) -> None:
+    for verdict in verdicts[:_MOST_LOGGED]:
+        log.info("Not judged: %s%s: %s", verdict.check, _of(verdict), verdict.message)
+    if len(verdicts) > _MOST_LOGGED:
+        log.info("Not judged, as the report says: %d more", len(verdicts) - _MOST_LOGGED)
 
 
 def _of(verdict: Verdict) -> str:

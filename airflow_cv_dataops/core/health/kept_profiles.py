@@ -25,7 +25,7 @@ def trailing_profiles(dataset: Dataset, keys: Sequence[str], partitions: Partiti
     missing = [key for key in keys if key not in kept]
     if missing:
         log.info(
-            "%d of %d trailing partitions have no profile of what is there now: they are read. A run of health on each keeps one.",
+            "%d of %d partitions have no profile of what is there now: they are read. A run of health on each keeps one.",
             *(len(missing), len(keys)),
         )
     with Progress("trailing partitions", len(missing), log) as progress:

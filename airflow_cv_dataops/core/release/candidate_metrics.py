@@ -38,8 +38,8 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     """Count findings by severity and by check, as far as every partition was looked at as it is.
 
     Where a partition was never audited, or has changed since, nobody knows what is wrong there: the numbers are absent then, so that a gate
-    on them fails. The same holds for a check that did not run everywhere, and for one that had nothing to look at anywhere; one that had
-    something to look at in one partition at least, and found nothing, counts 0.
+    on them fails. What contracts ask is known without an audit. The same holds for a check that did not run everywhere, and for one that
+    had nothing to look at anywhere; one that had something to look at in one partition at least, and found nothing, counts 0.
 
     :param excluded: what the release leaves out; findings about it count no more.
     """
@@ -51,7 +51,7 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
         "outdated_audits": len(partitions & {key for key, _ in recorded.outdated_audits}),
     }
     if partitions - recorded.audited:
-        return CountedFindings(unaudited, {}, are_known=False)
+        return CountedFindings({**unaudited, **_of_contracts(reader, partitions, recorded, excluded)}, {}, are_known=False)
     severities: Counter[str] = Counter(dict.fromkeys(SEVERITIES, 0))
     busy, idle = recorded.ran_in(partitions)
     checks: Counter[str] = Counter(dict.fromkeys(busy, 0))
@@ -71,6 +71,18 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     metrics |= {f"findings.{name}": count for counts in (severities, checks) for name, count in counts.items()}
     wrong = {key: pa.concat_arrays(ids) for key, ids in at_fault.items()}
     return CountedFindings(metrics, wrong, are_known=True, idle=tuple(sorted(idle)))
+
+
+def _of_contracts(reader: SnapshotReader, partitions: set[str], recorded: Recorded, excluded: Excluded) -> dict[str, int]:
+    """Count what the expectations found that ran in every partition."""
+    import pyarrow.compute as pc
+
+    counts = Counter(dict.fromkeys(recorded.ran_in(partitions)[0] & recorded.expectations, 0))
+    if counts:
+        for batch in reader.batches("findings", ("partition_key", "audit", "check", "image_id", "annotation_id")):
+            found = _counted(excluded.without(batch.filter(pc.starts_with(batch["audit"], "contract:")))["check"])
+            counts.update({check: number for check, number in found.items() if check in counts})
+    return {f"findings.{check}": number for check, number in counts.items()}
 
 
 def candidate_metrics(

@@ -107,7 +107,9 @@ class Decision:
             return None
         where = f"{self._dataset.name}, partition {self._partition_key}" if self._partition_key else self._dataset.name
         more = [f"and {len(broken) - _MOST_TOLD:,} more"] if len(broken) > _MOST_TOLD else []
-        head = f"{where}: {len(broken)} of {len(self._outcomes)} gates do not hold, {consequence}"
+        warning = sum(not outcome.stops for outcome in broken)
+        only = f" ({warning} of which only {'warns' if warning == 1 else 'warn'})" if warning and warning < len(broken) else ""
+        head = f"{where}: {len(broken)} of {len(self._outcomes)} gates do not hold{only}, {consequence}"
         problems = tuple({"check": outcome.gate.metric, "severity": outcome.gate.severity, "message": str(outcome)} for outcome in broken)
         return Breach("\n".join([head, *(problem["message"] for problem in problems[:_MOST_TOLD]), *more]), problems)
 

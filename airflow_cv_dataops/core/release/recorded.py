@@ -49,6 +49,7 @@ class Recorded:
     :param outdated_audits: (partition, audit) of each such audit, also where another one is up to date.
     :param looked_for: by check, or expectation of a contract, the partitions in which it ran, on every label set.
     :param looked_at: by check the partitions in which it had something to look at, as far as anybody recorded that there was nothing.
+    :param expectations: those of ``looked_for`` that contracts have evaluated.
     :param values: ``<step>/<metric>`` to value by partition, of numbers without dimensions.
     :param partitions: those that any step has measured.
     """
@@ -58,6 +59,7 @@ class Recorded:
     outdated_audits: set[tuple[str, str]]
     looked_for: Mapping[str, set[str]]
     looked_at: Mapping[str, set[str]]
+    expectations: set[str]
     values: Mapping[str, Mapping[str, float]]
     partitions: set[str]
 
@@ -97,10 +99,11 @@ class Recorded:
                 by_check.setdefault(check, {}).setdefault(key, []).append(audit)
             for check in audit.checks - audit.idle:
                 looked_at.setdefault(check, set()).add(key)
+        expectations = {check for (_, name), audit in current.items() if _is_contract(name) for check in audit.checks}
         looked_for = {check: _covered(reader, found) for check, found in by_check.items()}
         audited = _covered(reader, by_key)
         outdated = {place for place in outdated if not _is_contract(place[1])}
-        return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, looked_at, values, partitions)
+        return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, looked_at, expectations, values, partitions)
 
     def ran_in(self, partitions: Set[str]) -> tuple[set[str], set[str]]:
         """Return the checks that ran in every one of the partitions: those with something to look at in one, and those with nothing."""

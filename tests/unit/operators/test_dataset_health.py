@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,21 +34,33 @@ def test_a_healthy_partition_leaves_its_summary(landing: Path, context: dict[str
 @pytest.mark.parametrize(
     ("times", "as_of"),
     [
-        ({}, "2026-11-05T09:00:00+00:00"),
-        ({"logical_date": datetime(2026, 11, 5, tzinfo=UTC)}, "2026-11-05T00:00:00+00:00"),
+        ({"run_type": "backfill"}, "2026-11-05T09:00:00+00:00"),
+        ({"run_type": "backfill", "logical_date": datetime(2026, 11, 5, tzinfo=UTC)}, "2026-11-05T00:00:00+00:00"),
         (
-            {"data_interval_start": datetime(2026, 11, 5, tzinfo=UTC), "data_interval_end": datetime(2026, 11, 6, tzinfo=UTC)},
+            {
+                "run_type": "backfill",
+                "data_interval_start": datetime(2026, 11, 5, tzinfo=UTC),
+                "data_interval_end": datetime(2026, 11, 6, tzinfo=UTC),
+            },
             "2026-11-06T00:00:00+00:00",
         ),
     ],
 )
-def test_ages_are_measured_against_the_end_of_the_run(
+def test_ages_of_a_backfill_are_measured_against_the_end_of_the_run(
     times: dict[str, Any], as_of: str, landing: Path, context: dict[str, Any], embedded: Dataset
 ) -> None:
     ingest(landing).execute(context)
-    assert health().execute({**context, **times})["as_of"] == as_of
+    run_type = times.pop("run_type")
+    run = SimpleNamespace(run_after=context["dag_run"].run_after, run_type=run_type)
+    assert health().execute({**context, **times, "dag_run": run})["as_of"] == as_of
     given = health(as_of="{{ params.at }}")
     assert rendered(given, context, at="2026-11-09T12:00").execute(context)["as_of"] == "2026-11-09T12:00:00+00:00"
+
+
+def test_ages_of_other_runs_are_measured_against_now(landing: Path, context: dict[str, Any], embedded: Dataset) -> None:
+    ingest(landing).execute(context)
+    before = datetime.now(UTC)
+    assert before <= datetime.fromisoformat(health().execute(context)["as_of"]) <= datetime.now(UTC)
 
 
 def test_arguments_may_come_out_of_templates(landing: Path, context: dict[str, Any], embedded: Dataset) -> None:

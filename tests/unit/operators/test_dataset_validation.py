@@ -46,7 +46,9 @@ def test_a_suite_that_does_not_hold_fails_the_task_without_a_retry(embedded: Dat
         operator.execute(context)
     summary = ti.pushed["return_value"]
     assert (summary["counts"]["failed"], summary["contract"], summary["partition_key"]) == (1, "annotations", KEY)
-    assert summary["failed"] == ["column values to be between of bbox_width (min_value=0.0) does not hold: 1 of 2 (50.00%), such as -3"]
+    assert summary["failed"] == [
+        "wide: column values to be between of bbox_width (min_value=0.0) does not hold: 1 of 2 (50.00%), such as -3"
+    ]
     assert len(json.dumps(summary, allow_nan=False).encode()) <= MAX_SUMMARY_BYTES
     assert findings(embedded) == {"wide"}
 

@@ -332,7 +332,8 @@ def test_every_template_field_is_an_attribute_and_the_task_serialises(operator: 
     document = json.loads(json.dumps(serialization.to_dict(dag)))
     again = serialization.from_dict(document).get_task("t")
     assert again.task_type == operator.__name__
-    links = {LabelAuditOperator: "Audit report", DatasetDiffOperator: "Diff report", DatasetValidationOperator: "Data Docs"}
+    links = {LabelAuditOperator: "Audit report", DatasetDiffOperator: "Diff report"}
+    links |= {DatasetValidationOperator: "Data Docs", DatasetHealthOperator: "Dataset health"}
     links |= dict.fromkeys((DatasetPromotionOperator, DatasetDescriptionOperator), "Dataset card")
     wanted = {links[operator]} if operator in links else set()
     assert wanted == {link.name for link in operator.operator_extra_links}

@@ -129,7 +129,7 @@ def test_every_table_has_a_frame_also_without_rows(make_dataset: Callable[..., D
     ("table", "arguments", "message"),
     [
         ("annotation", {"partition_key": KEY}, "There is no table 'annotation'"),
-        ("annotations", {}, "artition key"),
+        ("annotations", {}, "Which rows of annotations"),
         ("annotations", {"partition_key": KEY, "columns": ["colour"]}, r"has no columns \['colour'\]; it has partition_key"),
         ("releases", {"partition_key": KEY}, "no partitions of its own by partition key: give whole_dataset=True"),
         ("release_items", {"partition_key": KEY}, "or a release"),
