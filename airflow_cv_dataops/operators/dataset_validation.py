@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
-_JOINED: Mapping[str, tuple[str, ...]] = {
-    "annotations": ("images",),
-    "predictions": ("images",),
-    "images": ("annotations",),
-    "release_items": ("annotations",),
-}
-
 
 class DatasetValidationOperator(BreachMixin, DatasetOperator):
     """Check a table by a Great Expectations suite, and write ``findings``, ``metrics`` and the page of the result (Data Docs).
@@ -147,6 +140,7 @@ class DatasetValidationOperator(BreachMixin, DatasetOperator):
         return place, options or None
 
     def planned_lineage(self) -> StepLineage:
-        released = ("release_items",) if self.release else ()
-        reads = tuple(dict.fromkeys((self.table, *_JOINED.get(self.table, ()), *released)))
+        from airflow_cv_dataops.core.contracts.scope import read_tables
+
+        reads = read_tables(self.table, of_release=bool(self.release))
         return self.planned_step("validation", reads=reads, writes=("findings", "metrics"))

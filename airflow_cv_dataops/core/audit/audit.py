@@ -25,6 +25,7 @@ from airflow_cv_dataops.core.findings import Findings, check_policy, findings_ta
 from airflow_cv_dataops.core.metrics import write_metrics
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.report.limits import ReportLimits
+from airflow_cv_dataops.core.report.location import has_place
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
@@ -231,10 +232,7 @@ def _report(
     limits: ReportLimits | None,
 ) -> str | None:
     """Write the report, before the rows that it shows are committed, and return its URI; ``None`` where there is to be none."""
-    if limits is None:
-        return None
-    if dataset.config.warehouse is None:
-        log.warning("No report is written: catalog %s names no warehouse URI to write it below.", dataset.config.name)
+    if limits is None or not has_place(dataset):
         return None
     return write_audit_report(
         dataset,

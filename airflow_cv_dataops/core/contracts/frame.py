@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.contracts.frame_columns import IMAGE_COLUMNS, LABELS, flat, frame_columns, read_columns
 from airflow_cv_dataops.core.contracts.joins import ImageIndex, label_counts
-from airflow_cv_dataops.core.contracts.scope import Scope, check_owners, snapshots_of
+from airflow_cv_dataops.core.contracts.scope import Scope, check_owners, read_tables, snapshots_of
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.lookup import read_release
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
     from airflow_cv_dataops.core.release.reader import Release
 
-_JOINED: Mapping[str, tuple[str, ...]] = {
-    "annotations": ("images",),
-    "predictions": ("images",),
-    "images": ("annotations",),
-    "release_items": ("annotations",),
-}
 _MANY_ROWS = 200_000
 _BATCH_ROWS = 2**20  # at most: with each batch Arrow makes its index of all images anew
 _PLACE = ("image_id", "source_uri", "annotation_id", "category", "partition_key")
@@ -86,15 +80,14 @@ class ContractRows:
             release = read_release(dataset, scope.release)
             return cls(dataset, replace(scope, release_name=release.name), release.snapshots, release)
         dataset.check_there()
-        snapshots = snapshots_of(dataset, scope, _JOINED.get(scope.table, ()))
+        snapshots = snapshots_of(dataset, scope, read_tables(scope.table)[1:])
         check_owners(dataset, scope, snapshots.get(scope.table))
         return cls(dataset, scope, snapshots)
 
     @property
     def read_tables(self) -> tuple[str, ...]:
         """The tables that its rows are made of, and those that may be joined to them."""
-        released = ("release_items",) if self.release is not None else ()
-        return (self.scope.table, *_JOINED.get(self.scope.table, ()), *released)
+        return read_tables(self.scope.table, of_release=self.release is not None)
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RELEASED_TABLES = ("images", "annotations", "release_items")
+_JOINED: Mapping[str, tuple[str, ...]] = {
+    "annotations": ("images",),
+    "predictions": ("images",),
+    "images": ("annotations",),
+    "release_items": ("annotations",),
+}
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,12 @@ class Scope:
 
         owner = model_of(self.table).owner
         return None if self.owners is None or owner is None else In(owner, set(self.owners))
+
+
+def read_tables(table: str, *, of_release: bool = False) -> tuple[str, ...]:
+    """Return the table that a contract is about, first, and those that may be joined to it."""
+    released = ("release_items",) if of_release else ()
+    return tuple(dict.fromkeys((table, *_JOINED.get(table, ()), *released)))
 
 
 def snapshots_of(dataset: Dataset, scope: Scope, others: Sequence[str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from airflow_cv_dataops.core.contracts.suites import ContractSuite, SuiteSource,
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import check_policy, failure_by_policy, findings_table
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.core.report.location import report_path, report_uri
+from airflow_cv_dataops.core.report.location import has_place, report_path, report_uri
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
@@ -221,10 +221,7 @@ def _report(
     """Write the page, before the rows that it shows are committed, and return its URI; ``None`` where there is none."""
     from airflow_cv_dataops.core.contracts.data_docs import data_docs_page
 
-    if dataset.config.warehouse is None:
-        log.warning("No report is written: catalog %s names no warehouse URI to write it below.", dataset.config.name)
-        return None
-    if ran.result is None:
+    if ran.result is None or not has_place(dataset):
         return None
     facts = {
         "Dataset": dataset.name,

@@ -27,6 +27,7 @@ from airflow_cv_dataops.core.health.verdict import NOT_JUDGED, PILLARS, Verdict
 from airflow_cv_dataops.core.health.volume import STEP, judge_volume, keys_to_ask
 from airflow_cv_dataops.core.metrics import write_metrics
 from airflow_cv_dataops.core.report.limits import ReportLimits
+from airflow_cv_dataops.core.report.location import has_place
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult, Summary, plain
@@ -197,10 +198,7 @@ def _write_report(
     recorded_at: datetime,
 ) -> str | None:
     """Write the page once the metrics are there that it shows, and return its URI; ``None`` where there is to be none."""
-    if limits is None:
-        return None
-    if dataset.config.warehouse is None:
-        log.warning("No report is written: catalog %s names no warehouse URI to write it below.", dataset.config.name)
+    if limits is None or not has_place(dataset):
         return None
     return write_health_report(
         dataset, partition_key, verdicts, recorded_at=recorded_at, metrics=DEFAULT_METRICS if trends is None else trends, limits=limits

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError, StoreError
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import without_credentials
+
+log = logging.getLogger(__name__)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]|^\.")
 _LONGEST_NAME = 100
@@ -22,6 +25,13 @@ def report_path(audit: str, partition_key: str, page: bytes) -> str:
 def report_uri(dataset: Dataset, path: str) -> str:
     """Return the URI of a report, without credentials."""
     return without_credentials(dataset.objects().uri_of(path))
+
+
+def has_place(dataset: Dataset) -> bool:
+    """Say whether there is a place for reports; where there is none, warn that no report is written."""
+    if dataset.config.warehouse is None:
+        log.warning("No report is written: catalog %s names no warehouse URI to write it below.", dataset.config.name)
+    return dataset.config.warehouse is not None
 
 
 def read_report(dataset: Dataset, uri: str) -> bytes:
