@@ -25,6 +25,7 @@ pytestmark = pytest.mark.integration
 OWNER = "contract:annotations"
 NEXT = "2026-11-06"
 WIDE = gxe.ExpectColumnValuesToBeBetween(column="bbox_width", min_value=0, meta={"name": "wide"})
+DOGS = {"values": ["dog"], "weights": [1.0]}
 NAMED = gxe.ExpectColumnValuesToNotBeNull(column="category", severity="warning")
 
 
@@ -307,6 +308,53 @@ def test_a_contract_without_expectations_is_retired_where_nothing_may_be_asked(d
     result = validate_table(dataset, KEY, suite={"expectations": []}, allow_empty=True)
     assert (result.failure, findings(dataset)) == (None, [])
     assert ("success_ratio", None) not in metrics(dataset)
+
+
+def test_a_contract_elsewhere_says_nothing_of_the_partition_as_it_is(dataset: Dataset) -> None:
+    write(dataset, "annotations", [label("a.jpg", 1, bbox=bbox(1, 2, 3, 4))], owner="default")
+    old = dataset.snapshot_id("annotations")
+    write(dataset, "annotations", [label("a.jpg", 1, bbox=bbox(1, 2, -3, 4))], owner="default")
+    validate_table(dataset, KEY, suite=[WIDE], contract="old", snapshot_id=old)
+    validate_table(dataset, KEY, suite=[NAMED], contract="all", whole_dataset=True)
+    for contract in ("old", "all"):
+        assert not met(dataset, f"contract:{contract}/success_ratio == 1")
+
+
+def test_a_gate_on_an_expectation_fails_where_one_of_the_contracts_that_have_it_had_nothing_to_look_at(dataset: Dataset) -> None:
+    named = {"meta": {"name": "sized"}}
+    validate_table(dataset, KEY, suite=[gxe.ExpectColumnValuesToBeBetween(column="bbox_x", min_value=0, **named)], contract="boxes")
+    assert met(dataset, "findings.sized == 0")
+    nothing = gxe.ExpectColumnValuesToBeBetween(column="area", min_value=0, **named)
+    validate_table(dataset, KEY, suite=[NAMED, nothing], contract="areas", on_findings="warn")
+    assert not met(dataset, "findings.sized == 0")
+
+
+@pytest.mark.parametrize(
+    ("expectation", "status"),
+    [
+        (gxe.ExpectColumnDistinctValuesToBeInSet(column="category", value_set=["dog"]), "failed"),
+        (gxe.ExpectColumnDistinctValuesToBeInSet(column="category", value_set=["cell"]), "passed"),
+        (gxe.ExpectColumnDistinctValuesToContainSet(column="category", value_set=["dog"]), "failed"),
+        (gxe.ExpectColumnDistinctValuesToEqualSet(column="category", value_set=["cell"]), "passed"),
+        (gxe.ExpectColumnDistinctValuesToBeInSet(column="segmentation", value_set=["dog"]), "nothing_to_check"),
+        (gxe.ExpectColumnKLDivergenceToBeLessThan(column="category", partition_object=DOGS, threshold=0.1), "failed"),
+        (gxe.ExpectColumnSumToBeBetween(column="bbox_x", max_value=99, row_condition='category=="dog"'), "nothing_to_check"),
+        (gxe.ExpectColumnSumToBeBetween(column="bbox_x", max_value=99, row_condition='category=="cell"'), "passed"),
+        (gxe.ExpectColumnMeanToBeBetween(column="area", min_value=0), "nothing_to_check"),
+        (gxe.ExpectColumnToExist(column="bbox_x", column_index=3), "failed"),
+    ],
+    ids=lambda one: getattr(one, "expectation_type", one),
+)
+def test_what_is_told_of_a_whole_column_is_told_as_it_is(dataset: Dataset, expectation: Any, status: str) -> None:
+    result = validate_table(dataset, KEY, suite=[NAMED, expectation], on_findings="warn", report=False)
+    others = {"failed": 1, "passed": 0, "nothing_to_check": 0}  # NAMED fails
+    others[status] += 1
+    assert {name: result.summary.counts[name] for name in others} == others
+
+
+def test_an_expectation_cannot_be_called_as_a_severity(dataset: Dataset) -> None:
+    with pytest.raises(ConfigurationError, match="gates would take it for the severity"):
+        validate_table(dataset, KEY, suite=[gxe.ExpectColumnValuesToNotBeNull(column="task", meta={"name": "error"})])
 
 
 def test_a_contract_is_no_audit(dataset: Dataset) -> None:

@@ -39,7 +39,10 @@ def default_suite(table: str, *, categories: Sequence[str] | None = None) -> gx.
     import great_expectations as gx
 
     model_of(table)
-    if categories is not None and (table not in _TASKS or isinstance(categories, str) or not categories):
+    is_wrong = categories is not None and (
+        isinstance(categories, str) or not categories or not all(isinstance(one, str) for one in categories)
+    )
+    if is_wrong or (categories is not None and table not in _TASKS):
         tables = " and ".join(_TASKS)
         raise ConfigurationError(f"categories={categories!r} cannot be used for {table}: expected names, for the tables {tables}.")
     expectations = list(_SUITES[table]())

@@ -8,6 +8,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.store.schema import SEVERITIES
+
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
@@ -15,6 +18,7 @@ DOMAIN = ("column", "column_A", "column_B", "column_list")
 NAMED_COLUMNS = 3  # more are told by the type alone
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME = 120
+_RESERVED = (*SEVERITIES, "critical")
 
 
 def check_names(expectations: Iterable[Expectation]) -> list[str]:
@@ -25,6 +29,8 @@ def check_names(expectations: Iterable[Expectation]) -> list[str]:
     names: dict[str, None] = {}
     for expectation in expectations:
         name = _name(expectation)
+        if name in _RESERVED:
+            raise ConfigurationError(f"An expectation cannot be called {name!r}: gates would take it for the severity. Give another name.")
         tries = (f"{name}_{number}" for number in count(2))
         names[name if name not in names else next(one for one in tries if one not in names)] = None
     return list(names)

@@ -160,7 +160,8 @@ class ContractRows:
         joined = [name for name in (*IMAGE_COLUMNS, LABELS) if name in wanted]
         if not joined or table not in ("annotations", "predictions", "images", "release_items"):
             return _Join((), lambda batch: {})
-        by = ("image_id",) if self.release is not None else ("partition_key", "source_uri")
+        of_image = self.release is not None or table == "images"
+        by = (*(() if self.release is not None else ("partition_key",)), "image_id" if of_image else "source_uri")
         if table in ("annotations", "predictions"):
             images = ImageIndex.of(self._other("images", [*by, "width", "height"]), by)
             return _Join(by, lambda batch: {name: column for name, column in images.columns(batch).items() if name in wanted})

@@ -29,7 +29,8 @@ def columns_named(expectations: Iterable[Expectation], columns: Collection[str],
     """
     there, named = set(columns), set()
     for expectation in expectations:
-        if not type(expectation).__module__.startswith((_GX, _OURS)) or _OF_ALL.match(expectation.expectation_type):
+        is_of_all = _OF_ALL.match(expectation.expectation_type) or getattr(expectation, "column_index", None) is not None
+        if is_of_all or not type(expectation).__module__.startswith((_GX, _OURS)):
             return None
         fields = {name: value for name, value in expectation.dict().items() if name not in _NOT_NAMES}
         named |= _words(fields) & there

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ def outcome_of(check: str, expectation: Expectation, result: ExpectationValidati
     if broken is not None:
         return Outcome(**{**told, "severity": "error"}, status=BROKEN, actual=_cut(broken))  # whatever it matters: nobody knows
     looked_at, unexpected = _looked_at(found), _whole(found.get("unexpected_count"))
-    if _saw_nothing(told["kind"], told["columns"], found, looked_at, bool(result.success), frame):
+    if _saw_nothing(told["kind"], told["columns"], found, looked_at, bool(result.success), lambda: _records(frame, expectation, result)):
         return Outcome(**told, status=NOTHING, actual="nothing to look at", looked_at=looked_at)
     rows = _rows(found, told["columns"], most_rows) if not result.success else ()
     return Outcome(
@@ -156,20 +156,36 @@ def _looked_at(found: Mapping[str, Any]) -> int | None:
 
 
 def _saw_nothing(
-    kind: str, columns: Sequence[str], found: Mapping[str, Any], looked_at: int | None, success: bool, frame: pd.DataFrame
+    kind: str, columns: Sequence[str], found: Mapping[str, Any], looked_at: int | None, success: bool, records: Callable[[], pd.DataFrame]
 ) -> bool:
-    """Whether it looked at no value: what holds of nothing says nothing."""
+    """Whether it looked at no value: what holds of nothing says nothing.
+
+    :param records: gives the rows that its condition takes.
+    """
     if looked_at is not None:
         return looked_at == 0 and success  # some say themselves that nothing is not enough
     if _LOOK_AT_NULLS.match(kind):
         return False
+    rows = records()
+    if any(rows[name].notna().any() for name in columns if name in rows.columns) or not (columns or rows.empty):
+        return False
+    # Of no value a mean is none, and fails; a sum is 0, and may hold or not.
     observed = found.get("observed_value", 0)
-    if observed is None or (isinstance(observed, float) and math.isnan(observed)):
-        return True
-    if isinstance(observed, (list, tuple, set, dict)) and not observed:
-        return success
-    empty = bool(columns) and all(name in frame.columns and not frame[name].notna().any() for name in columns)
-    return success and empty
+    return success or observed is None or (isinstance(observed, float) and math.isnan(observed))
+
+
+def _records(frame: pd.DataFrame, expectation: Expectation, result: ExpectationValidationResult) -> pd.DataFrame:
+    """Return the rows that the expectation's condition takes; all of them without one."""
+    kwargs = result.expectation_config.kwargs if result.expectation_config else {}
+    condition = kwargs.get("row_condition") or getattr(expectation, "row_condition", None)
+    if not condition:
+        return frame
+    from great_expectations.execution_engine import PandasExecutionEngine
+
+    engine = PandasExecutionEngine(batch_data_dict={"rows": frame})
+    domain = {"row_condition": condition, "condition_parser": kwargs.get("condition_parser", "pandas")}
+    records: pd.DataFrame = engine.get_domain_records({"batch_id": "rows", **domain})
+    return records
 
 
 def _rows(found: Mapping[str, Any], columns: Sequence[str], most: int) -> tuple[tuple[int, str], ...]:
@@ -187,7 +203,21 @@ def _rows(found: Mapping[str, Any], columns: Sequence[str], most: int) -> tuple[
 def _where(condition: Any) -> str:
     if not condition:
         return ""
-    return f"where {getattr(condition, 'pass_through_filter', None) or condition}"
+    return f"where {_condition(condition)}"
+
+
+def _condition(condition: Any) -> str:
+    """Return a condition as people would write it; GX's objects print as what they are made of."""
+    parts, column = getattr(condition, "conditions", None), getattr(condition, "column", None)
+    if parts is not None:
+        joint = " or " if type(condition).__name__.startswith("Or") else " and "
+        return joint.join(f"({_condition(part)})" for part in parts)
+    if column is None:
+        return str(getattr(condition, "pass_through_filter", None) or condition)
+    name, operator = getattr(column, "name", column), getattr(condition, "operator", None)
+    if operator is None:
+        return f"{name} is {'null' if getattr(condition, 'is_null', False) else 'not null'}"
+    return f"{name} {getattr(operator, 'value', operator)} {_json(getattr(condition, 'parameter', None))}"
 
 
 def _shown(value: Any) -> str:
@@ -225,4 +255,5 @@ def _json(value: Any) -> str:
 
 
 def _cut(text: str, longest: int = _LONGEST_TEXT) -> str:
+    text = text.encode("utf-8", "replace").decode()  # a lone surrogate is no text that a table takes
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -60,6 +60,7 @@ def run_suite(rows: ContractRows, suite: ContractSuite, parameters: Mapping[str,
         found |= {name: (not_looked(name, tagged[name]), None) for name in group if name not in to_run}
         if to_run:
             result = _validated(frame, suite, [tagged[name] for name in to_run], values, max_rows)
+            _plain_numbers(result)
             by_name = {one.expectation_config.meta[_TAG]: one for one in result.results if one.expectation_config}
             found |= {name: (outcome_of(name, tagged[name], by_name[name], frame, max_rows), by_name[name]) for name in to_run}
             for one in by_name.values():
@@ -67,6 +68,14 @@ def run_suite(rows: ContractRows, suite: ContractSuite, parameters: Mapping[str,
     if len(set(counts)) > 1:
         raise RuntimeError(f"Frames of one snapshot differ in their rows: {counts}.")
     return Ran(tuple(found[name][0] for name in names), _merged(result, [found[name][1] for name in names]), counts[0])
+
+
+def _plain_numbers(result: ExpectationSuiteValidationResult) -> None:
+    """Make Python's numbers of numpy's, which GX's own pages cannot show."""
+    for one in result.results:
+        observed = one.result.get("observed_value")
+        if hasattr(observed, "item") and getattr(observed, "shape", None) == ():
+            one.result["observed_value"] = observed.item()
 
 
 def _groups(
@@ -138,7 +147,12 @@ def _validated(
             "partial_unexpected_count": max(max_rows, _FEWEST_VALUES),
             "include_unexpected_rows": True,
         }
-        return batch.validate(whole, result_format=wanted, expectation_parameters=dict(parameters))
+        try:
+            return batch.validate(whole, result_format=wanted, expectation_parameters=dict(parameters))
+        except ValueError as error:  # pydantic's among them: a parameter's value does not fit
+            raise ConfigurationError(
+                f"Suite {suite.name!r} ({suite.source}) cannot be used: {' '.join(str(error).split())[:500]}"
+            ) from error
 
 
 def _tagged(expectation: Expectation, name: str) -> Expectation:

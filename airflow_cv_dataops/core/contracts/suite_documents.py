@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
@@ -72,10 +73,46 @@ def _parsed(text: str, where: str, *, is_json: bool) -> Any:
     import yaml
 
     try:
-        return json.loads(text) if is_json else yaml.safe_load(text)
+        return json.loads(text, object_pairs_hook=_pairs) if is_json else yaml.load(text, _loader())  # noqa: S506 (a SafeLoader)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         kind = "JSON" if is_json else "YAML"
         raise ConfigurationError(f"{where} is no {kind}: {' '.join(str(error).split())[:300]}") from error
+
+
+def _pairs(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Return a mapping. :raises ValueError: a key stands there twice: one of the two would be lost in silence."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [str(name) for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice in one mapping")
+    return found
+
+
+@cache
+def _loader() -> type:
+    """Return PyYAML's safe loader that refuses a key that stands twice."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            own = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+            _pairs([(str(key), None) for key in own])
+            return super().construct_mapping(node, deep=deep)
+
+    return Loader
+
+
+def _check_texts(value: Any, where: str) -> None:
+    """:raises ConfigurationError: among texts there is a yes or no: what YAML makes of a text ``no``, ``on`` or ``yes`` without quotes."""
+    if isinstance(value, dict):
+        for one in value.values():
+            _check_texts(one, where)
+    elif isinstance(value, list):
+        kinds = {type(one) for one in value}
+        if bool in kinds and str in kinds:
+            raise ConfigurationError(f"{where}: {value!r} has texts and truth values: in YAML, quote 'yes', 'no', 'on' and 'off'.")
+        for one in value:
+            _check_texts(one, where)
 
 
 def _expectation(entry: Any, where: str) -> Expectation:
@@ -93,9 +130,10 @@ def _expectation(entry: Any, where: str) -> Expectation:
     kwargs, meta = entry.get("kwargs") or {}, entry.get("meta") or {}
     if not isinstance(kwargs, dict) or not isinstance(meta, dict):
         raise ConfigurationError(f"{where}: `kwargs` and `meta` are mappings, or absent.")
+    _check_texts(kwargs, where)
     severity = entry.get("severity") or "critical"
     if severity not in _SEVERITIES:
-        raise ConfigurationError(f"{where}: severity {severity!r} is unknown: expected one of {', '.join(_SEVERITIES)}.")
+        raise ConfigurationError(f"{where}: severity {severity!r} is unknown: expected critical (findings: error), warning or info.")
     if entry.get("name"):
         meta = {**meta, "name": str(entry["name"])}
     told = {key: entry[key] for key in ("notes", "description", "id") if entry.get(key)}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import check_flag
 from airflow_cv_dataops.core.audit.inputs import input_metrics
+from airflow_cv_dataops.core.audit.looked_at import NOTHING_TO_CHECK
 from airflow_cv_dataops.core.contracts.contract_findings import outcome_findings, table_finding
 from airflow_cv_dataops.core.contracts.contract_words import breach_of, failure_text, sentence
 from airflow_cv_dataops.core.contracts.frame import ContractRows
@@ -40,6 +41,7 @@ _NOTHING: Mapping[str, Any] = {}
 NO_ROWS, NOTHING_CHECKED = "contract_no_rows", "contract_nothing_checked"
 _MOST_ROWS = 10_000
 _MOST_NAMED = 50
+_LONGEST = 200
 
 
 def validate_table(
@@ -122,7 +124,8 @@ def validate_table(
     metrics = contract_metrics(ran.outcomes, row_count)
     if scope.is_one_partition:
         # What gates go by: which expectations had something to look at, and on which rows.
-        metrics += [Metric("findings", _count(findings, one.check), {"check": one.check}) for one in ran.outcomes if one.status != NOTHING]
+        metrics += [Metric("findings", _count(findings, one.check), {"check": one.check}) for one in ran.outcomes]
+        metrics += [Metric(NOTHING_TO_CHECK, 1, {"check": one.check}) for one in ran.outcomes if one.status == NOTHING]
         looked_at = {table: scope.owners, **{other: None for other in rows.read_tables if other != table}, "findings": (owner,)}
         metrics += input_metrics(dataset, partition_key, {**rows.snapshots, "findings": findings_snapshot}, looked_at)
     metrics_use = write_metrics(dataset, partition_key, owner, metrics, recorded_at or datetime.now(UTC))
@@ -188,8 +191,12 @@ def _count(findings: pa.Table, check: str) -> int:
 def _checked(table: str, contract: Any, allow_empty: Any, report: Any, max_rows: Any) -> str:
     check_flag("allow_empty", allow_empty)
     check_flag("report", report)
-    if contract is not None and (not isinstance(contract, str) or not contract.strip()):
-        raise ConfigurationError(f"contract={contract!r} cannot be used: expected a name such as {table!r}.")
+    if contract is not None and (
+        not isinstance(contract, str) or not contract.strip() or not contract.isprintable() or len(contract) > _LONGEST
+    ):
+        raise ConfigurationError(
+            f"contract={contract!r} cannot be used: expected a name such as {table!r}, of at most {_LONGEST} characters."
+        )
     if isinstance(max_rows, bool) or not isinstance(max_rows, int) or not 0 <= max_rows <= _MOST_ROWS:
         raise ConfigurationError(f"max_rows={max_rows!r} cannot be used: expected a whole number from 0 to {_MOST_ROWS:,}.")
     return table if contract is None else contract

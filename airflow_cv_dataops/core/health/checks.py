@@ -30,9 +30,10 @@ class HealthCheck:
 
 
 _COUNT = {"score": 4.0, "change": 0.3}
-_SHAPE = {"distance": 0.15, "excess": 1.5, "score": 5.0, "fewest": 30.0}
+_SHAPE = {"distance": 0.15, "excess": 1.5, "score": 5.0, "fewest": 30.0, "presence": 0.95}
 _NEW_VALUES = {"share": 0.0}
 _GONE = {"presence": 0.95, "expected": 15.0}
+_PRESENT = {"presence": 0.95}
 
 
 def _kind_checks() -> list[HealthCheck]:
@@ -42,6 +43,9 @@ def _kind_checks() -> list[HealthCheck]:
         numbers = {**_NEW_VALUES, "share": 0.05, "covered": 0.95} if kind == "image_size" else _NEW_VALUES
         found.append(HealthCheck(f"new_{kind}", "schema", "warning", table, f"A {words} that no trailing partition has.", numbers))
         found.append(HealthCheck(f"vanished_{kind}", "schema", "warning", table, f"A {words} that is always there is not.", _GONE))
+    found.append(
+        HealthCheck("vanished_label_set", "schema", "warning", "annotations", "A label set that is always there is not.", _PRESENT)
+    )
     return found
 
 
@@ -142,6 +146,8 @@ def _thresholds(check: HealthCheck, given: Mapping[str, Any]) -> dict[str, float
             numbers[name] = float(value)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"thresholds[{check.id!r}][{name!r}]={value!r} is not a number.") from error
+        if name == "change" and numbers[name] >= 1:
+            raise ConfigurationError(f"thresholds[{check.id!r}][{name!r}]={value!r} cannot be used: it is a share, below 1.")
         if not 0 <= numbers[name] < float("inf"):
             raise ConfigurationError(f"thresholds[{check.id!r}][{name!r}]={value!r} cannot be used: expected a number of at least 0.")
     return numbers

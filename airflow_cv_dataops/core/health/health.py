@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.arguments import check_ratio
+from airflow_cv_dataops.core.arguments import check_list, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
 from airflow_cv_dataops.core.health.checks import checks_to_run
@@ -31,7 +31,7 @@ from airflow_cv_dataops.core.report.location import has_place
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult, Summary, plain
-from airflow_cv_dataops.core.trends.trends import DEFAULT_METRICS
+from airflow_cv_dataops.core.trends.trends import DEFAULT_METRICS, WantedMetric
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,6 +103,11 @@ def check_health(
     # What somebody has set is as serious as the other limits.
     set_limits = {} if max_unlabelled_ratio is None else {"unlabelled_ratio": "error"}
     checks = checks_to_run(disabled, {**set_limits, **severities}, thresholds)
+    check_list("trends", trends)
+    for name in trends or ():
+        WantedMetric.of(name)
+    if report is not None and not isinstance(report, ReportLimits):
+        raise ConfigurationError(f"report={report!r} cannot be used: expected ReportLimits, or None for no report.")
     limits = _limits(max_image_age_hours, max_label_age_hours, max_unlabelled_ratio, max_unlabelled_hours)
     for name, number, least in (("min_history", min_history, _SMALLEST_HISTORY), ("window", window, min_history)):
         _check_number(name, number, least)

@@ -19,13 +19,31 @@ def judge_schema(look: Look) -> Iterator[Verdict]:
     with_images = [profile for profile in look.profiles if profile.images]
     for kind in KINDS:
         before = [profile.kinds.get(kind, Tally()) for profile in with_images]
-        yield from _judge(look, kind, look.profile.kinds.get(kind, Tally()), before, {}, "images")
+        yield from _judge(look, kind, look.profile.kinds.get(kind, Tally()), before, {}, "images", is_there=look.profile.images > 0)
     for name in label_sets(look):
         now = look.profile.labels.get(name)
         sets = [profile.labels[name] for profile in look.profiles if name in profile.labels]
         for kind in ("category", "label_format"):
             tally = Tally() if now is None else _tally(now, kind)
-            yield from _judge(look, kind, tally, [_tally(one, kind) for one in sets], {"label_set": name}, "labels")
+            before = [_tally(one, kind) for one in sets]
+            yield from _judge(look, kind, tally, before, {"label_set": name}, "labels", is_there=now is not None)
+        yield _label_set(look, name, len(sets), is_there=now is not None)
+
+
+def _label_set(look: Look, name: str, times: int, *, is_there: bool) -> Verdict:
+    """Judge whether a label set that is always there is: where no label has come at all, freshness tells."""
+    check, facts = "vanished_label_set", {"dimensions": {"label_set": name}}
+    with_labels = sum(bool(profile.labels) for profile in look.profiles)
+    if is_there:
+        return look.holds(check, "it is there", **facts)
+    if not look.profile.labels:
+        return look.not_judged(check, "no label set is there; unlabelled_ratio says whether that is usual", **facts)
+    if with_labels < look.fewest:
+        return look.not_judged(check, f"{with_labels} partitions before it have labels; {look.fewest} are needed", **facts)
+    message = f"{times} of the {with_labels} partitions before it that have labels have it"
+    if times >= look.threshold(check, "presence") * with_labels:
+        return look.breach(check, f"it is not there, and {message}", **facts)
+    return look.holds(check, f"it is not there: {message}", **facts)
 
 
 def label_sets(look: Look) -> list[str]:
@@ -41,7 +59,9 @@ def _tally(labels: LabelProfile, kind: str) -> Tally:
     return labels.categories if kind == "category" else labels.formats
 
 
-def _judge(look: Look, kind: str, now: Tally, before: Sequence[Tally], dimensions: Mapping[str, str], what: str) -> Iterator[Verdict]:
+def _judge(
+    look: Look, kind: str, now: Tally, before: Sequence[Tally], dimensions: Mapping[str, str], what: str, *, is_there: bool
+) -> Iterator[Verdict]:
     words, facts = kind.replace("_", " "), {"dimensions": dimensions}
     filled = [tally for tally in before if tally.total]
     why = None
@@ -50,8 +70,19 @@ def _judge(look: Look, kind: str, now: Tally, before: Sequence[Tally], dimension
     elif len(filled) < look.fewest:
         why = f"{len(filled)} partitions before it have {words} values; {look.fewest} are needed"
     for check, judged in ((f"new_{kind}", _new), (f"vanished_{kind}", _vanished)):
-        if check in look.checks:
+        if check not in look.checks:
+            continue
+        if judged is _vanished and (lost := _lost(look, check, words, now, filled, before, is_there)):
+            yield look.breach(check, f"{lost} of the partition's {what}", expected="0 vanished", **facts)
+        else:
             yield look.not_judged(check, why, **facts) if why else judged(look, check, words, now, filled, dimensions)
+
+
+def _lost(look: Look, check: str, words: str, now: Tally, filled: Sequence[Tally], before: Sequence[Tally], is_there: bool) -> str | None:
+    """Say that nothing is known where there are rows, and something was of the partitions before; ``None``: it is not so."""
+    if now.total or not is_there or len(filled) < look.fewest or len(filled) < look.threshold(check, "presence") * len(before):
+        return None
+    return f"no {words} is known, as it is in {len(filled)} of {len(before)} partitions before it,"
 
 
 def _new(look: Look, check: str, words: str, now: Tally, before: Sequence[Tally], dimensions: Mapping[str, str]) -> Verdict:

@@ -99,7 +99,7 @@ def observe_labels(
     :param min_labelled_ratio: share of the images, 0 to 1, that has to have a label, or the statement that nothing is there.
     :param max_age_hours: how old the newest label may be, by ``labeled_at``; of a label set without any, since its import.
     :param last: what was found the last time, where it was not as wanted: nothing is counted as long as nothing was written.
-    :param now: what ages are counted to; default: now.
+    :param now: what ages are counted to; without a zone it is UTC. Default: now.
     :raises ConfigurationError: an argument cannot be used.
     """
     check_partition_key(partition_key)
@@ -107,7 +107,8 @@ def observe_labels(
     check_ratio("min_labelled_ratio", min_labelled_ratio)
     if label_sets is not None and not label_sets:
         raise ConfigurationError("label_sets is empty: name at least one, or leave it out for all.")
-    if max_age_hours is not None and not 0 < max_age_hours < float("inf"):
+    is_number = isinstance(max_age_hours, (int, float)) and not isinstance(max_age_hours, bool)
+    if max_age_hours is not None and not (is_number and 0 < max_age_hours < float("inf")):
         raise ConfigurationError(f"max_age_hours={max_age_hours!r} cannot be used: expected a number above 0.")
     snapshots = dataset.snapshots(_TABLES)
     if last is not None and not last.satisfied and last.snapshots == snapshots:
@@ -127,7 +128,9 @@ def observe_labels(
     newest = max(times, default=None)
     seen = replace(seen, images=images, labelled=labelled, label_sets=wanted, newest=newest.isoformat() if newest else None)
     missing = [*_not_fresh(dataset, seen, imported), *_incomplete(seen, min_labelled_ratio)]
-    if newest and max_age_hours is not None and newest < (now or datetime.now(UTC)) - timedelta(hours=max_age_hours):
+    now = now or datetime.now(UTC)
+    now = now if now.tzinfo else now.replace(tzinfo=UTC)
+    if newest and max_age_hours is not None and newest < now - timedelta(hours=max_age_hours):
         missing.append(f"the newest label is of {newest:%Y-%m-%d %H:%M} UTC, more than {max_age_hours:g} hours ago")
     return replace(seen, missing=missing, satisfied=not missing)
 

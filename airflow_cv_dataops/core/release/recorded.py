@@ -48,7 +48,8 @@ class Recorded:
     :param outdated: partitions that are not, and of which an audit has looked at other images, labels or predictions than there are now.
     :param outdated_audits: (partition, audit) of each such audit, also where another one is up to date.
     :param looked_for: by check, or expectation of a contract, the partitions in which it ran, on every label set.
-    :param looked_at: by check the partitions in which it had something to look at, as far as anybody recorded that there was nothing.
+    :param looked_at: by check, and by contract or for all audits, the partitions in which it had something to look at, as far as anybody
+        recorded that there was nothing.
     :param expectations: those of ``looked_for`` that contracts have evaluated.
     :param values: ``<step>/<metric>`` to value by partition, of numbers without dimensions.
     :param partitions: those that any step has measured.
@@ -58,7 +59,7 @@ class Recorded:
     outdated: set[str]
     outdated_audits: set[tuple[str, str]]
     looked_for: Mapping[str, set[str]]
-    looked_at: Mapping[str, set[str]]
+    looked_at: Mapping[str, Mapping[str, set[str]]]
     expectations: set[str]
     values: Mapping[str, Mapping[str, float]]
     partitions: set[str]
@@ -91,14 +92,18 @@ class Recorded:
                 values.setdefault(f"{name if _is_contract(name) else _AUDIT + name}/{metric}", {})[key] = value
         by_check: dict[str, dict[str, list[_Audit]]] = {}
         by_key: dict[str, list[_Audit]] = {}
-        looked_at: dict[str, set[str]] = {}
+        looked_at: dict[str, dict[str, set[str]]] = {}
         for (key, name), audit in current.items():
             if not _is_contract(name):
                 by_key.setdefault(key, []).append(audit)
             for check in audit.checks:
                 by_check.setdefault(check, {}).setdefault(key, []).append(audit)
-            for check in audit.checks - audit.idle:
-                looked_at.setdefault(check, set()).add(key)
+            for check in audit.checks:
+                # What one audit has nothing to look at, another may; contracts are of tables of their own.
+                owner = name if _is_contract(name) else _AUDIT
+                seen = looked_at.setdefault(check, {}).setdefault(owner, set())
+                if check not in audit.idle:
+                    seen.add(key)
         expectations = {check for (_, name), audit in current.items() if _is_contract(name) for check in audit.checks}
         looked_for = {check: _covered(reader, found) for check, found in by_check.items()}
         audited = _covered(reader, by_key)
@@ -108,7 +113,7 @@ class Recorded:
     def ran_in(self, partitions: Set[str]) -> tuple[set[str], set[str]]:
         """Return the checks that ran in every one of the partitions: those with something to look at in one, and those with nothing."""
         ran = {check for check, where in self.looked_for.items() if partitions <= where}
-        busy = {check for check in ran if not partitions.isdisjoint(self.looked_at.get(check, ()))}
+        busy = {check for check in ran if not any(partitions.isdisjoint(seen) for seen in self.looked_at[check].values())}
         return busy, ran - busy
 
     def up_to_date(self, findings: pa.Table) -> pa.Table:
@@ -146,9 +151,11 @@ def _covered(reader: SnapshotReader, audits: Mapping[str, Sequence[_Audit]]) -> 
 def _outdated(reader: SnapshotReader, audits: Mapping[tuple[str, str], _Audit]) -> set[tuple[str, str]]:
     """Return the audits that looked at other rows than the reader's snapshots hold, or whose findings others have written over."""
     known = {place: audit for place, audit in audits.items() if audit.inputs}
-    former = {place: audit for place, audit in audits.items() if not audit.inputs}
+    former = {place: audit for place, audit in audits.items() if not audit.inputs and not _is_contract(place[1])}
+    # A contract on a release, an older snapshot or the whole dataset says nothing of the partition as it is.
+    elsewhere = {place for place, audit in audits.items() if not audit.inputs and _is_contract(place[1])}
     outdated = {(key, name) for (key, name), audit in known.items() if not _is_current(reader, audit, key)}
-    return outdated | (_outdated_by_time(reader, former) if former else set())
+    return outdated | elsewhere | (_outdated_by_time(reader, former) if former else set())
 
 
 def _is_current(reader: SnapshotReader, audit: _Audit, key: str) -> bool:

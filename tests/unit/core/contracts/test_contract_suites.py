@@ -114,6 +114,12 @@ def test_what_a_project_does_not_have_is_said(
     ("document", "message"),
     [
         ("expectations: [", "suite.yaml is no YAML"),
+        ("expectations: []\nexpectations: []", "the key 'expectations' stands twice"),
+        ("expectations: [{type: a, type: b}]", "the key 'type' stands twice"),
+        (
+            "expectations: [{type: expect_column_values_to_be_in_set, kwargs: {column: category, value_set: [x, no]}}]",
+            "has texts and truth values",
+        ),
         ("just a text", "holds str: expected a mapping"),
         ("expectations: {a: 1}", "`expectations` is dict: expected a list"),
         ("expectations: []", "has no expectation: it would hold of anything"),
