@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from health_data import SHARES, Day, as_of, days, keep_profiles, key_of, write
 
 from airflow_cv_dataops import Dataset, check_health, open_dataset
-from airflow_cv_dataops.core.errors import DatasetNotFoundError
+from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.summary import StepResult
 
 pytestmark = pytest.mark.integration
@@ -166,3 +167,36 @@ def planted_count(dataset: Dataset, day: int) -> int:
 def test_a_dataset_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError):
         check_health(open_dataset("nothing", home=str(tmp_path)), "2026-11-05")
+
+
+def test_a_column_that_is_empty_now_and_a_label_set_that_is_gone_are_told(tmp_path: Path) -> None:
+    dataset = open_dataset("signs", home=str(tmp_path))
+    made = days(11, 32)
+    write(dataset, made, seed=11)
+    rows = pa.concat_tables([dataset.annotations(partition_key=key_of(day)).slice(0, 30) for day in range(32)])
+    sets = pa.array(["second"] * len(rows), pa.string())
+    second = rows.set_column(rows.column_names.index("label_set"), rows.schema.field("label_set"), sets)
+    dataset.ensure_table("annotations").append(second)
+    last = key_of(31)
+    images = dataset.images(partition_key=last)
+    for name in ("camera", "brightness"):
+        images = images.set_column(images.column_names.index(name), name, pa.nulls(len(images), images.schema.field(name).type))
+    dataset.replace_partition("images", last, images.drop_columns(["partition_key"]))
+    dataset.replace_partition("annotations", last, second.slice(0, 0).drop_columns(["partition_key", "label_set"]), owner="second")
+    keep_profiles(dataset, 31)
+    breach = look(dataset, 31).breach
+    assert breach is not None
+    assert [problem["check"] for problem in breach.problems] == ["vanished_camera", "vanished_label_set", "image_measures"]
+    assert look(dataset, 30).breach is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"trends": "x"}, {"trends": [""]}, {"report": 5}, {"as_of": "2026-01-01"}, {"thresholds": {"image_count": {"change": 1}}}],
+    ids=str,
+)
+def test_what_cannot_be_used_is_said_before_anything_is_written(planted: Dataset, arguments: dict[str, Any]) -> None:
+    before = planted.snapshots(("findings", "metrics", "profiles"))
+    with pytest.raises(ConfigurationError):
+        check_health(planted, key_of(37), **arguments)
+    assert planted.snapshots(("findings", "metrics", "profiles")) == before

@@ -88,7 +88,7 @@ def check_health(
     :param thresholds: what checks compare with, by check id and name, e.g. ``{"image_count": {"score": 5}}``.
     :param on_findings: ``fail``, ``warn`` (log only) or ``skip`` (skip this task and what follows).
     :param fail_on: the severities of which a single breach fails the step.
-    :param trends: the metrics that the report shows over partitions, as :func:`~..trends.trends.metric_trends` takes them; ``None``: a
+    :param trends: the metrics that the report shows over partitions, as ``metric_trends`` takes them; ``None``: a
         choice of each step's.
     :param report: how large the report may get; ``None``: no report.
     :param recorded_at: the ``recorded_at`` of metrics and profile; default: now.
