@@ -74,7 +74,7 @@ def _plain_numbers(result: ExpectationSuiteValidationResult) -> None:
     """Make Python's numbers of numpy's, which GX's own pages cannot show."""
     for one in result.results:
         observed = one.result.get("observed_value")
-        if hasattr(observed, "item") and getattr(observed, "shape", None) == ():
+        if observed is not None and getattr(observed, "shape", None) == ():
             one.result["observed_value"] = observed.item()
 
 
