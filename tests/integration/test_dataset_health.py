@@ -80,7 +80,8 @@ def results(planted: Dataset) -> dict[int, StepResult]:
 
 
 def look(dataset: Dataset, day: int, **options: Any) -> StepResult:
-    return check_health(dataset, key_of(day), **{"as_of": as_of(day), "on_findings": "warn", "recorded_at": as_of(day), **options})
+    told = {"as_of": as_of(day), "on_findings": "warn", "recorded_at": as_of(day), "report": None}
+    return check_health(dataset, key_of(day), **{**told, **options})
 
 
 def found(result: StepResult) -> set[str]:

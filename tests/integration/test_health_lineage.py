@@ -37,7 +37,7 @@ def label(dataset: Dataset, folder: Path, category: str, **options: Any) -> None
 
 
 def look(dataset: Dataset, key: str = KEY, **options: Any) -> Any:
-    return check_health(dataset, key, on_findings="warn", **options)
+    return check_health(dataset, key, on_findings="warn", report=None, **options)
 
 
 def found(dataset: Dataset) -> set[str]:

@@ -43,7 +43,8 @@ def contract_frame(
     Text is held by Arrow, not as Python objects. ``bbox`` is ``bbox_x``, ``bbox_y``, ``bbox_width`` and ``bbox_height`` (NaN where there is
     no box); a list is the number of its entries, ``<name>_count``, and ``issues`` also a text with commas. Annotations and predictions have
     ``image_width``, ``image_height`` (NaN) and ``image_matched`` of the row of ``images`` that they are of; images have ``labels``, the
-    number of annotation rows of their source, those of task ``background`` included. Whole numbers with nulls are floats with NaN.
+    number of annotation rows of the image in the partition, of its byte-identical copies and of task ``background`` too. Whole numbers with
+    nulls are floats with NaN.
 
     :param table: any table of the data model.
     :param partition_key: the partition; needed unless ``whole_dataset`` or ``release`` says otherwise.
