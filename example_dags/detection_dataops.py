@@ -1,4 +1,4 @@
-"""Detection labels for a folder or bucket of images: ingest, import COCO, VOC or YOLO labels, audit, promote.
+"""Detection labels for a folder or bucket of images: ingest, import COCO, VOC or YOLO labels, validate, audit, look at health, promote.
 
 Every path is a DAG param: trigger it with your own. ``{partition_key}`` in a path becomes the run's partition key. With
 predictions (COCO results) the audit judges the labels by them, and the hardest unlabelled images are sampled; without, the two tasks of
@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
+from airflow_cv_dataops.operators.dataset_health import DatasetHealthOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
+from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
@@ -63,6 +65,8 @@ with DAG(
         classes="{{ params.classes or '' }}",
         on_findings="{{ params.on_findings }}",
     )
+    # The table's own contract: boxes inside their images, every label of an image, ids that are unique. For yours: suite="….yaml".
+    validate = DatasetValidationOperator(task_id="validate", dataset=dataset, on_findings="{{ params.on_findings }}")
     audit = LabelAuditOperator(
         task_id="audit",
         dataset=dataset,
@@ -70,6 +74,7 @@ with DAG(
         on_findings="{{ params.on_findings }}",
         trigger_rule="none_failed_min_one_success",  # predictions are skipped where there are none
     )
+    health = DatasetHealthOperator(task_id="health", dataset=dataset, on_findings="warn")
     promote = DatasetPromotionOperator(
         task_id="promote",
         dataset=dataset,
@@ -90,6 +95,7 @@ with DAG(
     )
     sample = HardExampleSamplingOperator(task_id="sample", dataset=dataset, model="{{ params.model }}", strategy="least_confidence")
 
-    wait >> ingest >> labels >> audit >> promote
+    wait >> ingest >> labels >> audit >> [health, promote]
+    labels >> validate >> promote
     ingest >> predictions >> [audit, sample]
     labels >> sample  # what has a label by then is not sampled
