@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import as_list as as_list
 from airflow_cv_dataops.core.arguments import as_names_or_uri as as_names_or_uri
 from airflow_cv_dataops.core.arguments import check_pattern, read_array, read_literal
 from airflow_cv_dataops.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_cv_dataops.core.report.limits import ReportLimits
 
 
 def forget_absent(operator: Any, template_fields: Iterable[str]) -> None:
@@ -87,6 +90,18 @@ def as_flag(name: str, value: Any) -> bool:
     if text in ("false", "0", "no", "", "none"):
         return False
     raise ConfigurationError(f"{name}={value!r} is neither true nor false.")
+
+
+def report_limits(report: Any, megabytes: Any, pictures: Any = None) -> ReportLimits | None:
+    """Return how large a report may get; ``None`` where there is to be none. :param pictures: most images; ``None``: the default."""
+    from airflow_cv_dataops.core.report.limits import MEGABYTE, ReportLimits
+
+    if not as_flag("report", report):
+        return None
+    limits = {"max_bytes": int(required_number("report_max_megabytes", megabytes) * MEGABYTE)}
+    if pictures is not None:
+        limits["max_pictures"] = int(required_number("report_max_pictures", pictures))
+    return ReportLimits(**limits)
 
 
 def as_list_or_absent(name: str, value: Any, without: str) -> list[str] | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_flag, required_number
+from airflow_cv_dataops.common.arguments import as_flag, report_limits, required_number
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.diff_report import DiffReportLink
 from airflow_cv_dataops.operators.base import DatasetOperator
@@ -14,7 +14,6 @@ from airflow_cv_dataops.operators.base import DatasetOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_cv_dataops.core.report.limits import ReportLimits
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -82,18 +81,8 @@ class DatasetDiffOperator(DatasetOperator):
             self.after,
             iou_threshold=required_number("iou_threshold", self.iou_threshold),
             allow_missing_before=as_flag("allow_missing_before", self.allow_missing_before),
-            report=self._report_limits(),
+            report=report_limits(self.report, self.report_max_megabytes, self.report_max_pictures),
             partition_key=partition_key,
-        )
-
-    def _report_limits(self) -> ReportLimits | None:
-        from airflow_cv_dataops.core.report.limits import MEGABYTE, ReportLimits
-
-        if not as_flag("report", self.report):
-            return None
-        return ReportLimits(
-            max_bytes=int(required_number("report_max_megabytes", self.report_max_megabytes) * MEGABYTE),
-            max_pictures=int(required_number("report_max_pictures", self.report_max_pictures)),
         )
 
     def planned_lineage(self) -> StepLineage:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, required_number
+from airflow_cv_dataops.common.arguments import as_count, as_list, as_mapping, as_number, report_limits
 from airflow_cv_dataops.common.breach import BreachMixin
 from airflow_cv_dataops.common.partition import end_of_backfilled_run
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -17,7 +17,6 @@ from airflow_cv_dataops.operators.base import DatasetOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_cv_dataops.core.report.limits import ReportLimits
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -125,15 +124,8 @@ class DatasetHealthOperator(BreachMixin, DatasetOperator):
             on_findings=self.on_findings,
             fail_on=as_list("fail_on", self.fail_on) or (),
             trends=as_list("trends", self.trends),
-            report=self._report_limits(),
+            report=report_limits(self.report, self.report_max_megabytes),
         )
-
-    def _report_limits(self) -> ReportLimits | None:
-        from airflow_cv_dataops.core.report.limits import MEGABYTE, ReportLimits
-
-        if not as_flag("report", self.report):
-            return None
-        return ReportLimits(max_bytes=int(required_number("report_max_megabytes", self.report_max_megabytes) * MEGABYTE))
 
     def planned_lineage(self) -> StepLineage:
         return self.planned_step("health", reads=("images", "annotations", "predictions"), writes=("findings", "metrics", "profiles"))

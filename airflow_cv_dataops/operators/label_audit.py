@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, as_number, required_number
+from airflow_cv_dataops.common.arguments import as_list, as_mapping, as_number, report_limits
 from airflow_cv_dataops.common.breach import BreachMixin
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.audit_report import AuditReportLink
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_cv_dataops.core.audit.checks import Check
-    from airflow_cv_dataops.core.report.limits import ReportLimits
     from airflow_cv_dataops.core.store.dataset import Dataset
     from airflow_cv_dataops.core.summary import StepResult
 
@@ -124,17 +123,7 @@ class LabelAuditOperator(BreachMixin, DatasetOperator):
             max_error_rate=as_number("max_error_rate", self.max_error_rate),
             thresholds=as_mapping("thresholds", self.thresholds),
             limits=as_mapping("limits", self.limits),
-            report=self._report_limits(),
-        )
-
-    def _report_limits(self) -> ReportLimits | None:
-        from airflow_cv_dataops.core.report.limits import MEGABYTE, ReportLimits
-
-        if not as_flag("report", self.report):
-            return None
-        return ReportLimits(
-            max_bytes=int(required_number("report_max_megabytes", self.report_max_megabytes) * MEGABYTE),
-            max_pictures=int(required_number("report_max_pictures", self.report_max_pictures)),
+            report=report_limits(self.report, self.report_max_megabytes, self.report_max_pictures),
         )
 
     def planned_lineage(self) -> StepLineage:

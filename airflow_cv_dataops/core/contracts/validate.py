@@ -23,7 +23,7 @@ from airflow_cv_dataops.core.contracts.scope import Scope
 from airflow_cv_dataops.core.contracts.suites import ContractSuite, SuiteSource, load_suite
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import check_policy, failure_by_policy, findings_table
-from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.metrics import CONTRACT, Metric, write_metrics
 from airflow_cv_dataops.core.report.location import has_place, report_path, report_uri
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_files import check_written
@@ -118,7 +118,7 @@ def validate_table(
     at = rows.places([position for outcome in ran.outcomes if outcome.is_bad for position, _ in outcome.rows])
     found = [table_finding(check, told) for check, told in problems.items()] + outcome_findings(ran.outcomes, at, partition_key)
     uri = _report(dataset, partition_key, name, chosen, rows, row_count, ran) if report else None
-    owner = f"contract:{name}"
+    owner = f"{CONTRACT}{name}"
     findings = findings_table(owner, found)
     findings_snapshot = dataset.replace_partition("findings", partition_key, findings, owner=owner)
     metrics = contract_metrics(ran.outcomes, row_count)

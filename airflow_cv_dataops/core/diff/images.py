@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from airflow_cv_dataops.core.diff.hashing import hashes_of_ids, hashes_of_texts, mixed
+from airflow_cv_dataops.core.store.hashing import hashes_of_ids, hashes_of_texts, mixed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.diff.hashing import hashes_of_lists, hashes_of_long_texts, hashes_of_numbers, hashes_of_texts, mixed
 from airflow_cv_dataops.core.diff.held_labels import SUBJECT_COLUMNS
 from airflow_cv_dataops.core.diff.images import codes_of, place_hashes
 from airflow_cv_dataops.core.release.held_labels import is_background
+from airflow_cv_dataops.core.store.hashing import hashes_of_lists, hashes_of_long_texts, hashes_of_numbers, hashes_of_texts, mixed
 
 if TYPE_CHECKING:
     import numpy as np

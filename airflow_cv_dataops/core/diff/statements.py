@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.diff.hashing import mixed
 from airflow_cv_dataops.core.diff.held_labels import SUBJECT_COLUMNS, HeldLabels
 from airflow_cv_dataops.core.diff.images import Images
 from airflow_cv_dataops.core.diff.label_columns import STATEMENT_COLUMNS, LabelColumns, joined, statement_hashes
 from airflow_cv_dataops.core.release.copies import CopyMerge
+from airflow_cv_dataops.core.store.hashing import mixed
 
 if TYPE_CHECKING:
     import numpy as np

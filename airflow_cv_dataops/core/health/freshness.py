@@ -8,8 +8,8 @@ from datetime import datetime
 from airflow_cv_dataops.core.health.look import Look
 from airflow_cv_dataops.core.health.profile import Profile
 from airflow_cv_dataops.core.health.verdict import Verdict
+from airflow_cv_dataops.core.metrics import LABEL_IMPORT
 
-_IMPORT = "label_import:"
 _HOUR_SECONDS = 3600
 _USUAL = 0.95
 
@@ -26,7 +26,7 @@ def newest_label(look: Look) -> tuple[datetime | None, str]:
     """Return when the newest label was made; where no label says so, when labels were last imported. And which of the two it is."""
     if (at := look.profile.newest_label) is not None:
         return at, "by labeled_at"
-    return max(look.steps_of(look.key, _IMPORT).values(), default=None), "by the time of the import, as no label says when it was made"
+    return max(look.steps_of(look.key, LABEL_IMPORT).values(), default=None), "by the time of the import, as no label says when it was made"
 
 
 def _image_age(look: Look) -> Verdict:
@@ -115,7 +115,7 @@ def _usual_ratios(look: Look, age: float) -> list[float]:
 
 def _labels_came(look: Look, key: str, profile: Profile) -> datetime | None:
     """Return when the labels were there: when they were imported, or else when the newest was made."""
-    return max(look.steps_of(key, _IMPORT).values(), default=profile.newest_label)
+    return max(look.steps_of(key, LABEL_IMPORT).values(), default=profile.newest_label)
 
 
 def _in_words(hours: float) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 from airflow_cv_dataops.core.audit.inputs import METRIC, AuditInputVersion
 from airflow_cv_dataops.core.health.look import Look, read_steps
 from airflow_cv_dataops.core.health.verdict import Verdict
+from airflow_cv_dataops.core.metrics import AUDIT, LABEL_IMPORT, PREDICTION_IMPORT, SAMPLING
 from airflow_cv_dataops.core.store.partition_files import PartitionFile, partition_files, version_of
 
-_AUDIT, _LABELS, _PREDICTIONS, _SAMPLING = "audit:", "label_import:", "prediction_import:", "sampling:"
 _HELD = ("images", "annotations")
 _RELEASE_COLUMNS = ("sequence", "release", "stage", "snapshots", "partition_keys")
 
@@ -21,8 +21,8 @@ def judge_lineage(look: Look) -> Iterator[Verdict]:
     audits = _audits(look)
     yield _unaudited(look, audits)
     yield _outdated_audit(look, audits)
-    yield _older_than_images(look, "outdated_labels", _LABELS, "labels")
-    yield _older_than_images(look, "outdated_predictions", _PREDICTIONS, "predictions")
+    yield _older_than_images(look, "outdated_labels", LABEL_IMPORT, "labels")
+    yield _older_than_images(look, "outdated_predictions", PREDICTION_IMPORT, "predictions")
     yield _outdated_sample(look)
     yield from _releases(look)
 
@@ -40,8 +40,8 @@ def _audits_at(look: Look, snapshot_id: str | None) -> dict[str, list[AuditInput
 def _audits_among(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[AuditInputVersion]]:
     audits: dict[str, list[AuditInputVersion]] = {}
     for row in rows:
-        if row["step"].startswith(_AUDIT):
-            seen = audits.setdefault(row["step"].removeprefix(_AUDIT), [])
+        if row["step"].startswith(AUDIT):
+            seen = audits.setdefault(row["step"].removeprefix(AUDIT), [])
             if row["metric"] == METRIC:
                 seen.append(AuditInputVersion.of(row["dimensions"], row["input_version"]))
     return audits
@@ -53,7 +53,7 @@ def _unaudited(look: Look, audits: Mapping[str, Any]) -> Verdict:
         return look.holds(check, f"audited by {', '.join(sorted(audits))}")
     if not look.profile.annotations:
         return look.not_judged(check, "there is no label to audit")
-    audited = sum(bool(look.steps_of(key, _AUDIT)) for key in look.keys)
+    audited = sum(bool(look.steps_of(key, AUDIT)) for key in look.keys)
     if audited * 2 <= len(look.keys):
         return look.not_judged(check, f"no audit has looked at it; {audited} of {len(look.keys)} partitions before it were audited")
     return look.breach(
@@ -95,11 +95,11 @@ def _older_than_images(look: Look, check: str, prefix: str, what: str) -> Verdic
 
 def _outdated_sample(look: Look) -> Verdict:
     check = "outdated_sample"
-    samples, predictions = look.steps_of(look.key, _SAMPLING), look.steps_of(look.key, _PREDICTIONS)
+    samples, predictions = look.steps_of(look.key, SAMPLING), look.steps_of(look.key, PREDICTION_IMPORT)
     if not samples or not predictions:
         return look.not_judged(check, "there is no sample" if not samples else "no import of predictions has recorded when it ran")
     newest = max(predictions.values())
-    older = sorted(step.removeprefix(_SAMPLING) for step, at in samples.items() if at < newest)
+    older = sorted(step.removeprefix(SAMPLING) for step, at in samples.items() if at < newest)
     if older:
         return look.breach(check, f"chosen before the newest predictions came: {', '.join(older)}", value=float(len(older)), expected="0")
     return look.holds(check, "samples are of the newest predictions", value=0.0)

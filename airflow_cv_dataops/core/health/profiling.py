@@ -12,6 +12,7 @@ from airflow_cv_dataops.core.health.histograms import IMAGE_BINS, LABEL_BINS
 from airflow_cv_dataops.core.health.profile import LabelProfile, Profile
 from airflow_cv_dataops.core.health.tally import Tally, count_values, in_short
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.hashing import hashes_of_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,6 @@ _LABEL_COLUMNS = ("label_set", "image_id", "task", "category", "bbox", "labeled_
 _MOST_SIZES = 1_000
 _MOST_LABEL_SETS = 50
 _BATCH_ROWS = 131_072
-_ID_LENGTH = 64
 
 
 def profile_partition(dataset: Dataset, partition_key: str, snapshots: Mapping[str, str]) -> Profile:
@@ -107,7 +107,7 @@ class _Images:
             derived = {"aspect_ratio": width / height, "megapixels": width * height / 1e6}
         for measure, bins in IMAGE_BINS.items():
             self.histograms[measure] += bins.count(derived[measure] if measure in derived else _numbers(batch[measure]))
-        self._parts.append((_hashes(batch["image_id"]), width, height, _microseconds(batch["ingested_at"])))
+        self._parts.append((hashes_of_ids(batch["image_id"]), width, height, _microseconds(batch["ingested_at"])))
 
     def index(self) -> _Index:
         import numpy as np
@@ -144,7 +144,7 @@ class _Labels:
         import pyarrow.compute as pc
 
         is_background = pc.equal(rows["task"], "background").to_numpy(zero_copy_only=False)
-        places = index.places_of(_hashes(rows["image_id"]))
+        places = index.places_of(hashes_of_ids(rows["image_id"]))
         self.rows += rows.num_rows
         self.backgrounds += int(is_background.sum())
         self.is_stated[places[is_background & (places >= 0)]] = True
@@ -209,28 +209,6 @@ def _microseconds(column: pa.ChunkedArray) -> np.ndarray:
     import numpy as np
 
     return np.asarray(column.cast("int64").fill_null(0).to_numpy(zero_copy_only=False), np.int64)
-
-
-def _hashes(column: pa.ChunkedArray) -> np.ndarray:
-    """Return uint64 of all of an image id's 64 characters; 0 where there is none.
-
-    Ids are digests: of a million images two share one in about one of 40 million partitions.
-    """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    texts = column.cast(pa.large_binary()).fill_null(b"").combine_chunks()
-    lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
-    if len(lengths) and (lengths == _ID_LENGTH).all():
-        words = np.frombuffer(texts.cast(pa.binary(_ID_LENGTH)).buffers()[1], np.uint64).reshape(-1, 8)[: len(texts)]
-    else:
-        words = np.ascontiguousarray(np.array(texts.to_pylist(), dtype=f"S{_ID_LENGTH}")).view(np.uint64).reshape(-1, 8)
-    hashed = np.zeros(len(words), np.uint64)
-    for at in range(8):
-        hashed = (hashed ^ words[:, at]) * np.uint64(0x9E3779B97F4A7C15)
-        hashed ^= hashed >> np.uint64(32)
-    return hashed
 
 
 def _moment(microseconds: Any) -> datetime:

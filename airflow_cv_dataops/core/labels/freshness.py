@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.arguments import check_list, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.labels.import_results import LABEL_IMPORT
-from airflow_cv_dataops.core.metrics import INPUT_ROWS
+from airflow_cv_dataops.core.metrics import INPUT_ROWS, LABEL_IMPORT
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.hashing import hashes_of_ids
 from airflow_cv_dataops.core.store.partition_files import partition_files, version_of, written_by_owner
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import Summary
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-
 _TABLES = ("images", "annotations", "metrics")
-_ID_DIGITS = 32
 _FEW = 3
 
 
@@ -172,7 +166,7 @@ def _count(dataset: Dataset, seen: LabelFreshness, label_sets: Sequence[str] | N
     from pyiceberg.expressions import In
 
     parts = [
-        _digests(batch["image_id"])
+        hashes_of_ids(batch["image_id"])
         for batch in dataset.read_batches(
             "images", partition_key=seen.partition_key, snapshot_id=seen.snapshots["images"], columns=("image_id",)
         )
@@ -189,21 +183,13 @@ def _count(dataset: Dataset, seen: LabelFreshness, label_sets: Sequence[str] | N
         columns=("label_set", "image_id", "labeled_at"),
         where=None if label_sets is None else In("label_set", label_sets),
     ):
-        ids = _digests(batch["image_id"].drop_null())
+        ids = hashes_of_ids(batch["image_id"].drop_null())
         at = np.minimum(np.searchsorted(images, ids), len(images) - 1)
         labelled[at[images[at] == ids]] = True
         for row in batch.group_by("label_set").aggregate([("labeled_at", "max")]).to_pylist():
             if (time := row["labeled_at_max"]) is not None:
                 newest[row["label_set"]] = max(newest.get(row["label_set"], time), time)
     return len(images), int(labelled.sum()), newest
-
-
-def _digests(image_ids: pa.ChunkedArray) -> np.ndarray:
-    """Return 128 bits of each image's sha256, which do not collide by chance."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    return np.frombuffer(bytes.fromhex("".join(pc.utf8_slice_codeunits(image_ids, 0, _ID_DIGITS).to_pylist())), "S16")
 
 
 def _not_fresh(dataset: Dataset, seen: LabelFreshness, imported: Mapping[str, _Imported]) -> list[str]:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # Label files of a whole dataset name many images of other partitions; where most names fit nothing, it is the wrong file or layout.
 MIN_MATCH_RATIO = 0.5
-# What owns findings and metrics of a label import, before the name of its label set.
-LABEL_IMPORT = "label_import:"
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from airflow_cv_dataops.core.arguments import as_place, check_flag, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.findings import check_policy
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
-from airflow_cv_dataops.core.labels.import_results import LABEL_IMPORT, MIN_MATCH_RATIO, Import, image_uses, source_use
+from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, image_uses, source_use
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, join_labels, with_image
 from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, no_labels, read_labels
 from airflow_cv_dataops.core.labels.records import BACKGROUND, TASKS, UNPARSABLE_LABEL, UNSUPPORTED_LABEL, Labels
-from airflow_cv_dataops.core.metrics import INPUT_ROWS, Metric, write_metrics
+from airflow_cv_dataops.core.metrics import INPUT_ROWS, LABEL_IMPORT, Metric, write_metrics
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.checks import SUSPECTING
+from airflow_cv_dataops.core.metrics import CONTRACT
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.held_labels import HeldLabels
 from airflow_cv_dataops.core.release.recorded import Recorded
@@ -80,7 +81,7 @@ def _of_contracts(reader: SnapshotReader, partitions: set[str], recorded: Record
     counts = Counter(dict.fromkeys(recorded.ran_in(partitions)[0] & recorded.expectations, 0))
     if counts:
         for batch in reader.batches("findings", ("partition_key", "audit", "check", "image_id", "annotation_id")):
-            found = _counted(excluded.without(batch.filter(pc.starts_with(batch["audit"], "contract:")))["check"])
+            found = _counted(excluded.without(batch.filter(pc.starts_with(batch["audit"], CONTRACT)))["check"])
             counts.update({check: number for check, number in found.items() if check in counts})
     return {f"findings.{check}": number for check, number in counts.items()}
 
@@ -125,7 +126,7 @@ def _wrong_annotations(findings: pa.Table) -> list[tuple[str, pa.Array]]:
 
     suspecting = pc.field("check").isin(pa.array(sorted(SUSPECTING), pa.string()))
     # Of what breaks a contract only the first rows are named: no number to go by.
-    counts = pc.field("annotation_id").is_valid() & ~pc.starts_with(pc.field("audit"), "contract:")
+    counts = pc.field("annotation_id").is_valid() & ~pc.starts_with(pc.field("audit"), CONTRACT)
     wrong = findings.filter(((pc.field("severity") == "error") | suspecting) & counts)
     keys = wrong["partition_key"]
     return [(key, wrong.filter(pc.equal(keys, key))["annotation_id"].combine_chunks()) for key in keys.unique().to_pylist()]

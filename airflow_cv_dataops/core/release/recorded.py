@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Self
 
 from airflow_cv_dataops.core.audit.inputs import METRIC, AuditInputVersion
 from airflow_cv_dataops.core.audit.looked_at import NOTHING_TO_CHECK
+from airflow_cv_dataops.core.metrics import AUDIT, CONTRACT
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.partition_files import LOOKING_ON, written_by
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_AUDIT = "audit:"
-# A contract looks at rows, too, and its numbers are outdated with them; it does not stand for an audit, and what it has found counts
-# until it has run again.
-_CONTRACT = "contract:"
 _COLUMNS = ("partition_key", "step", "metric", "value", "dimensions", "recorded_at", "input_version")
 _LOOKED_AT = ("images", "annotations", "predictions")
 
@@ -74,11 +71,11 @@ class Recorded:
             for key, step, metric, value, text, recorded_at, version in zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True):
                 if step not in LOOKING_ON:
                     partitions.add(key)
-                if not step.startswith((_AUDIT, _CONTRACT)):
+                if not step.startswith((AUDIT, CONTRACT)):
                     if text is None:
                         values.setdefault(f"{step}/{metric}", {})[key] = value
                     continue
-                audit = audits.setdefault((key, step.removeprefix(_AUDIT)), _Audit(recorded_at))
+                audit = audits.setdefault((key, step.removeprefix(AUDIT)), _Audit(recorded_at))
                 if text is None:
                     audit.values[metric] = value
                 elif metric == METRIC:
@@ -89,7 +86,7 @@ class Recorded:
         current = {place: audit for place, audit in audits.items() if place not in outdated}
         for (key, name), audit in current.items():
             for metric, value in audit.values.items():
-                values.setdefault(f"{name if _is_contract(name) else _AUDIT + name}/{metric}", {})[key] = value
+                values.setdefault(f"{name if _is_contract(name) else AUDIT + name}/{metric}", {})[key] = value
         by_check: dict[str, dict[str, list[_Audit]]] = {}
         by_key: dict[str, list[_Audit]] = {}
         looked_at: dict[str, dict[str, set[str]]] = {}
@@ -100,7 +97,7 @@ class Recorded:
                 by_check.setdefault(check, {}).setdefault(key, []).append(audit)
             for check in audit.checks:
                 # What one audit has nothing to look at, another may; contracts are of tables of their own.
-                owner = name if _is_contract(name) else _AUDIT
+                owner = name if _is_contract(name) else AUDIT
                 seen = looked_at.setdefault(check, {}).setdefault(owner, set())
                 if check not in audit.idle:
                     seen.add(key)
@@ -134,7 +131,11 @@ class Recorded:
 
 
 def _is_contract(name: str) -> bool:
-    return name.startswith(_CONTRACT)
+    """Say whether it is a contract, which looks at rows, too, and is outdated with them.
+
+    It does not stand for an audit, and what it has found counts until it has run again.
+    """
+    return name.startswith(CONTRACT)
 
 
 def _covered(reader: SnapshotReader, audits: Mapping[str, Sequence[_Audit]]) -> set[str]:

@@ -8,8 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_cv_dataops.common.arguments import as_count, as_entries, as_flag, as_list, as_mapping, as_number, required_number
+from airflow_cv_dataops.common.arguments import (
+    as_count,
+    as_entries,
+    as_flag,
+    as_list,
+    as_mapping,
+    as_number,
+    report_limits,
+    required_number,
+)
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.report.limits import ReportLimits
 
 
 @pytest.mark.parametrize(
@@ -125,3 +135,11 @@ def test_a_number_that_is_needed_must_be_there() -> None:
     assert required_number("max_reject_ratio", "0.5") == 0.5
     with pytest.raises(ConfigurationError, match="max_reject_ratio is empty: a number is needed"):
         required_number("max_reject_ratio", "None")
+
+
+def test_the_limits_of_a_report_may_come_out_of_templates() -> None:
+    assert report_limits("True", "2.5", "50") == ReportLimits(max_bytes=2_500_000, max_pictures=50)
+    assert report_limits(True, 3) == ReportLimits(max_bytes=3_000_000)
+    assert report_limits("false", "") is None
+    with pytest.raises(ConfigurationError, match="report_max_megabytes"):
+        report_limits(True, "")

@@ -12,7 +12,6 @@ from unit.hooks.fake_connections import add_connection
 from unit.operators.small_tasks import TaskInstance, context, embedded, ingest, landing, promote, rendered, ti
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
-from airflow_cv_dataops.core.report.limits import ReportLimits
 from airflow_cv_dataops.core.report.location import read_report
 from airflow_cv_dataops.links.diff_report import DiffReportLink
 from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
@@ -65,8 +64,6 @@ def test_arguments_may_come_as_texts_from_templates(released: dict[str, Any]) ->
     summary = rendered(task, released, old="v1", new=2, iou="0.95").execute(released)
     assert (summary["from"], summary["to"], summary["report_uri"]) == ("v1", "v2", None)
     assert summary["counts"]["labels"]["removed"] == 1
-    limits = diff(report_max_pictures="50", report_max_megabytes="2.5")._report_limits()
-    assert limits == ReportLimits(max_bytes=2_500_000, max_pictures=50)
 
 
 def test_what_names_no_release_stands_for_no_other_and_for_nothing_only_where_that_is_said(released: dict[str, Any]) -> None:

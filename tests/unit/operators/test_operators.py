@@ -380,10 +380,3 @@ def test_an_audit_without_report_has_no_link(context: dict[str, Any], embedded: 
     operator = LabelAuditOperator(task_id="audit", dataset="digits", report="false")
     assert operator.execute(context)["report_uri"] is None
     assert AuditReportLink().get_link(operator, ti_key=None) == ""
-
-
-def test_the_limits_of_the_report_may_come_out_of_templates() -> None:
-    from airflow_cv_dataops.core.report.limits import ReportLimits
-
-    operator = LabelAuditOperator(task_id="audit", dataset="digits", report="True", report_max_pictures="50", report_max_megabytes="2.5")
-    assert operator._report_limits() == ReportLimits(max_bytes=2_500_000, max_pictures=50)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.diff.changes import changed_between, spilled_schema
-from airflow_cv_dataops.core.diff.hashing import hashes_of_texts, mixed
 from airflow_cv_dataops.core.diff.label_columns import statement_hashes
 from airflow_cv_dataops.core.diff.matching import BOX, Candidates, ious, match
+from airflow_cv_dataops.core.store.hashing import hashes_of_texts, mixed
 
 BOXES = st.tuples(*[st.integers(0, 3)] * 2, *[st.integers(0, 4)] * 2) | st.none()
 LABELS = st.lists(

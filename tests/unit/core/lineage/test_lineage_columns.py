@@ -1,7 +1,8 @@
 """From which columns the key columns of each table come, told by the events and followed as a lineage server does."""
 
 import pytest
-from unit.core.lineage.test_lineage_events import STEPS, completed
+from unit.core.lineage.lineage_steps import STEPS
+from unit.core.lineage.test_lineage_events import completed
 
 from airflow_cv_dataops.core.lineage.columns import ORIGINS
 from airflow_cv_dataops.core.lineage.file_contents import FILE_CONTENTS

@@ -1,6 +1,7 @@
 """64-bit hashes of many values: equal values have equal hashes, in every batch and every process.
 
-Millions of labels are compared by them, so that texts which repeat become Python objects once a batch, and numbers never.
+Millions of images and labels are told apart and compared by them, so that texts which repeat become Python objects once a batch, and
+numbers never.
 """
 
 from __future__ import annotations
