@@ -17,6 +17,7 @@ from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.catalog import CatalogConfig, catalog_of
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.partition_time import moment_of
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 from airflow_cv_dataops.core.store.table_contents import Part, TableContents, table_contents
 
@@ -148,5 +149,12 @@ def _told(names: Sequence[str]) -> str:
 
 
 def _meant(name: str, names: Sequence[str]) -> str:
-    closest = get_close_matches(name, names, n=1)
+    closest = _closest_dates(name, names) or get_close_matches(name, names, n=1)
     return f" Did you mean {closest[0]!r}?" if closest else ""
+
+
+def _closest_dates(key: str, keys: Sequence[str]) -> list[str]:
+    """Return the key whose date is next to that of a key that is one: by its letters another year may be as close."""
+    asked = moment_of(key)
+    moments = {other: moment for other in keys if (moment := moment_of(other)) is not None}
+    return [] if asked is None else sorted(moments, key=lambda other: abs(moments[other] - asked))[:1]

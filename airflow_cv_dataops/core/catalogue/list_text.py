@@ -44,7 +44,7 @@ def _columns(entries: Sequence[DatasetEntry], now: datetime) -> list[Column]:
         Column("labels", [(number(entry.labels_count),) for entry in entries], is_number=True),
         Column("images\nwritten", [when(entry.images_written_at, now) for entry in entries], goes=2),
         Column("labels\nwritten", [when(entry.labels_written_at, now) for entry in entries], goes=1),
-        Column("stages", [(_stages(entry.stages),) for entry in entries], cut_to=8),
+        Column("stages", [(_stages(entry.stages),) for entry in entries], cut_to=14),
     ]
 
 

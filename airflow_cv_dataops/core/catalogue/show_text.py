@@ -35,7 +35,7 @@ def show_text(details: DatasetDetails, *, width: int | None, now: datetime) -> s
 def _facts(details: DatasetDetails, width: int | None, now: datetime) -> Iterator[str]:
     """Yield the lines of what is told of the dataset as a whole."""
     said = details.description
-    others = {table: rows for table, rows in details.rows.items() if table not in ("images", "annotations")}
+    counts = {table: f"{table} {number(rows)}" for table, rows in details.rows.items()}
     newest = f", the newest {details.newest_partition}" if details.newest_partition else ""
     facts = {
         "description": said.description,
@@ -46,8 +46,7 @@ def _facts(details: DatasetDetails, width: int | None, now: datetime) -> Iterato
         "partitions": f"{number(details.partitions_count)}{newest}",
         "images": _with_time(details.images_count, details.images_written_at, now),
         "labels": _with_time(details.labels_count, details.labels_written_at, now),
-        "other rows": ", ".join(f"{table} {number(rows)}" for table, rows in others.items()),
-        "tables": ", ".join(details.tables),
+        "tables": ", ".join(counts.get(table, table) for table in details.tables),
     }
     told = {name: harmless(value) for name, value in facts.items() if value}
     margin = max(map(len, told)) + 4
@@ -115,7 +114,7 @@ def _partition_columns(partitions: Sequence[PartitionFacts], now: datetime) -> l
         Column("labels", numbers([one.labels for one in partitions]), is_number=True),
         Column("predic-\ntions", numbers([one.predictions for one in partitions]), is_number=True, goes=4),
         Column("errors", numbers([one.findings["error"] for one in partitions]), is_number=True),
-        Column("warnings", numbers([one.findings["warning"] for one in partitions]), is_number=True, goes=5),
+        Column("warn-\nings", numbers([one.findings["warning"] for one in partitions]), is_number=True, goes=5),
         Column("infos", numbers([one.findings["info"] for one in partitions]), is_number=True, goes=2),
         Column("samples", numbers([one.samples for one in partitions]), is_number=True, goes=1),
         Column("written", [when(one.written_at, now) for one in partitions]),

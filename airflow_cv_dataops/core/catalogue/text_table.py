@@ -14,11 +14,12 @@ _GAP = "  "
 class Column:
     """One column.
 
-    :param header: may have two lines.
+    :param header: may have two lines, also of one word with a hyphen.
     :param values: of each row, ways to say it, the longest first; every row has as many.
     :param is_number: aligned to the right.
     :param cut_to: may be cut down to so many columns of the terminal; ``None``: never.
     :param goes: left out where the width does not do: 1 goes first; 0: never.
+    :param name: what it is called where it is left out; made of the header.
     """
 
     header: str
@@ -26,14 +27,16 @@ class Column:
     is_number: bool = False
     cut_to: int | None = None
     goes: int = 0
+    name: str = ""
 
     @property
     def width(self) -> int:
         return max([*map(cells, self.header.split("\n")), *(cells(value[0]) for value in self.values)])
 
-    @property
-    def name(self) -> str:
-        return self.header.replace("\n", " ")
+    def clean(self) -> Column:
+        """Return it with values that are harmless, and with its header as its name, however that is cut later."""
+        name = self.header.replace("-\n", "").replace("\n", " ")
+        return replace(self, values=[tuple(map(harmless, value)) for value in self.values], name=name)
 
     def shorter(self) -> Column:
         return replace(self, values=[value[1:] for value in self.values])
@@ -49,9 +52,10 @@ class Column:
 
 def table_lines(columns: Sequence[Column], width: int | None) -> list[str]:
     """Return the lines of a table. :param width: of the terminal; ``None``: whatever it takes."""
-    clean = [replace(column, values=[tuple(map(harmless, value)) for value in column.values]) for column in columns]
+    clean = [column.clean() for column in columns]
     fitting = clean if width is None else _fitted(clean, width)
-    gone = [column.name for column in clean if column.name not in {kept.name for kept in fitting if kept.header}]
+    kept = {column.name for column in fitting}
+    gone = [column.name for column in clean if column.name not in kept]
     heads = [column.header.split("\n") for column in fitting]
     height = max(map(len, heads))
     heads = [[""] * (height - len(head)) + head for head in heads]

@@ -11,7 +11,13 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _MONTH, _YEAR = 30.44 * _DAY, 365.25 * _DAY
 
 # From how many seconds on which unit is said.
-_UNITS = ((2 * _YEAR, _YEAR, "years"), (60 * _DAY, _MONTH, "months"), (2 * _DAY, _DAY, "days"), (_HOUR, _HOUR, "h"), (_MINUTE, _MINUTE, "min"))
+_UNITS = (
+    (2 * _YEAR, _YEAR, "years"),
+    (60 * _DAY, _MONTH, "months"),
+    (2 * _DAY, _DAY, "days"),
+    (_HOUR, _HOUR, "h"),
+    (_MINUTE, _MINUTE, "min"),
+)
 
 
 def harmless(text: object) -> str:

@@ -126,9 +126,7 @@ def _rows_left(dataset: Dataset, table: str, found: Table, snapshot: Snapshot, p
     columns = list(model_of(table).partitioned_by)
     if not to_read:
         return rows
-    for batch in dataset.read_batches(
-        table, columns=columns, snapshot_id=snapshot.snapshot_id, partition_key=partition_key, files=to_read
-    ):
+    for batch in dataset.read_batches(table, columns=columns, snapshot_id=snapshot.snapshot_id, partition_key=partition_key, files=to_read):
         for row in batch.group_by(columns).aggregate([([], "count_all")]).to_pylist():
             rows[_place(table, [row[name] for name in columns])] += row["count_all"]
     return rows
