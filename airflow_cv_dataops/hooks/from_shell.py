@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
+import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +28,9 @@ def catalog_from_shell(conn_id: str | None) -> tuple[CatalogConfig, str]:
     """
     if conn_id is None and not _is_airflow_set_up():
         return embedded_catalog(), "embedded"
-    # Airflow's log goes to standard output, where the answer is to be alone.
-    with redirect_stdout(io.StringIO()):
+    # Airflow's log goes to standard output, where the answer is to be alone, and it warns of its own parts.
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         hook = _hook(conn_id or DEFAULT)
         if hook is None:
             return embedded_catalog(), "embedded"
@@ -54,7 +57,8 @@ def _hook(conn_id: str) -> DatasetHook | None:
 
     :raises ConfigurationError: another connection is meant, and Airflow is not installed.
     """
-    os.environ["_AIRFLOW__AS_LIBRARY"] = "1"  # else the import makes a database
+    # Else the import makes a database, and a folder for logs, of which there are none here.
+    os.environ |= {"_AIRFLOW__AS_LIBRARY": "1", "AIRFLOW__LOGGING__BASE_LOG_FOLDER": tempfile.gettempdir()}
     try:
         from airflow_cv_dataops.hooks.dataset import DatasetHook
     except ImportError as error:
@@ -67,8 +71,13 @@ def _hook(conn_id: str) -> DatasetHook | None:
 
 def _open_database() -> None:
     """Let Airflow's database be asked where there is one; else environment variables and secrets backends are asked alone."""
-    from airflow.configuration import conf
-
+    try:
+        from airflow import models
+        from airflow.configuration import conf
+    except ImportError:  # a worker's machine may have the task SDK alone
+        return
+    # A connection may be a row of Airflow's database (in 3.1 also one of an environment variable), whose class names those of others.
+    models.import_all_models()
     address = conf.get("database", "sql_alchemy_conn", fallback="")
     file = address.removeprefix("sqlite:///").partition("?")[0]
     if address.startswith("sqlite") and not Path(file).exists():

@@ -102,6 +102,7 @@ class PartitionFacts(_AsJson):
 class DatasetEntry(_AsJson):
     """A dataset among others. Counts are of rows, by the tables' own metadata.
 
+    :param name: of the dataset.
     :param tables: those that it has, in the order of the data model.
     :param partitions_count: partitions that hold images, rejects, labels or predictions.
     :param newest_partition: the last of them by date; of keys that are no dates, by their letters.

@@ -13,6 +13,7 @@ from airflow_cv_dataops.core.catalogue.words import counted, harmless, number
 
 _WIDEST_TEXT = 100
 _LEAST_TEXT = 20
+_TOGETHER = "\u00a0"  # a space at which no line is broken
 
 
 def show_text(details: DatasetDetails, *, width: int | None, now: datetime) -> str:
@@ -35,7 +36,7 @@ def show_text(details: DatasetDetails, *, width: int | None, now: datetime) -> s
 def _facts(details: DatasetDetails, width: int | None, now: datetime) -> Iterator[str]:
     """Yield the lines of what is told of the dataset as a whole."""
     said = details.description
-    counts = {table: f"{table} {number(rows)}" for table, rows in details.rows.items()}
+    counts = {table: f"{table}{_TOGETHER}{number(rows)}" for table, rows in details.rows.items()}
     newest = f", the newest {details.newest_partition}" if details.newest_partition else ""
     facts = {
         "description": said.description,
@@ -46,14 +47,14 @@ def _facts(details: DatasetDetails, width: int | None, now: datetime) -> Iterato
         "partitions": f"{number(details.partitions_count)}{newest}",
         "images": _with_time(details.images_count, details.images_written_at, now),
         "labels": _with_time(details.labels_count, details.labels_written_at, now),
-        "tables": ", ".join(counts.get(table, table) for table in details.tables),
     }
     told = {name: harmless(value) for name, value in facts.items() if value}
+    told["tables"] = ", ".join(counts.get(table, table) for table in details.tables)
     margin = max(map(len, told)) + 4
     room = _WIDEST_TEXT if width is None else max(min(width - margin, _WIDEST_TEXT), _LEAST_TEXT)
     for name, value in told.items():
         for at, line in enumerate(textwrap.wrap(value, room)):
-            yield f"  {'' if at else name:<{margin - 2}}{line}"
+            yield f"  {'' if at else name:<{margin - 2}}{line.replace(_TOGETHER, ' ')}"
 
 
 def _with_time(count: int, written: datetime | None, now: datetime) -> str:

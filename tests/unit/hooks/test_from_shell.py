@@ -63,7 +63,8 @@ def test_without_anything_of_airflow_s_nobody_asks_it(tmp_path: Path, monkeypatc
 def test_a_missing_connection_is_not_there_and_not_an_error_of_airflow_s(
     add_connection: AddConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("_AIRFLOW__AS_LIBRARY", "1")
+    for name in ("_AIRFLOW__AS_LIBRARY", "AIRFLOW__LOGGING__BASE_LOG_FOLDER"):  # which it sets, and which must not stay
+        monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.setattr(from_shell, "_open_database", lambda: None)
     with pytest.raises(DatasetNotFoundError, match="Airflow knows no connection 'lake'"):
         catalog_from_shell("lake")
