@@ -94,6 +94,8 @@ def _partitions(
     dataset: Dataset, contents: Mapping[str, TableContents], snapshots: Mapping[str, str], keys: Sequence[str]
 ) -> list[PartitionFacts]:
     reader = SnapshotReader(dataset, snapshots, keys)
+    for table, content in contents.items():
+        reader.know_files(table, content.files)
     recorded = Recorded.read(reader)
     findings = _findings(reader)
     by_key = {table: content.by_key() for table, content in contents.items()}

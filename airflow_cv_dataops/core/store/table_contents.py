@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import StoreError
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
-from airflow_cv_dataops.core.store.partition_files import files_with_times
+from airflow_cv_dataops.core.store.partition_files import PartitionFile, files_with_times
 from airflow_cv_dataops.core.store.schema import model_of
 
 if TYPE_CHECKING:
@@ -35,11 +35,16 @@ class Part:
 
 @dataclass(frozen=True)
 class TableContents:
-    """A table at its current snapshot. :param snapshot_id: ``None``: nobody has written to it, and it holds nothing."""
+    """A table at its current snapshot.
+
+    :param snapshot_id: ``None``: nobody has written to it, and it holds nothing.
+    :param files: the data files of each partition, as :func:`~.partition_files.partition_files` returns them.
+    """
 
     table: str
     snapshot_id: str | None
     parts: Mapping[Place, Part]
+    files: Mapping[str, list[PartitionFile]] = field(default_factory=dict, repr=False)
 
     @property
     def rows(self) -> int:
@@ -77,18 +82,20 @@ def table_contents(dataset: Dataset, table: str, partition_key: str | None = Non
     _check_partitioning(dataset, table, found)
     rows: Counter[Place] = Counter()
     written: dict[Place, datetime] = {}
+    files: dict[str, list[PartitionFile]] = {}
     has_deletes = False
     for file, time in files_with_times(found, snapshot, partition_key):
         place = _place(table, file.partition)
         written[place] = max(written.get(place, time), time)
         if _holds_rows(file):
             rows[place] += file.record_count
+            files.setdefault(place[0], []).append(PartitionFile(place[1], file.file_path, file.record_count))
         else:
             has_deletes = True
     if has_deletes:
         rows = _rows_left(dataset, table, found, snapshot, partition_key)
     parts = {place: Part(count, written[place]) for place, count in rows.items() if count and partition_key in (None, place[0])}
-    return TableContents(table, str(snapshot.snapshot_id), parts)
+    return TableContents(table, str(snapshot.snapshot_id), parts, files)
 
 
 def _check_partitioning(dataset: Dataset, table: str, found: Table) -> None:
