@@ -28,8 +28,8 @@ def list_datasets(
     """Return every dataset of a catalog, by name, each with its tables, its counts, how fresh it is and where its stages are.
 
     Counts and times are those of the tables' own metadata: what it takes goes with the number of partitions, not of images. Nothing is
-    made, also where there is no catalog yet. One dataset that cannot be read (``problem``) does not keep the others from being listed; what other
-    programs have in the catalog is left out.
+    made, also where there is no catalog yet. One dataset that cannot be read (``problem``) does not keep the others from being listed; what
+    other programs have in the catalog is left out.
 
     >>> [entry.name for entry in list_datasets()]           # doctest: +SKIP
 
