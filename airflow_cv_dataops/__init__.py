@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.finding_rows import image_rows as image_rows
     from airflow_cv_dataops.core.audit.finding_rows import number as number
     from airflow_cv_dataops.core.audit.finding_rows import text as text
+    from airflow_cv_dataops.core.catalogue.datasets import list_datasets as list_datasets
+    from airflow_cv_dataops.core.catalogue.details import show_dataset as show_dataset
+    from airflow_cv_dataops.core.catalogue.facts import DatasetDetails as DatasetDetails
+    from airflow_cv_dataops.core.catalogue.facts import DatasetEntry as DatasetEntry
     from airflow_cv_dataops.core.contracts.frame import contract_frame as contract_frame
     from airflow_cv_dataops.core.contracts.validate import validate_table as validate_table
     from airflow_cv_dataops.core.dataset import Dataset as Dataset
@@ -99,6 +103,8 @@ _MODULES = {
     "CsvColumns": "core.labels.formats.csv_columns",
     "CvDataOpsError": "core.errors",
     "Dataset": "core.dataset",
+    "DatasetDetails": "core.catalogue.facts",
+    "DatasetEntry": "core.catalogue.facts",
     "DatasetNotFoundError": "core.errors",
     "Description": "core.release.descriptions",
     "EmptySourceError": "core.errors",
@@ -143,6 +149,7 @@ _MODULES = {
     "ingest_images": "core.imaging.ingest.ingest",
     "ingest_shard": "core.imaging.ingest.shards.steps",
     "label_studio_tasks": "core.sampling.manifest",
+    "list_datasets": "core.catalogue.datasets",
     "metric_trends": "core.trends.trends",
     "observe_arrival": "core.imaging.sources.arrival",
     "observe_labels": "core.labels.freshness",
@@ -155,6 +162,7 @@ _MODULES = {
     "rollback_stage": "core.release.rollback",
     "report_diff": "core.diff.step",
     "sample_hard_examples": "core.sampling.sample",
+    "show_dataset": "core.catalogue.details",
     "to_coco": "core.labels.formats.coco_writer",
     "to_voc": "core.labels.formats.voc_writer",
     "to_yolo": "core.labels.formats.yolo_writer",

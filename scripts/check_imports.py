@@ -39,6 +39,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ("operators", "sensors", "notifications"),
         ("plugins", "preload"),
         ("__init__", "expectations"),
+        ("__main__",),
     ),
     # The steps stand in the order in which data flows: a later one may read what an earlier one defines, never the other way round.
     "core": (

@@ -17,6 +17,7 @@ from check_imports import FLOORS, PACKAGE
 # What each room that is on disk is for, in some 45 characters at most; of a room inside another, only if it has a floor there.
 CAPTIONS: Mapping[str, str] = {
     "__init__": "the names that notebooks and scripts import",
+    "__main__": "list and show, from a shell",
     "plugins": "what Airflow loads: links, the report's page",
     "preload": "what operators import, ahead of time",
     "expectations": "for Great Expectations suites",
@@ -29,6 +30,7 @@ CAPTIONS: Mapping[str, str] = {
     "get_provider_info": "what Airflow discovers; literals only",
     "core": "plain Python, no Airflow",
     "version": "the number that package and events carry",
+    "core.catalogue": "what there is, for people",
     "core.diff": "what changed between two releases",
     "core.export": "a release to files",
     "core.contracts": "a table and a suite to findings",

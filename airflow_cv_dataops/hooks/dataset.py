@@ -124,6 +124,10 @@ class DatasetHook(BaseHook):
         # Without the connection's id: the form tests a copy under a name that Airflow made up.
         return True, f"The catalog answers: {count} {'dataset' if count == 1 else 'datasets'}"
 
+    def has_connection(self) -> bool:
+        """Say whether there is such a connection, or the embedded catalog stands in for the default one."""
+        return self._connection() is not None
+
     def _connection(self) -> Connection | None:
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
 

@@ -57,10 +57,13 @@ class SnapshotReader:
     def files(self, table: str) -> Mapping[str, list[PartitionFile]]:
         """Return the data files of each partition; the table's manifests are read once."""
         if table not in self._files:
-            found = partition_files(self.dataset, table, self.snapshots.get(table))
-            wanted = found if self.partition_keys is None else found.keys() & set(self.partition_keys)
-            self._files[table] = {key: found[key] for key in wanted}
+            self.know_files(table, partition_files(self.dataset, table, self.snapshots.get(table)))
         return self._files[table]
+
+    def know_files(self, table: str, found: Mapping[str, list[PartitionFile]]) -> None:
+        """Take the data files of each partition from who has read the table's manifests at this snapshot already."""
+        wanted = found if self.partition_keys is None else found.keys() & set(self.partition_keys)
+        self._files[table] = {key: found[key] for key in wanted}
 
     def _wanted(self, rows: pa.Table, columns: Sequence[str]) -> pa.Table:
         """Return the columns of the rows that are of the wanted partitions."""

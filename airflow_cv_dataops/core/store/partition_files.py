@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
@@ -15,7 +16,9 @@ from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
 from airflow_cv_dataops.core.store.schema import model_of
 
 if TYPE_CHECKING:
-    from pyiceberg.manifest import ManifestFile
+    from pyiceberg.manifest import DataFile, ManifestFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
 
 # Steps that look at a partition whether or not there is one: that they were there says nothing of it.
 LOOKING_ON = ("health",)
@@ -125,19 +128,29 @@ def written_by_owner(dataset: Dataset, table: str, snapshot_id: str | None, part
 
 
 def _written(dataset: Dataset, table: str, snapshot_id: str, partition_key: str | None = None) -> Iterator[tuple[Any, datetime]]:
-    """Yield partition and time of each data file. :param partition_key: whose manifests are read; ``None``: all."""
+    """Yield partition and time of each file. :param partition_key: whose manifests are read; ``None``: all."""
     found = dataset.load_table(table)
     snapshot = found.snapshot_by_id(int(snapshot_id)) if found is not None else None
     if found is None or snapshot is None:
         return
+    yield from ((file.partition, time) for file, time in files_with_times(found, snapshot, partition_key))
+
+
+def files_with_times(found: Table, snapshot: Snapshot, partition_key: str | None = None) -> Iterator[tuple[DataFile, datetime]]:
+    """Yield each file of a snapshot, also those that say which rows of others were deleted, and a time by which it had been written.
+
+    :param partition_key: whose manifests are read; ``None``: all.
+    """
+    from pyiceberg.utils.concurrent import ExecutorFactory
+
     kept = sorted((one.sequence_number or 0, one.timestamp_ms) for one in found.snapshots())
     sequences = [sequence for sequence, _ in kept]
-    for manifest in snapshot.manifests(found.io):
-        if partition_key is not None and not _may_hold(manifest, partition_key):
-            continue
-        for entry in manifest.fetch_manifest_entry(found.io, discard_deleted=True):
-            at = min(bisect.bisect_left(sequences, entry.sequence_number or 0), len(kept) - 1)
-            yield entry.data_file.partition, datetime.fromtimestamp(kept[at][1] / 1000, UTC)
+    manifests = [one for one in snapshot.manifests(found.io) if partition_key is None or _may_hold(one, partition_key)]
+    # Every commit left a manifest: from an object store they are waited for together.
+    entries = ExecutorFactory.get_or_create().map(lambda one: one.fetch_manifest_entry(found.io, discard_deleted=True), manifests)
+    for entry in chain.from_iterable(entries):
+        at = min(bisect.bisect_left(sequences, entry.sequence_number or 0), len(kept) - 1)
+        yield entry.data_file, datetime.fromtimestamp(kept[at][1] / 1000, UTC)
 
 
 def _may_hold(manifest: ManifestFile, partition_key: str) -> bool:
