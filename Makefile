@@ -76,13 +76,13 @@ test-airflow-3.1 test-airflow-3.2: test-airflow-%: system-packages  ## Run all t
 test-airflow: install
 	$(WITH_SERVICES) $(PYTEST) -m "$(SURFACE)" $(SELECT)
 
-test-lowest:  ## Run core, what touches Airflow and the demo with the lowest versions that pyproject.toml admits
+test-lowest:  ## Run core, what touches Airflow and the digits example with the lowest versions that pyproject.toml admits
 	$(MAKE) test-core AIRFLOW=lowest VENV=.venv-airflow-lowest
-	$(MAKE) test-surface AIRFLOW=lowest VENV=.venv-airflow-lowest SELECT="tests/unit tests/integration tests/e2e/test_demo.py"
+	$(MAKE) test-surface AIRFLOW=lowest VENV=.venv-airflow-lowest SELECT="tests/unit tests/integration tests/e2e/test_release_assets.py"
 
-test-prerelease:  ## Run what touches Airflow and the demo on its newest pre-release, with the newest of everything; may fail
+test-prerelease:  ## Run what touches Airflow and the digits example on its newest pre-release, with the newest of everything; may fail
 	rm -f .venv-airflow-prerelease/.installed-prerelease
-	$(MAKE) test-surface AIRFLOW=prerelease VENV=.venv-airflow-prerelease SELECT="tests/unit tests/integration tests/e2e/test_demo.py"
+	$(MAKE) test-surface AIRFLOW=prerelease VENV=.venv-airflow-prerelease SELECT="tests/unit tests/integration tests/e2e/test_release_assets.py"
 
 test-real: $(addprefix test-,$(REAL)) test-random test-airflow-3.1 test-airflow-3.2 test-lowest  ## Run the rest of the tests, and other versions
 	$(MAKE) test-prerelease || echo "The newest pre-release of Airflow does not pass, which is allowed: see above."
