@@ -1,9 +1,10 @@
 """A DAG for an Airflow that has nothing but this package: pictures and labels in, audited, checked against a contract, released, exported.
 
-Run by test_constraints_run.py with the Python of an environment of its own, as `airflow dags test` and as `dag.test()`.
+Run by test_constraints_run.py with the Python of an environment of its own, as `airflow dags test`.
 """
 
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from airflow.sdk import DAG
@@ -32,5 +33,5 @@ with DAG("first_run", schedule="@daily", start_date=datetime(2026, 11, 1), catch
         DatasetPromotionOperator(task_id="promote", gates=["images >= 3", "findings.error == 0"], **ARGUMENTS),
         DatasetExportOperator(task_id="export", release="production", format="imagefolder", **ARGUMENTS),
     ]
-    for earlier, later in zip(steps, steps[1:], strict=False):
+    for earlier, later in pairwise(steps):
         earlier >> later
