@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +57,8 @@ def newest(requirement: str, scratch: Path) -> Published:
 @cache
 def wheel() -> Path:
     """Return this package as a wheel, built once."""
-    dist = Path(_run([sys.executable, "-c", "import tempfile; print(tempfile.mkdtemp())"]).strip())
+    dist = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, dist, ignore_errors=True)
     _run([uv(), "build", "--quiet", "--wheel", "--out-dir", str(dist), str(PROJECT_ROOT)])
     [built] = dist.glob("*.whl")
     return built
