@@ -11,7 +11,7 @@ SELECT ?=
 # A file's tests stay on one worker, which makes what they share once; files are taken in their order, whole DAGs first.
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # Why a test is no part of `make test`: the kinds of tests/targets.py, each a target of its own.
-REAL = servers browser deployment races timing
+REAL = servers browser deployment races installation timing
 # The servers that tests need (PostgreSQL, Redis, S3, Marquez), for that time.
 WITH_SERVICES = $(BIN)/python scripts/services run --
 # What another version of Airflow has to pass: core does not depend on it. See tests/airflow_surface.py.
@@ -62,6 +62,9 @@ test-deployment: install system-packages  ## Run the tests in a running Airflow:
 
 test-races: install  ## Run the tests in which many processes race, or are killed at arbitrary moments
 	$(PYTEST) -m races $(SELECT)
+
+test-installation: install  ## Run the tests that install into environments of their own, with every Airflow, from the package index
+	$(PYTEST) -m installation $(SELECT)
 
 test-timing: install  ## Run the tests that measure time or memory, one at a time; on an idle machine
 	$(BIN)/python -m pytest -m timing $(SELECT)

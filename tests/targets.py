@@ -13,6 +13,7 @@ REAL = {
     "browser": "drives chromium",
     "deployment": "needs a running Airflow: scheduler, API server, workers",
     "races": "lets many processes race, or kills them at arbitrary moments",
+    "installation": "makes environments of its own, from the package index",
     "timing": "measures time or memory, or waits for time to pass",
 }
 

@@ -117,26 +117,46 @@ def compose_client() -> Iterator[list[str]]:
         pytest.skip("docker compose is not installed (scripts/system-packages installs it, as root on Debian)")
 
 
-def config(client: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def config(client: list[str], environment: dict[str, str], *asked: str) -> subprocess.CompletedProcess[str]:
     """Let the client resolve the file with these variables and no others."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
-    command = [*client, "--file", str(DEPLOY / "docker-compose.yaml"), "config"]
+    command = [*client, "--file", str(DEPLOY / "docker-compose.yaml"), *asked]
     return subprocess.run(command, env={**kept, **environment}, capture_output=True, text=True)
+
+
+FILLED = {name: value or name.lower().replace("_", "") for name, value in env_example().items()}
 
 
 @pytest.mark.deployment
 def test_the_compose_client_accepts_the_file_and_refuses_it_without_its_secrets(compose_client: list[str]) -> None:
-    filled = {name: value or name.lower().replace("_", "") for name, value in env_example().items()}
-    done = config(compose_client, filled)
+    done = config(compose_client, FILLED, "config")
     assert done.returncode == 0, done.stderr
     resolved = yaml.safe_load(done.stdout)["services"]
     assert {name: resolved[name]["environment"] for name in ("postgres", "s3", "marquez")} == {
         name: SERVICES[name]["environment"] for name in ("postgres", "s3", "marquez")
     }
     assert {name: str(value) for name, value in resolved["airflow-scheduler"]["environment"].items()} == AIRFLOW
-    refused = config(compose_client, {name: value for name, value in filled.items() if name != "S3_SECRET_KEY"})
-    assert refused.returncode != 0
-    assert "fill in deploy/.env" in refused.stderr
+    for missing in (name for name, value in env_example().items() if not value):
+        refused = config(compose_client, {name: value for name, value in FILLED.items() if name != missing}, "config")
+        assert refused.returncode != 0, missing
+        assert "fill in deploy/.env" in refused.stderr
+
+
+@pytest.mark.deployment
+def test_the_compose_client_resolves_the_workers_of_celery_with_their_queue(compose_client: list[str]) -> None:
+    done = config(compose_client, {**FILLED, "AIRFLOW_EXECUTOR": "CeleryExecutor"}, "--profile", "celery", "config")
+    assert done.returncode == 0, done.stderr
+    resolved = yaml.safe_load(done.stdout)["services"]
+    assert set(resolved) == set(SERVICES)
+    scheduler, worker = resolved["airflow-scheduler"], resolved["airflow-worker"]
+    assert scheduler["environment"]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+    assert worker["environment"].items() >= scheduler["environment"].items()
+    assert {name: one["condition"] for name, one in worker["depends_on"].items()} == {
+        "airflow-init": "service_completed_successfully",
+        "s3": "service_healthy",
+        "redis": "service_healthy",
+    }
+    assert (worker["image"], worker["volumes"]) == (scheduler["image"], scheduler["volumes"])
 
 
 def test_helm_sets_only_what_airflow_and_this_package_know() -> None:
@@ -191,7 +211,7 @@ def test_extras_and_wheels_are_those_of_the_package(file: str) -> None:
 
 
 def test_every_file_of_deploy_is_told_of_in_the_docs() -> None:
-    page = (PROJECT_ROOT / "docs" / "deployment.md").read_text()
+    page = "".join((PROJECT_ROOT / "docs" / name).read_text() for name in ("deployment.md", "deployment-aws.md"))
     files = [path.relative_to(DEPLOY).as_posix() for path in sorted(DEPLOY.rglob("*")) if path.is_file() and path.name != ".env"]
     told = [name for name in files if f"deploy/{name}" in page]
     assert sorted(set(files) - set(told)) == ["Dockerfile.dockerignore"]

@@ -1,4 +1,4 @@
-"""docs/deployment.md: its snippets do what the page says of them."""
+"""docs/deployment.md and docs/deployment-aws.md: their snippets do what the pages say of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_cv_dataops.hooks.dataset import DatasetHook
 
 pytestmark = pytest.mark.once(reason="the page names settings of the newest providers")
 
-PAGE = (PROJECT_ROOT / "docs" / "deployment.md").read_text()
+PAGE = "".join((PROJECT_ROOT / "docs" / name).read_text() for name in ("deployment.md", "deployment-aws.md"))
 BASH = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 EXPORTS = re.findall(r"^export AIRFLOW__([A-Z_]+?)__([A-Z_]+)=(.*)$", PAGE, re.MULTILINE)
 FILES = dict(re.findall(r"^cat > (\S+\.json) <<'JSON'\n(.*?)^JSON$", PAGE, re.MULTILINE | re.DOTALL))
