@@ -61,7 +61,7 @@ def test_numbers_and_what_checks_mean_stand_in_the_page_itself(cells, report_of)
     assert "2 of 8 labels wrong or suspect" in report.html
     assert "<dt>Findings</dt><dd>2</dd>" in report.html
     assert "What <code>side_px</code> means. <i>How to mend it.</i>" in report.html
-    assert "<summary>1 check found nothing</summary>" in report.html
+    assert "<summary>1 check looked and found nothing</summary>" in report.html
 
 
 def test_both_error_rates_are_shown_alike():
