@@ -106,9 +106,7 @@ def _image(key: TaskInstanceKey, image_id: str) -> BrowserImage:
     summary, fields = _stored_summary(key), _stored_fields(key)
     partition_key = summary.get("partition_key")
     with _in_words():
-        return read_image_for_browser(
-            _dataset(fields), image_id, partition_key=partition_key if isinstance(partition_key, str) else None
-        )
+        return read_image_for_browser(_dataset(fields), image_id, partition_key=partition_key if isinstance(partition_key, str) else None)
 
 
 def _stored_summary(key: TaskInstanceKey) -> Mapping[str, Any]:

@@ -31,7 +31,7 @@ _LOSSLESS_PX = 512
 _TINY_PX = 128  # enlarged pixel by pixel: of a digit of 8 x 8 px nobody sees anything in a window
 _ENLARGED_PX = 512
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
-_COLUMNS = ("source_uri", "storage_uri", "bytes", "width", "height")
+_COLUMNS = ("image_id", "source_uri", "storage_uri", "bytes", "width", "height")
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,20 @@ def is_served(image_id: str, storage_uri: str) -> bool:
 
 
 def _row(dataset: Dataset, image_id: str, partition_key: str | None) -> Mapping[str, Any]:
-    """Return a row with this id; of several any has the same bytes."""
-    from pyiceberg.expressions import EqualTo
+    """Return a row with this id; of several any has the same bytes.
+
+    Row by row in little memory: PyIceberg's filter takes the same second for a million rows, and 350 MB of the server's memory.
+    """
+    import pyarrow.compute as pc
 
     if not _IMAGE_ID.fullmatch(image_id):
         raise DatasetNotFoundError(f"{image_id[:100]!r} is no image id: expected 64 digits of 0-9 and a-f.")
     for key in dict.fromkeys((partition_key, None)):
-        rows = dataset.read("images", partition_key=key, columns=_COLUMNS, where=EqualTo("image_id", image_id), limit=1).to_pylist()
-        if rows:
-            return rows[0]
+        for rows in dataset.read_batches("images", partition_key=key, columns=_COLUMNS):
+            place = pc.index(rows["image_id"], image_id).as_py()
+            if place >= 0:
+                row: dict[str, Any] = rows.slice(place, 1).to_pylist()[0]
+                return row
     raise DatasetNotFoundError(f"Dataset {dataset.name!r} has no image {image_id}.")
 
 

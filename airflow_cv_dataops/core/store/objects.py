@@ -20,7 +20,18 @@ from airflow_cv_dataops.core.store.uris import (
     without_credentials,
 )
 
-__all__ = ["ObjectInfo", "ObjectStore", "Place", "join_uri", "local_path", "normalize_uri", "open_store", "read_object", "read_uri", "without_credentials"]
+__all__ = [
+    "ObjectInfo",
+    "ObjectStore",
+    "Place",
+    "join_uri",
+    "local_path",
+    "normalize_uri",
+    "open_store",
+    "read_object",
+    "read_uri",
+    "without_credentials",
+]
 
 _DEFAULT_OPTIONS: Mapping[str, Any] = {}
 
