@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 LONGEST_SIDE = 2048
-# Stricter than ingest's: this is decoded in the process of a server, which others need. The largest takes some 0.8 GB for a moment.
+# Stricter than ingest's: this is decoded in the process of a server, which others need. Of 64 megapixels a transparent WebP takes 1.1 GB
+# for a moment, which Pillow's decoder needs, and other files about half of that or less.
 VIEWING_LIMITS = Limits(max_bytes=64 * MEBIBYTE, max_pixels=64_000_000)
 _LARGE_PIXELS = 16_000_000
 _ONE_LARGE = threading.Lock()
