@@ -100,8 +100,8 @@ def why_unable(without_predictions: Sequence[str], nothing_to_check: Sequence[st
     :param without_predictions: checks that compare labels with what models predict, and had nothing to compare.
     :param nothing_to_check: checks that ran, and had nothing to look at.
     """
-    compare = dict.fromkeys(without_predictions, "No predictions to compare the labels with:")
-    return compare | dict.fromkeys(nothing_to_check, "The partition has nothing of what they are about:")
+    compare = dict.fromkeys(without_predictions, "No predictions of the kind that they compare labels with:")
+    return compare | dict.fromkeys(nothing_to_check, "This partition has nothing of what they look at:")
 
 
 def _page(

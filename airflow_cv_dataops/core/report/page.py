@@ -103,10 +103,8 @@ def _categories(rows: Sequence[CategoryRow]) -> str:
         f'<td class="count">{row.erroneous:,} <span class="small">of {row.annotations:,}</span></td></tr>'
         for row in rows
     )
-    head = table_head("category", "error rate, 95% interval", "labels at fault")
-    told = (
-        "Worst first by where the bar begins: the rate is hardly below that. A category with few labels has a long bar, for it says little."
-    )
+    head = table_head("category", "error rate, 95% interval", "at fault")
+    told = "Sorted by where the bar begins: the error rate is hardly lower than that. Few labels make a long bar."
     table = f'<div class="scroll"><table class="worst">{head}<tbody>{cells}</tbody></table></div>'
     return f'<section><h2>Worst categories</h2><p class="small">{told}</p>{table}</section>'
 
@@ -172,7 +170,7 @@ def sentence(text: str) -> str:
 def _gallery(page: Page) -> str:
     if not page.findings:
         unable = sum(bool(row.unable) for row in page.checks)
-        but = f" {_checks_in_words(unable)} of {len(page.checks):,} could not look, though." if unable else ""
+        but = f" {unable:,} of {_checks_in_words(len(page.checks))} could not look, though." if unable else ""
         clear = f'<p class="clear">Nothing was found: there is nothing to look at.{but}</p>'
         return f'<section id="gallery" tabindex="-1"><h2>Findings</h2>{clear}</section>'
     return """<section id="gallery" tabindex="-1" aria-labelledby="findings-title">
