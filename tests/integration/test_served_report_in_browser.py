@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-import os
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 from report_datasets import audited_cells
-from test_report_in_browser import shoot
 
 from airflow_cv_dataops.core.dataset import open_dataset
 from airflow_cv_dataops.core.report.browser_image import read_image_for_browser
@@ -130,17 +127,14 @@ def test_the_way_back_leads_to_the_task_with_the_login(opened):
     assert (TASK, "_token=secret") in asked
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_way_back_stands_on_top(opened, tmp_path, scheme):
+def test_the_way_back_stands_on_top(opened):
     page, _ = opened
-    page.emulate_media(color_scheme=scheme)
     for width in (1360, 390):
         page.set_viewport_size({"width": width, "height": 800})
         link, title = page.locator(".run a").bounding_box(), page.locator("h1").bounding_box()
         assert 0 <= link["y"] < link["y"] + link["height"] <= title["y"]
         assert abs(link["x"] - title["x"]) < 2
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        shoot(page, Path(os.environ.get("SHOTS", str(tmp_path))) / f"served-{scheme}-{width}.webp")
 
 
 def test_a_page_that_is_opened_as_a_file_has_no_way_back(look, audited):
