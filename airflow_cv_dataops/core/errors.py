@@ -21,10 +21,6 @@ class EmptySourceError(SourceError):
     """There is nothing at a source, or nothing of what is looked for: a disk that is not mounted looks the same as an empty folder."""
 
 
-class ImageTooLargeError(CvDataOpsError):
-    """An image has more bytes or pixels than are decoded where it was asked for."""
-
-
 class StoreError(CvDataOpsError, OSError):
     """An object store does not answer, or refuses: the fault of no file, so the step fails, and may be tried again."""
 

@@ -151,7 +151,8 @@ def _dataset(fields: Mapping[str, Any]) -> Dataset:
 @contextlib.contextmanager
 def _in_words() -> Iterator[None]:
     """Answer what goes wrong with a status and words; of what a store or catalog says, which may name places, with its kind alone."""
-    from airflow_cv_dataops.core.errors import CvDataOpsError, DatasetNotFoundError, ImageTooLargeError, SourceError
+    from airflow_cv_dataops.core.errors import CvDataOpsError, DatasetNotFoundError, SourceError
+    from airflow_cv_dataops.core.report.browser_image import ImageTooLargeError
 
     try:
         yield

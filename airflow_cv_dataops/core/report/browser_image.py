@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.errors import DatasetNotFoundError, ImageTooLargeError, SourceError, StoreError
+from airflow_cv_dataops.core.errors import CvDataOpsError, DatasetNotFoundError, SourceError, StoreError
 from airflow_cv_dataops.core.imaging.decoding.decode import MEBIBYTE, Limits, Reject
 from airflow_cv_dataops.core.imaging.decoding.viewing import decode_for_viewing
 from airflow_cv_dataops.core.report.encoding import encoded, fitted
@@ -33,6 +33,10 @@ _TINY_PX = 128  # enlarged pixel by pixel: of a digit of 8 x 8 px nobody sees an
 _ENLARGED_PX = 512
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 _COLUMNS = ("image_id", "source_uri", "storage_uri", "bytes", "width", "height")
+
+
+class ImageTooLargeError(CvDataOpsError):
+    """An image has more bytes or pixels than are decoded for a browser."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from unit.core.report.conftest import KEY, encoded, photo
 
-from airflow_cv_dataops.core.errors import DatasetNotFoundError, ImageTooLargeError, SourceError, StoreError
+from airflow_cv_dataops.core.errors import DatasetNotFoundError, SourceError, StoreError
 from airflow_cv_dataops.core.imaging.decoding.decode import Limits
 from airflow_cv_dataops.core.report import browser_image
-from airflow_cv_dataops.core.report.browser_image import is_served, read_image_for_browser
+from airflow_cv_dataops.core.report.browser_image import ImageTooLargeError, is_served, read_image_for_browser
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 
