@@ -112,11 +112,15 @@ def test_the_page_fits_the_window_and_follows_the_colour_scheme(look, cells, dig
 
 
 def keep(page: Any, name: str, *, only: bool = True) -> None:
-    """Write pictures for the documentation, where they are asked for: the top of the page, the gallery, and a closer look."""
+    """Write pictures for the documentation, where they are asked for: the top, the tables, the gallery, and a closer look."""
     folder = os.environ.get("CV_DATAOPS_SCREENSHOTS")
     if not folder or not only:
         return
-    parts = {"numbers": "window.scrollTo(0, 0)", "gallery": "document.getElementById('gallery').scrollIntoView()"}
+    parts = {
+        "numbers": "window.scrollTo(0, 0)",
+        "checks": "document.querySelector('.tables').scrollIntoView()",
+        "gallery": "document.getElementById('gallery').scrollIntoView()",
+    }
     for part, script in parts.items():
         page.evaluate(script)
         shoot(page, Path(folder) / f"{name}-{part}.webp")
