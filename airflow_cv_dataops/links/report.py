@@ -15,6 +15,8 @@ REPORT_PREFIX = "/cv_dataops"
 # Of any report: that of an audit was the first, and links to it are kept in XComs.
 REPORT_PAGE = "/audit-report/{dag_id}/{run_id}/{task_id}/{map_index}"
 
+REPORT_IMAGES = "/images/"  # below a report's page; an image's id follows
+
 
 class ReportLink(BaseOperatorLink):
     """Opens the report that the task wrote, through the API server's page for it (plugins/report_page.py).
@@ -36,10 +38,17 @@ def report_address(dag_id: str, run_id: str, task_id: str, map_index: int) -> st
 
     Without scheme and host: workers may know the server by another name than browsers do.
     """
-    names = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id}
-    return (
-        base_path() + REPORT_PREFIX + REPORT_PAGE.format(**{key: quote(name, safe="") for key, name in names.items()}, map_index=map_index)
-    )
+    return base_path() + REPORT_PREFIX + REPORT_PAGE.format(**_quoted(dag_id, run_id, task_id), map_index=map_index)
+
+
+def task_address(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
+    """Return the path of Airflow's own page of a task instance."""
+    mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+    return base_path() + "/dags/{dag_id}/runs/{run_id}/tasks/{task_id}".format(**_quoted(dag_id, run_id, task_id)) + mapped
+
+
+def _quoted(dag_id: str, run_id: str, task_id: str) -> dict[str, str]:
+    return {"dag_id": quote(dag_id, safe=""), "run_id": quote(run_id, safe=""), "task_id": quote(task_id, safe="")}
 
 
 def base_path() -> str:

@@ -1,14 +1,17 @@
-"""The API server's page that shows a task's report to people who may read the task's XCom.
+"""The API server's pages that show a task's report, and the images in it, to people who may read the task's XCom.
 
-A mounted application has no login of its own: the route depends on Airflow's, and on the right to read the DAG's XCom. The request
-names a task instance and nothing else. Dataset and connection come from the fields that Airflow stored when it rendered the task, the
-report's name from the XCom; what is read always lies below that dataset's ``reports/`` (core/report/location.py), whatever the XCom says.
+A mounted application has no login of its own: both routes depend on Airflow's, and on the right to read the DAG's XCom. The request
+names a task instance, and an image by its id. Dataset and connection come from the fields that Airflow stored when it rendered the task,
+the report's name from the XCom; what is read always lies below that dataset's ``reports/`` (core/report/location.py), or is an image of
+one of its rows (core/report/browser_image.py), whatever the XCom says.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -17,10 +20,14 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse
 
-from airflow_cv_dataops.links.report import REPORT_PAGE, base_path, report_address
+from airflow_cv_dataops.links.report import REPORT_IMAGES, REPORT_PAGE, base_path, report_address, task_address
+from airflow_cv_dataops.plugins.turns import NoRoomError, Turns
 
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey
+
+    from airflow_cv_dataops.core.report.browser_image import BrowserImage
+    from airflow_cv_dataops.core.store.dataset import Dataset
 
 # The page may run its own script, and nothing of it can reach Airflow: no cookie, no storage, no request. The page's own policy,
 # which names its script and style by hash, comes on top.
@@ -36,17 +43,43 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, no-store",
 }
+# A browser puts a picture that stands alone into a page with some style of its own.
+_IMAGE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_IMAGE_HEADERS = {**_HEADERS, "Content-Security-Policy": _IMAGE_POLICY}
+
+_MAY_READ = [Depends(requires_access_dag("GET", DagAccessEntity.XCOM))]
+# Each needs memory for an image, and the server has other work: two at once, and some who wait.
+_IMAGES = Turns(at_once=2, waiting=14)
 
 app = FastAPI(title="CV DataOps", docs_url=None, redoc_url=None, openapi_url=None)
 
 
-@app.get(REPORT_PAGE, dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.XCOM))])
+@app.get(REPORT_PAGE, dependencies=_MAY_READ)
 def task_report(dag_id: str, run_id: str, task_id: str, map_index: int) -> Response:
     """Return the report of a task instance."""
-    from airflow.models.taskinstancekey import TaskInstanceKey
+    from airflow_cv_dataops.core.report.location import read_report
+    from airflow_cv_dataops.core.report.served import served_page
 
-    key = TaskInstanceKey(dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index)
-    return Response(_page(_stored_uri(key), _stored_fields(key)), media_type="text/html; charset=utf-8", headers=_HEADERS)
+    key = _key(dag_id, run_id, task_id, map_index)
+    summary, fields = _stored_summary(key), _stored_fields(key)
+    with _in_words():
+        page = read_report(_dataset(fields), summary["report_uri"])
+    images = report_address(dag_id, run_id, task_id, map_index) + REPORT_IMAGES
+    told = f"Task {task_id}{f' [{map_index}]' if map_index >= 0 else ''} in run {run_id} of {dag_id}"
+    page = served_page(page, task=task_address(dag_id, run_id, task_id, map_index), told=told, images=images)
+    return Response(page, media_type="text/html; charset=utf-8", headers=_HEADERS)
+
+
+@app.get(REPORT_PAGE + REPORT_IMAGES + "{image_id}", dependencies=_MAY_READ)
+async def report_image(dag_id: str, run_id: str, task_id: str, map_index: int, image_id: str) -> Response:
+    """Return an image of the dataset of which a task instance has made a report."""
+    try:
+        turn = _IMAGES.take(_image, _key(dag_id, run_id, task_id, map_index), image_id)
+    except NoRoomError as error:
+        told = "Too many images are being shown just now: try again in a moment."
+        raise HTTPException(503, told, headers={"Retry-After": "3"}) from error
+    image = await asyncio.wrap_future(turn)
+    return Response(image.data, media_type=image.media_type, headers=_IMAGE_HEADERS)
 
 
 @app.exception_handler(HTTPException)
@@ -55,12 +88,29 @@ async def to_login(request: Request, error: HTTPException) -> Response:
     names = request.path_params
     if error.status_code == 401 and "text/html" in request.headers.get("accept", "") and "dag_id" in names:
         back = report_address(names["dag_id"], names["run_id"], names["task_id"], names["map_index"])
+        if "image_id" in names:
+            back += REPORT_IMAGES + quote(names["image_id"], safe="")
         return RedirectResponse(f"{base_path()}/api/v2/auth/login?next={quote(back, safe='')}")
     return await http_exception_handler(request, error)
 
 
-def _stored_uri(key: TaskInstanceKey) -> str:
-    """Return the report that the task's summary names."""
+def _key(dag_id: str, run_id: str, task_id: str, map_index: int) -> TaskInstanceKey:
+    from airflow.models.taskinstancekey import TaskInstanceKey
+
+    return TaskInstanceKey(dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index)
+
+
+def _image(key: TaskInstanceKey, image_id: str) -> BrowserImage:
+    from airflow_cv_dataops.core.report.browser_image import read_image_for_browser
+
+    summary, fields = _stored_summary(key), _stored_fields(key)
+    partition_key = summary.get("partition_key")
+    with _in_words():
+        return read_image_for_browser(_dataset(fields), image_id, partition_key=partition_key if isinstance(partition_key, str) else None)
+
+
+def _stored_summary(key: TaskInstanceKey) -> Mapping[str, Any]:
+    """Return the task's summary, which names a report."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
@@ -71,10 +121,9 @@ def _stored_uri(key: TaskInstanceKey) -> str:
     if isinstance(summary, str):  # what Airflow 3.1 makes of an XCom that was edited through its API
         with contextlib.suppress(ValueError):
             summary = json.loads(summary)
-    uri = summary.get("report_uri") if isinstance(summary, dict) else None
-    if not isinstance(uri, str):
+    if not isinstance(summary, dict) or not isinstance(summary.get("report_uri"), str):
         raise HTTPException(404, "This task has left no report: it has not run, it writes none, or it ran with report=False.")
-    return uri
+    return summary
 
 
 def _stored_fields(key: TaskInstanceKey) -> dict[str, Any]:
@@ -93,15 +142,25 @@ def _stored_fields(key: TaskInstanceKey) -> dict[str, Any]:
     return fields
 
 
-def _page(uri: str, fields: dict[str, Any]) -> bytes:
-    from airflow_cv_dataops.core.errors import CvDataOpsError, DatasetNotFoundError
-    from airflow_cv_dataops.core.report.location import read_report
+def _dataset(fields: Mapping[str, Any]) -> Dataset:
     from airflow_cv_dataops.hooks.dataset import DatasetHook
 
+    return DatasetHook(fields["cv_catalog_conn_id"], aws_conn_id=fields.get("aws_conn_id") or None).dataset(fields["dataset"])
+
+
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    """Answer what goes wrong with a status and words; of what a store or catalog says, which may name places, with its kind alone."""
+    from airflow_cv_dataops.core.errors import CvDataOpsError, DatasetNotFoundError, SourceError
+    from airflow_cv_dataops.core.report.browser_image import ImageTooLargeError
+
     try:
-        hook = DatasetHook(fields["cv_catalog_conn_id"], aws_conn_id=fields.get("aws_conn_id") or None)
-        return read_report(hook.dataset(fields["dataset"]), uri)
+        yield
     except DatasetNotFoundError as error:
         raise HTTPException(404, str(error)) from error
+    except ImageTooLargeError as error:
+        raise HTTPException(413, str(error)) from error
+    except SourceError as error:
+        raise HTTPException(502, str(error)) from error
     except CvDataOpsError as error:
         raise HTTPException(502, f"The dataset of this task cannot be opened: {type(error).__name__}.") from error

@@ -52,6 +52,17 @@ def test_the_failed_audits_links_open_its_report_and_its_dataset(page, airflow):
     assert page.get_by_text("BloodImage_00338.jpg").count()
     assert "/cv_dataops/audit-report/strict_audit/" in page.url
 
+    with page.context.expect_page() as popup:
+        page.locator(".card .file a", has_text="BloodImage_00338.jpg").first.click()
+    image = popup.value
+    image.wait_for_load_state()
+    assert image.url.startswith(f"{page.url}/images/")
+    assert image.evaluate("[document.contentType, document.images[0].naturalWidth]") == ["image/jpeg", 640]
+    image.close()
+    page.get_by_role("link", name="Task audit in run").click()
+    page.locator("a[href$='/tasks/audit/details']").first.click()
+    page.get_by_role("link", name="Audit report").wait_for()
+
 
 def test_the_summary_is_read_in_the_xcom_tab(page, airflow):
     _, tasks = airflow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from typing import Any
@@ -22,7 +23,7 @@ def get(airflow: Any, path: str, **headers: str) -> tuple[int, str, Any]:
     request = urllib.request.Request(f"http://127.0.0.1:{airflow.port}{path}", headers=headers)
     try:
         with urllib.request.build_opener(Stay).open(request, timeout=60) as answer:
-            return answer.status, answer.read().decode(), answer.headers
+            return answer.status, answer.read().decode(errors="surrogateescape"), answer.headers
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(), error.headers
 
@@ -56,6 +57,15 @@ def test_the_report_opens_from_its_task_for_those_who_may_read_it(deployment, sh
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "<h1>Label audit of <bdi>cells</bdi></h1>" in page
         assert "BloodImage_00338.jpg" in page
+        images = re.findall(r'<body data-images="(.*?)">', page)[0]
+        assert images == f"{address}/images/"
+        image = images + re.findall(r'"id":"([0-9a-f]{64})"', page)[0]
+        status, picture, headers = get(airflow, image, Cookie=cookie)
+        assert (status, headers["Content-Type"], picture.encode(errors="surrogateescape")[:3]) == (200, "image/jpeg", b"\xff\xd8\xff")
+        assert headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+        assert [get(airflow, image)[0], get(airflow, image, Cookie=f"_token={airflow.token('guest')}")[0]] == [401, 403]
+        for other in ("0" * 64, "..%2f..%2fairflow.cfg", "x"):
+            assert get(airflow, images + other, Cookie=cookie)[0] == 404
         summary = airflow.call("GET", f"{task}/xcomEntries/return_value?deserialize=false")["value"]
         summary = json.loads(summary) if isinstance(summary, str) else summary
         report = summary["report_uri"]

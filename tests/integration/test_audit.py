@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -106,6 +107,13 @@ def test_a_check_that_has_no_predictions_to_go_by_has_not_run(cells):
     judging = {"suspect_label", "disputed_label", "overlooked_bbox", "badly_located_bbox", "swapped_category", "spurious_bbox"}
     assert judging <= set(result.summary.to_dict()["without_predictions"])
     assert judging.isdisjoint(result.summary.counts["by_check"])
+    page = read_report(cells, result.summary.report_uri).decode()
+    looked, could_not = re.findall(r'<p class="ids">(.*?)</p>.*?<dl class="ids">(.*?)</dl>', page)[0]
+    assert judging.isdisjoint(looked.split(", "))
+    reasons = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", could_not))
+    assert judging <= set(reasons["No predictions of the kind that they compare labels with:"].split(", "))
+    assert "invalid_keypoints" in reasons["This partition has nothing of what they look at:"].split(", ")
+    assert "invalid_keypoints" not in looked
     assert "zero_area_bbox" in result.summary.counts["by_check"]
     candidate = build_candidate(cells, Wanted())
     assert "findings.suspect_label" not in candidate.metrics

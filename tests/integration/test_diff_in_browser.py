@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from airflow_cv_dataops.core.diff.step import report_diff
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.release.promote import promote_dataset
+from airflow_cv_dataops.core.report.served import served_page
+from airflow_cv_dataops.core.store.objects import local_path
 
 pytestmark = [
     pytest.mark.integration,
@@ -72,3 +75,19 @@ def test_the_page_fits_a_phone_and_follows_the_colour_scheme(look: Any, report: 
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         shades = [int(part) for part in page.evaluate("getComputedStyle(document.body).backgroundColor").strip("rgb()").split(",")]
         assert (min(shades) > 200) if scheme == "light" else (max(shades) < 60)
+
+
+def test_where_it_is_served_images_are_where_the_server_shows_them(look: Any, report: str, tmp_path: Path) -> None:
+    with look(report) as page:
+        assert page.locator(".card .file a").first.get_attribute("href").startswith("file:///")
+        assert page.locator(".run").count() == 0
+    file = tmp_path / "served.html"
+    file.write_bytes(served_page(Path(local_path(report)).read_bytes(), task="/dags/d", told="Task diff", images="/base/images/"))
+    with look(file.as_uri()) as page:
+        for link in page.locator(".card .file a").all():
+            assert re.fullmatch(r"/base/images/[0-9a-f]{64}", link.get_attribute("href"))
+            assert link.get_attribute("title").startswith("file:///")
+        assert page.locator(".card .file a").count() == 5
+        page.locator(".look").first.click()
+        assert page.locator("#closer .file a").get_attribute("href").startswith("/base/images/")
+        assert page.locator(".run a").get_attribute("href") == "/dags/d"

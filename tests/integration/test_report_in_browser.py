@@ -10,9 +10,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -114,11 +112,15 @@ def test_the_page_fits_the_window_and_follows_the_colour_scheme(look, cells, dig
 
 
 def keep(page: Any, name: str, *, only: bool = True) -> None:
-    """Write pictures for the documentation, where they are asked for: the top of the page, the gallery, and a closer look."""
+    """Write pictures for the documentation, where they are asked for: the top, the tables, the gallery, and a closer look."""
     folder = os.environ.get("CV_DATAOPS_SCREENSHOTS")
     if not folder or not only:
         return
-    parts = {"numbers": "window.scrollTo(0, 0)", "gallery": "document.getElementById('gallery').scrollIntoView()"}
+    parts = {
+        "numbers": "window.scrollTo(0, 0)",
+        "checks": "document.querySelector('.tables').scrollIntoView()",
+        "gallery": "document.getElementById('gallery').scrollIntoView()",
+    }
     for part, script in parts.items():
         page.evaluate(script)
         shoot(page, Path(folder) / f"{name}-{part}.webp")
@@ -281,37 +283,6 @@ def test_suspect_digits_show_what_was_given_and_what_is_likely(look, digits):
         # No label has a box: there is nothing to draw, and nothing to explain.
         assert page.locator("#others").is_hidden()
         assert page.locator("#legend").is_hidden()
-
-
-def test_the_page_works_in_the_sandbox_in_which_the_api_server_sends_it(chromium, cells, found):
-    from airflow_cv_dataops.plugins.report_page import _HEADERS
-
-    page_bytes = Path(local_path(cells)).read_bytes()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            for name, value in {"Content-Type": "text/html; charset=utf-8", **_HEADERS}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(page_bytes)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        page = chromium.new_page()
-        said: list[str] = []
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(f"http://127.0.0.1:{server.server_port}/")
-        assert status(page) == f"Showing 1 to 24 of {found['']} findings."
-        page.locator(".look").first.click()
-        assert page.locator("dialog svg.drawn image").count() == 1
-        assert page.evaluate("window.origin") == "null"  # so there is no cookie and no storage of Airflow's
-        assert said == []
-        page.close()
-        server.shutdown()
 
 
 def test_one_finding_and_none(look, make_dataset, tmp_path):

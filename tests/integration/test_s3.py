@@ -19,7 +19,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from integration.s3_server import ACCESS_KEY, SECRET_KEY, S3Server, find_rclone, serve_s3
 from PIL import Image
 
-from airflow_cv_dataops.core.errors import SourceError
+from airflow_cv_dataops.core.errors import DatasetNotFoundError, SourceError
+from airflow_cv_dataops.core.report.browser_image import read_image_for_browser
 from airflow_cv_dataops.core.report.location import read_report
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import open_store
@@ -198,6 +199,14 @@ def test_a_report_is_written_to_s3_with_pictures_read_from_there(lake: Lake, con
     assert all("picture" in image for image in data["images"])
     assert SECRET_KEY not in page
     assert ACCESS_KEY not in page
+    for image in data["images"]:
+        shown = read_image_for_browser(lake.dataset, image["id"], partition_key="2026-11-05")
+        assert Image.open(io.BytesIO(shown.data)).size[0] >= image["width"]
+    row = lake.dataset.images().to_pylist()[0]
+    folder, _, name = row["storage_uri"].rpartition("/")
+    open_store(folder, lake.dataset.config.object_options).delete([name])
+    with pytest.raises(DatasetNotFoundError, match="cannot be read: FileNotFoundError"):
+        read_image_for_browser(lake.dataset, row["image_id"])
 
 
 def test_a_sensor_and_its_trigger_see_images_arrive_on_s3(lake: Lake, context: dict[str, Any]) -> None:

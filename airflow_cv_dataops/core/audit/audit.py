@@ -17,7 +17,7 @@ from airflow_cv_dataops.core.audit.lineage import audit_lineage
 from airflow_cv_dataops.core.audit.looked_at import nothing_metrics, nothing_to_check
 from airflow_cv_dataops.core.audit.policy import as_limits, audit_breach, audit_failure
 from airflow_cv_dataops.core.audit.reading import all_partitions, check_presence, read_input
-from airflow_cv_dataops.core.audit.report import write_audit_report
+from airflow_cv_dataops.core.audit.report import why_unable, write_audit_report
 from airflow_cv_dataops.core.audit.shared_categories import SharedCategories, check_shared, in_words, shared_categories
 from airflow_cv_dataops.core.audit.statistics import AuditStatistics, audit_metrics, count_findings
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -107,7 +107,9 @@ def audit_labels(
     nothing = nothing_to_check(to_run, found, data)
     statistics = count_findings(data, checks_run, found, compared, not_judged_of(to_run, data))
     rows = findings_table(audit, found)
-    report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), statistics, checks_run, report)
+    unable = why_unable(without_predictions, nothing)
+    planned = [enabled.check for enabled in to_run]
+    report_uri = _report(dataset, partition_key, audit, rows, data, snapshots.get("images"), statistics, planned, unable, report)
     findings_snapshot = dataset.replace_partition("findings", partition_key, rows, owner=audit)
     # Of its own findings too: of two runs at once, one may have written these, and the other its numbers.
     looked_at, owners = {**snapshots, "findings": findings_snapshot}, {**owners, "findings": [audit]}
@@ -229,6 +231,7 @@ def _report(
     images_snapshot_id: str | None,
     statistics: AuditStatistics,
     checks: Sequence[Check],
+    unable: Mapping[str, str],
     limits: ReportLimits | None,
 ) -> str | None:
     """Write the report, before the rows that it shows are committed, and return its URI; ``None`` where there is to be none."""
@@ -243,5 +246,6 @@ def _report(
         images_snapshot_id=images_snapshot_id,
         statistics=statistics,
         checks=checks,
+        unable=unable,
         limits=limits,
     )

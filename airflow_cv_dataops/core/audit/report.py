@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.detection.told import not_judged_in_words
@@ -37,6 +37,7 @@ _IMAGE_COLUMNS = ("source_uri", "image_id", "storage_uri", "bytes", "width", "he
 
 
 _LIMITS = ReportLimits()
+_NOTHING: Mapping[str, str] = {}
 
 
 def write_audit_report(
@@ -49,6 +50,7 @@ def write_audit_report(
     images_snapshot_id: str | None,
     statistics: AuditStatistics,
     checks: Sequence[Check],
+    unable: Mapping[str, str] = _NOTHING,
     limits: ReportLimits = _LIMITS,
 ) -> str:
     """Write one self-contained HTML page below the dataset's ``reports/`` and return its URI, without credentials.
@@ -59,12 +61,13 @@ def write_audit_report(
     :param annotations: annotation_id, source_uri, category, bbox and, where it was read, segmentation.
     :param images_snapshot_id: the snapshot of ``images`` that was audited; ``None``: there are no images.
     :param statistics: the audit's counts.
-    :param checks: the checks that ran.
+    :param checks: the checks that were to run.
+    :param unable: by check that had nothing to go by, why; see :func:`why_unable`.
     :raises ConfigurationError: the catalog names no warehouse to write below.
     """
     started = time.monotonic()
     images = dataset.read("images", partition_key=partition_key, snapshot_id=images_snapshot_id, columns=_IMAGE_COLUMNS)
-    page = _page(dataset.name, partition_key, audit, findings, annotations, statistics, checks)
+    page = _page(dataset.name, partition_key, audit, findings, annotations, statistics, checks, unable)
     shown = gallery(
         worst_first(findings, _MOST_FINDINGS),
         annotations,
@@ -91,6 +94,16 @@ def write_audit_report(
     return uri
 
 
+def why_unable(without_predictions: Sequence[str], nothing_to_check: Sequence[str]) -> dict[str, str]:
+    """Return by check, for people, why it had nothing to go by.
+
+    :param without_predictions: checks that compare labels with what models predict, and had nothing to compare.
+    :param nothing_to_check: checks that ran, and had nothing to look at.
+    """
+    compare = dict.fromkeys(without_predictions, "No predictions of the kind that they compare labels with:")
+    return compare | dict.fromkeys(nothing_to_check, "This partition has nothing of what they look at:")
+
+
 def _page(
     dataset: str,
     partition_key: str,
@@ -99,10 +112,9 @@ def _page(
     annotations: pa.Table,
     statistics: AuditStatistics,
     checks: Sequence[Check],
+    unable: Mapping[str, str],
 ) -> Page:
-    rows = [
-        CheckRow(check.id, statistics.severity_of[check.id], statistics.by_check[check.id], check.meaning, check.fix) for check in checks
-    ]
+    rows = [_check_row(check, statistics, unable) for check in checks]
     rows.sort(key=lambda row: (SEVERITIES.index(row.severity), -row.count, row.id))
     return Page(
         dataset=dataset,
@@ -115,6 +127,11 @@ def _page(
         findings=findings.num_rows,
         notice=not_judged_in_words(statistics.overlooked_not_judged) if statistics.overlooked_not_judged else "",
     )
+
+
+def _check_row(check: Check, statistics: AuditStatistics, unable: Mapping[str, str]) -> CheckRow:
+    severity = statistics.severity_of.get(check.id, check.default_severity)  # a check that did not run has no other
+    return CheckRow(check.id, severity, statistics.by_check.get(check.id, 0), check.meaning, check.fix, unable.get(check.id, ""))
 
 
 def _tiles(statistics: AuditStatistics) -> list[Tile]:
@@ -150,7 +167,7 @@ def _worst_categories(statistics: AuditStatistics) -> list[CategoryRow]:
     """Return the categories with faults in the summary's order: by the low end of the rate's interval."""
     faulty = [found for found in statistics.categories if found.erroneous]
     faulty.sort(key=lambda found: (-found.interval[0], -found.annotations, found.category))
-    return [CategoryRow(cut(found.category), found.annotations, found.erroneous) for found in faulty[:_WORST_CATEGORIES]]
+    return [CategoryRow(cut(found.category), found.annotations, found.erroneous, found.interval) for found in faulty[:_WORST_CATEGORIES]]
 
 
 def _data(page: Page, shown: Gallery) -> dict[str, Any]:

@@ -173,10 +173,11 @@ def _file(image: GalleryImage | None, shown: Shown) -> str:
         return f'<p class="file free">{clean(shown.image_id)}</p>'
     uri = image.values["uri"]
     name = clean(unquote(uri.rsplit("/", 1)[-1]))
+    served = f' data-image="{clean(image.values["id"])}"' if "id" in image.values else ""
     if image.values.get("link"):
         address = f'href="{clean(uri)}" title="{clean(uri)}"'
-        return f'<p class="file"><a class="free" {address} target="_blank" rel="noopener noreferrer">{name}</a></p>'
-    return f'<p class="file free" title="{clean(uri)}">{name}</p>'
+        return f'<p class="file"{served}><a class="free" {address} target="_blank" rel="noopener noreferrer">{name}</a></p>'
+    return f'<p class="file free"{served} title="{clean(uri)}">{name}</p>'
 
 
 def _before(name: str | None) -> str:

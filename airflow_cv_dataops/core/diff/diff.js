@@ -31,6 +31,19 @@
   at("filters").addEventListener("submit", (event) => event.preventDefault());
   at("filters").addEventListener("reset", () => setTimeout(select));
 
+  const served = document.body.dataset.images; // where a server shows images by their ids; it writes so into the page
+  for (const file of served ? document.querySelectorAll(".file[data-image]") : []) {
+    const link = file.querySelector("a") || document.createElement("a");
+    if (!link.parentNode) {
+      link.className = "free";
+      link.textContent = file.textContent;
+      link.target = "_blank";
+      link.rel = "noopener noreferrer";
+      file.replaceChildren(link);
+    }
+    link.href = served + file.dataset.image;
+  }
+
   const pictured = () => cards.filter((card) => !card.hidden && card.querySelector(".look"));
   const button = (text, go) => {
     const node = document.createElement("button");

@@ -20,7 +20,7 @@ def html_document(title: str, body: str, *, style: Sequence[str], script: str, d
     :param style: style sheets, one after the other. :param script: a script; see :func:`resource`.
     :param data: what the script reads, in the element ``data``.
     """
-    rules = "".join(style)
+    rules = "".join([*style, resource(__package__, "served.css")])
     policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(rules)}; img-src data:; base-uri 'none'; form-action 'none'"
     return f"""<!doctype html>
 <html lang="en">

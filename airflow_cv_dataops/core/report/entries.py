@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.report.browser_image import is_served
 from airflow_cv_dataops.core.report.views import Box, view_of
 from airflow_cv_dataops.core.store.objects import without_credentials
 
@@ -111,6 +112,8 @@ def gallery_image(row: Mapping[str, Any], place: int) -> GalleryImage:
     values = {"uri": _text(uri, _LONGEST_URI), "width": row["width"], "height": row["height"]}
     if _LINKED.fullmatch(uri) and len(uri) <= _LONGEST_URI:
         values["link"] = True  # any other scheme (s3, javascript, …) is text
+    if is_served(row["image_id"], row["storage_uri"]):
+        values["id"] = row["image_id"]
     names = ("source_uri", "image_id", "storage_uri", "bytes", "width", "height")
     return GalleryImage(place=place, values=values, **{name: row[name] for name in names})
 

@@ -8,6 +8,7 @@
   const at = (id) => document.getElementById(id);
   if (!data.findings.length) return;
 
+  const served = document.body.dataset.images; // where a server shows images by their ids; it writes so into the page
   const severities = ["error", "warning", "info"];
   const filters = at("filters");
   let found = data.findings;
@@ -35,6 +36,11 @@
   const checkOf = (finding) => data.checks[finding.check];
   const imageOf = (finding) => (finding.image === undefined ? null : data.images[finding.image]);
   const placeOf = (finding) => (imageOf(finding) ? imageOf(finding).uri : finding.source || "");
+  const link = (image) => {
+    if (!image) return null;
+    if (served && image.id) return served + image.id;
+    return image.link && !(served && image.uri.startsWith("file:")) ? image.uri : null; // no page of a server may open a file
+  };
   const nameOf = (uri) => {
     const last = uri.slice(uri.lastIndexOf("/") + 1);
     try { return decodeURIComponent(last); } catch { return last; }
@@ -129,7 +135,8 @@
     const uri = placeOf(finding);
     if (!uri) return null;
     const image = imageOf(finding);
-    if (image && image.link) return make("p", { class: "file" }, make("a", { class: "free", href: uri, target: "_blank", rel: "noopener noreferrer", title: uri, text: nameOf(uri) }));
+    const href = link(image);
+    if (href) return make("p", { class: "file" }, make("a", { class: "free", href, target: "_blank", rel: "noopener noreferrer", title: uri, text: nameOf(uri) }));
     return make("p", { class: "file free", title: uri, text: image ? nameOf(uri) : uri });
   };
 
@@ -148,13 +155,14 @@
     if (finding.bbox) facts.push(`given box ${finding.bbox.join(", ")}`);
     if (finding.suggestion && finding.suggestion.bbox) facts.push(`suggested box ${finding.suggestion.bbox.join(", ")}`);
     if (image) facts.push(`image ${image.width} × ${image.height} px`);
-    const address = image && image.link
-      ? make("a", { class: "free", href: image.uri, target: "_blank", rel: "noopener noreferrer", text: image.uri })
-      : make("span", { class: "free", text: placeOf(finding) });
+    const href = link(image);
+    const opens = (text) => make("a", { class: "free", href, target: "_blank", rel: "noopener noreferrer", text });
+    const whole = href && href !== image.uri ? make("p", { class: "small" }, opens("Open the whole image")) : null;
+    const address = href && !whole ? opens(image.uri) : make("span", { class: "free", text: placeOf(finding) });
     const legend = make("p", { class: "legend" }, ...keys([finding], true));
     const about = make("div", { class: "about" }, head(finding), words(finding), make("p", { class: "free", text: finding.message }),
       make("p", {}, make("b", { text: "What it means: " }), plain(check.meaning)), make("p", {}, make("b", { text: "What to do: " }), plain(check.fix)),
-      legend, ...facts.map((fact) => make("p", { class: "small free", text: fact })), make("p", { class: "small" }, address));
+      legend, ...facts.map((fact) => make("p", { class: "small free", text: fact })), make("p", { class: "small" }, address), whole || "");
     at("closer").replaceChildren(bar, make("div", { class: "both" }, stage, about));
     if (!at("closer").open) at("closer").showModal();
   };

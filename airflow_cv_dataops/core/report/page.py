@@ -11,6 +11,7 @@ from airflow_cv_dataops.core.report.document import html_document, resource
 from airflow_cv_dataops.core.report.plots import clean
 
 _NAME = re.compile(r"`([^`]*)`")
+_BAR = 160  # units of the widest interval
 
 
 @dataclass(frozen=True)
@@ -25,22 +26,24 @@ class Tile:
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One check that ran: what its findings mean and how to mend them."""
+    """One check: what its findings mean and how to mend them. :param unable: why it could not look at anything; empty: it looked."""
 
     id: str
     severity: str
     count: int
     meaning: str
     fix: str
+    unable: str = ""
 
 
 @dataclass(frozen=True)
 class CategoryRow:
-    """A category, its labels, and how many of them are wrong or suspect."""
+    """A category, its labels, and how many of them are wrong or suspect. :param interval: both ends of the rate's 95 % interval, 0 to 1."""
 
     category: str
     annotations: int
     erroneous: int
+    interval: tuple[float, float]
 
     @property
     def label_error_rate(self) -> float:
@@ -77,7 +80,7 @@ def html_page(page: Page, data: Mapping[str, Any]) -> bytes:
 {_categories(page.categories)}
 {_checks(page.checks)}
 </div>
-{_gallery(page.findings)}
+{_gallery(page)}
 </main>"""
     return html_document(name, body, style=[resource(__package__, "page.css")], script=resource(__package__, "page.js"), data=data)
 
@@ -94,13 +97,28 @@ def tile_html(tile: Tile) -> str:
 def _categories(rows: Sequence[CategoryRow]) -> str:
     if not rows:
         return ""
+    highest = max(row.interval[1] for row in rows)
     cells = "".join(
-        f'<tr><th scope="row"><bdi>{clean(row.category)}</bdi></th><td>{row.label_error_rate:.2%}</td>'
-        f"<td>{row.erroneous:,}</td><td>{row.annotations:,}</td></tr>"
+        f'<tr><th scope="row"><bdi>{clean(row.category)}</bdi></th><td class="rate">{_rate(row, highest)}</td>'
+        f'<td class="count">{row.erroneous:,} <span class="small">of {row.annotations:,}</span></td></tr>'
         for row in rows
     )
-    head = table_head("category", "error rate", "at fault", "labels")
-    return f'<section><h2>Worst categories</h2><div class="scroll"><table>{head}<tbody>{cells}</tbody></table></div></section>'
+    head = table_head("category", "error rate, 95% interval", "at fault")
+    told = "Sorted by where the bar begins: the error rate is hardly lower than that. Few labels make a long bar."
+    table = f'<div class="scroll"><table class="worst">{head}<tbody>{cells}</tbody></table></div>'
+    return f'<section><h2>Worst categories</h2><p class="small">{told}</p>{table}</section>'
+
+
+def _rate(row: CategoryRow, highest: float) -> str:
+    """Return the rate and its interval, drawn and in numbers; all bars of a table have one scale."""
+    low, high = row.interval
+    start, end, at = (_BAR * value / highest for value in (low, high, row.label_error_rate))
+    bar = (
+        f'<svg class="interval" viewBox="0 0 {_BAR} 12" preserveAspectRatio="none" aria-hidden="true">'
+        f'<path class="axis" d="M0 6H{_BAR}"/><rect x="{start:.1f}" y="3" width="{max(1.5, end - start):.1f}" height="6" rx="3"/>'
+        f'<path class="rate" d="M{at:.1f} 0V12"/></svg>'
+    )
+    return f"{bar}<b>{row.label_error_rate:.1%}</b> <span>{low:.1%} to {high:.1%}</span>"
 
 
 def _checks(rows: Sequence[CheckRow]) -> str:
@@ -110,17 +128,34 @@ def _checks(rows: Sequence[CheckRow]) -> str:
         f"<td>{sentence(row.meaning)} <i>{sentence(row.fix)}</i></td></tr>"
         for row in found
     )
-    passed = _passed([clean(row.id) for row in rows if not row.count])
     head = table_head("severity", "check", "findings", "what it means, <i>what to do</i>")
     table = f'<div class="scroll"><table class="checks">{head}<tbody>{cells}</tbody></table></div>'
-    return f"<section><h2>Checks</h2>{table if found else '<p>No check found anything.</p>'}{passed}</section>"
+    passed = _passed([clean(row.id) for row in rows if not row.count and not row.unable])
+    return f"<section><h2>Checks</h2>{table if found else '<p>No check found anything.</p>'}{passed}{_unable(rows)}</section>"
 
 
 def _passed(ids: Sequence[str]) -> str:
     if not ids:
         return ""
-    summary = f"{len(ids)} {'check' if len(ids) == 1 else 'checks'} found nothing"
+    summary = f"{_checks_in_words(len(ids))} looked and found nothing"
     return f'<details><summary>{summary}</summary><p class="ids">{", ".join(ids)}</p></details>'
+
+
+def _unable(rows: Sequence[CheckRow]) -> str:
+    """Return which checks had nothing to go by, by why."""
+    by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        if row.unable:
+            by_reason.setdefault(row.unable, []).append(clean(row.id))
+    if not by_reason:
+        return ""
+    lines = "".join(f"<dt>{clean(reason)}</dt><dd>{', '.join(ids)}</dd>" for reason, ids in by_reason.items())
+    summary = f"{_checks_in_words(sum(map(len, by_reason.values())))} could not look: that is no clean bill"
+    return f'<details class="unable"><summary>{summary}</summary><dl class="ids">{lines}</dl></details>'
+
+
+def _checks_in_words(count: int) -> str:
+    return f"{count:,} {'check' if count == 1 else 'checks'}"
 
 
 def table_head(*names: str) -> str:
@@ -132,9 +167,11 @@ def sentence(text: str) -> str:
     return _NAME.sub(r"<code>\1</code>", clean(text))
 
 
-def _gallery(findings: int) -> str:
-    if not findings:
-        clear = '<p class="clear">Nothing was found: there is nothing to look at.</p>'
+def _gallery(page: Page) -> str:
+    if not page.findings:
+        unable = sum(bool(row.unable) for row in page.checks)
+        but = f" {unable:,} of {_checks_in_words(len(page.checks))} could not look, though." if unable else ""
+        clear = f'<p class="clear">Nothing was found: there is nothing to look at.{but}</p>'
         return f'<section id="gallery" tabindex="-1"><h2>Findings</h2>{clear}</section>'
     return """<section id="gallery" tabindex="-1" aria-labelledby="findings-title">
 <h2 id="findings-title">Findings, worst first</h2>

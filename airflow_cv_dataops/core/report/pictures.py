@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import logging
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from airflow_cv_dataops.core.ahead import ahead
 from airflow_cv_dataops.core.imaging.decoding.decode import Limits, Reject
 from airflow_cv_dataops.core.imaging.decoding.viewing import decode_for_viewing
 from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.report.encoding import encoded, fit, fitted
 from airflow_cv_dataops.core.report.entries import Gallery, GalleryImage
 from airflow_cv_dataops.core.report.views import Box
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -119,7 +119,7 @@ def _make(reader: _Reader, gallery: Gallery, image: GalleryImage) -> _Made:
         if isinstance(picture, Reject):
             return _Made(problem=f"The picture cannot be decoded: {picture.detail}")
         crops = tuple((finding, crop) for finding, view in views if (crop := _crop(picture, image, view)))
-        return _Made(_encoded(_fitted(picture, OVERVIEW_PX), (0, 0, image.width, image.height)), crops)
+        return _Made(_encoded(fitted(picture, OVERVIEW_PX), (0, 0, image.width, image.height)), crops)
 
 
 def _crops(gallery: Gallery, image: GalleryImage) -> list[tuple[int, Box]]:
@@ -143,30 +143,15 @@ def _crop(picture: Image.Image, image: GalleryImage, view: Box) -> Picture | Non
         return None
     across, down = picture.width / image.width, picture.height / image.height
     part = picture.resize(
-        _fit((right - x) * across, (bottom - y) * down, CROP_PX), box=(x * across, y * down, right * across, bottom * down)
+        fit((right - x) * across, (bottom - y) * down, CROP_PX), box=(x * across, y * down, right * across, bottom * down)
     )
     return _encoded(part, (x, y, right - x, bottom - y))
 
 
-def _fitted(picture: Image.Image, longest: int) -> Image.Image:
-    size = _fit(picture.width, picture.height, longest)
-    return picture if size == picture.size else picture.resize(size, reducing_gap=2.0)
-
-
-def _fit(width: float, height: float, longest: int) -> tuple[int, int]:
-    scale = min(1.0, longest / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
 def _encoded(picture: Image.Image, view: Box) -> Picture:
-    """Encode without what the file said of itself; small pictures, which are shown pixel by pixel, without loss."""
-    buffer = io.BytesIO()
-    picture.info = {}
-    if max(picture.size) <= _LOSSLESS_PX and view[2] <= _LOSSLESS_PX:
-        picture.save(buffer, "PNG", optimize=True)
-        return Picture("image/png", buffer.getvalue(), view)
-    picture.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-    return Picture("image/jpeg", buffer.getvalue(), view)
+    """Encode small pictures, which are shown pixel by pixel, without loss."""
+    is_small = max(picture.size) <= _LOSSLESS_PX and view[2] <= _LOSSLESS_PX
+    return Picture(*encoded(picture, quality=None if is_small else _QUALITY), view)
 
 
 class _Reader:

@@ -20,7 +20,18 @@ from airflow_cv_dataops.core.store.uris import (
     without_credentials,
 )
 
-__all__ = ["ObjectInfo", "ObjectStore", "Place", "join_uri", "local_path", "normalize_uri", "open_store", "read_uri", "without_credentials"]
+__all__ = [
+    "ObjectInfo",
+    "ObjectStore",
+    "Place",
+    "join_uri",
+    "local_path",
+    "normalize_uri",
+    "open_store",
+    "read_object",
+    "read_uri",
+    "without_credentials",
+]
 
 _DEFAULT_OPTIONS: Mapping[str, Any] = {}
 
@@ -46,10 +57,14 @@ def read_uri(uri: str, options: Mapping[str, Any] = _DEFAULT_OPTIONS, *, max_byt
     if scheme not in WEB_SCHEMES and (why := unaddressable(key)):
         raise OSError(f"{without_credentials(uri)} cannot be read: {why}")
     parent, _, name = uri.rpartition("/")
-    store = open_store(parent, options)
+    return read_object(open_store(parent, options), name, max_bytes=max_bytes)
+
+
+def read_object(store: ObjectStore, path: str, *, max_bytes: int | None = None) -> bytes:
+    """Return the bytes of a file of a store. :raises OSError: it cannot be read, or is larger than ``max_bytes``."""
     if max_bytes is not None:
-        _check_size(store.size(name), max_bytes)
-    return store.read(name)
+        _check_size(store.size(path), max_bytes)
+    return store.read(path)
 
 
 def _check_size(size: int | None, max_bytes: int | None) -> None:

@@ -65,6 +65,11 @@ def parts_of(uri: str) -> tuple[str, str, str]:
     return scheme.lower(), authority, path
 
 
+def is_web(uri: str) -> bool:
+    """Say whether a URI names a place on the web."""
+    return uri.partition("://")[0].lower() in WEB_SCHEMES
+
+
 def unaddressable(path: str) -> str | None:
     """Say why an object's path cannot be asked for: some stores have such keys, their clients make others of them."""
     if path.startswith("/") or path.endswith("/") or "//" in path:

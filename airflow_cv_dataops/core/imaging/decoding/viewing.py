@@ -25,6 +25,8 @@ from airflow_cv_dataops.core.imaging.decoding.pictures import upright
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
+_STRIP = 512  # rows
+
 
 def decode_for_viewing(data: bytes, *, scale: float = 1.0, limits: Limits | None = None) -> Image.Image | Reject:
     """Return the first frame, upright, in RGB; transparent pixels lie on white.
@@ -74,10 +76,18 @@ def _rgb(image: Image.Image, depth: int) -> Image.Image:
         return lab_to_rgb(image)
     if not image.has_transparency_data:
         return image.convert("RGB")
+    return _on_white(image)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return a picture with transparent pixels on white, made strip by strip: at once it takes three more copies of the picture."""
     from PIL import Image as Images
 
-    coloured = image.convert("RGBA")
-    return Images.alpha_composite(Images.new("RGBA", coloured.size, "white"), coloured).convert("RGB")
+    whole = Images.new("RGB", image.size)
+    for top in range(0, image.height, _STRIP):
+        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height))).convert("RGBA")
+        whole.paste(Images.alpha_composite(Images.new("RGBA", strip.size, "white"), strip).convert("RGB"), (0, top))
+    return whole
 
 
 def lab_to_rgb(image: Image.Image) -> Image.Image:

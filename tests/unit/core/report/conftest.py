@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +27,7 @@ from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 KEY = "2026-11-05"
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def report_of() -> Callable[..., Report]:
         partition_key: str = KEY,
         audit: str = "label_audit",
         meaning: str = "What `side_px` means.",
+        unable: Mapping[str, str] = NOTHING,
         **limits: int,
     ) -> Report:
         found, checks = [], []
@@ -106,6 +108,7 @@ def report_of() -> Callable[..., Report]:
             images_snapshot_id=dataset.snapshot_id("images"),
             statistics=numbers,
             checks=checks,
+            unable=unable,
             limits=ReportLimits(**limits),
         )
         return Report(uri, read_report(dataset, uri))

@@ -16,8 +16,9 @@ from PIL import Image
 from unit.core.report.conftest import KEY, bbox, encoded, photo
 
 from airflow_cv_dataops.core.audit.label_errors.estimates import EstimatedErrors
-from airflow_cv_dataops.core.audit.report import _tiles
+from airflow_cv_dataops.core.audit.report import _tiles, why_unable
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.report.entries import gallery_image
 from airflow_cv_dataops.core.report.limits import ReportLimits
 from airflow_cv_dataops.core.store.objects import local_path
 
@@ -61,7 +62,7 @@ def test_numbers_and_what_checks_mean_stand_in_the_page_itself(cells, report_of)
     assert "2 of 8 labels wrong or suspect" in report.html
     assert "<dt>Findings</dt><dd>2</dd>" in report.html
     assert "What <code>side_px</code> means. <i>How to mend it.</i>" in report.html
-    assert "<summary>1 check found nothing</summary>" in report.html
+    assert "<summary>1 check looked and found nothing</summary>" in report.html
 
 
 def test_both_error_rates_are_shown_alike():
@@ -293,3 +294,45 @@ def test_the_worst_categories_stand_in_the_order_of_the_summary(cells, report_of
     page = report_of(cells, {"error:wrong": rows}, labels).html
     table = page[page.index("Worst categories") :]
     assert table.index("many") < table.index("single"), "one wrong label of one says less than 30 of 40"
+
+
+def test_a_worst_category_shows_its_rate_and_interval_drawn_and_in_numbers(cells, report_of):
+    labels = [{"annotation_id": str(n), "source_uri": "s3://photos/a.png", "category": "many" if n else "single"} for n in range(41)]
+    rows = [{"annotation_id": str(n), "source_uri": "s3://photos/a.png"} for n in range(31)]
+    page = report_of(cells, {"error:wrong": rows}, labels).html
+    many, single = re.findall(r'<tr><th scope="row"><bdi>(?:many|single).*?</tr>', page)
+    assert "<b>75.0%</b> <span>59.8% to 85.8%</span>" in many  # Wilson's interval of 30 of 40
+    assert "<b>100.0%</b> <span>20.7% to 100.0%</span>" in single
+    assert '30 <span class="small">of 40</span>' in many
+    assert '<rect x="95.7" y="3" width="41.6" height="6" rx="3"/><path class="rate" d="M120.0 0V12"/>' in many  # of 160
+    assert '<rect x="33.0" y="3" width="127.0" height="6" rx="3"/><path class="rate" d="M160.0 0V12"/>' in single
+
+
+def test_a_check_that_could_not_look_does_not_look_like_a_clean_one(cells, report_of):
+    unable = why_unable(["suspect_label"], ["invalid_rle"])
+    page = report_of(cells, {"error:clean": [], "info:invalid_rle": [], "warning:suspect_label": []}, unable=unable).html
+    assert '<summary>1 check looked and found nothing</summary><p class="ids">clean</p>' in page
+    told = page[page.index('<details class="unable">') :]
+    assert "<summary>2 checks could not look: that is no clean bill</summary>" in told
+    assert "<dt>This partition has nothing of what they look at:</dt><dd>invalid_rle</dd>" in told
+    assert "<dt>No predictions of the kind that they compare labels with:</dt><dd>suspect_label</dd>" in told
+    assert "Nothing was found: there is nothing to look at. 2 of 3 checks could not look, though." in page
+
+
+def test_where_every_check_looked_none_is_said_not_to_have(cells, report_of):
+    page = report_of(cells, {"error:clean": []}).html
+    assert "could not look" not in page
+    assert "Nothing was found: there is nothing to look at.</p>" in page
+
+
+def test_an_image_is_named_by_its_id_unless_it_lies_on_the_web(cells, report_of):
+    [image] = report_of(cells, {"error:wrong": [{"source_uri": "s3://photos/a.png"}]}).data["images"]
+    assert image["id"] == hashlib.sha256(encoded(photo(64, 48, 0))).hexdigest()
+    row = {"source_uri": "https://host/a.png", "image_id": image["id"], "bytes": 1, "width": 1, "height": 1}
+    assert gallery_image({**row, "storage_uri": "https://host/a.png"}, 0).values == {
+        "uri": "https://host/a.png",
+        "width": 1,
+        "height": 1,
+        "link": True,
+    }
+    assert gallery_image({**row, "storage_uri": "s3://bucket/objects/a"}, 0).values["id"] == image["id"]

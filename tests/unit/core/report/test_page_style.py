@@ -12,6 +12,7 @@ _COLOUR = re.compile(r"--([\w-]+): (#[0-9a-f]{3,6});")
 PAIRS = [
     *((text, ground) for text in ("ink", "soft") for ground in ("ground", "card", "stage")),
     *((name, f"{name}-ground") for name in ("error", "warning", "info")),
+    *((text, "ground") for text in ("focus", "warning")),
     *((text, "card") for text in ("given", "suggested", "focus", "error", "warning", "info")),
 ]
 

@@ -72,3 +72,14 @@ def test_what_cannot_be_shown_is_a_reject(data, reason):
     assert isinstance(found, Reject)
     assert found.reason == reason
     assert decode_for_viewing(data * 10 + b"x" * 2_000, limits=Limits(max_bytes=1_000)).reason == "too_large"
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_tall_transparent_picture_is_the_same_from_top_to_bottom(mode):
+    image = Image.new("RGBA", (3, 1100), (0, 0, 0, 0))
+    for y in (0, 511, 512, 1099):
+        image.putpixel((1, y), (255, 255, 255, 255))
+        image.putpixel((2, y), (0, 0, 0, 255))
+    shown = decode_for_viewing(encoded(image.quantize() if mode == "P" else image.convert(mode), "PNG"))
+    assert {shown.getpixel((0, y)) for y in range(1100)} == {(255, 255, 255)}
+    assert [y for y in range(1100) if shown.getpixel((2, y)) == (0, 0, 0)] == [0, 511, 512, 1099]
