@@ -164,7 +164,7 @@ def import_predictions(
         partition_key=partition_key,
         snapshot_id=snapshot_id,
         counts=counts,
-        metrics={"mean_score": _mean_score(rows), "match_ratio": imported.match_ratio},
+        metrics={"match_ratio": imported.match_ratio, "mean_score": _mean_score(rows)},
         duration_seconds=time.monotonic() - started,
         details={
             "format": found.format,

@@ -157,9 +157,9 @@ class Outcome:
             "bytes": tally.bytes,
         }
         metrics = {
-            "images_per_second": round(looked_at / max(elapsed_seconds, 1e-9), 3),
             "reject_ratio": tally.rejects / looked_at if looked_at else 0.0,
             "duplicate_ratio": duplicates / tally.images if tally.images else 0.0,
+            "images_per_second": round(looked_at / max(elapsed_seconds, 1e-9), 3),
             **{f"{name}_mean": tally.mean(name) for name in _MEASURES},
         }
         return cls(counts, metrics, tally.unread, tally.unread_example)
