@@ -70,7 +70,7 @@ def _measured(metrics: dict[str, Any]) -> Iterator[str]:
     for name, number in numbers.items():
         if name in ends or not (number or name == first):
             continue
-        yield f"{_spaced(name)} {_number(name, number)}{_interval(name, metrics)}"
+        yield f"{_titled(name)} {_number(name, number)}{_interval(name, metrics)}"
 
 
 def _interval(name: str, metrics: dict[str, Any]) -> str:
@@ -156,6 +156,11 @@ def _name(key: str) -> str:
 
 def _spaced(name: str) -> str:
     return printable(name.replace("_", " "))
+
+
+def _titled(name: str) -> str:
+    """Return a metric's name without the unit that its value has."""
+    return _spaced(name.removesuffix("_hours").removesuffix("_seconds"))
 
 
 def _is_told(value: Any) -> bool:

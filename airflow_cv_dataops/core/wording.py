@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_ENCODED = ("file:", "http:", "https:")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 def readable(uri: str) -> str:
     """Return a URI as a person reads it: ``file:///data/Straße 3`` for ``file:///data/Stra%C3%9Fe%203``. For people only: it names nothing.
 
-    Only what is printable is decoded, so that no name of a file can begin a line of its own or turn the order of what is read.
+    What is percent-encoded are local paths, addresses of web servers and members of archives; an object's key stands as it is. Only what
+    is printable is decoded, so that no name of a file can begin a line of its own or turn the order of what is read.
     """
-    return printable(_ESCAPES.sub(_decoded, uri))
+    place, mark, member = uri.partition("!/")
+    place = _ESCAPES.sub(_decoded, place) if place.startswith(_ENCODED) else place
+    return printable(place + mark + _ESCAPES.sub(_decoded, member))
 
 
 def printable(text: str) -> str:
@@ -32,7 +36,7 @@ def duration(seconds: float) -> str:
     """Return a duration in words: ``4 s``, ``3 min``, ``2 h 5 min``, ``3 days``."""
     if seconds < 9.95:
         return f"{seconds:.2g} s"
-    if seconds < 1.5 * _MINUTE:
+    if seconds <= 1.5 * _MINUTE:
         return f"{seconds:.0f} s"
     if seconds < 0.995 * _HOUR:
         return f"{seconds / _MINUTE:.0f} min"

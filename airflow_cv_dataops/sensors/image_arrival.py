@@ -67,7 +67,7 @@ class ImageArrivalSensor(ObservingSensor):
         from airflow_cv_dataops.core.store.uris import without_credentials
 
         condition = self._condition()
-        place = without_credentials(with_partition_key(given_source(self.source), self.resolved_partition_key))
+        place = without_credentials(with_partition_key(given_source(self.source), self.resolved_partition_key or ""))
         return observed.not_yet(place, condition["min_images"], condition["settle_seconds"])
 
     def trigger(self, context: Context) -> ImageArrivalTrigger:
