@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 _SECONDS = 60.0
+_monotonic, _time = time.monotonic, time.time  # by names of their own, so that a test has its own clock and the event loop keeps its
 _TOO_EARLY = 0.98  # a look each minute is a line each time, although clocks and sleeps are not exact
 
 
@@ -18,11 +19,11 @@ class WaitingLines:
 
     def __init__(self, log: logging.Logger | Any, *, is_first_due: bool) -> None:
         self._log = log
-        self._last = None if is_first_due else time.monotonic()
+        self._last = None if is_first_due else _monotonic()
 
     def say(self, text: str) -> None:
         """:param text: what is there, and what is missing."""
-        now = time.monotonic()
+        now = _monotonic()
         if self._last is None or now - self._last >= _SECONDS * _TOO_EARLY:
             self._last = now
             self._log.info("Not yet: %s", text)
@@ -30,5 +31,5 @@ class WaitingLines:
 
 def is_first_of_its_minute(poke_interval: float) -> bool:
     """Say whether the look before this one was in another minute, where no process remembers it: between reschedules."""
-    now = time.time()
+    now = _time()
     return poke_interval >= _SECONDS or now // _SECONDS != (now - poke_interval) // _SECONDS

@@ -91,7 +91,7 @@ class Problem:
     @property
     def told(self) -> str:
         """The message with the file's name, for where only one of the problems is shown."""
-        return f"{self.message.rstrip('.')} ({self.source})"
+        return f"{self.message.rstrip('.')} ({readable(self.source)})"
 
 
 @dataclass(frozen=True)
