@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_cv_dataops.core.store.schema import arrow_schema
+from airflow_cv_dataops.core.wording import readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
