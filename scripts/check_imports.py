@@ -42,8 +42,9 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     ),
     # The steps stand in the order in which data flows: a later one may read what an earlier one defines, never the other way round.
     "core": (
-        ("errors", "step_lineage", "image_places", "wording"),
-        ("ahead", "arguments", "progress", "summary", "summary_words"),
+        ("wording",),
+        ("errors", "step_lineage", "image_places", "summary_words"),
+        ("ahead", "arguments", "progress", "summary"),
         ("store",),
         ("findings", "metrics"),
         ("imaging",),

@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_cv_dataops.core.errors import CvDataOpsError
+from airflow_cv_dataops.core.errors import ConfigurationError, CvDataOpsError
 from airflow_cv_dataops.core.wording import one_line
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,8 @@ def _error_of(exc_info: Any) -> Any:
 
 
 def _reason(error: BaseException) -> str:
-    """Return message and notes; and what the error comes from, where the message does not say so."""
+    """Return message and notes; and what the error comes from, where the message does not say so. Of an argument it does."""
     said = one_line("\n".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())]))
-    cause = one_line(str(error.__cause__)) if error.__cause__ is not None else ""
+    has_cause = error.__cause__ is not None and not isinstance(error, ConfigurationError)
+    cause = one_line(str(error.__cause__)) if has_cause else ""
     return said if cause in said else f"{said} (because of {type(error.__cause__).__name__}: {cause})"

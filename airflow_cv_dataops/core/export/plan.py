@@ -47,7 +47,8 @@ def was_begun(target: Target, plan: Mapping[str, Any], *, replace: bool) -> bool
     if there is not None and not replace:
         raise ConfigurationError(
             f"{readable(target.uri)} holds {_in_words(there)}, and this is {_in_words(plan)} ({_difference(there, plan)}). "
-            "Name another target, with {release} in it for one folder a release, or allow it with replace=True: it removes everything that is there."
+            "Name another target, with {release} in it for one folder a release, or allow it with replace=True: it removes "
+            "everything that is there."
         )
     return False
 

@@ -13,7 +13,7 @@ import structlog
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_cv_dataops.common.reasons import PolicyFailure, ReasonAlone, StoppedWaiting, show_reasons_alone
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 
 SAYS = "Task failed with exception"
 
@@ -80,13 +80,17 @@ def test_the_exception_itself_stays_as_it_was_for_callbacks_and_listeners(writte
     assert error.__traceback__.tb_frame.f_code.co_name == "line_of"
 
 
-def test_what_an_error_comes_from_is_said_once(written: io.BytesIO) -> None:
-    error = ConfigurationError("max_error_rate='x' is no number")
-    error.__cause__ = ValueError("could not convert")
-    assert line_of(error, written)["event"] == ("Task failed: max_error_rate='x' is no number (because of ValueError: could not convert)")
-    error = ConfigurationError("Cannot read: could not convert")
-    error.__cause__ = ValueError("could not convert")
-    assert line_of(error, written)["event"] == "Task failed: Cannot read: could not convert"
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (SourceError("Cannot list s3://lake"), "Cannot list s3://lake (because of ValueError: no route)"),
+        (SourceError("Cannot list s3://lake: no route"), "Cannot list s3://lake: no route"),
+        (ConfigurationError("max_rows='x' is no number"), "max_rows='x' is no number"),
+    ],
+)
+def test_what_an_error_comes_from_is_said_where_it_does_not_say_so_itself(error: Exception, says: str, written: io.BytesIO) -> None:
+    error.__cause__ = ValueError("no route")
+    assert line_of(error, written)["event"] == f"Task failed: {says}"
 
 
 def test_a_name_in_a_reason_forges_no_line_and_turns_no_writing_round(written: io.BytesIO) -> None:
