@@ -58,7 +58,7 @@ class Summary:
 
     def numbers(self) -> dict[str, Any]:
         """Return dataset, counts, metrics and duration, with every zero: a gauge that is not sent stands at what it was."""
-        numbers = {"counts": self.counts, "metrics": self.metrics, "duration_seconds": float(self.duration_seconds)}
+        numbers = {"counts": self.counts, "metrics": self.metrics, "duration_seconds": round(float(self.duration_seconds), 3)}
         return plain({"dataset": self.dataset, **numbers})
 
 
