@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from unit.core.release.release_rows import write_images
 from unit.hooks.fake_connections import AddConnection, add_connection
 
 from airflow_cv_dataops.common import waiting
+from airflow_cv_dataops.common.waiting import WaitingLines
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.sources.arrival import observe_arrival
 from airflow_cv_dataops.core.release.promote import promote_dataset
@@ -94,7 +96,8 @@ def test_pokes_say_once_a_minute_what_is_there_and_what_is_wanted(
     seconds = itertools.count(step=25)
     monkeypatch.setattr(waiting, "_monotonic", lambda: next(seconds))
     sensor = arrival(landing, min_images=100)
-    with caplog.at_level("INFO"):
+    sensor._waiting = WaitingLines(logging.getLogger("waiting"), is_first_due=True)  # Airflow's own logger keeps its lines to itself
+    with caplog.at_level("INFO", "waiting"):
         for _ in range(5):
             sensor.poke(context)
     told = [message for message in caplog.messages if message.startswith("Not yet")]
