@@ -43,10 +43,11 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     ),
     # The steps stand in the order in which data flows: a later one may read what an earlier one defines, never the other way round.
     "core": (
+        ("wording",),
         ("errors", "step_lineage", "image_places"),
         ("ahead", "arguments", "progress", "summary"),
         ("store",),
-        ("findings", "metrics"),
+        ("findings", "metrics", "summary_words"),
         ("imaging",),
         ("report",),
         ("lineage",),

@@ -52,6 +52,8 @@ CAPTIONS: Mapping[str, str] = {
     "core.arguments": "what steps ask of theirs",
     "core.progress": "a log line meanwhile",
     "core.summary": "what a step hands back",
+    "core.summary_words": "a summary as lines",
+    "core.wording": "places and durations as people read them",
     "core.errors": "what was wrong, and what to do",
     "core.step_lineage": "what a step read and wrote",
     "core.image_places": "where images stand among others",

@@ -31,7 +31,7 @@ def emit_stats(summary: Mapping[str, Any], step: str, task: Any, *, is_breach: b
     counter ``cv_dataops.breaches`` has ``step`` beside. Plain StatsD takes none, and all datasets would write to one gauge: there they are
     ``cv_dataops.<step>.<dataset>.<dag_id>.<task_id>.<number>`` and ``cv_dataops.breaches.<step>.<dataset>.<dag_id>.<task_id>``.
 
-    :param summary: as the task leaves it in XCom.
+    :param summary: its ``numbers()``, zeros included: XCom leaves some out, and a gauge that is not sent stands at what it was.
     :param step: see :func:`step_of`.
     :param task: the operator, or whatever has a ``dag_id`` and a ``task_id``.
     """

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from airflow_cv_dataops.core.wording import duration
+
 Unit = TypeVar("Unit")
 
 
@@ -69,5 +71,7 @@ class Progress:
         rate = self.done / elapsed if elapsed else 0.0
         if not self._total:
             return f"{self.done:,} {self._what}, {rate:,.1f}/s"
-        left = (self._total - self.done) / rate if rate else float("inf")
-        return f"{self.done:,} of {self._total:,} {self._what} ({self.done / self._total:.0%}), {rate:,.1f}/s, about {left:,.0f} s left"
+        if not rate:
+            return f"none of {self._total:,} {self._what} finished yet, {duration(elapsed)} so far"
+        left = max(self._total - self.done, 0) / rate
+        return f"{self.done:,} of {self._total:,} {self._what} ({self.done / self._total:.0%}), {rate:,.1f}/s, about {duration(left)} left"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,13 +18,19 @@ _LONGEST_KEY = 250
 _MOST_BITS = 1_000
 _MOST_ENTRIES = 1_024
 _MOST_NAMED = 10
+_BY_CHECK = "by_check"
+OF_A_CHECK = re.compile(r"findings\.(?!(?:error|warning|info)$)", re.ASCII)
+"""The names of metrics that count what one check found; those by severity are others."""
 
 
 @dataclass(frozen=True)
 class Summary:
     """The metric summary that a task leaves in XCom: at most 16 KB of strict JSON, with the same keys for every step.
 
-    :param counts: whole numbers by name (``images``, ``rejects``, ...); nested one level at most (``findings`` by check).
+    Checks that found nothing are not listed there one by one: neither in the count ``by_check`` nor as metrics ``findings.<check>``. A
+    step says in ``checks_without_findings`` how many looked and found nothing, and in ``checks_with_nothing_to_check`` how many did not.
+
+    :param counts: whole numbers by name (``images``, ``rejects``, ...); nested one level at most (findings ``by_check``).
     :param metrics: measured numbers by name; a value that is not finite becomes ``None``.
     """
 
@@ -42,12 +49,17 @@ class Summary:
             "dataset": self.dataset,
             "partition_key": self.partition_key,
             "snapshot_id": self.snapshot_id,
-            "counts": self.counts,
-            "metrics": self.metrics,
+            "counts": {name: _found(value) if name == _BY_CHECK else value for name, value in self.counts.items()},
+            "metrics": {name: value for name, value in self.metrics.items() if value or not OF_A_CHECK.match(str(name))},
             "report_uri": self.report_uri,
             "duration_seconds": round(float(self.duration_seconds), 3),
         }
         return _cut_to_size(plain(document), plain(self.details))
+
+    def numbers(self) -> dict[str, Any]:
+        """Return dataset, counts, metrics and duration, with every zero: a gauge that is not sent stands at what it was."""
+        numbers = {"counts": self.counts, "metrics": self.metrics, "duration_seconds": round(float(self.duration_seconds), 3)}
+        return plain({"dataset": self.dataset, **numbers})
 
 
 @dataclass(frozen=True)
@@ -80,25 +92,8 @@ class Breach:
     problems: tuple[Mapping[str, Any], ...] = ()
 
 
-def in_words(summary: Mapping[str, Any]) -> list[str]:
-    """Return a summary as lines for a log: what is not zero, with thousands apart, and metrics to four digits. XCom has all of it."""
-    lines = []
-    for name in ("counts", "metrics"):
-        told = [words for key, value in summary[name].items() if (words := _value_in_words(key, value))]
-        if told:
-            lines.append(f"{name.capitalize()}: {', '.join(told)}")
-    if summary["report_uri"]:
-        lines.append(f"Report: {summary['report_uri']}")
-    return lines
-
-
-def _value_in_words(name: str, value: Any) -> str:
-    if isinstance(value, Mapping):
-        inner = [words for key, item in value.items() if (words := _value_in_words(key, item))]
-        return f"{name} ({', '.join(inner)})" if inner else ""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value:
-        return ""
-    return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.4g}"
+def _found(by_check: Any) -> Any:
+    return {check: count for check, count in by_check.items() if count} if isinstance(by_check, Mapping) else by_check
 
 
 def plain(value: Any) -> Any:

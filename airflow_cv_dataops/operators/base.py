@@ -84,20 +84,22 @@ class DatasetOperator(LineageMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step, leave its summary in XCom, then fail or skip if policy says so."""
-        from airflow.providers.common.compat.sdk import AirflowFailException
-
+        from airflow_cv_dataops.common.reasons import PolicyFailure
         from airflow_cv_dataops.core.errors import SharedPartitionError
 
         dataset, partition_key = self.begin(context)
         try:
             result = self.run_step(dataset, partition_key, context)
         except SharedPartitionError as error:
-            raise AirflowFailException(str(error)) from error  # a retry would find the same
+            raise PolicyFailure(str(error)) from error  # a retry would find the same
         self.note_lineage(lambda: self.stable_lineage(result.lineage))
         return self._finish(result, context)
 
     def begin(self, context: Context) -> tuple[Dataset, str]:
         """Return the dataset, and the partition key of this run."""
+        from airflow_cv_dataops.common.reasons import show_reasons_alone
+
+        show_reasons_alone()
         partition_key = self.partition_key_of(context)
         self.resolved_partition_key = partition_key
         self.log.info("%s: dataset %s, partition %s", type(self).__name__, self.dataset, partition_key)
@@ -133,14 +135,15 @@ class DatasetOperator(LineageMixin, BaseOperator):
         """Tell people of what does not hold; here nobody: see :class:`~airflow_cv_dataops.common.breach.BreachMixin`."""
 
     def _finish(self, result: StepResult, context: Context) -> dict[str, Any]:
-        from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+        from airflow.providers.common.compat.sdk import AirflowSkipException
 
-        from airflow_cv_dataops.core.summary import in_words
+        from airflow_cv_dataops.common.reasons import PolicyFailure
+        from airflow_cv_dataops.core.summary_words import in_words
 
         summary = result.summary.to_dict()
         for line in in_words(summary):
-            self.log.info(line)
-        emit_stats(summary, step_of(result.lineage), self, is_breach=bool(result.breach or result.failure))
+            self.log.info("%s", line)
+        emit_stats(result.summary.numbers(), step_of(result.lineage), self, is_breach=bool(result.breach or result.failure))
         if result.failure is None and result.breach is None:
             return summary
         # The summary must be there to look at although the task does not end well, and for who is told of a breach.
@@ -149,7 +152,7 @@ class DatasetOperator(LineageMixin, BaseOperator):
         if result.failure is None:
             return summary
         # A retry would find the same data.
-        raise (AirflowSkipException if result.skip else AirflowFailException)(result.failure)
+        raise (AirflowSkipException if result.skip else PolicyFailure)(result.failure)
 
 
 class SourceOperator(DatasetOperator):

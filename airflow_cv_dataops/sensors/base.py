@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_cv_dataops.common.lineage import LineageMixin
+from airflow_cv_dataops.common.waiting import WaitingLines, is_first_of_its_minute
 from airflow_cv_dataops.hooks.dataset import DatasetHook
 from airflow_cv_dataops.links.marquez import marquez_links
 
@@ -41,6 +42,7 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
     template_fields: Sequence[str] = ("partition_key", "partition_format", "partition_timezone", "cv_catalog_conn_id", "aws_conn_id")
     operator_extra_links = marquez_links()
     ui_color = "#e8ecf7"
+    _waiting: WaitingLines | None = None
 
     def __init__(
         self,
@@ -68,6 +70,9 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; then wait in this worker, between reschedules, or in the triggerer."""
+        from airflow_cv_dataops.common.reasons import show_reasons_alone
+
+        show_reasons_alone()
         if not self.deferrable:
             return super().execute(context)
         first = self.poke(context)
@@ -79,14 +84,17 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
         """Look once and say whether it is as wanted; the summary goes to XCom when it is."""
         observed = self.observe(self._resolve(context))
         self.log.debug("Observed: %s", observed)
+        if not observed.satisfied:
+            self._say_not_yet(observed)
         return PokeReturnValue(observed.satisfied, self._summary(observed) if observed.satisfied else None)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Take up where the trigger left off. What ``execute`` had set is gone: it is worked out again from the event."""
-        from airflow.providers.common.compat.sdk import AirflowException
+        from airflow_cv_dataops.common.reasons import StoppedWaiting, show_reasons_alone
 
+        show_reasons_alone()
         if not event or event.get("status") != "success":
-            raise AirflowException(f"{self.task_id} stopped waiting: {(event or {}).get('message', 'the trigger sent no event')}")
+            raise StoppedWaiting(f"{self.task_id} stopped waiting: {(event or {}).get('message', 'the trigger sent no event')}")
         self._resolve(context)
         return self._summary(self.from_event(event["observed"]))
 
@@ -106,15 +114,26 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
         """Describe what was looked at."""
         raise NotImplementedError
 
+    def not_yet(self, observed: Any) -> str:
+        """Say what is there, and what the sensor waits for."""
+        raise NotImplementedError
+
+    def _say_not_yet(self, observed: Any) -> None:
+        if self.reschedule and not self.deferrable and not is_first_of_its_minute(self.poke_interval):
+            return
+        if self._waiting is None:
+            self._waiting = WaitingLines(self.log, is_first_due=True)
+        self._waiting.say(self.not_yet(observed))
+
     def _resolve(self, context: Context) -> str:
         self.resolved_partition_key = self.partition_key_of(context)
         return self.resolved_partition_key
 
     def _summary(self, observed: Any) -> dict[str, Any]:
         self.note_lineage(lambda: self.observed_lineage(observed))
-        from airflow_cv_dataops.core.summary import in_words
+        from airflow_cv_dataops.core.summary_words import in_words
 
         summary = observed.summary(self.resolved_partition_key).to_dict()
         for line in in_words(summary):
-            self.log.info(line)
+            self.log.info("%s", line)
         return summary

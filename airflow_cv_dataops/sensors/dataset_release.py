@@ -42,6 +42,9 @@ class DatasetReleaseSensor(ObservingSensor):
 
         return StageState(**observed)
 
+    def not_yet(self, observed: StageState) -> str:
+        return observed.not_yet(self.after or None)
+
     def trigger(self, context: Context) -> DatasetReleaseTrigger:
         from airflow_cv_dataops.triggers.dataset_release import DatasetReleaseTrigger
 

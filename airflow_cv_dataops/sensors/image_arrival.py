@@ -63,6 +63,13 @@ class ImageArrivalSensor(ObservingSensor):
 
         return Arrival(**observed)
 
+    def not_yet(self, observed: Arrival) -> str:
+        from airflow_cv_dataops.core.store.uris import without_credentials
+
+        condition = self._condition()
+        place = without_credentials(with_partition_key(given_source(self.source), self.resolved_partition_key or ""))
+        return observed.not_yet(place, condition["min_images"], condition["settle_seconds"])
+
     def trigger(self, context: Context) -> ImageArrivalTrigger:
         from airflow_cv_dataops.triggers.image_arrival import ImageArrivalTrigger
 

@@ -50,16 +50,16 @@ class LabelFreshnessSensor(ObservingSensor):
     def observe(self, partition_key: str) -> LabelFreshness:
         from airflow_cv_dataops.core.labels.freshness import observe_labels
 
-        seen = observe_labels(self.hook.dataset(self.dataset), partition_key, **self._condition(), last=self._last)
-        if seen.missing and (self._last is None or self._last.missing != seen.missing):
-            self.log.info("Not yet: %s", "; ".join(seen.missing))
-        self._last = seen
-        return seen
+        self._last = observe_labels(self.hook.dataset(self.dataset), partition_key, **self._condition(), last=self._last)
+        return self._last
 
     def from_event(self, observed: Mapping[str, Any]) -> LabelFreshness:
         from airflow_cv_dataops.core.labels.freshness import LabelFreshness
 
         return LabelFreshness(**observed)
+
+    def not_yet(self, observed: LabelFreshness) -> str:
+        return observed.not_yet()
 
     def trigger(self, context: Context) -> LabelFreshnessTrigger:
         from airflow_cv_dataops.triggers.label_freshness import LabelFreshnessTrigger

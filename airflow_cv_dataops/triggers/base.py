@@ -10,6 +10,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_cv_dataops.common.waiting import WaitingLines
+from airflow_cv_dataops.core.errors import CvDataOpsError
+
 log = logging.getLogger(__name__)
 
 
@@ -28,17 +31,20 @@ class ObservingTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: what was observed when it was as wanted, or what went wrong."""
+        waiting = WaitingLines(log, is_first_due=False)  # the sensor has said what it saw first
         while True:
             await asyncio.sleep(self.poke_interval)
             try:
                 observed = await self.observe()
-            except Exception as error:  # noqa: BLE001 (whatever it is, the task must hear of it instead of waiting for its timeout)
+            except Exception as error:
+                if not isinstance(error, CvDataOpsError):  # the event has no room for where it comes from
+                    log.warning("The trigger cannot go on", exc_info=True)
                 yield TriggerEvent({"status": "error", "message": f"{type(error).__name__}: {error}"})
                 return
             if observed.satisfied:
                 yield TriggerEvent({"status": "success", "observed": asdict(observed)})
                 return
-            log.debug("Not yet: %s", observed)
+            waiting.say(self.not_yet(observed))
 
     def arguments(self) -> dict[str, Any]:
         """Return what the trigger was made with."""
@@ -46,4 +52,8 @@ class ObservingTrigger(BaseTrigger):
 
     async def observe(self) -> Any:
         """Look once."""
+        raise NotImplementedError
+
+    def not_yet(self, observed: Any) -> str:
+        """Say what is there, and what is waited for."""
         raise NotImplementedError

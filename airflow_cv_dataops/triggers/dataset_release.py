@@ -35,6 +35,9 @@ class DatasetReleaseTrigger(ObservingTrigger):
             "poke_interval": self.poke_interval,
         }
 
+    def not_yet(self, observed: StageState) -> str:
+        return observed.not_yet(self.after)
+
     async def observe(self) -> StageState:
         from airflow_cv_dataops.core.dataset import Dataset
         from airflow_cv_dataops.core.release.stages import observe_stage

@@ -48,6 +48,11 @@ class ImageArrivalTrigger(ObservingTrigger):
             "poke_interval": self.poke_interval,
         }
 
+    def not_yet(self, observed: Arrival) -> str:
+        from airflow_cv_dataops.core.store.uris import without_credentials
+
+        return observed.not_yet(without_credentials(self.source), self.min_images, self.settle_seconds)
+
     async def observe(self) -> Arrival:
         from airflow_cv_dataops.core.imaging.sources.arrival import aobserve_arrival
         from airflow_cv_dataops.hooks.dataset import DatasetHook

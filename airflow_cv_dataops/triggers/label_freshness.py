@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,6 @@ from airflow_cv_dataops.triggers.base import ObservingTrigger
 
 if TYPE_CHECKING:
     from airflow_cv_dataops.core.labels.freshness import LabelFreshness
-
-log = logging.getLogger(__name__)
 
 
 class LabelFreshnessTrigger(ObservingTrigger):
@@ -61,11 +58,11 @@ class LabelFreshnessTrigger(ObservingTrigger):
 
         config = await DatasetHook(self.cv_catalog_conn_id, aws_conn_id=self.aws_conn_id).acatalog_config()
         # PyIceberg is synchronous: a thread keeps the triggerer's other triggers going.
-        seen = await asyncio.to_thread(self._look, config)
-        if seen.missing and (self._last is None or self._last.missing != seen.missing):
-            log.info("Not yet: %s", "; ".join(seen.missing))
-        self._last = seen
-        return seen
+        self._last = await asyncio.to_thread(self._look, config)
+        return self._last
+
+    def not_yet(self, observed: LabelFreshness) -> str:
+        return observed.not_yet()
 
     def _look(self, config: Any) -> LabelFreshness:
         from airflow_cv_dataops.core.dataset import Dataset

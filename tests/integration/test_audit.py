@@ -61,9 +61,13 @@ def test_findings_are_written_counted_and_fail_the_audit(cells):
         "findings": 3,
         "by_severity": {"error": 1, "warning": 1, "info": 1},
         "by_check": None,
+        "checks_without_findings": 12,
+        "checks_with_nothing_to_check": len(summary["nothing_to_check"]) + len(summary["without_predictions"]),
+        "erroneous": 1,
         "annotations_with_findings": 2,
     }
-    assert summary["counts"]["by_check"]["negative_bbox"] == 0
+    assert summary["counts"]["by_check"] == {"zero_area_bbox": 1, "bbox_partly_outside": 1, "image_without_label": 1}
+    assert result.summary.counts["by_check"]["negative_bbox"] == 0
     assert summary["metrics"] == {
         "label_error_rate": 0.25,
         "label_error_rate_low": 0.045587,

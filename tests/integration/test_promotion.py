@@ -96,8 +96,8 @@ def test_a_failed_gate_changes_nothing_and_names_wanted_and_found(labelled: Data
     before = state(labelled)
     result = promote_dataset(labelled, stage="production", gates=["label_error_rate <= 0.05", "images >= 5", "map50 >= 0.5"])
     assert result.failure == (
-        "2 of 3 gates failed, stage 'production' stays at v1: "
-        "label_error_rate: wanted <= 0.05, found 0.1; map50: wanted >= 0.5, found no such metric"
+        "label_error_rate: wanted <= 0.05, found 0.1 (zero_area_bbox (1); partition 2026-11-05 (1)); map50: wanted >= 0.5, found no such "
+        "metric: 2 of 3 gates failed, stage 'production' stays at v1"
     )
     assert not result.skip
     assert state(labelled) == before
@@ -120,7 +120,7 @@ def test_a_gate_on_what_audits_find_does_not_hold_over_a_partition_that_none_has
     write_images(labelled, "2026-11-07", ["ingested, but not audited"])
     result = promote_dataset(labelled, gates=["findings.error == 0", "images >= 11"])
     assert result.failure == (
-        "1 of 2 gates failed, stage 'production' stays at no release: findings.error: wanted == 0, found no such metric "
+        "findings.error: wanted == 0, found no such metric: 1 of 2 gates failed, stage 'production' stays at no release "
         "(what audits find is unknown: partitions never audited, or not in every label set: 1)"
     )
     write_audit(labelled, "2026-11-07")

@@ -59,7 +59,7 @@ def test_labels_of_other_pixels_are_not_released_and_their_audit_counts_as_not_d
     change_the_images(audited)
     refused = promote_dataset(audited, gates=GATES)
     assert refused.failure == (
-        "1 of 1 gates failed, stage 'production' stays at no release: findings.error: wanted == 0, found no such metric (what audits find "
+        "findings.error: wanted == 0, found no such metric: 1 of 1 gates failed, stage 'production' stays at no release (what audits find "
         "is unknown: the audits of 2026-11-05 are older than the images, labels or predictions that they looked at: audit again, or "
         "accept_outdated_audits)"
     )
@@ -221,7 +221,7 @@ def test_gates_are_asked_of_the_release_and_not_of_the_tables(staged: Dataset) -
     gates = ["images == 2", "annotations == 1", "findings.zero_area_bbox == 0", "unaudited_partitions == 0"]
     assert promote_dataset(staged, release="staging", gates=gates).failure is None
     refused = promote_dataset(staged, stage="other", release="staging", gates=["images == 4", "map50 >= 0.5"], metrics={"map50": 0.6})
-    assert refused.failure == "1 of 2 gates failed, stage 'other' stays at no release: images: wanted == 4, found 2"
+    assert refused.failure == "images: wanted == 4, found 2: 1 of 2 gates failed, stage 'other' stays at no release"
 
 
 def test_a_release_whose_snapshots_are_gone_is_not_promoted(staged: Dataset) -> None:

@@ -131,14 +131,14 @@ def test_json_in_the_docs_is_a_summary_of_today(code: str):
 @ON_CORE
 def test_the_examples_of_summaries_have_the_keys_that_the_steps_give(tmp_path: Path):
     """The examples themselves are those of scripts/demo.py; metrics, and counts by check, may be shortened."""
-    summaries = {page: result.summary.to_dict() for page, result in all_steps(tmp_path).items()}
-    for page, summary in summaries.items():
+    summaries = {page: (result.summary.to_dict(), result.summary.numbers()) for page, result in all_steps(tmp_path).items()}
+    for page, (summary, numbers) in summaries.items():
         text = (PROJECT_ROOT / "docs" / "operators" / f"{page}.md").read_text()
         [told] = [json.loads(code) for kind, code in _FENCE.findall(text) if kind == "json" and '"dataset"' in code]
         assert list(told) == list(summary), page
         assert list(told["counts"]) == list(summary["counts"]), page
         assert page == "dataset_promotion" or list(told["metrics"]) == list(summary["metrics"]), page
-        assert set(told["metrics"]) <= set(summary["metrics"]), page
+        assert set(told["metrics"]) <= set(numbers["metrics"]), page  # what finds nothing here did so there
 
 
 def test_connections_in_the_docs_make_a_catalog(monkeypatch: pytest.MonkeyPatch):

@@ -119,7 +119,7 @@ def audit_labels(
         dataset=dataset.name,
         partition_key=partition_key,
         snapshot_id=findings_snapshot,
-        counts=statistics.counts(),
+        counts=statistics.counts(nothing, without_predictions=len(without_predictions)),
         metrics=statistics.rates(),
         report_uri=report_uri,
         duration_seconds=time.monotonic() - started,

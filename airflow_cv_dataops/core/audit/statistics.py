@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -109,8 +109,12 @@ class AuditStatistics:
         """Suspect annotations divided by annotations, 0 to 1; NaN where there are none, or nothing to suspect them by."""
         return self.suspect / self.annotations if self.annotations and self.suspect is not None else math.nan
 
-    def counts(self) -> dict[str, Any]:
-        """Return the summary's counts."""
+    def counts(self, idle: Collection[str] = (), *, without_predictions: int = 0) -> dict[str, Any]:
+        """Return the summary's counts.
+
+        :param idle: checks that ran and had nothing to look at. :param without_predictions: how many did not run for want of predictions.
+        """
+        clean = [check for check, count in self.by_check.items() if not count and check not in idle]
         return {
             "images": self.images,
             "labelled_images": self.labelled_images,
@@ -122,6 +126,9 @@ class AuditStatistics:
             "findings": self.findings,
             "by_severity": self.by_severity,
             "by_check": self.by_check,
+            "checks_without_findings": len(clean),
+            "checks_with_nothing_to_check": len(idle) + without_predictions,
+            "erroneous": self.erroneous,
             "annotations_with_findings": self.annotations_with_findings,
         }
 

@@ -8,7 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
-from airflow_cv_dataops.core.store.objects import read_uri, without_credentials
+from airflow_cv_dataops.core.store.objects import read_uri
+from airflow_cv_dataops.core.store.uris import told_uri
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite
@@ -29,7 +30,7 @@ def read_document(place: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
     :raises ConfigurationError: it is not there, or no JSON or YAML with a suite.
     :raises SourceError: it cannot be read.
     """
-    where = f"Suite {without_credentials(place)}"
+    where = f"Suite {told_uri(place)}"
     try:
         text = read_uri(place, options, max_bytes=_MAX_BYTES).decode()
     except FileNotFoundError as error:

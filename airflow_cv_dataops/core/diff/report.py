@@ -19,6 +19,7 @@ from airflow_cv_dataops.core.report.location import report_path, report_uri
 from airflow_cv_dataops.core.report.pictures import add_pictures
 from airflow_cv_dataops.core.report.views import view_of
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.wording import readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +49,13 @@ def write_diff_report(dataset: Dataset, diff: ReleaseDiff, shown: Sequence[Shown
     if store.size(path) != len(whole):
         store.write(path, whole)
     uri = report_uri(dataset, path)
-    log.info("Report of %d images that changed, %.1f MB in %.1f s: %s", len(cards), len(whole) / MEGABYTE, time.monotonic() - started, uri)
+    log.info(
+        "Report of %d images that changed, %.1f MB in %.1f s: %s",
+        len(cards),
+        len(whole) / MEGABYTE,
+        time.monotonic() - started,
+        readable(uri),
+    )
     return uri
 
 

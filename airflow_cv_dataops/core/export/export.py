@@ -37,6 +37,7 @@ from airflow_cv_dataops.core.store.image_files import ImageFiles
 from airflow_cv_dataops.core.store.objects import Place, join_uri
 from airflow_cv_dataops.core.store.temporary_file import TemporaryFolder
 from airflow_cv_dataops.core.summary import StepResult
+from airflow_cv_dataops.core.wording import printable, readable
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def export_release(
     found = read_release(dataset, release)
     store = open_target(_place(dataset, found, options, target, target_options))
     plan = plan_of(found, options, kind)
-    log.info("Exporting %s of %s as %s to %s", found.name, dataset.name, options.format, store.uri)
+    log.info("Exporting %s of %s as %s to %s", found.name, dataset.name, options.format, readable(store.uri))
     was_begun(store, plan, replace=replace)  # before all that takes long
     with SlicedRelease(found, IMAGE_COLUMNS, LABEL_COLUMNS) as whole:
         survey = survey_release(whole, kind, options, f"{dataset.name} {found.name}")
@@ -146,19 +147,23 @@ def _write(work: _Work, outcome: Outcome, *, is_begun: bool) -> None:
             foreign = expected.among(work.target.paths())
             if expected.missing:
                 raise OSError(
-                    f"{expected.missing:,} files of the export are gone from {work.target.uri} again: somebody has removed them meanwhile. "
-                    "Run it again, with a folder of its own."
+                    f"{expected.missing:,} files of the export are gone from {readable(work.target.uri)} again: somebody has removed "
+                    "them meanwhile. Run it again, with a folder of its own."
                 )
             outcome.written(work.exporter.tally, writer.parts, writer.written, foreign)
             manifest = json_bytes({**work.plan, **outcome.for_manifest()})
             if read_json(work.target, PLAN) != work.plan:
-                raise ConfigurationError(f"Another export has begun at {work.target.uri} meanwhile: give each a folder of its own.")
+                raise ConfigurationError(
+                    f"Another export has begun at {readable(work.target.uri)} meanwhile: give each a folder of its own."
+                )
             if work.target.size(MANIFEST) is None or work.target.read(MANIFEST) != manifest:
                 work.target.put(MANIFEST, manifest)
         finally:
             writer.close()
     if foreign:
-        log.warning("%d files at %s are no part of the export, the first: %s", len(foreign), work.target.uri, foreign[0])
+        log.warning(
+            "%d files at %s are no part of the export, the first: %s", len(foreign), readable(work.target.uri), printable(foreign[0])
+        )
 
 
 def _place(

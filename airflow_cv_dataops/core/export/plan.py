@@ -12,6 +12,7 @@ from airflow_cv_dataops.core.export.manifest import MANIFEST, PLAN, json_bytes, 
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.export.targets.target import Target
 from airflow_cv_dataops.core.release.reader import Release
+from airflow_cv_dataops.core.wording import readable
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +39,16 @@ def was_begun(target: Target, plan: Mapping[str, Any], *, replace: bool) -> bool
         there = read_json(target, PLAN)  # another run may have begun between the two looks
         if there is None:
             raise ConfigurationError(
-                f"{target.uri} holds files that no export has written, the first: {first}. An export needs a folder of its own: name "
-                "another target, or empty this one."
+                f"{readable(target.uri)} holds files that no export has written, the first: {first}. An export needs a folder of its own: "
+                "name another target, or empty this one."
             )
     if there == plan:
         return True
     if there is not None and not replace:
         raise ConfigurationError(
-            f"{target.uri} holds {_in_words(there)}, and this is {_in_words(plan)} ({_difference(there, plan)}). Name another target, with "
-            "{release} in it for one folder a release, or allow it with replace=True: it removes everything that is there."
+            f"{readable(target.uri)} holds {_in_words(there)}, and this is {_in_words(plan)} ({_difference(there, plan)}). "
+            "Name another target, with {release} in it for one folder a release, or allow it with replace=True: it removes "
+            "everything that is there."
         )
     return False
 
@@ -61,7 +63,7 @@ def begin(target: Target, plan: Mapping[str, Any], *, replace: bool) -> bool:
     if was_begun(target, plan, replace=replace):
         return True
     if target.size(PLAN) is not None:
-        log.info("Removing the export that is at %s, and all else there", target.uri)
+        log.info("Removing the export that is at %s, and all else there", readable(target.uri))
         if target.size(MANIFEST) is not None:
             target.remove(MANIFEST)
         target.clear(keep=PLAN)

@@ -20,6 +20,7 @@ from airflow_cv_dataops.core.export.targets.target import Target
 from airflow_cv_dataops.core.export.transform.pixels import exported_bytes
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.image_files import ImageFiles
+from airflow_cv_dataops.core.wording import readable
 
 _WORKERS = 16
 _AHEAD = 32
@@ -172,8 +173,8 @@ def _known(listing: bytes) -> dict[str, File]:
 
 def _gone(picture: Picture, why: str) -> OSError:
     return OSError(
-        f"Image {picture.source_uri} of partition {picture.partition_key} cannot be exported from {picture.storage_uri}: {why}. Nothing "
-        "stands in for it: bring the file back, or promote a release without it."
+        f"Image {readable(picture.source_uri)} of partition {picture.partition_key} cannot be exported from "
+        f"{readable(picture.storage_uri)}: {why}. Nothing stands in for it: bring the file back, or promote a release without it."
     )
 
 

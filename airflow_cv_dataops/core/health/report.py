@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.report.plots import clean, cut
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.trends.charts import MOST_CHARTS, releases_table, trend_charts
 from airflow_cv_dataops.core.trends.trends import DEFAULT_METRICS, Trends, read_trends
+from airflow_cv_dataops.core.wording import readable
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def write_health_report(
     if store.size(path) != len(page):
         store.write(path, page)
     uri = report_uri(dataset, path)
-    log.info("Report of %d verdicts and %d trends, %.2f MB: %s", len(verdicts), most, len(page) / 1e6, uri)
+    log.info("Report of %d verdicts and %d trends, %.2f MB: %s", len(verdicts), most, len(page) / 1e6, readable(uri))
     return uri
 
 

@@ -14,6 +14,8 @@ from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError,
 from airflow_cv_dataops.core.labels.other_files import advice_on
 from airflow_cv_dataops.core.store.objects import ObjectStore, Place, normalize_uri, open_store, read_uri, without_credentials
 from airflow_cv_dataops.core.store.selection import selector
+from airflow_cv_dataops.core.store.uris import told_uri
+from airflow_cv_dataops.core.wording import readable
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +107,7 @@ class Source:
         paths = [path for path in self.wanted if path.lower().endswith(tuple(extensions))]
         if not paths and (left_out := sum(path.lower().endswith(tuple(extensions)) for path in self._found)):
             raise EmptySourceError(
-                f"None of the {left_out:,} {' or '.join(extensions)} files at {without_credentials(self._store.uri)} is wanted "
+                f"None of the {left_out:,} {' or '.join(extensions)} files at {told_uri(self._store.uri)} is wanted "
                 f"({self._choice}; hidden and house-keeping files are left out)."
             )
         repeated = self._store.repeated_links(paths, by_name=named_by_image)
@@ -122,7 +124,7 @@ class Source:
         """Return the size of a file in bytes. :raises OSError: it is not there (any more)."""
         size = self._store.size(file.path)
         if size is None:
-            raise OSError(f"{file.uri} is not there")
+            raise OSError(f"{readable(file.uri)} is not there")
         return size
 
     def is_never_readable(self, file: SourceFile) -> bool:
@@ -166,18 +168,18 @@ def open_source(
     parent, _, name = uri.rpartition("/")
     is_file, refused = _is_file(parent, name, options) if name and not parent.endswith(":/") else (False, None)
     if is_file and advice:
-        raise ConfigurationError(f"{without_credentials(uri)} is {advice}")
+        raise ConfigurationError(f"{told_uri(uri)} is {advice}")
     if is_file:
         return Source(open_store(parent, options), [_own_name(name, parent)], is_file=True, options=options)
     store = open_store(uri, options)
     paths = sorted(found.path for found in store.list() if not found.is_folder)
     if not paths and refused is not None:
-        raise SourceError(f"Cannot tell whether there is a file at {without_credentials(uri)}: {refused}") from refused
+        raise SourceError(f"Cannot tell whether there is a file at {told_uri(uri)}: {refused}") from refused
     if not paths and advice and "!/" in uri:
-        raise ConfigurationError(f"{without_credentials(uri)} is {advice}")
+        raise ConfigurationError(f"{told_uri(uri)} is {advice}")
     if not paths:
         why = store.why_nothing()
-        raise EmptySourceError(f"There is nothing at {without_credentials(uri)} ({why}): expected a file, or a prefix with files below it.")
+        raise EmptySourceError(f"There is nothing at {told_uri(uri)} ({why}): expected a file, or a prefix with files below it.")
     return Source(store, paths, is_file=False, options=options, pattern=pattern or None, exclude=tuple(exclude or ()))
 
 
@@ -199,7 +201,7 @@ def read_file(place: Place) -> bytes:
     except StoreError:
         raise
     except OSError as error:
-        raise SourceError(f"Cannot read {without_credentials(place.uri)}: {error}") from error
+        raise SourceError(f"Cannot read {told_uri(place.uri)}: {error}") from error
 
 
 def _is_file(parent: str, name: str, options: Mapping[str, Any]) -> tuple[bool, Exception | None]:

@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.store.hashing import hashes_of_ids
 from airflow_cv_dataops.core.store.partition_files import partition_files, version_of, written_by_owner
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import Summary
+from airflow_cv_dataops.core.wording import printable
 
 _TABLES = ("images", "annotations", "metrics")
 _FEW = 3
@@ -47,6 +48,10 @@ class LabelFreshness:
     def labelled_ratio(self) -> float:
         """Labelled images by images, 0 to 1; 0 where there is no image."""
         return self.labelled / self.images if self.images else 0.0
+
+    def not_yet(self) -> str:
+        """Say what is not as wanted."""
+        return printable(f"{self.dataset}, partition {self.partition_key}: {'; '.join(self.missing)}")
 
     def summary(self, partition_key: str | None) -> Summary:
         return Summary(

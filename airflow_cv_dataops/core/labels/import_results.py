@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.partition_rows import check_may_empty
+from airflow_cv_dataops.core.store.uris import told_uri
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,7 +57,7 @@ class Import:
         :param owner: the label set or model.
         :raises EmptySourceError: the partition holds rows of this owner that joined (any rows, where those that join none are left out).
         """
-        why = f"None of the {self.rows:,} {self.what} at {without_credentials(normalize_uri(source))} joined an image"
+        why = f"None of the {self.rows:,} {self.what} at {told_uri(normalize_uri(source))} joined an image"
         if self.rows:
             why = f"{why}: {self._without_image()}. {self._first_unmatched()}"
         advice = f"{self._question()} Where it is to have none of these {self.what} any more, set allow_empty=True and min_match_ratio=0."

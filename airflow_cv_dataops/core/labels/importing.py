@@ -24,6 +24,7 @@ from airflow_cv_dataops.core.store.objects import normalize_uri, without_credent
 from airflow_cv_dataops.core.store.partition_files import partition_files, version_of
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.store.partition_rows import check_dead_links, check_may_empty
+from airflow_cv_dataops.core.store.uris import told_uri
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
 if TYPE_CHECKING:
@@ -124,9 +125,9 @@ def import_labels(
     unusable = {problem.check for problem in labels.problems} <= {UNPARSABLE_LABEL, UNSUPPORTED_LABEL}
     if labels.problems and not labels.rows.num_rows and unusable:
         # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
-        raise SourceError(f"No label of {without_credentials(normalize_uri(source))} can be used. {labels.problems[0].told}.")
+        raise SourceError(f"No label of {told_uri(normalize_uri(source))} can be used. {labels.problems[0].told}.")
     if not _labels_in(labels.rows).num_rows and not allow_empty:
-        found = f"There is no label in the {labels.files:,} label files at {without_credentials(normalize_uri(source))}"
+        found = f"There is no label in the {labels.files:,} label files at {told_uri(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("annotations",), found, owner=label_set)
     joined = join_labels(labels.rows, images)
     rows = joined.rows if task is None else _with_task(joined.rows, task)

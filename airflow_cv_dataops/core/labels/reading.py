@@ -23,6 +23,7 @@ from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
 from airflow_cv_dataops.core.labels.yolo_source import YoloSource
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import Place, without_credentials
+from airflow_cv_dataops.core.store.uris import told_uri
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def read_labels(
             records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: {error}")
     unread.check()
     if len(refused) == len(files):
-        raise ConfigurationError(f"{without_credentials(source)}: {refused[0]}")
+        raise ConfigurationError(f"{told_uri(source)}: {refused[0]}")
     problems = yolo.finish(records) if yolo else ()
     labels = records.finish()
     if not labels.files:
@@ -114,7 +115,7 @@ def _no_label_file(opened: Source, source: str, format: str) -> EmptySourceError
     wanted = " or ".join(_EXTENSIONS[format])
     others = " that is no list of images or classes and no README" if format == "yolo" else ""
     hint = advice_instead(opened.wanted)
-    return EmptySourceError(f"No label file in {without_credentials(source)}: expected {wanted} for {format}{others}.{hint}")
+    return EmptySourceError(f"No label file in {told_uri(source)}: expected {wanted} for {format}{others}.{hint}")
 
 
 def _parser(format: str, csv_columns: CsvColumns | Mapping[str, Any] | None, files: Sequence[SourceFile]) -> Parser:  # noqa: A002

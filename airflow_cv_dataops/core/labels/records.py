@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_cv_dataops.core.store.schema import arrow_schema
+from airflow_cv_dataops.core.wording import readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +92,7 @@ class Problem:
     @property
     def told(self) -> str:
         """The message with the file's name, for where only one of the problems is shown."""
-        return f"{self.message.rstrip('.')} ({self.source})"
+        return f"{self.message.rstrip('.')} ({readable(self.source)})"
 
 
 @dataclass(frozen=True)

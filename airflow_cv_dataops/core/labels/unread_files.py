@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.labels.annotation_files import Source, SourceFile
+from airflow_cv_dataops.core.wording import readable
 
 
 class UnreadFiles:
@@ -28,7 +29,7 @@ class UnreadFiles:
         if self._source.is_never_readable(file):
             return
         self._unread += 1
-        self._first = self._first or f"{file.uri}: {error}"
+        self._first = self._first or f"{readable(file.uri)}: {error}"
 
     def check(self) -> None:
         """:raises SourceError: more were unread than ``max_ratio`` allows."""

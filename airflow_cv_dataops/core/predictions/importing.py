@@ -25,6 +25,7 @@ from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import Place, normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.store.partition_rows import check_dead_links, check_may_empty
+from airflow_cv_dataops.core.store.uris import told_uri
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def import_predictions(
     if not allow_empty:
         check_dead_links(dataset, partition_key, ("predictions",), found.dead_links, column="source", owner=model)
     if not found.rows.num_rows and not allow_empty:
-        said = f"There is no prediction in the {found.files:,} prediction files at {without_credentials(normalize_uri(source))}"
+        said = f"There is no prediction in the {found.files:,} prediction files at {told_uri(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("predictions",), said, owner=model)
     rows, unmatched, problems = _joined(found.rows, images, model_version, found.named_by)
     found = replace(found, problems=(*found.problems, *problems))
@@ -164,7 +165,7 @@ def import_predictions(
         partition_key=partition_key,
         snapshot_id=snapshot_id,
         counts=counts,
-        metrics={"mean_score": _mean_score(rows), "match_ratio": imported.match_ratio},
+        metrics={"match_ratio": imported.match_ratio, "mean_score": _mean_score(rows)},
         duration_seconds=time.monotonic() - started,
         details={
             "format": found.format,

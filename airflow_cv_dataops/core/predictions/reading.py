@@ -24,6 +24,7 @@ from airflow_cv_dataops.core.predictions.coco_results import CocoReference, Numb
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import Place, normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.schema import arrow_schema
+from airflow_cv_dataops.core.store.uris import told_uri
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,7 +133,7 @@ def _no_prediction_file(opened: Source, source: str, format: str, wanted: str, l
 
     :param left_out: files that say what the predictions mean, and so are none themselves.
     """
-    where = f"No prediction file in {without_credentials(source)}"
+    where = f"No prediction file in {told_uri(source)}"
     if left_out:
         shown = ", ".join(file.uri for file in left_out[:2])
         named = "coco_reference" if wanted == "coco" else "ids"
@@ -205,7 +206,7 @@ class _Reader:
         import pyarrow as pa
 
         if self._unused == self._files:
-            raise SourceError(f"No prediction file of {without_credentials(source)} can be used. {self._problems[0].told}.")
+            raise SourceError(f"No prediction file of {told_uri(source)} can be used. {self._problems[0].told}.")
         self._numbered.log(log)
         rows = pa.concat_tables(self._chunks) if self._chunks else _schema().empty_table()
         return Predictions(rows, tuple(self._problems), self._files, self._bytes, self._records, self._format)
@@ -298,7 +299,7 @@ def _ids(ids: Place | Sequence[str] | None) -> Sequence[str] | None:
     try:
         return read_ids(read_file(ids), ids.uri)
     except ValueError as error:
-        raise ConfigurationError(f"ids {without_credentials(ids.uri)} cannot be used: {error}") from error
+        raise ConfigurationError(f"ids {told_uri(ids.uri)} cannot be used: {error}") from error
 
 
 def _schema() -> pa.Schema:

@@ -14,6 +14,7 @@ from airflow_cv_dataops.core.release.digest import digest_rows
 from airflow_cv_dataops.core.release.exclusions.condemned import condemned_by
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
+from airflow_cv_dataops.core.release.gates.behind import Behind
 from airflow_cv_dataops.core.release.held_hashes import HeldHashes
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows
 from airflow_cv_dataops.core.release.image_index import ImageIndex
@@ -69,6 +70,7 @@ class Candidate:
     :param exclusions: each rule with what it takes. :param excluded: rows of ``exclusions``.
     :param unknown_exclusions: why nobody can say what some rule takes.
     :param idle_checks: those that had nothing to look at in any partition.
+    :param behind: which checks and partitions the metrics come from.
     """
 
     items: pa.Table
@@ -88,6 +90,7 @@ class Candidate:
     excluded: pa.Table | None = None
     unknown_exclusions: Sequence[str] = ()
     idle_checks: Sequence[str] = ()
+    behind: Behind = field(default_factory=Behind)
 
     @property
     def splits(self) -> dict[str, int]:
@@ -156,6 +159,7 @@ def build_candidate(
         excluded=condemned.rows,
         unknown_exclusions=unknown,
         idle_checks=measured.idle_checks,
+        behind=measured.behind,
     )
 
 

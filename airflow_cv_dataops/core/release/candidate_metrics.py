@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.checks import SUSPECTING
@@ -27,12 +27,14 @@ class CountedFindings:
     """
     :param at_fault: by partition, ids of the annotations with an error or of which a check suspects that they are wrong.
     :param idle: checks that ran and had nothing to look at in any partition.
+    :param places: how many there are by severity, check and partition.
     """
 
     metrics: Mapping[str, float]
     at_fault: Mapping[str, pa.Array]
     are_known: bool
     idle: tuple[str, ...] = ()
+    places: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
 
 
 def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recorded, excluded: Excluded) -> CountedFindings:
@@ -56,6 +58,7 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     severities: Counter[str] = Counter(dict.fromkeys(SEVERITIES, 0))
     busy, idle = recorded.ran_in(partitions)
     checks: Counter[str] = Counter(dict.fromkeys(busy, 0))
+    places: Counter[tuple[str, str, str]] = Counter()
     at_fault: dict[str, list[pa.Array]] = {}
     for batch in reader.batches("findings", ("partition_key", "audit", "severity", "check", "image_id", "annotation_id")):
         # What health says of a partition as a whole is no fault of an image or label; gates ask for it by `health/breaches.error`.
@@ -63,6 +66,7 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
         checks.update({check: 0 for check in batch["check"].unique().to_pylist() if check not in recorded.looked_for})
         batch = excluded.without(batch)
         severities.update(_counted(batch["severity"]))
+        places.update(_places(batch))
         # The findings of an import have no list of what was looked for.
         found = {check: n for check, n in _counted(batch["check"]).items() if check in checks or check not in recorded.looked_for}
         checks.update(found)
@@ -71,7 +75,7 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     metrics = {**unaudited, "findings": severities.total()}
     metrics |= {f"findings.{name}": count for counts in (severities, checks) for name, count in counts.items()}
     wrong = {key: pa.concat_arrays(ids) for key, ids in at_fault.items()}
-    return CountedFindings(metrics, wrong, are_known=True, idle=tuple(sorted(idle)))
+    return CountedFindings(metrics, wrong, are_known=True, idle=tuple(sorted(idle)), places=places)
 
 
 def _of_contracts(reader: SnapshotReader, partitions: set[str], recorded: Recorded, excluded: Excluded) -> dict[str, int]:
@@ -118,6 +122,12 @@ def _counted(column: pa.ChunkedArray) -> dict[str, int]:
     import pyarrow.compute as pc
 
     return {entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(column)}
+
+
+def _places(findings: pa.Table) -> dict[tuple[str, str, str], int]:
+    names = ["severity", "check", "partition_key"]
+    counted = findings.select(names).group_by(names).aggregate([([], "count_all")]).to_pylist()
+    return {(row["severity"], row["check"], row["partition_key"]): row["count_all"] for row in counted}
 
 
 def _wrong_annotations(findings: pa.Table) -> list[tuple[str, pa.Array]]:

@@ -10,12 +10,13 @@ from typing import Any
 
 from airflow_cv_dataops.core.release.candidate import in_short
 from airflow_cv_dataops.core.release.conditions import LEFT_OUT_RATIO
+from airflow_cv_dataops.core.release.gates.gates import GateOutcome
 from airflow_cv_dataops.core.release.move import Move
 from airflow_cv_dataops.core.release.obstacles import Obstacle
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.summary import Breach, StepResult, Summary, plain
+from airflow_cv_dataops.core.summary import OF_A_CHECK, Breach, StepResult, Summary, plain
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +70,7 @@ class Decision:
 
     def promoted(self, release: Release, card_uri: str | None, seconds: float) -> StepResult:
         """:param card_uri: of the release's card."""
-        for outcome in self._outcomes:
-            if not outcome.passed:
-                log.warning("A gate that only warns does not hold: %s", outcome)
+        self._log_gates()
         log.info(
             "%s of %s is now at %s (was at %s): %d images",
             *(self._move.stage, self._dataset.name, release.name, release.parent or "no release", release.images_count),
@@ -80,6 +79,7 @@ class Decision:
         return self._result(release, seconds, card_uri=card_uri, breach=breach)
 
     def unchanged(self, seconds: float) -> StepResult:
+        self._log_gates()
         return self._result(self._move.parent, seconds, unchanged=True)
 
     def stopped(self, obstacle: Obstacle, seconds: float) -> StepResult:
@@ -87,8 +87,9 @@ class Decision:
         return self._result(None, seconds, failure=f"{self._stays()}: {obstacle.why}.", skip=obstacle.waits)
 
     def refused(self, seconds: float) -> StepResult:
-        failed = [str(outcome) for outcome in self._outcomes if outcome.stops]
-        failure = f"{len(failed)} of {len(self._outcomes)} gates failed, {self._stays()}: {'; '.join(failed)}"
+        self._log_gates()
+        failed = [self._told(outcome) for outcome in self._outcomes if outcome.stops]
+        failure = f"{'; '.join(failed)}: {len(failed)} of {len(self._outcomes)} gates failed, {self._stays()}"
         if any(outcome.stops and outcome.gate.metric == LEFT_OUT_RATIO for outcome in self._outcomes):
             failure += (
                 " (these images tie together what earlier releases have in different splits: another split_salt draws all splits anew, a "
@@ -100,6 +101,20 @@ class Decision:
             failure += self._why_unknown() + self._which_are_idle()
         return self._result(None, seconds, failure=failure, breach=self._breach(self._stays()))
 
+    def _log_gates(self) -> None:
+        """Log a line for each gate: what was wanted, what was found, and what is behind it where it does not hold."""
+        for outcome in self._outcomes:
+            if outcome.passed:
+                log.info("Gate holds: %s", outcome)
+            elif outcome.stops:
+                log.error("Gate failed: %s", self._told(outcome))
+            else:
+                log.warning("Gate that only warns does not hold: %s", self._told(outcome))
+
+    def _told(self, outcome: GateOutcome) -> str:
+        behind = "" if outcome.passed or outcome.found is None else self._candidate.behind.of(outcome.gate)
+        return f"{outcome} ({behind})" if behind else str(outcome)
+
     def _breach(self, consequence: str) -> Breach | None:
         """Return what notifiers are told: the gates that do not hold, those first that stop the promotion; ``None`` where all hold."""
         broken = sorted((outcome for outcome in self._outcomes if not outcome.passed), key=lambda outcome: not outcome.stops)
@@ -110,7 +125,9 @@ class Decision:
         warning = sum(not outcome.stops for outcome in broken)
         only = f" ({warning} of which only {'warns' if warning == 1 else 'warn'})" if warning and warning < len(broken) else ""
         head = f"{where}: {len(broken)} of {len(self._outcomes)} gates do not hold{only}, {consequence}"
-        problems = tuple({"check": outcome.gate.metric, "severity": outcome.gate.severity, "message": str(outcome)} for outcome in broken)
+        problems = tuple(
+            {"check": outcome.gate.metric, "severity": outcome.gate.severity, "message": self._told(outcome)} for outcome in broken
+        )
         return Breach("\n".join([head, *(problem["message"] for problem in problems[:_MOST_TOLD]), *more]), problems)
 
     def _stays(self) -> str:
@@ -156,7 +173,7 @@ class Decision:
         card_uri: str | None = None,
         breach: Breach | None = None,
     ) -> StepResult:
-        candidate, snapshots = self._candidate, self._candidate.snapshots
+        candidate, snapshots, metrics = self._candidate, self._candidate.snapshots, self._metrics()
         releases_snapshot = self._dataset.snapshot_id("releases")
         facts: dict[str, Any] = {
             "release": release.name if release else None,
@@ -186,8 +203,10 @@ class Decision:
                 "splits": candidate.splits,
                 "excluded_images": facts["excludedImages"],
                 "excluded_labels": facts["excludedLabels"],
+                "checks_without_findings": sum(not value for name, value in metrics.items() if OF_A_CHECK.match(name)),
+                "checks_with_nothing_to_check": len(candidate.idle_checks),
             },
-            metrics={name: value for name, value in candidate.metrics.items() if isinstance(value, (int, float)) and "[" not in name},
+            metrics=metrics,
             report_uri=card_uri,
             duration_seconds=seconds,
             details={
@@ -205,6 +224,11 @@ class Decision:
         )
         outputs = self._outputs(release, releases_snapshot, unchanged) if release else ()
         return StepResult(summary, self._lineage(facts, outputs), failure=failure, skip=skip, breach=breach)
+
+    def _metrics(self) -> dict[str, float]:
+        """Return the metrics for the summary, the one that matters most first: those of one value, and of the whole."""
+        found = {name: value for name, value in self._candidate.metrics.items() if isinstance(value, (int, float)) and "[" not in name}
+        return {name: found[name] for name in sorted(found, key=lambda name: name != "label_error_rate")}
 
     def _outputs(self, release: Release, releases_snapshot: str | None, unchanged: bool) -> tuple[DatasetUse, ...]:
         """Describe what was written.

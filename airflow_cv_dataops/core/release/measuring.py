@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics, candidate_metrics, count_findings
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
+from airflow_cv_dataops.core.release.gates.behind import Behind
 from airflow_cv_dataops.core.release.held_labels import HeldLabels, held_rows, read_held_labels
 from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.recorded import Recorded
@@ -30,6 +31,7 @@ class Measured:
     :param partitions: those that have images in it, or labels of such images.
     :param knows_faults: whether audits have looked at all of it as it is.
     :param idle_checks: those that ran and had nothing to look at in any partition: their metric is absent.
+    :param behind: which checks and partitions the numbers come from.
     """
 
     partitions: set[str]
@@ -37,6 +39,7 @@ class Measured:
     metrics: Metrics
     knows_faults: bool
     idle_checks: Sequence[str] = ()
+    behind: Behind = field(default_factory=Behind)
 
 
 def measure(
@@ -60,8 +63,10 @@ def measure(
     findings = count_findings(reader, partitions, recorded, excluded)
     held = read_held_labels(labels, items, findings.at_fault, look_at=look_at)
     rows = len(keys) if excluded.images is None else len(keys) - _rows_of(reader, excluded.images)
-    metrics = candidate_metrics(reader, rows, items.num_rows, held, findings, recorded.of_all(of_images))
-    return Measured(partitions, held, metrics, findings.are_known, findings.idle)
+    by_partition = recorded.of_all(of_images)
+    metrics = candidate_metrics(reader, rows, items.num_rows, held, findings, by_partition)
+    values = {name: dict(zip(sorted(of_images), numbers, strict=True)) for name, numbers in by_partition.items()}
+    return Measured(partitions, held, metrics, findings.are_known, findings.idle, Behind(findings.places, values))
 
 
 def sliced_metrics(measured: Measured, splits: np.ndarray, names: Sequence[str], sources: tuple[np.ndarray, Sequence[str]]) -> Metrics:

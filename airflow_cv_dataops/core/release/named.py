@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.release.candidate import Candidate, metrics_of
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics
+from airflow_cv_dataops.core.release.gates.behind import Behind
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
 from airflow_cv_dataops.core.release.lookup import missing_release, release_at
 from airflow_cv_dataops.core.release.measuring import measure, sliced_metrics
@@ -49,6 +50,7 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
     metrics: Metrics = {}
     outdated: list[str] | None = None
     idle: Sequence[str] = ()
+    behind = Behind()
     if is_measured:
         excluded = replace(release.excluded(), images=_not_in(reader, items))
         batches = reader.batches("annotations", LABEL_COLUMNS)
@@ -62,6 +64,7 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
             **(metrics_of(release.splitting, release.exclusions, 0, items.num_rows) if release.splitting else {}),
         }
         outdated, idle = sorted(measured.partitions & recorded.outdated), measured.idle_checks
+        behind = measured.behind
     return Candidate(
         items=items,
         annotations=release.annotations_count,
@@ -77,6 +80,7 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
         splitting=release.splitting,
         exclusions=release.exclusions,
         idle_checks=idle,
+        behind=behind,
     )
 
 

@@ -32,6 +32,11 @@ class StageState:
     snapshot_id: str | None
     satisfied: bool
 
+    def not_yet(self, after: str | None) -> str:
+        """Say where the stage is, and what is waited for."""
+        is_at = f"{self.stage} of {self.dataset} {f'is at {self.release}' if self.release else 'has no release'}"
+        return f"{is_at}; waiting for {f'a release newer than {after}' if after else 'its first release'}"
+
     def summary(self, partition_key: str | None) -> Summary:
         return Summary(
             dataset=self.dataset,

@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
 from airflow_cv_dataops.core.store.local_folders import folders_below, is_link_to_empty_folder, repeated_links
 from airflow_cv_dataops.core.store.uris import file_uri, local_path
+from airflow_cv_dataops.core.wording import readable
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +34,10 @@ class LocalStore(ObjectStore):
         def refuse(error: OSError) -> None:
             if error.filename and os.fsencode(error.filename) == self._root and isinstance(error, FileNotFoundError):
                 return
-            raise SourceError(f"Cannot list {self.uri}: {error}")
+            raise SourceError(f"Cannot list {readable(self.uri)}: {error}")
 
         if os.path.isfile(self._root):
-            raise SourceError(f"{self.uri} is a file; expected a folder with files below it.")
+            raise SourceError(f"{readable(self.uri)} is a file; expected a folder with files below it.")
         gone: builtins.list[ObjectInfo] = []
         dead = self.dead_links = []
         for folder, names in folders_below(self._root, refuse):

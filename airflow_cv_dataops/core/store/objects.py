@@ -16,6 +16,7 @@ from airflow_cv_dataops.core.store.uris import (
     local_path,
     normalize_uri,
     parts_of,
+    told_uri,
     unaddressable,
     without_credentials,
 )
@@ -55,7 +56,7 @@ def read_uri(uri: str, options: Mapping[str, Any] = _DEFAULT_OPTIONS, *, max_byt
         return read_regular_file(local_path(uri))
     scheme, _, key = parts_of(uri)
     if scheme not in WEB_SCHEMES and (why := unaddressable(key)):
-        raise OSError(f"{without_credentials(uri)} cannot be read: {why}")
+        raise OSError(f"{told_uri(uri)} cannot be read: {why}")
     parent, _, name = uri.rpartition("/")
     return read_object(open_store(parent, options), name, max_bytes=max_bytes)
 

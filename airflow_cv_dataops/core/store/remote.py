@@ -14,7 +14,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError, SourceError, Stor
 from airflow_cv_dataops.core.store import s3_keys
 from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
 from airflow_cv_dataops.core.store.folder_markers import FolderMarkers
-from airflow_cv_dataops.core.store.uris import WEB_SCHEMES, join_uri, parts_of, unaddressable, without_credentials, without_secrets
+from airflow_cv_dataops.core.store.uris import WEB_SCHEMES, join_uri, parts_of, told_uri, unaddressable, without_secrets
 
 _LISTED_AT_ONCE = 1000
 _IN_ARCHIVE = "InvalidObjectState"
@@ -74,7 +74,7 @@ class RemoteStore(ObjectStore):
         try:
             obstore.put(self._store, path, content)
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise OSError(f"Cannot write {without_credentials(self.uri_of(path))}: {said(error)}") from error
+            raise OSError(f"Cannot write {told_uri(self.uri_of(path))}: {said(error)}") from error
         return self.uri_of(path)
 
     def size(self, path: str) -> int | None:
@@ -86,7 +86,7 @@ class RemoteStore(ObjectStore):
         except FileNotFoundError:
             return None
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise StoreError(f"Cannot look for {without_credentials(self.uri_of(path))}: {said(error)}") from error
+            raise StoreError(f"Cannot look for {told_uri(self.uri_of(path))}: {said(error)}") from error
 
     def delete(self, paths: Sequence[str]) -> None:
         """Delete files. :raises StoreError: the store refuses."""
@@ -95,7 +95,7 @@ class RemoteStore(ObjectStore):
         try:
             obstore.delete(self._store, paths)
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise StoreError(f"Cannot delete below {without_credentials(self.uri)}: {said(error)}") from error
+            raise StoreError(f"Cannot delete below {told_uri(self.uri)}: {said(error)}") from error
 
     def uri_of(self, path: str) -> str:
         return join_uri(self.uri, path)
@@ -128,7 +128,7 @@ class RemoteStore(ObjectStore):
         raise self._cannot_list(f"it holds a key that cannot be addressed ({named}); rename or remove that object") from error
 
     def _cannot_list(self, why: str) -> SourceError:
-        return SourceError(f"Cannot list {without_credentials(self.uri)}: {why}")
+        return SourceError(f"Cannot list {told_uri(self.uri)}: {why}")
 
     def _looked_at(self, found: ObjectInfo) -> ObjectInfo:
         try:
@@ -185,7 +185,7 @@ def read_error(uri: str, error: BaseException) -> OSError:
         return FileNotFoundError(said(error))
     if isinstance(error, obstore.exceptions.InvalidPathError) or _IN_ARCHIVE in str(error):
         return OSError(said(error))
-    return StoreError(f"Cannot read {without_credentials(uri)}: {said(error)}")
+    return StoreError(f"Cannot read {told_uri(uri)}: {said(error)}")
 
 
 def said(error: BaseException) -> str:
@@ -205,14 +205,14 @@ def opened(uri: str, options: Mapping[str, Any]) -> Any:
     scheme, authority, path = parts_of(uri)
     is_web = scheme in WEB_SCHEMES
     if not is_web and (why := unaddressable(path)):
-        raise ConfigurationError(f"Cannot open {without_credentials(uri)}: {why}.")
+        raise ConfigurationError(f"Cannot open {told_uri(uri)}: {why}.")
     endpoint = uri if is_web else str(options.get("endpoint") or options.get("aws_endpoint") or "")
     client = {"client_options": {"allow_http": True}} if endpoint.startswith("http://") else {}
     try:
         url = uri if is_web or not path else f"{scheme}://{authority}/{quote(path)}"
         return from_url(url, config=dict(options) or None, **client)
     except Exception as error:  # noqa: BLE001 (raised again, without what must not be seen)
-        raise ConfigurationError(f"Cannot open {without_credentials(uri)}: {without_secrets(str(error), options)}") from None
+        raise ConfigurationError(f"Cannot open {told_uri(uri)}: {without_secrets(str(error), options)}") from None
 
 
 def check_not_forked() -> None:

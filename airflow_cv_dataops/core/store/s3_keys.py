@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.store.base import ObjectInfo
-from airflow_cv_dataops.core.store.uris import parts_of, without_credentials
+from airflow_cv_dataops.core.store.uris import parts_of, told_uri
 
 _SCHEMES = ("s3", "s3a")
 
@@ -34,7 +34,7 @@ def pages(uri: str, options: Mapping[str, Any], after: str | None) -> Iterator[l
             found = [_info(uri, entry["Key"][len(prefix) :], entry) for entry in page.get("Contents", ())]
             yield [info for info in found if after is None or info.path != f"{after}/"]
     except (BotoCoreError, ClientError) as error:
-        raise SourceError(f"Cannot list {without_credentials(uri)}: {error}") from error
+        raise SourceError(f"Cannot list {told_uri(uri)}: {error}") from error
 
 
 def _info(uri: str, path: str, entry: Mapping[str, Any]) -> ObjectInfo:

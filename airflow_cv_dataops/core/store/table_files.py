@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyiceberg.io.pyarrow import PyArrowFileIO  # noqa: TID253 (only PyIceberg imports this module)
 
 from airflow_cv_dataops.core.store.remote import opened, said
-from airflow_cv_dataops.core.store.uris import parts_of, without_credentials
+from airflow_cv_dataops.core.store.uris import parts_of, told_uri
 
 if TYPE_CHECKING:
     from pyiceberg.io import InputFile, OutputFile
@@ -40,4 +40,4 @@ class TableFiles(PyArrowFileIO):
         try:
             obstore.delete(opened(f"{scheme}://{bucket}", options), key)
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise OSError(f"Cannot delete {without_credentials(uri)}: {said(error)}") from error
+            raise OSError(f"Cannot delete {told_uri(uri)}: {said(error)}") from error

@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.store.model.table_model import TableModel
 from airflow_cv_dataops.core.store.patience import Patience
 from airflow_cv_dataops.core.store.schema import TABLES, iceberg_schema
 from airflow_cv_dataops.core.store.uris import table_location
+from airflow_cv_dataops.core.wording import duration
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -37,6 +38,7 @@ _TABLE_PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
 }
 # Promotion is compare-and-set: a lost race must be decided again, never retried as it is.
+_WORTH_TELLING_SECONDS = 1.0
 _RELEASES_PROPERTIES = {**_TABLE_PROPERTIES, "commit.retry.num-retries": "0"}
 
 
@@ -171,6 +173,7 @@ class Tables:
         from pyiceberg.exceptions import CommitFailedException, ValidationException
         from pyiceberg.table import TableProperties
 
+        begun = time.monotonic()
         for attempt in itertools.count(1):
             started = time.monotonic()
             current = self.ensure(table)
@@ -181,6 +184,9 @@ class Tables:
             except (CommitFailedException, ValidationException) as error:
                 self._patience.wait(self.identifier(table), attempt, started, error)
                 continue
+            if attempt > 1 and started - begun >= _WORTH_TELLING_SECONDS:
+                others = f"{attempt - 1} other commit{'s' if attempt > 2 else ''}"
+                log.info("%s: waited for %s, %s", self.identifier(table), others, duration(started - begun))
             log.debug("Committed to %s in %.2f s", self.identifier(table), time.monotonic() - started)
             return current
         raise AssertionError("unreachable")

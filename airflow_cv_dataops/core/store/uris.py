@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from airflow_cv_dataops.core.arguments import as_place
+from airflow_cv_dataops.core.wording import readable
 
 WEB_SCHEMES = ("http", "https")
 
@@ -106,6 +107,11 @@ def without_credentials(uri: str) -> str:
         # A database's password or an AWS secret key may hold a bare "/" or "@".
         place = place.rsplit("@", 1)[1]
     return f"{match['scheme']}://{_without_query(scheme, place)}"
+
+
+def told_uri(uri: str) -> str:
+    """Return the URI as logs and messages tell it: without credentials, names of files as they are called. It names nothing."""
+    return readable(without_credentials(uri))
 
 
 def without_secrets(text: str, configuration: Mapping[str, Any]) -> str:

@@ -163,3 +163,9 @@ def test_a_step_has_the_name_of_its_rows_in_metrics() -> None:
     written = DatasetUse(uri="a", table="metrics", owner="label_import:default")
     assert stats.step_of(StepLineage("import", outputs=(DatasetUse(uri="b", table="annotations", owner="x"), written))) == "label_import"
     assert stats.step_of(StepLineage("promotion")) == "promotion"
+
+
+def test_a_check_that_finds_nothing_any_more_is_sent_as_zero_although_xcom_leaves_it_out() -> None:
+    summary = Summary("digits", "2026-11-05", counts={"by_check": {"tiny_bbox": 0}}, metrics={"findings.tiny_bbox": 0})
+    assert summary.to_dict()["metrics"] == {}
+    assert dict(stats.numbers(summary.numbers())) == {"by_check.tiny_bbox": 0, "findings__tiny_bbox": 0, "duration_seconds": 0.0}

@@ -36,6 +36,20 @@ def test_a_line_every_ten_seconds_says_how_far_how_fast_and_how_long(clock: Cloc
     assert counted.done == 1_000
 
 
+def test_what_is_left_is_told_in_minutes_and_hours(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    counted = Progress("images", 1_000, logging.getLogger("t"), interval_seconds=60)
+    for seconds, done in ((60, 0), (60, 10), (60, 390), (60, 590)):
+        clock.now += seconds
+        counted.advance(done)
+    assert caplog.messages == [
+        "none of 1,000 images finished yet, 60 s so far",
+        "10 of 1,000 images (1%), 0.1/s, about 3 h 18 min left",
+        "400 of 1,000 images (40%), 2.2/s, about 4 min left",
+        "990 of 1,000 images (99%), 4.1/s, about 2.4 s left",
+    ]
+
+
 def test_without_a_total_the_line_says_what_is_known(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     counted = Progress("labels", None, logging.getLogger("t"), interval_seconds=1)
@@ -48,7 +62,7 @@ def test_nothing_done_yet_and_nothing_to_do_are_no_divisions_by_zero(clock: Cloc
     caplog.set_level(logging.INFO)
     Progress("images", 10, logging.getLogger("t"), interval_seconds=0).advance(0)
     Progress("images", 0, logging.getLogger("t"), interval_seconds=0).advance(0)
-    assert caplog.messages == ["0 of 10 images (0%), 0.0/s, about inf s left", "0 images, 0.0/s"]
+    assert caplog.messages == ["none of 10 images finished yet, 0 s so far", "0 images, 0.0/s"]
 
 
 def test_work_that_hangs_logs_all_the_same_and_no_more_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:

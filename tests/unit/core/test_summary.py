@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from property_tests import examples
 
-from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES, Summary, in_words
+from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES, Summary
 
 KEYS = ("dataset", "partition_key", "snapshot_id", "counts", "metrics", "report_uri", "duration_seconds")
 
@@ -154,16 +154,18 @@ def test_any_summary_is_strict_json_of_at_most_16_kb(counts: dict[str, Any], met
     strict(Summary("digits", "p", "1", counts, metrics, details=details).to_dict())
 
 
-def test_a_log_tells_what_is_not_zero() -> None:
-    counts = {"images": 12_345, "rejects": 0, "by_check": {"zero_area_bbox": 3, "duplicate_id": 0}, "by_severity": {"info": 0}}
-    metrics = {"label_error_rate": 0.057512, "reject_ratio": 0.0, "unknown": float("nan")}
-    summary = Summary("digits", "2026-11-05", counts=counts, metrics=metrics, report_uri="s3://lake/report.html").to_dict()
-    assert in_words(summary) == [
-        "Counts: images 12,345, by_check (zero_area_bbox 3)",
-        "Metrics: label_error_rate 0.05751",
-        "Report: s3://lake/report.html",
-    ]
-
-
-def test_a_log_tells_nothing_where_all_is_zero() -> None:
-    assert in_words(Summary("digits", "2026-11-05", counts={"images": 0}).to_dict()) == []
+def test_checks_that_found_nothing_are_not_listed_but_still_sent_as_numbers() -> None:
+    counts = {"images": 0, "by_check": {"zero_area_bbox": 3, "duplicate_id": 0}, "by_severity": {"error": 3, "warning": 0}}
+    metrics = {
+        "rejects": 0,
+        "findings": 3,
+        "findings.error": 3,
+        "findings.info": 0,
+        "findings.copies": 0,
+        "findings.zero_area_bbox": 3,
+    }
+    summary = Summary("digits", "2026-11-05", counts=counts, metrics=metrics)
+    told = summary.to_dict()
+    assert told["counts"] == {"images": 0, "by_check": {"zero_area_bbox": 3}, "by_severity": {"error": 3, "warning": 0}}
+    assert told["metrics"] == {"rejects": 0, "findings": 3, "findings.error": 3, "findings.info": 0, "findings.zero_area_bbox": 3}
+    assert summary.numbers() == {"dataset": "digits", "counts": counts, "metrics": metrics, "duration_seconds": 0.0}

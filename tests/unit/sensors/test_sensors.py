@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,8 @@ from airflow.sdk import DAG
 from unit.core.release.release_rows import write_images
 from unit.hooks.fake_connections import AddConnection, add_connection
 
+from airflow_cv_dataops.common import waiting
+from airflow_cv_dataops.common.waiting import WaitingLines
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.sources.arrival import observe_arrival
 from airflow_cv_dataops.core.release.promote import promote_dataset
@@ -84,6 +88,21 @@ def test_a_poke_says_no_and_leaves_no_summary(landing: Path, context: dict[str, 
     result = arrival(landing, min_images=4).poke(context)
     assert (result.is_done, result.xcom_value) == (False, None)
     assert not arrival(landing, settle_seconds=3600).poke(context).is_done
+
+
+def test_pokes_say_once_a_minute_what_is_there_and_what_is_wanted(
+    landing: Path, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seconds = itertools.count(step=25)
+    monkeypatch.setattr(waiting, "_monotonic", lambda: next(seconds))
+    sensor = arrival(landing, min_images=100)
+    sensor._waiting = WaitingLines(logging.getLogger("waiting"), is_first_due=True)  # Airflow's own logger keeps its lines to itself
+    with caplog.at_level("INFO", "waiting"):
+        for _ in range(5):
+            sensor.poke(context)
+    told = [message for message in caplog.messages if message.startswith("Not yet")]
+    assert len(told) == 2
+    assert all(" of at least 100 images below " in message for message in told)
 
 
 def test_a_poke_says_yes_with_a_summary(landing: Path, context: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from unit.core.release.release_rows import write_images
 from unit.hooks.fake_connections import AddConnection, add_connection
 from unit.triggers.trigger_events import events_of
 
+from airflow_cv_dataops.common import waiting
 from airflow_cv_dataops.core.labels import freshness
 from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -87,13 +89,15 @@ def test_it_counts_once_and_then_looks_at_snapshots_alone(
     (tmp_path / "labels.csv").write_text("file,label\na.png,cat\nb.png,dog\n")
     monkeypatch.setattr(freshness, "_count", counting)
     monkeypatch.setattr(LabelFreshnessTrigger, "_look", looking)
-    with caplog.at_level("INFO", "airflow_cv_dataops.triggers.label_freshness"):
+    minutes = itertools.count(step=60)
+    monkeypatch.setattr(waiting, "_monotonic", lambda: next(minutes))
+    with caplog.at_level("INFO", "airflow_cv_dataops.triggers.base"):
         (event,) = events_of(trigger())
     assert event.payload["status"] == "success"
     assert (len(looks), len(counted)) == (6, 2)
     assert [record.getMessage() for record in caplog.records if record.getMessage().startswith("Not yet")] == [
-        "Not yet: no labels were imported yet; 2 of 2 images have no label (min_labelled_ratio=1)"
-    ]
+        f"Not yet: digits, partition {KEY}: no labels were imported yet; 2 of 2 images have no label (min_labelled_ratio=1)"
+    ] * 5
 
 
 def test_what_goes_wrong_ends_the_wait(dataset: Dataset) -> None:

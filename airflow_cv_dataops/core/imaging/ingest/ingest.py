@@ -21,6 +21,7 @@ from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
+from airflow_cv_dataops.core.wording import readable
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def ingest_images(
         listing = list_files(opened, settings.pattern, settings.exclude, kept_listings(dataset))
         if not allow_empty:
             check_listing(dataset, partition_key, opened, listing, settings)
-        log.info("Ingesting %s files of %s listed at %s", f"{listing.files.num_rows:,}", f"{listing.listed:,}", opened.uri)
+        log.info("Ingesting %s files of %s listed at %s", f"{listing.files.num_rows:,}", f"{listing.listed:,}", readable(opened.uri))
         previous = None if settings.force else PreviousRows.now(dataset, partition_key, parameters)
         taken = take_files(
             dataset, partition_key, opened, listing.files, parameters, recorded_at=recorded_at, previous=previous, workers=workers

@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.imaging.sources.base import is_refused
 from airflow_cv_dataops.core.imaging.sources.selection import DEFAULT_EXCLUDE, image_selector
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import ObjectInfo, ObjectStore
+from airflow_cv_dataops.core.wording import readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,7 +69,7 @@ def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str] 
             left_out += sum(is_wanted_by_default(file.path) and not file.is_folder for file in others)
     files = pa.Table.from_batches(batches, schema=files_schema()).sort_by("source_uri").combine_chunks()
     if not files.num_rows:
-        log.warning("Nothing to take at %s: %s files listed, none of them wanted", source.uri, f"{progress.done:,}")
+        log.warning("Nothing to take at %s: %s files listed, none of them wanted", readable(source.uri), f"{progress.done:,}")
     if label_files:
         log.warning(
             "%s of the files to take at %s are label files, which are left out without an exclude of your own and are rejects with "

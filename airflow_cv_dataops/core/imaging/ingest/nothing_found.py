@@ -12,6 +12,7 @@ from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.imaging.sources.selection import DEFAULT_EXCLUDE
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_rows import check_dead_links, check_may_empty
+from airflow_cv_dataops.core.wording import readable
 
 _TABLES = ("images", "rejects")
 
@@ -28,9 +29,9 @@ def check_listing(dataset: Dataset, partition_key: str, source: ImageSource, lis
     if listing.listed:
         exclude = DEFAULT_EXCLUDE if settings.exclude is None else settings.exclude
         choice = f"pattern={settings.pattern!r}, exclude={list(exclude)!r}; hidden and house-keeping files are left out"
-        found = f"None of the {listing.listed:,} files at {source.uri} is wanted ({choice})"
+        found = f"None of the {listing.listed:,} files at {readable(source.uri)} is wanted ({choice})"
     else:
-        found = f"Nothing was found at {source.uri}: {source.why_nothing()}"
+        found = f"Nothing was found at {readable(source.uri)}: {source.why_nothing()}"
     check_may_empty(dataset, partition_key, _TABLES, found)
     if listing.left_out:  # a slip of the pen, which a task that ends well would hide
         raise EmptySourceError(
@@ -41,7 +42,7 @@ def check_listing(dataset: Dataset, partition_key: str, source: ImageSource, lis
 
 def check_plan_of_nothing(dataset: Dataset, partition_key: str, source_uri: str, listed: int) -> None:
     """The same, long after the listing. :raises EmptySourceError: the partition holds images or rejects, perhaps only since then."""
-    found = f"The plan found nothing to take at {source_uri} ({listed:,} files listed, none of them wanted)"
+    found = f"The plan found nothing to take at {readable(source_uri)} ({listed:,} files listed, none of them wanted)"
     check_may_empty(dataset, partition_key, _TABLES, found)
 
 
@@ -50,5 +51,5 @@ def check_images(dataset: Dataset, partition_key: str, source_uri: str, counts: 
     if counts["images"]:
         return
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts["rejects_by_reason"].items())
-    found = f"None of the {counts['rejects']:,} files taken at {source_uri} is an image" + (f" ({reasons})" if reasons else "")
+    found = f"None of the {counts['rejects']:,} files taken at {readable(source_uri)} is an image" + (f" ({reasons})" if reasons else "")
     check_may_empty(dataset, partition_key, ("images",), found)

@@ -11,6 +11,7 @@ from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.imaging.ingest.odd_sizes import ISSUE, odd_sizes
 from airflow_cv_dataops.core.imaging.measures.quality import QualityThresholds
 from airflow_cv_dataops.core.metrics import Metric
+from airflow_cv_dataops.core.wording import readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,9 +158,9 @@ class Outcome:
             "bytes": tally.bytes,
         }
         metrics = {
-            "images_per_second": round(looked_at / max(elapsed_seconds, 1e-9), 3),
             "reject_ratio": tally.rejects / looked_at if looked_at else 0.0,
             "duplicate_ratio": duplicates / tally.images if tally.images else 0.0,
+            "images_per_second": round(looked_at / max(elapsed_seconds, 1e-9), 3),
             **{f"{name}_mean": tally.mean(name) for name in _MEASURES},
         }
         return cls(counts, metrics, tally.unread, tally.unread_example)
@@ -194,8 +195,8 @@ class Outcome:
         if self.unread > max_reject_ratio * looked_at:
             raise SourceError(
                 f"{self.unread:,} of {looked_at:,} files could not be read, took too long or ended their worker, which alone is more "
-                f"than max_reject_ratio={max_reject_ratio}; the first: {self.unread_example}. That may pass, so nothing was "
-                "committed. Run the ingest again (of a sharded one, the shards too); with max_reject_ratio=1 they become rejects."
+                f"than max_reject_ratio={max_reject_ratio}; the first: {readable(self.unread_example or '')}. That may pass, so nothing "
+                "was committed. Run the ingest again (of a sharded one, the shards too); with max_reject_ratio=1 they become rejects."
             )
 
     def failure(self, max_reject_ratio: float, where: str) -> str | None:

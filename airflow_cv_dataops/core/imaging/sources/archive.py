@@ -17,6 +17,7 @@ from airflow_cv_dataops.core.imaging.sources.tar_members import tar_members
 from airflow_cv_dataops.core.imaging.sources.zip_members import DEFLATED, LOCAL_HEADER_BYTES, data_offset, zip_members
 from airflow_cv_dataops.core.store.objects import ObjectInfo, without_credentials
 from airflow_cv_dataops.core.store.uris import without_query
+from airflow_cv_dataops.core.wording import readable
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
@@ -92,7 +93,7 @@ class ArchiveSource(ImageSource):
     def fetch(self, info: ObjectInfo) -> bytes:
         check_not_refused(info)
         if info.version is None:
-            raise OSError(f"{info.uri} was not listed by its archive")
+            raise OSError(f"{readable(info.uri)} was not listed by its archive")
         if info.etag != self._etag():
             raise OSError(errno.ESTALE, REPLACED)  # by another task, perhaps hours ago: the place would be somewhere in other data
         member = Member.at(info.version)

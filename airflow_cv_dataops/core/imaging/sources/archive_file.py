@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.imaging.sources.decompression import COMPRESSIONS, 
 from airflow_cv_dataops.core.store.objects import ObjectInfo, local_path, without_credentials
 from airflow_cv_dataops.core.store.remote import RemoteObjects
 from airflow_cv_dataops.core.store.temporary_file import TemporaryFile
+from airflow_cv_dataops.core.wording import readable
 
 REPLACED = "the archive has been changed since it was listed"
 _CHUNK_BYTES = 1024 * 1024
@@ -129,9 +130,9 @@ class ArchiveFile:
                 try:
                     self._path, self._info = self._local() if self._uri.startswith("file://") else self._downloaded()
                 except CorruptStreamError as error:
-                    raise SourceError(f"Cannot decompress the archive {self._public_uri}: {error}.") from error
+                    raise SourceError(f"Cannot decompress the archive {readable(self._public_uri)}: {error}.") from error
                 except OSError as error:
-                    raise SourceError(f"Cannot read the archive {self._public_uri}: {error}") from error
+                    raise SourceError(f"Cannot read the archive {readable(self._public_uri)}: {error}") from error
 
     def _local(self) -> tuple[str, ObjectInfo]:
         path = local_path(self._uri)

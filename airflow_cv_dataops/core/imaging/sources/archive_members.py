@@ -9,6 +9,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
+from airflow_cv_dataops.core.wording import readable
 
 MEBIBYTE = 1024 * 1024
 _LARGEST_SIZE = 2**62  # a zip64 may state more than the tables' 64-bit numbers hold
@@ -118,10 +119,10 @@ def checked(members: Iterator[Member], uri: str, limits: ArchiveLimits, archive_
     for member in members:
         found.append(_judged(member, limits))
         if len(found) > limits.max_members:
-            raise SourceError(f"The archive {uri} has more than {limits.max_members:,} members (max_members).")
+            raise SourceError(f"The archive {readable(uri)} has more than {limits.max_members:,} members (max_members).")
     kept = _without_overlaps(_last_of_each_name(found))
     if why := limits.exceeded(sum(member.size or 0 for member in kept if not member.refused), archive_bytes):
-        raise SourceError(f"The archive {uri} is refused: {why}.")
+        raise SourceError(f"The archive {readable(uri)} is refused: {why}.")
     return kept
 
 

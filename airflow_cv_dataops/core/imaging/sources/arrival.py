@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.imaging.sources.selection import image_selector
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
 from airflow_cv_dataops.core.summary import Summary
+from airflow_cv_dataops.core.wording import duration, readable
 
 _LISTED_AT_ONCE = 1000
 
@@ -39,6 +40,12 @@ class Arrival:
             counts={"images": self.images, "bytes": self.bytes},
             metrics={"settled_seconds": self.settled_seconds},
         )
+
+    def not_yet(self, source: str, min_images: int, settle_seconds: float) -> str:
+        """Say what is there and what is wanted. :param source: where, without credentials."""
+        newest = "" if self.settled_seconds is None else f", newest {duration(max(self.settled_seconds, 0.0))} ago"
+        wanted = f"{self.images:,} of at least {max(min_images, 1):,} images below {readable(source)}{newest}"
+        return f"{wanted}; settles after {duration(settle_seconds)} without a new one" if settle_seconds else wanted
 
     def lineage(self, source: DatasetUse, condition: str) -> StepLineage:
         facts = {"condition": condition, "satisfied": self.satisfied, "details": {"images": self.images, "bytes": self.bytes}}

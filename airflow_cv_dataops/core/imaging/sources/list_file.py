@@ -17,6 +17,7 @@ from airflow_cv_dataops.core.imaging.sources.base import ImageSource, check_not_
 from airflow_cv_dataops.core.imaging.sources.list_rows import ListRow, rows_of
 from airflow_cv_dataops.core.store.objects import ObjectInfo, local_path, normalize_uri, read_uri, without_credentials
 from airflow_cv_dataops.core.store.remote import RemoteObjects
+from airflow_cv_dataops.core.wording import readable
 
 LIST_SUFFIXES = (".parquet", ".csv", ".jsonl", ".ndjson")
 MAX_LIST_BYTES = 2 * 1024**3
@@ -87,8 +88,8 @@ class ListSource(ImageSource):
                 if (found.size or 0) <= MAX_LIST_BYTES:
                     return joined(chunks, MAX_LIST_BYTES)
         except OSError as error:
-            raise SourceError(f"Cannot read the list {self.uri}: {error}") from error
-        raise SourceError(f"The list {self.uri} is larger than {MAX_LIST_BYTES:,} bytes: cut it into several.")
+            raise SourceError(f"Cannot read the list {readable(self.uri)}: {error}") from error
+        raise SourceError(f"The list {readable(self.uri)} is larger than {MAX_LIST_BYTES:,} bytes: cut it into several.")
 
     def _entry(self, row: ListRow) -> ObjectInfo:
         try:

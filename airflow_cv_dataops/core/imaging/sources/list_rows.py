@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_cv_dataops.core.errors import SourceError
+from airflow_cv_dataops.core.wording import readable
 
 URI_COLUMNS = ("uri", "url", "path", "source_uri", "image")
 _SIZE_COLUMNS = ("size", "bytes", "source_bytes")
@@ -45,7 +46,7 @@ def rows_of(uri: str, content: bytes, column: str | None) -> Iterator[ListRow]:
         for number, (record, columns) in enumerate(read(content, lambda names: _Columns.of(names, column, uri)), start=1):
             yield columns.row(number, record)
     except (ValueError, OSError, csv.Error, RecursionError, NotImplementedError) as error:
-        raise SourceError(f"Cannot read the list {uri} behind row {number}: {error}") from error
+        raise SourceError(f"Cannot read the list {readable(uri)} behind row {number}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class _Columns:
         if value is None:
             shown = ", ".join(map(str, names[:20])) or "none"
             wanted = repr(column) if column else "any of " + ", ".join(URI_COLUMNS)
-            raise SourceError(f"The list {uri} has no column {wanted}; it has: {shown}. Name it with list_column.")
+            raise SourceError(f"The list {readable(uri)} has no column {wanted}; it has: {shown}. Name it with list_column.")
         return cls(value, first(_SIZE_COLUMNS), first(_ETAG_COLUMNS), first(_TIME_COLUMNS))
 
     @property

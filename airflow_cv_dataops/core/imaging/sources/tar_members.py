@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.imaging.sources.archive_members import MEBIBYTE, ArchiveLimits, Member
+from airflow_cv_dataops.core.wording import readable
 
 _LONGEST_HEADER = MEBIBYTE
 _BLOCK = 512
@@ -36,12 +37,12 @@ def tar_members(file: IO[bytes], uri: str, limits: ArchiveLimits) -> Iterator[Me
                     break
             end = tar.offset  # type: ignore[attr-defined]
     except Exception as error:
-        raise SourceError(f"Cannot read the archive {uri} behind member {len(found)}: {error or type(error).__name__}") from error
+        raise SourceError(f"Cannot read the archive {readable(uri)} behind member {len(found)}: {error or type(error).__name__}") from error
     if end > size:
-        raise SourceError(f"The archive {uri} is cut short: it ends in the middle of member {len(found)}.")
+        raise SourceError(f"The archive {readable(uri)} is cut short: it ends in the middle of member {len(found)}.")
     file.seek(end)
     if len(found) <= limits.max_members and file.read(_BLOCK).strip(b"\0"):
-        raise SourceError(f"The archive {uri} is damaged behind member {len(found)}: no header where one should be.")
+        raise SourceError(f"The archive {readable(uri)} is damaged behind member {len(found)}: no header where one should be.")
     return iter(found)
 
 

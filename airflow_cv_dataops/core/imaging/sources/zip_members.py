@@ -11,6 +11,7 @@ from typing import IO
 
 from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.imaging.sources.archive_members import ArchiveLimits, Member
+from airflow_cv_dataops.core.wording import readable
 
 STORED, DEFLATED = 0, 8
 LOCAL_HEADER_BYTES = 30
@@ -34,7 +35,7 @@ def zip_members(file: IO[bytes], uri: str, limits: ArchiveLimits) -> Iterator[Me
     except SourceError:
         raise
     except Exception as error:
-        raise SourceError(f"Cannot read the archive {uri}: {error or type(error).__name__}") from error
+        raise SourceError(f"Cannot read the archive {readable(uri)}: {error or type(error).__name__}") from error
     return (_member(entry) for entry in directory if not entry.filename.endswith("/"))
 
 
@@ -53,7 +54,7 @@ def _check_directory(file: IO[bytes], uri: str, limits: ArchiveLimits) -> None:
     tail_offset, tail = file.tell(), file.read()
     place = tail.rfind(_END)
     if place < 0:
-        raise SourceError(f"Cannot read the archive {uri}: it is no zip, or it is cut short (no directory at its end).")
+        raise SourceError(f"Cannot read the archive {readable(uri)}: it is no zip, or it is cut short (no directory at its end).")
     (directory_bytes,) = struct.unpack_from("<L", tail, place + 12)
     end = tail_offset + place
     locator = tail[max(0, place - _END64_LOCATOR_BYTES) : place]
@@ -64,10 +65,12 @@ def _check_directory(file: IO[bytes], uri: str, limits: ArchiveLimits) -> None:
             (directory_bytes,) = struct.unpack_from("<Q", end64, 40)
             end -= _END64_LOCATOR_BYTES + 56
     if directory_bytes > limits.max_members * _LONGEST_ENTRY:
-        raise SourceError(f"The archive {uri} has a directory of {directory_bytes:,} bytes: too large for {limits.max_members:,} members.")
+        raise SourceError(
+            f"The archive {readable(uri)} has a directory of {directory_bytes:,} bytes: too large for {limits.max_members:,} members."
+        )
     file.seek(max(0, end - directory_bytes))
     if file.read(directory_bytes).count(_ENTRY) > limits.max_members:
-        raise SourceError(f"The archive {uri} has more than {limits.max_members:,} members (max_members).")
+        raise SourceError(f"The archive {readable(uri)} has more than {limits.max_members:,} members (max_members).")
 
 
 def _member(entry: zipfile.ZipInfo) -> Member:

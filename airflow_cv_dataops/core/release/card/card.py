@@ -16,6 +16,7 @@ from airflow_cv_dataops.core.release.card.markdown import markdown_card
 from airflow_cv_dataops.core.release.card.sections import sections
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.report.location import report_path, report_uri
+from airflow_cv_dataops.core.wording import readable
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def write_card(release: Release, *, pictures: bool = True) -> str:
             store.write(name, data)
     uri = report_uri(release.dataset, path)
     seconds = time.monotonic() - started
-    log.info("Card of %s of %s, %.1f MB in %.1f s: %s", release.name, release.dataset.name, len(page) / 1e6, seconds, uri)
+    log.info("Card of %s of %s, %.1f MB in %.1f s: %s", release.name, release.dataset.name, len(page) / 1e6, seconds, readable(uri))
     return uri
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import SourceError
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.objects import without_credentials
 from airflow_cv_dataops.core.store.temporary_file import TemporaryFile
+from airflow_cv_dataops.core.store.uris import told_uri
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,7 @@ def read_shard(dataset: Dataset, uri: str, index: int) -> pa.Table:
         with io.new_input(uri).open() as opened:
             return pq.ParquetFile(opened).read_row_group(index)
     except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"Cannot read the list of shards {without_credentials(uri)}: {error}; plan again.") from error
+        raise SourceError(f"Cannot read the list of shards {told_uri(uri)}: {error}; plan again.") from error
 
 
 def _cut(sizes: pa.ChunkedArray, max_files: int, max_bytes: int) -> list[int]:

@@ -41,6 +41,7 @@ from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.files import DataFile
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
+from airflow_cv_dataops.core.wording import readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +91,11 @@ def plan_shards(
             check_listing(dataset, partition_key, opened, listing, settings)
     starts = cut(listing.files["bytes"], max_files_per_shard, max_bytes_per_shard, max_shards)
     log.info(
-        "Cut %s files of %s listed at %s into %d shards", f"{listing.files.num_rows:,}", f"{listing.listed:,}", opened.uri, len(starts)
+        "Cut %s files of %s listed at %s into %d shards",
+        f"{listing.files.num_rows:,}",
+        f"{listing.listed:,}",
+        readable(opened.uri),
+        len(starts),
     )
     plan = {
         "dataset": dataset.name,
@@ -147,7 +152,7 @@ def ingest_shard(
         archive_limits=ArchiveLimits(**plan["archive_limits"]),
     ) as opened:
         if opened.uri != plan["source_uri"]:
-            raise ConfigurationError(f"The plan is one of {plan['source_uri']}, not of {opened.uri}.")
+            raise ConfigurationError(f"The plan is one of {readable(plan['source_uri'])}, not of {readable(opened.uri)}.")
         recorded_at = datetime.fromisoformat(plan["recorded_at"])
         taken = take_files(dataset, partition_key, opened, files, parameters, recorded_at=recorded_at, previous=previous, workers=workers)
     log.info("Shard %d of %d: %s files in %.1f s", index + 1, plan["shards"], f"{files.num_rows:,}", time.monotonic() - started)

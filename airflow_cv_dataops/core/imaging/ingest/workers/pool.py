@@ -25,7 +25,7 @@ from airflow_cv_dataops.core.imaging.ingest.workers.environment import worker_en
 from airflow_cv_dataops.core.imaging.ingest.workers.starvation import Starvation
 from airflow_cv_dataops.core.imaging.ingest.workers.wire import receive, send
 from airflow_cv_dataops.core.imaging.ingest.workers.worker import BETWEEN_FILES, IDLE, POSITION_BYTES
-from airflow_cv_dataops.core.store.objects import without_credentials
+from airflow_cv_dataops.core.store.objects import told_uri
 
 log = logging.getLogger(__name__)
 
@@ -290,7 +290,7 @@ def _rejected(file: Sequence[Any], death: _WorkerDiedError) -> Answer:
 
 
 def _name(file: Sequence[Any]) -> str:
-    return without_credentials(file[1])
+    return told_uri(file[1])
 
 
 def _checked(answer: Answer) -> Answer:
