@@ -5,8 +5,10 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 
+from airflow_cv_dataops.core.wording import printable
+
 _CUT = "…"
-_UNKNOWN = "\ufffd"
+_SPACES = str.maketrans("\n\r\t", "   ")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _MONTH, _YEAR = 30.44 * _DAY, 365.25 * _DAY
 
@@ -22,7 +24,7 @@ _UNITS = (
 
 def harmless(text: object) -> str:
     """Return a text on one line without what a terminal would obey: escapes, control and bidirectional characters, lone surrogates."""
-    return "".join(letter if letter.isprintable() else " " if letter in "\n\r\t" else _UNKNOWN for letter in str(text))
+    return printable(str(text).translate(_SPACES))
 
 
 def cells(text: str) -> int:
