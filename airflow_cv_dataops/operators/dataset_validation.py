@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import contracts, shared
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, required_number
 from airflow_cv_dataops.common.breach import BreachMixin
 from airflow_cv_dataops.common.partition import with_partition_key
@@ -67,6 +68,23 @@ class DatasetValidationOperator(BreachMixin, DatasetOperator):
         "report",
     )
     operator_extra_links = (DataDocsLink(), *DatasetOperator.operator_extra_links)
+    argument_checks = {
+        **DatasetOperator.argument_checks,
+        "table": contracts.contract_table,
+        ("suite", "context_root_dir"): contracts.suite,
+        ("categories", "suite", "context_root_dir", "suite_function"): contracts.suite_categories,
+        "categories": shared.listed,
+        "suite_parameters": shared.mapped,
+        "contract": contracts.contract_name,
+        ("table", "whole_dataset", "release", "snapshot_id", "owners"): contracts.contract_scope,
+        "whole_dataset": shared.flag,
+        "owners": shared.listed,
+        "on_findings": shared.on_findings,
+        "fail_on": shared.fail_on,
+        "allow_empty": shared.flag,
+        "max_rows": contracts.max_rows,
+        "report": shared.flag,
+    }
 
     def __init__(
         self,

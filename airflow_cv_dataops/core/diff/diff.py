@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.diff.arguments import check_iou_threshold
 from airflow_cv_dataops.core.diff.changes import changed_labels
 from airflow_cv_dataops.core.diff.held_labels import HeldLabels
 from airflow_cv_dataops.core.diff.images import Images
@@ -84,8 +85,7 @@ def diff_releases(
 
 
 def _check_options(iou_threshold: float, max_rows: int) -> None:
-    if not 0 < iou_threshold <= 1:
-        raise ConfigurationError(f"iou_threshold is {iou_threshold!r}: expected a number above 0 and at most 1.")
+    check_iou_threshold(iou_threshold)
     if not max_rows >= 0:
         raise ConfigurationError(f"max_rows is {max_rows!r}: expected 0 or more.")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,8 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter
 from airflow_cv_dataops.core.export.exporters import exporter_of
 from airflow_cv_dataops.core.export.manifest import MANIFEST, PLAN, json_bytes, read_json
-from airflow_cv_dataops.core.export.options import ExportOptions
+from airflow_cv_dataops.core.export.options import RELEASE_PLACEHOLDER as RELEASE_PLACEHOLDER
+from airflow_cv_dataops.core.export.options import ExportOptions, check_target
 from airflow_cv_dataops.core.export.outcome import Outcome, in_words
 from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.plan import begin, plan_of, was_begun
@@ -40,9 +40,7 @@ from airflow_cv_dataops.core.summary import StepResult
 
 log = logging.getLogger(__name__)
 
-RELEASE_PLACEHOLDER = "{release}"
 _OPTIONS = ExportOptions()
-_BRACES = re.compile(r"\{[^{}/]*\}")
 
 
 def export_release(
@@ -174,16 +172,7 @@ def _place(
         return Place(default_target(dataset, release.name, options.format), own)
     given = Place.of(target, own)
     uri = given.uri.replace(RELEASE_PLACEHOLDER, release.name)
-    if unfilled := _BRACES.search(uri):
-        raise ConfigurationError(
-            f"target={given.uri!r} has {unfilled.group()}, which nothing fills in: {RELEASE_PLACEHOLDER} is filled in, and in a task "
-            "{partition_key}."
-        )
-    if "None" in uri.split("/"):
-        raise ConfigurationError(
-            f"target={given.uri!r} has a folder None: a template in it rendered nothing. {RELEASE_PLACEHOLDER} and {{partition_key}} have "
-            "single braces."
-        )
+    check_target(given.uri, uri)
     return Place(uri, given.options)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter
 from airflow_cv_dataops.core.export.formats.coco import CocoExporter
 from airflow_cv_dataops.core.export.formats.csv import CsvExporter
@@ -34,18 +32,5 @@ EXPORTERS: Mapping[str, type[Exporter]] = {
 
 
 def exporter_of(options: ExportOptions) -> type[Exporter]:
-    """Return the exporter of the format that is asked for.
-
-    :raises ConfigurationError: there is none of that name, or it cannot take images as they are asked for.
-    """
-    found = EXPORTERS.get(options.format)
-    if found is None:
-        closest = get_close_matches(str(options.format).lower().replace("-", "_"), EXPORTERS, n=1)
-        meant = f" Did you mean {closest[0]!r}?" if closest else ""
-        raise ConfigurationError(f"format={options.format!r} is unknown: expected one of {', '.join(EXPORTERS)}.{meant}")
-    if options.images == "reference" and not found.takes_references:
-        able = ", ".join(name for name, exporter in EXPORTERS.items() if exporter.takes_references)
-        raise ConfigurationError(f"{options.format} finds labels beside its images, so that images='reference' cannot be; {able} can.")
-    if options.images == "link" and found.packs_images:
-        raise ConfigurationError(f"{options.format} holds images in its own files, so that images='link' cannot be: use images='copy'.")
-    return found
+    """Return the exporter of the format that is asked for."""
+    return EXPORTERS[options.format]
