@@ -26,10 +26,11 @@ def forget_absent(operator: Any, template_fields: Iterable[str]) -> None:
     Of the fields in the operator's ``never_empty`` an empty text stays, so that ``execute`` refuses it (:func:`as_list_or_absent`); of
     those in ``never_absent`` any text does.
     """
-    defaults = defaults_of(type(operator))
+    kind = type(operator)
+    defaults = defaults_of(kind)
     for name in template_fields:
         value = getattr(operator, name, None)
-        is_absent = value is None or (isinstance(value, str) and value.strip() in absent_texts(type(operator), name))
+        is_absent = value is None or (isinstance(value, str) and value.strip() in absent_texts(kind, name))
         if is_absent and defaults.get(name, inspect.Parameter.empty) is not inspect.Parameter.empty:
             setattr(operator, name, defaults[name])
 
@@ -42,7 +43,7 @@ def absent_texts(kind: type, name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def defaults_of(kind: type) -> Mapping[str, Any]:
+def defaults_of(kind: Any) -> Mapping[str, Any]:
     """Return the defaults of the arguments of a class and those above it; the class nearest to it decides."""
     defaults: dict[str, Any] = {}
     for above in reversed(kind.__mro__):

@@ -65,8 +65,7 @@ class CheckedArguments(BaseOperator, metaclass=CheckedType):
 @lru_cache(maxsize=256)
 def checked_names(kind: type[CheckedArguments]) -> tuple[str, ...]:
     """Return the arguments that a class checks, alone or beside others."""
-    names = (name for names in kind.argument_checks for name in ((names,) if isinstance(names, str) else names))
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(name for names in kind.argument_checks for name in _named(names)))
 
 
 def of_the_whole(check: Callable[..., None]) -> Callable[..., None]:
@@ -93,12 +92,13 @@ def _check(
         if (found := _known(kind, name, value, tuple(template_ext) if name in template_fields else None)) is not None
     }
     for names, check in kind.argument_checks.items():
-        asked = [known.get(name) for name in ((names,) if isinstance(names, str) else names)]
-        found = [one for one in asked if one is not None]
-        is_partly_known = not all(one.is_whole for one in found)
-        if len(found) < len(asked) or all(one.is_default for one in found) or (is_partly_known and hasattr(check, "of_the_whole")):
+        parts = [known[name] for name in _named(names) if name in known]
+        is_partly_known = not all(part.is_whole for part in parts)
+        if len(parts) < len(_named(names)) or all(part.is_default for part in parts):
             continue
-        values = [one.value for one in found]
+        if is_partly_known and hasattr(check, "of_the_whole"):
+            continue
+        values = [part.value for part in parts]
         try:
             check(*((names, *values) if isinstance(names, str) else values))
         except ConfigurationError as error:
@@ -107,8 +107,12 @@ def _check(
 
 def _naming(names: str | tuple[str, ...], message: str) -> str:
     """Return a message that names the argument, as those do not that are of parts of it."""
-    named = (names,) if isinstance(names, str) else names
+    named = _named(names)
     return message if any(name in message for name in named) else f"{' and '.join(named)}: {message}"
+
+
+def _named(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names
 
 
 def _known(kind: type, name: str, value: Any, template_ext: tuple[str, ...] | None) -> _Known | None:

@@ -54,12 +54,12 @@ def check_filled_in(name: str, place: str) -> str:
     return place
 
 
-def place_of(uri: str | None, partition_key: str, locate: Locate) -> Place | None:
+def place_of(name: str, uri: str | None, partition_key: str, locate: Locate) -> Place | None:
     """Return where the file is, and what opens it; ``None`` from nothing. :param locate: ``SourceOperator.located``."""
-    return Place(*locate(uri, partition_key)) if uri else None
+    return Place(*locate(check_filled_in(name, as_place(name, uri)), partition_key)) if uri else None
 
 
 def names_or_place(name: str, value: Any, partition_key: str, locate: Locate) -> list[str] | Place | None:
     """Return a list of names, or where the file with them is; ``None`` from nothing."""
     given = as_names_or_uri(name, value)
-    return place_of(given, partition_key, locate) if isinstance(given, str) else given
+    return place_of(name, given, partition_key, locate) if isinstance(given, str) else given

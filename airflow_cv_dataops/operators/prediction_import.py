@@ -166,8 +166,8 @@ class PredictionImportOperator(SourceOperator):
             min_match_ratio=required_number("min_match_ratio", self.min_match_ratio),
             keep_unmatched=as_flag("keep_unmatched", self.keep_unmatched),
             allow_empty=as_flag("allow_empty", self.allow_empty),
-            coco_reference=place_of(self.coco_reference, partition_key, self.located),
-            ids=place_of(self.ids, partition_key, self.located),
+            coco_reference=place_of("coco_reference", self.coco_reference, partition_key, self.located),
+            ids=place_of("ids", self.ids, partition_key, self.located),
         )
 
     def planned_source(self) -> DatasetUse:
@@ -181,4 +181,4 @@ class PredictionImportOperator(SourceOperator):
         )
 
     def _is_to_skip(self) -> bool:
-        return is_absent(self.source) and as_flag("skip_without_source", self.skip_without_source)
+        return as_flag("skip_without_source", self.skip_without_source) and is_absent(self.source)

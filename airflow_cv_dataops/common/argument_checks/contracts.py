@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from airflow_cv_dataops.common.arguments import as_flag, as_list, required_number
@@ -43,20 +42,10 @@ def max_rows(name: str, value: Any) -> None:
 
 
 @of_the_whole
-def suite(suite: Any, context_root_dir: Any) -> None:
+def suite(given: Any, context_root_dir: Any, categories: Any, suite_function: Any) -> None:
     """Where it is, or how a dictionary of it is written; whether there are such expectations only Great Expectations knows."""
-    from airflow_cv_dataops.core.contracts import arguments
+    from airflow_cv_dataops.core.contracts.arguments import check_suite
 
-    if context_root_dir:
-        arguments.check_suite_in_project(suite)
-    elif isinstance(suite, str):
-        check_filled_in("suite", arguments.check_suite_place(suite))
-    elif isinstance(suite, Mapping):
-        arguments.entries_of(suite, "value")
-
-
-@of_the_whole
-def suite_categories(categories: Any, suite: Any, context_root_dir: Any, suite_function: Any) -> None:
-    from airflow_cv_dataops.core.contracts.arguments import check_categories
-
-    check_categories(as_list("categories", categories), is_default_suite=not (suite or context_root_dir or suite_function))
+    if isinstance(given, str):
+        check_filled_in("suite", given)
+    check_suite(suite_function or given, context_root_dir or None, as_list("categories", categories))

@@ -127,8 +127,6 @@ def release_or_time(name: str, value: Any) -> None:
     from airflow_cv_dataops.core.release.moments import moment_of
 
     moment_of(value)
-    if isinstance(value, str):
-        check_name(name, value, "v3")
 
 
 def stage(name: str, value: Any) -> None:

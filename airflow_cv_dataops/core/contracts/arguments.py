@@ -35,6 +35,17 @@ def check_max_rows(max_rows: Any) -> None:
     check_whole_number("max_rows", max_rows, 0, _MOST_ROWS)
 
 
+def check_suite(suite: Any, context_root_dir: Any, categories: Sequence[str] | None) -> None:
+    """:raises ConfigurationError: it is no suite, as far as that can be told without opening a file and without Great Expectations."""
+    check_categories(categories, is_default_suite=suite is None and context_root_dir is None)
+    if context_root_dir is not None:
+        check_suite_in_project(suite)
+    elif isinstance(suite, (str, PathLike)):
+        check_suite_place(suite)
+    elif isinstance(suite, Mapping):
+        entries_of(suite, "value")
+
+
 def check_suite_place(suite: str | PathLike[str]) -> str:
     """Return the path or URI of a suite. :raises ConfigurationError: no such file is a suite."""
     place = fspath(suite)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.arguments import check_flag
 from airflow_cv_dataops.core.audit.inputs import input_metrics
 from airflow_cv_dataops.core.audit.looked_at import NOTHING_TO_CHECK
-from airflow_cv_dataops.core.contracts.arguments import check_contract_name, check_max_rows
+from airflow_cv_dataops.core.contracts.arguments import check_contract_name, check_max_rows, check_suite
 from airflow_cv_dataops.core.contracts.contract_findings import outcome_findings, table_finding
 from airflow_cv_dataops.core.contracts.contract_words import breach_of, failure_text, sentence
 from airflow_cv_dataops.core.contracts.frame import ContractRows
@@ -92,6 +92,7 @@ def validate_table(
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
     name = _checked(table, contract, allow_empty, report, max_rows)
+    check_suite(suite, context_root_dir, categories)
     scope = Scope.of(
         table, partition_key=partition_key, whole_dataset=whole_dataset, release=release, snapshot_id=snapshot_id, owners=owners
     )

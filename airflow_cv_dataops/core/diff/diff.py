@@ -20,6 +20,7 @@ from airflow_cv_dataops.core.diff.statements import Comparison, Labels
 from airflow_cv_dataops.core.diff.tally import Tally
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.release.lookup import DEFAULT_STAGE, read_release
+from airflow_cv_dataops.core.release.moments import moment_of
 from airflow_cv_dataops.core.release.named import check_is_there
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.report.limits import ReportLimits
@@ -55,6 +56,9 @@ def diff_releases(
     :raises StoreError: a release's tables do not hold what was released.
     """
     _check_options(iou_threshold, max_rows)
+    for asked in (before, after):
+        if asked is not None:
+            moment_of(asked)
     old, new = _releases(dataset, before, after, allow_missing=allow_missing_before)
     for release in (old, new):
         if release is not None:

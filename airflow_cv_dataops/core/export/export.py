@@ -73,6 +73,8 @@ def export_release(
     """
     started = time.monotonic()
     kind = exporter_of(options)
+    if target is not None:
+        _filled(Place.of(target, {}), "v1")  # before the release is read
     found = read_release(dataset, release)
     store = open_target(_place(dataset, found, options, target, target_options))
     plan = plan_of(found, options, kind)
@@ -171,9 +173,13 @@ def _place(
     if target is None:
         return Place(default_target(dataset, release.name, options.format), own)
     given = Place.of(target, own)
-    uri = given.uri.replace(RELEASE_PLACEHOLDER, release.name)
-    check_target(given.uri, uri)
-    return Place(uri, given.options)
+    return Place(_filled(given, release.name), given.options)
+
+
+def _filled(target: Place, release: str) -> str:
+    uri = target.uri.replace(RELEASE_PLACEHOLDER, release)
+    check_target(target.uri, uri)
+    return uri
 
 
 def default_target(dataset: Dataset, release: str, format: str) -> str:  # noqa: A002 (the word of the option)
