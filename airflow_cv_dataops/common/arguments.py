@@ -26,7 +26,7 @@ def forget_absent(operator: Any, template_fields: Iterable[str]) -> None:
     Of the fields in the operator's ``never_empty`` an empty text stays, so that ``execute`` refuses it (:func:`as_list_or_absent`); of
     those in ``never_absent`` any text does.
     """
-    kind = type(operator)
+    kind: Any = type(operator)
     defaults = defaults_of(kind)
     for name in template_fields:
         value = getattr(operator, name, None)

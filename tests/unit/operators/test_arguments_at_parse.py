@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import BaseSensorOperator
+from unit.every_argument import ARGUMENTS, INSTEAD
 from unit.operators.bad_arguments import BAD, CASES, NEEDED, TOGETHER, case_id
 from unit.operators.small_tasks import TaskInstance
 
@@ -82,6 +83,12 @@ def test_every_template_field_is_checked_or_says_why_not(kind: type[CheckedArgum
 def test_every_argument_that_a_class_checks_has_a_value_here_that_it_refuses(kind: type[CheckedArguments]) -> None:
     above = {name for base in kind.__mro__[1:] if base in BAD for name in BAD[base]}
     assert set(checked_names(kind)) - set(BAD[kind]) - above == ({"suite_function"} if "suite" in BAD[kind] else set())
+
+
+def test_the_dag_of_every_argument_gives_each_that_is_checked() -> None:
+    for kind, arguments in ARGUMENTS.items():
+        given = {*arguments, *INSTEAD.get(kind, {})}
+        assert set(checked_names(kind)) - given <= {"suite_function", "context_root_dir", "owners"}, kind.__name__
 
 
 @pytest.mark.parametrize("kind", NEEDED, ids=lambda kind: kind.__name__)
