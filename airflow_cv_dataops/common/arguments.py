@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -48,9 +48,14 @@ def defaults_of(kind: Any) -> Mapping[str, Any]:
     defaults: dict[str, Any] = {}
     for above in reversed(kind.__mro__):
         if "__init__" in vars(above):
-            parameters = inspect.signature(vars(above)["__init__"]).parameters.values()
-            defaults |= {parameter.name: parameter.default for parameter in parameters}
+            defaults |= _own_defaults(vars(above)["__init__"])
     return defaults
+
+
+@lru_cache(maxsize=256)
+def _own_defaults(init: Callable[..., None]) -> Mapping[str, Any]:
+    """Of one class: most operators have most of those above them in common, and a DAG's file asks for all when it is parsed."""
+    return {parameter.name: parameter.default for parameter in inspect.signature(init).parameters.values()}
 
 
 def as_number(name: str, value: Any) -> float | None:

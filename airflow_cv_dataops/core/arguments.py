@@ -49,6 +49,12 @@ def check_whole_number(name: str, value: Any, least: int, most: int | None = Non
         raise ConfigurationError(f"{name}={value!r} cannot be used: expected a whole number {expected}.")
 
 
+def check_not_negative(name: str, value: Any) -> None:
+    """:raises ConfigurationError: it is no finite number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        raise ConfigurationError(f"{name}={value!r} cannot be used: expected a number of at least 0.")
+
+
 def check_pattern(value: Any) -> None:
     """:raises ConfigurationError: it is something else than one glob or ``None``."""
     if value is not None and not isinstance(value, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_cv_dataops.common.arguments import as_count, as_mapping, as_number, numbers, required_number
+from airflow_cv_dataops.core.arguments import check_not_negative, check_whole_number
 
 
 def image_limit(name: str, value: Any) -> None:
@@ -44,18 +45,12 @@ def workers(name: str, value: Any) -> None:
 
 
 def shard_size(name: str, value: Any) -> None:
-    from airflow_cv_dataops.core.arguments import check_whole_number
-
     check_whole_number(name, int(required_number(name, value)), 1)
 
 
 def awaited_images(name: str, value: Any) -> None:
-    from airflow_cv_dataops.core.imaging.sources.arrival import check_awaited
-
-    check_awaited(as_count(name, value) or 1, 0.0)
+    check_whole_number(name, as_count(name, value) or 1, 0)
 
 
 def awaited_seconds(name: str, value: Any) -> None:
-    from airflow_cv_dataops.core.imaging.sources.arrival import check_awaited
-
-    check_awaited(1, as_number(name, value) or 0.0)
+    check_not_negative(name, as_number(name, value) or 0.0)

@@ -114,13 +114,13 @@ def release_notes(name: str, value: Any) -> None:
 @of_the_whole
 def moved_as_it_is(*given: Any) -> None:
     """A release that there is, beside what only new ones can have."""
+    release, shares, salt, group_by, groups, given_splits, stratify, frozen, keys, leave_out, exclude = given
+    if release is None:
+        return
     from airflow_cv_dataops.core.release.arguments import check_moved_as_it_is
     from airflow_cv_dataops.core.release.exclusions.rules import parse_exclusions
     from airflow_cv_dataops.core.release.splits.options import SplitOptions
 
-    release, shares, salt, group_by, groups, given_splits, stratify, frozen, keys, leave_out, exclude = given
-    if release is None:
-        return
     options = SplitOptions(
         split_shares(shares),
         salt,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import check_list, is_text
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
-from airflow_cv_dataops.core.release.splits.options import SplitOptions
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 
-BY_DEFAULT = SplitOptions()
+if TYPE_CHECKING:
+    from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
+    from airflow_cv_dataops.core.release.splits.options import SplitOptions
+
 _RELEASE = re.compile(r"v\d+")
 
 
@@ -47,7 +48,9 @@ def check_moved_as_it_is(
     exclusions: Sequence[Exclusion],
 ) -> None:
     """:raises ConfigurationError: beside a release that there is, something is asked for that only a new one can have."""
-    is_plain = splits.is_plain and not splits.frozen and (splits.shares, splits.salt) == (BY_DEFAULT.shares, BY_DEFAULT.salt)
+    from airflow_cv_dataops.core.release.splits.options import DEFAULT_SPLITS
+
+    is_plain = splits.is_plain and not splits.frozen and (splits.shares, splits.salt) == (DEFAULT_SPLITS, "")
     if not is_plain or partition_keys is not None or leave_out_unaudited or exclusions:
         raise ConfigurationError(
             f"release={release!r} is moved to as it is: splits, partition_keys, leave_out_unaudited and exclude are for new releases."

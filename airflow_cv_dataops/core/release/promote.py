@@ -13,7 +13,6 @@ from typing import Any
 
 from airflow_cv_dataops.core.errors import ConcurrentPromotionError, ConfigurationError
 from airflow_cv_dataops.core.release.arguments import (
-    BY_DEFAULT,
     check_moved_as_it_is,
     check_named,
     check_notes,
@@ -42,6 +41,7 @@ from airflow_cv_dataops.core.summary import StepResult
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 30
+BY_DEFAULT = SplitOptions()
 
 
 def promote_dataset(

@@ -10,8 +10,7 @@ from itertools import islice
 from os import PathLike
 from typing import Any
 
-from airflow_cv_dataops.core.arguments import as_place, check_list, check_pattern, check_whole_number
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.arguments import as_place, check_list, check_not_negative, check_pattern, check_whole_number
 from airflow_cv_dataops.core.imaging.sources.selection import image_selector
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
@@ -70,7 +69,8 @@ def observe_arrival(
     :raises SourceError: the prefix cannot be listed; an absent prefix is just empty.
     """
     now = now or datetime.now(UTC)  # before listing: what arrives meanwhile may be missed, and must not count as quiet
-    check_awaited(min_images, settle_seconds)
+    check_whole_number("min_images", min_images, 0)
+    check_not_negative("settle_seconds", settle_seconds)
     tally = _Tally(pattern, exclude)
     for found in open_store(as_place("source", source), options or {}).list():
         tally.add(found)
@@ -96,19 +96,13 @@ async def aobserve_arrival(
     now = now or datetime.now(UTC)
     # Making a store takes 5 to 8 ms (it reads certificates from disk): not in the loop's own thread either.
     listing = iter((await asyncio.to_thread(open_store, as_place("source", source), options or {})).list())
-    check_awaited(min_images, settle_seconds)
+    check_whole_number("min_images", min_images, 0)
+    check_not_negative("settle_seconds", settle_seconds)
     tally = _Tally(pattern, exclude)
     while found := await asyncio.to_thread(lambda: list(islice(listing, _LISTED_AT_ONCE))):
         for one in found:
             tally.add(one)
     return tally.arrival(min_images, settle_seconds, now)
-
-
-def check_awaited(min_images: Any, settle_seconds: Any) -> None:
-    """:raises ConfigurationError: it is no number of images, or no time to wait."""
-    check_whole_number("min_images", min_images, 0)
-    if isinstance(settle_seconds, bool) or not isinstance(settle_seconds, (int, float)) or not 0 <= settle_seconds < float("inf"):
-        raise ConfigurationError(f"settle_seconds={settle_seconds!r} cannot be used: expected a number of at least 0.")
 
 
 class _Tally:
