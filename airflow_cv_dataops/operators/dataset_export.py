@@ -86,7 +86,7 @@ class DatasetExportOperator(DatasetOperator):
         **DatasetOperator.argument_checks,
         "release": shared.release_or_time,
         "target": export.export_target,
-        "format": export.export_option,
+        "format": export.export_format,
         "images": export.export_option,
         ("format", "images"): export.export_images,
         "without_labels": export.export_option,

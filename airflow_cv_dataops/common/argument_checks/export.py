@@ -22,10 +22,18 @@ def export_option(name: str, value: Any) -> None:
     ExportOptions(**{name: value})
 
 
-def export_images(format: Any, images: Any) -> None:  # noqa: A002 (the word of the operator)
+def export_format(name: str, value: Any) -> None:
+    from airflow_cv_dataops.core.export.exporters import exporter_of
     from airflow_cv_dataops.core.export.options import ExportOptions
 
-    ExportOptions(format=format, images=images)
+    exporter_of(ExportOptions(format=value))
+
+
+def export_images(format: Any, images: Any) -> None:  # noqa: A002 (the word of the operator)
+    from airflow_cv_dataops.core.export.exporters import exporter_of
+    from airflow_cv_dataops.core.export.options import ExportOptions
+
+    exporter_of(ExportOptions(format=format, images=images))
 
 
 def export_names(name: str, value: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from airflow_cv_dataops.core.arguments import check_choice
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter
 from airflow_cv_dataops.core.export.formats.coco import CocoExporter
 from airflow_cv_dataops.core.export.formats.csv import CsvExporter
@@ -32,5 +34,15 @@ EXPORTERS: Mapping[str, type[Exporter]] = {
 
 
 def exporter_of(options: ExportOptions) -> type[Exporter]:
-    """Return the exporter of the format that is asked for."""
-    return EXPORTERS[options.format]
+    """Return the exporter of the format that is asked for.
+
+    :raises ConfigurationError: there is none of that name, or it cannot take images as they are asked for.
+    """
+    check_choice("format", options.format, EXPORTERS)
+    found = EXPORTERS[options.format]
+    if options.images == "reference" and not found.takes_references:
+        able = ", ".join(name for name, exporter in EXPORTERS.items() if exporter.takes_references)
+        raise ConfigurationError(f"{options.format} finds labels beside its images, so that images='reference' cannot be; {able} can.")
+    if options.images == "link" and found.packs_images:
+        raise ConfigurationError(f"{options.format} holds images in its own files, so that images='link' cannot be: use images='copy'.")
+    return found

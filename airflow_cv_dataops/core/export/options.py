@@ -11,10 +11,6 @@ from airflow_cv_dataops.core.arguments import check_choice, check_ratio, check_w
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.transform.placement import Resize
 
-FORMATS = ("coco", "yolo", "yolo_seg", "voc", "imagefolder", "csv", "parquet", "webdataset", "huggingface")
-# Whose label files name images by where they are stored, and those that hold images in files of their own.
-TAKE_REFERENCES = ("coco", "csv", "parquet")
-PACK_IMAGES = ("webdataset", "huggingface")
 IMAGES = ("copy", "link", "reference")
 WITHOUT_LABELS = ("stated", "none", "all")
 INCOMPLETE_IMAGES = ("keep", "leave_out")
@@ -56,10 +52,8 @@ class ExportOptions:
     shard_images: int = 1_000
 
     def __post_init__(self) -> None:
-        check_choice("format", self.format, FORMATS)
         for name, known in (("images", IMAGES), ("without_labels", WITHOUT_LABELS), ("incomplete_images", INCOMPLETE_IMAGES)):
             check_choice(name, getattr(self, name), known)
-        check_images_of_format(self.images, self.format)
         for name in ("categories", "label_sets", "splits"):
             if (given := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _names(name, given))
@@ -74,15 +68,6 @@ class ExportOptions:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()} | {
             "resize": self.resize.as_json()
         }
-
-
-def check_images_of_format(images: str, format: str) -> None:  # noqa: A002 (the word of the option)
-    """:raises ConfigurationError: the format cannot take images as they are asked for."""
-    if images == "reference" and format not in TAKE_REFERENCES:
-        able = ", ".join(TAKE_REFERENCES)
-        raise ConfigurationError(f"{format} finds labels beside its images, so that images='reference' cannot be; {able} can.")
-    if images == "link" and format in PACK_IMAGES:
-        raise ConfigurationError(f"{format} holds images in its own files, so that images='link' cannot be: use images='copy'.")
 
 
 def check_can_resize(images: str, resize: Resize) -> None:
