@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import as_list as as_list
@@ -25,24 +26,36 @@ def forget_absent(operator: Any, template_fields: Iterable[str]) -> None:
     Of the fields in the operator's ``never_empty`` an empty text stays, so that ``execute`` refuses it (:func:`as_list_or_absent`); of
     those in ``never_absent`` any text does.
     """
-    defaults = _defaults(type(operator))
-    never_empty, never_absent = getattr(operator, "never_empty", ()), getattr(operator, "never_absent", ())
+    kind: Any = type(operator)
+    defaults = defaults_of(kind)
     for name in template_fields:
         value = getattr(operator, name, None)
-        nothing = () if name in never_absent else ("None",) if name in never_empty else ("", "None")
-        is_absent = value is None or (isinstance(value, str) and value.strip() in nothing)
+        is_absent = value is None or (isinstance(value, str) and value.strip() in absent_texts(kind, name))
         if is_absent and defaults.get(name, inspect.Parameter.empty) is not inspect.Parameter.empty:
             setattr(operator, name, defaults[name])
 
 
-def _defaults(kind: type) -> dict[str, Any]:
+def absent_texts(kind: type, name: str) -> tuple[str, ...]:
+    """Return the texts that mean of an argument that it was not given."""
+    if name in getattr(kind, "never_absent", ()):
+        return ()
+    return ("None",) if name in getattr(kind, "never_empty", ()) else ("", "None")
+
+
+@lru_cache(maxsize=256)
+def defaults_of(kind: Any) -> Mapping[str, Any]:
     """Return the defaults of the arguments of a class and those above it; the class nearest to it decides."""
     defaults: dict[str, Any] = {}
     for above in reversed(kind.__mro__):
         if "__init__" in vars(above):
-            parameters = inspect.signature(vars(above)["__init__"]).parameters.values()
-            defaults |= {parameter.name: parameter.default for parameter in parameters}
+            defaults |= _own_defaults(vars(above)["__init__"])
     return defaults
+
+
+@lru_cache(maxsize=256)
+def _own_defaults(init: Callable[..., None]) -> Mapping[str, Any]:
+    """Of one class: most operators have most of those above them in common, and a DAG's file asks for all when it is parsed."""
+    return {parameter.name: parameter.default for parameter in inspect.signature(init).parameters.values()}
 
 
 def as_number(name: str, value: Any) -> float | None:

@@ -91,7 +91,7 @@ class ReleaseAssetMixin:
             return
         try:
             asset = release_asset(self.dataset, self.stage)
-        except ConfigurationError:  # execute says so
+        except ConfigurationError:  # the check of arguments says so
             return
         if not _among(asset, self.outlets):
             self.outlets = [*self.outlets, asset]

@@ -7,9 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import available_timezones
 
 from airflow_cv_dataops.common.schedule import Schedule, as_zone, schedule_of, zone_of
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -27,6 +29,9 @@ Days and hours are spelled as Airflow's own partition mappers spell them. Its ``
 
 # What tells the time of day; also those that only some platforms know.
 _TIME_OF_DAY = re.compile(r"%[-_0^#]?[HIMSfpPcXTRrsklzZ]")
+# With the flags and letters that only some platforms know.
+_DIRECTIVE = re.compile(r"%[-_0^#]*(?:[EO:]?.|$)", re.DOTALL)
+_KNOWN_DIRECTIVE = re.compile(r"%[-_0^#]?(?:[aAbBcCdDeFgGhHIjklmMnpPrRsSTtuUVwWxXyYfzZ%]|:z|E[cCxXyY]|O[deHImMSuUVwWy])")
 _ENCODED = ("file://", "http://", "https://")
 
 
@@ -62,6 +67,8 @@ def resolve_partition_key(
             "This run has no partition key, data interval, logical date or run_after to name a partition by: "
             "pass partition_key to the operator."
         )
+    if partition_format is not None:
+        check_partition_format(partition_format)
     schedule, gap = _rhythm(context, interval)
     chosen = _format_for(gap) if partition_format is None else partition_format
     spelling = _Spelling(_given_zone(partition_timezone), _own_zone(context))
@@ -70,6 +77,25 @@ def resolve_partition_key(
         due = _in_utc(context.get("logical_date") or moment)
         _warn_if_shared(schedule, due, _in_utc(moment), key, chosen, spelling, is_default=partition_format is None)
     return key
+
+
+def check_partition_format(partition_format: Any) -> None:
+    """:raises ConfigurationError: it makes no key of a date: it is no text, has what strftime does not know, or leaves nothing.
+
+    What strftime does not know it leaves as it is, so that all runs would have one key.
+    """
+    if not isinstance(partition_format, str):
+        raise ConfigurationError(f"partition_format={partition_format!r} cannot be used: expected a text such as {_DAY!r}.")
+    if unknown := [found for found in _DIRECTIVE.findall(partition_format) if not _KNOWN_DIRECTIVE.fullmatch(found)]:
+        raise ConfigurationError(
+            f"partition_format={partition_format!r} has {unknown[0]!r}, which strftime does not know: expected e.g. {_DAY!r} or {_HOUR!r}."
+        )
+    check_partition_key(datetime(2026, 11, 5, tzinfo=UTC).strftime(partition_format))
+
+
+def check_partition_timezone(partition_timezone: Any) -> None:
+    """:raises ConfigurationError: there is no such time zone."""
+    _given_zone(partition_timezone)
 
 
 def end_of_backfilled_run(context: Mapping[str, Any]) -> datetime | None:
@@ -101,8 +127,10 @@ def _given_zone(name: str | None) -> tzinfo | None:
     try:
         return as_zone(name)
     except ValueError as error:
+        near = get_close_matches(str(name), available_timezones(), n=1)
+        hint = f"did you mean {near[0]!r}? E" if near else "e"
         raise ConfigurationError(
-            f"partition_timezone={name!r} cannot be used: expected a name such as 'UTC' or 'Europe/Berlin'."
+            f"partition_timezone={name!r} cannot be used: {hint}xpected a name such as 'UTC' or 'Europe/Berlin'."
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,11 @@ from airflow_cv_dataops.common.arguments import as_names_or_uri
 from airflow_cv_dataops.core.arguments import as_place
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.base import Place
+from airflow_cv_dataops.core.store.source_names import PLACEHOLDER
+from airflow_cv_dataops.core.store.uris import without_credentials
+
+# A word in single braces; braces without a word in them, and double ones, may be a part of any name.
+_NAMED = re.compile(r"(?<!\{)\{[A-Za-z_]\w*\}(?!\})")
 
 Locate = Callable[[str, str], tuple[str, Mapping[str, Any]]]
 
@@ -36,15 +42,24 @@ def given_source(value: Any) -> str:
     """Return a source as it was given or rendered. :raises ConfigurationError: it is no URI or path, or a template rendered nothing."""
     if is_absent(value):
         raise ConfigurationError(f"source={value!r} is not a place: its template rendered nothing; expected a URI or a local path.")
-    return as_place("source", value)
+    return check_filled_in("source", as_place("source", value))
 
 
-def place_of(uri: str | None, partition_key: str, locate: Locate) -> Place | None:
+def check_filled_in(name: str, place: str) -> str:
+    """Return a place as it was given. :raises ConfigurationError: it has something like ``{ds}``, which nothing fills in."""
+    if unfilled := [found for found in _NAMED.findall(place) if found != PLACEHOLDER]:
+        raise ConfigurationError(
+            f"{name}={without_credentials(place)!r} has {unfilled[0]}, which nothing fills in: {PLACEHOLDER} is; Jinja has double braces."
+        )
+    return place
+
+
+def place_of(name: str, uri: str | None, partition_key: str, locate: Locate) -> Place | None:
     """Return where the file is, and what opens it; ``None`` from nothing. :param locate: ``SourceOperator.located``."""
-    return Place(*locate(uri, partition_key)) if uri else None
+    return Place(*locate(check_filled_in(name, as_place(name, uri)), partition_key)) if uri else None
 
 
 def names_or_place(name: str, value: Any, partition_key: str, locate: Locate) -> list[str] | Place | None:
     """Return a list of names, or where the file with them is; ``None`` from nothing."""
     given = as_names_or_uri(name, value)
-    return place_of(given, partition_key, locate) if isinstance(given, str) else given
+    return place_of(name, given, partition_key, locate) if isinstance(given, str) else given

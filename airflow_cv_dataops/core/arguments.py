@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+from collections.abc import Collection
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -18,6 +19,40 @@ def check_list(name: str, value: Any) -> None:
     """:raises ConfigurationError: it is a string where a list of strings is meant, which would be taken letter by letter."""
     if isinstance(value, (str, bytes)):
         raise ConfigurationError(f"{name}={value!r} is a string: expected a list, e.g. [{value!r}].")
+
+
+def check_choice(name: str, value: Any, known: Collection[str]) -> None:
+    """:raises ConfigurationError: it is none of what there is; the message says what there is, and what may have been meant."""
+    if not isinstance(value, str) or value not in known:
+        raise ConfigurationError(f"{name}={value!r} is unknown: {expected(value, known)}.")
+
+
+def expected(word: Any, known: Collection[str], so_many: str = "one of") -> str:
+    """Say what there is, and what may have been meant: ``did you mean 'coco'? Expected one of coco, voc, yolo, csv``."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(word).strip().lower().replace("-", "_"), known, n=1)
+    there = f"xpected {so_many} {', '.join(known)}"
+    return f"did you mean {near[0]!r}? E{there}" if near else f"e{there}"
+
+
+def check_name(name: str, value: Any, example: str) -> None:
+    """:raises ConfigurationError: it is no text, or a blank one, which would name nothing."""
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{name}={value!r} cannot be used: expected a name such as {example!r}.")
+
+
+def check_whole_number(name: str, value: Any, least: int, most: int | None = None) -> None:
+    """:raises ConfigurationError: it is no whole number, or out of its range."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least or (most is not None and value > most):
+        expected = f"of at least {least}" if most is None else f"from {least} to {most:,}"
+        raise ConfigurationError(f"{name}={value!r} cannot be used: expected a whole number {expected}.")
+
+
+def check_not_negative(name: str, value: Any) -> None:
+    """:raises ConfigurationError: it is no finite number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        raise ConfigurationError(f"{name}={value!r} cannot be used: expected a number of at least 0.")
 
 
 def check_pattern(value: Any) -> None:
@@ -64,7 +99,10 @@ def as_list(name: str, value: Any) -> list[str] | None:
     if isinstance(value, str):
         text = value.strip()
         value = read_array(name, text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
-    return [str(item) for item in value]
+    try:
+        return [str(item) for item in value]
+    except TypeError as error:
+        raise ConfigurationError(f"{name}={value!r} is no list: expected e.g. ['one', 'another'].") from error
 
 
 def as_names_or_uri(name: str, value: Any) -> list[str] | str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.arguments import check_list
+from airflow_cv_dataops.core.arguments import check_choice, check_list, expected
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 
@@ -84,11 +84,22 @@ def counted_severities(counts: Mapping[str, int], fail_on: Sequence[str]) -> str
 
 def check_policy(on_findings: str, fail_on: Sequence[str]) -> None:
     """:raises ConfigurationError: the policy or a severity is unknown."""
-    if on_findings not in ON_FINDINGS:
-        raise ConfigurationError(f"on_findings={on_findings!r} is unknown: expected one of {', '.join(ON_FINDINGS)}.")
+    check_on_findings(on_findings)
+    check_fail_on(fail_on)
+
+
+def check_on_findings(on_findings: str) -> None:
+    """:raises ConfigurationError: the policy is unknown."""
+    check_choice("on_findings", on_findings, ON_FINDINGS)
+
+
+def check_fail_on(fail_on: Sequence[str]) -> None:
+    """:raises ConfigurationError: a severity is unknown."""
     check_list("fail_on", fail_on)
     if unknown := [severity for severity in fail_on if severity not in SEVERITIES]:
-        raise ConfigurationError(f"fail_on names unknown severities {unknown}: expected some of {', '.join(SEVERITIES)}.")
+        # Great Expectations' word, which means the same.
+        told = "'critical' is called 'error' here; " if "critical" in unknown else ""
+        raise ConfigurationError(f"fail_on names unknown severities {unknown}: {told}{expected(unknown[0], SEVERITIES, 'some of')}.")
 
 
 def _column(rows: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:

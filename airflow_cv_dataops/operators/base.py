@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator
-
+from airflow_cv_dataops.common.argument_checks import shared
+from airflow_cv_dataops.common.checking import ArgumentChecks, CheckedArguments
 from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.common.patience import TooLate, at_most
@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 10.0  # for lineage, as [openlineage] execution_timeout
 _LISTS = (".parquet", ".csv", ".jsonl", ".ndjson")
 
 
-class DatasetOperator(LineageMixin, BaseOperator):
+class DatasetOperator(LineageMixin, CheckedArguments):
     """Runs one ``core`` step on one partition of a dataset.
 
     Subclasses say which step (:meth:`run_step`) and what it reads and writes (:meth:`planned_lineage`).
@@ -55,6 +55,16 @@ class DatasetOperator(LineageMixin, BaseOperator):
         "cv_catalog_conn_id",
         "aws_conn_id",
     )
+    argument_checks: ClassVar[ArgumentChecks] = {
+        "dataset": shared.dataset,
+        "partition_key": shared.partition_key,
+        "partition_format": shared.partition_format,
+        "partition_timezone": shared.partition_timezone,
+    }
+    unchecked_arguments: ClassVar[Mapping[str, str]] = {
+        "cv_catalog_conn_id": "connections are looked up by the task",
+        "aws_conn_id": "connections are looked up by the task",
+    }
     operator_extra_links: tuple[BaseOperatorLink, ...] = marquez_links()
     ui_color = "#e3f2ec"
 
@@ -163,6 +173,7 @@ class SourceOperator(DatasetOperator):
     """
 
     template_fields: Sequence[str] = (*DatasetOperator.template_fields, "source")
+    argument_checks = {**DatasetOperator.argument_checks, "source": shared.source}
     path_fields: Sequence[str] = ("source",)
 
     def __init__(self, *, source: str | PathLike[str], **kwargs: Any) -> None:

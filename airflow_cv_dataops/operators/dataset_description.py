@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import release, shared
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.dataset_card import DatasetCardLink
@@ -51,6 +52,21 @@ class DatasetDescriptionOperator(DatasetOperator):
         "said_by",
     )
     operator_extra_links = (DatasetCardLink(), *DatasetOperator.operator_extra_links)
+    argument_checks = {
+        **DatasetOperator.argument_checks,
+        "description": release.said,
+        "dataset_owner": release.said,
+        "license": release.said,
+        "notes": release.said,
+        "stages": release.stages,
+        "others": release.other_fields,
+        "take_back": release.take_back,
+        "cards": shared.flag,
+    }
+    unchecked_arguments = {
+        **DatasetOperator.unchecked_arguments,
+        "said_by": "any text, only recorded",
+    }
 
     def __init__(
         self,

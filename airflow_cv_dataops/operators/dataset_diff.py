@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import export, shared
 from airflow_cv_dataops.common.arguments import as_flag, report_limits, required_number
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.diff_report import DiffReportLink
@@ -50,6 +51,16 @@ class DatasetDiffOperator(DatasetOperator):
     operator_extra_links = (DiffReportLink(), *DatasetOperator.operator_extra_links)
     # A template that names no release must not compare another one in its place.
     never_absent = ("before", "after")
+    argument_checks = {
+        **DatasetOperator.argument_checks,
+        "before": shared.release_or_time,
+        "after": shared.release_or_time,
+        "iou_threshold": export.iou_threshold,
+        "allow_missing_before": shared.flag,
+        "report": shared.flag,
+        ("report", "report_max_megabytes"): shared.report_size,
+        ("report", "report_max_pictures"): shared.report_pictures,
+    }
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import export, shared
 from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list_or_absent, required_number
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.common.places import path_text
@@ -81,6 +82,26 @@ class DatasetExportOperator(DatasetOperator):
     never_empty = ("categories", "label_sets", "splits")
     # A template that names no release must not export another one in its place.
     never_absent = ("release",)
+    argument_checks = {
+        **DatasetOperator.argument_checks,
+        "release": shared.release_or_time,
+        "target": export.export_target,
+        "format": export.export_format,
+        "images": export.export_option,
+        ("format", "images"): export.export_images,
+        "without_labels": export.export_option,
+        "incomplete_images": export.export_option,
+        "categories": export.export_names,
+        "label_sets": export.export_names,
+        "splits": export.export_names,
+        ("size", "fit", "images"): export.export_size,
+        "crop": export.export_crop,
+        ("crop", "images"): export.crop_without_copy,
+        "min_visible": export.min_visible,
+        "max_left_out_ratio": export.export_ratio,
+        "shard_images": export.shard_images,
+        "replace": shared.flag,
+    }
 
     def __init__(
         self,

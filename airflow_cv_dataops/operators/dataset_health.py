@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import audit, shared
+from airflow_cv_dataops.common.argument_checks.shared import as_moment
 from airflow_cv_dataops.common.arguments import as_count, as_list, as_mapping, as_number, report_limits
 from airflow_cv_dataops.common.breach import BreachMixin
 from airflow_cv_dataops.common.partition import end_of_backfilled_run
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.dataset_health import DatasetHealthLink
 from airflow_cv_dataops.operators.base import DatasetOperator
@@ -67,6 +68,24 @@ class DatasetHealthOperator(BreachMixin, DatasetOperator):
         "report_max_megabytes",
     )
     operator_extra_links = (DatasetHealthLink(), *DatasetOperator.operator_extra_links)
+    argument_checks = {
+        **DatasetOperator.argument_checks,
+        "as_of": shared.moment,
+        "min_history": audit.min_history,
+        ("min_history", "window"): audit.window,
+        "max_image_age_hours": shared.hours,
+        "max_label_age_hours": shared.hours,
+        "max_unlabelled_ratio": shared.ratio,
+        "max_unlabelled_hours": shared.hours,
+        "disabled": audit.health_disabled,
+        "severities": audit.health_severities,
+        "thresholds": audit.health_thresholds,
+        "on_findings": shared.on_findings,
+        "fail_on": shared.fail_on,
+        "trends": audit.trends,
+        "report": shared.flag,
+        ("report", "report_max_megabytes"): shared.report_size,
+    }
 
     def __init__(
         self,
@@ -111,7 +130,7 @@ class DatasetHealthOperator(BreachMixin, DatasetOperator):
         return check_health(
             dataset,
             partition_key,
-            as_of=_moment(self.as_of) or end_of_backfilled_run(context),
+            as_of=as_moment("as_of", self.as_of) or end_of_backfilled_run(context),
             window=as_count("window", self.window) or 0,
             min_history=as_count("min_history", self.min_history) or 0,
             max_image_age_hours=as_number("max_image_age_hours", self.max_image_age_hours),
@@ -129,12 +148,3 @@ class DatasetHealthOperator(BreachMixin, DatasetOperator):
 
     def planned_lineage(self) -> StepLineage:
         return self.planned_step("health", reads=("images", "annotations", "predictions"), writes=("findings", "metrics", "profiles"))
-
-
-def _moment(value: datetime | str | None) -> datetime | None:
-    if value is None or isinstance(value, datetime):
-        return value
-    try:
-        return datetime.fromisoformat(str(value).strip())
-    except ValueError as error:
-        raise ConfigurationError(f"as_of={value!r} is no time: expected ISO 8601, such as 2026-11-06T00:00+00:00.") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import release, shared
+from airflow_cv_dataops.common.argument_checks.release import split_shares
 from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list_or_absent, as_mapping, as_number, given_text, required_number
 from airflow_cv_dataops.common.assets import ReleaseAssetMixin
 from airflow_cv_dataops.common.breach import BreachMixin
@@ -95,6 +97,34 @@ class DatasetPromotionOperator(ReleaseAssetMixin, BreachMixin, DatasetOperator):
     operator_extra_links = (DatasetCardLink(), *DatasetOperator.operator_extra_links)
     # A template that names no release must not make a new one in the place of the one that was approved.
     never_absent = ("release",)
+    argument_checks = {
+        **DatasetOperator.argument_checks,
+        "stage": shared.stage,
+        "release": release.release_to_move,
+        "gates": release.gates,
+        "splits": release.split_names,
+        ("splits",): release.splits,
+        "split_salt": release.split_salt,
+        "group_by": release.group_by,
+        "groups": release.groups,
+        "given_splits": release.given_splits,
+        "stratify": shared.flag,
+        "frozen_splits": release.frozen_splits,
+        "max_left_out_ratio": release.max_left_out_ratio,
+        "exclude": release.exclusions,
+        "partition_keys": release.partition_keys,
+        "leave_out_unaudited": shared.flag,
+        "accept_outdated_audits": shared.flag,
+        "allow_backwards": shared.flag,
+        "allow_rolled_back": shared.flag,
+        "metrics": release.handed_in,
+        "notes": release.release_notes,
+        "card": shared.flag,
+        (
+            *("release", "splits", "split_salt", "group_by", "groups", "given_splits", "stratify", "frozen_splits"),
+            *("partition_keys", "leave_out_unaudited", "exclude"),
+        ): release.moved_as_it_is,
+    }
 
     def __init__(
         self,
@@ -169,13 +199,12 @@ class DatasetPromotionOperator(ReleaseAssetMixin, BreachMixin, DatasetOperator):
         )
 
     def _split_options(self, partition_key: str) -> SplitOptions:
-        from airflow_cv_dataops.core.release.splits.options import DEFAULT_SPLITS, SplitOptions
+        from airflow_cv_dataops.core.release.splits.options import SplitOptions
 
-        splits = {name: required_number(f"splits[{name!r}]", share) for name, share in as_mapping("splits", self.splits).items()}
         groups, options = self._table("groups", self.groups, partition_key)
         given, more = self._table("given_splits", self.given_splits, partition_key)
         return SplitOptions(
-            splits or DEFAULT_SPLITS,
+            split_shares(self.splits),
             self.split_salt,
             tuple(as_list_or_absent("group_by", self.group_by, "splits by image") or ()),
             groups,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import release, shared
 from airflow_cv_dataops.common.assets import ReleaseAssetMixin
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import DatasetOperator
@@ -35,6 +36,12 @@ class DatasetRollbackOperator(ReleaseAssetMixin, DatasetOperator):
     )
     template_fields: Sequence[str] = (*DatasetOperator.template_fields, "stage", "to", "reason")
     stage_action = "rollback"
+    argument_checks = {
+        **DatasetOperator.argument_checks,
+        "stage": shared.stage,
+        "to": release.rolled_back_to,
+        "reason": release.reason,
+    }
 
     def __init__(self, *, reason: str, stage: str = "production", to: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

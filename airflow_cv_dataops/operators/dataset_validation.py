@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import contracts, shared
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, required_number
 from airflow_cv_dataops.common.breach import BreachMixin
 from airflow_cv_dataops.common.partition import with_partition_key
-from airflow_cv_dataops.common.places import path_text
+from airflow_cv_dataops.common.places import check_filled_in, path_text
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.links.data_docs import DataDocsLink
 from airflow_cv_dataops.operators.base import DatasetOperator
@@ -67,6 +68,22 @@ class DatasetValidationOperator(BreachMixin, DatasetOperator):
         "report",
     )
     operator_extra_links = (DataDocsLink(), *DatasetOperator.operator_extra_links)
+    argument_checks = {
+        **DatasetOperator.argument_checks,
+        "table": contracts.contract_table,
+        ("suite", "context_root_dir", "categories", "suite_function"): contracts.suite,
+        "categories": shared.listed,
+        "suite_parameters": shared.mapped,
+        "contract": contracts.contract_name,
+        ("table", "whole_dataset", "release", "snapshot_id", "owners"): contracts.contract_scope,
+        "whole_dataset": shared.flag,
+        "owners": shared.listed,
+        "on_findings": shared.on_findings,
+        "fail_on": shared.fail_on,
+        "allow_empty": shared.flag,
+        "max_rows": contracts.max_rows,
+        "report": shared.flag,
+    }
 
     def __init__(
         self,
@@ -136,7 +153,7 @@ class DatasetValidationOperator(BreachMixin, DatasetOperator):
         """Return the suite, with the partition filled in and no connection in it where it is a file, and the options to open it with."""
         if not isinstance(self.suite, str) or self.context_root_dir:
             return self.suite_function or self.suite, None
-        place, options = self.hook.storage(with_partition_key(self.suite, partition_key))
+        place, options = self.hook.storage(with_partition_key(check_filled_in("suite", self.suite), partition_key))
         return place, options or None
 
     def planned_lineage(self) -> StepLineage:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.common.arguments import as_count, as_number
+from airflow_cv_dataops.common.argument_checks import sampling
+from airflow_cv_dataops.common.argument_checks.sampling import as_cap
+from airflow_cv_dataops.common.arguments import as_count
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.operators.base import DatasetOperator
 
@@ -45,6 +47,20 @@ class HardExampleSamplingOperator(DatasetOperator):
         "labelled_in",
         "sample_id",
     )
+    argument_checks = {
+        **DatasetOperator.argument_checks,
+        "strategy": sampling.strategy,
+        "budget": sampling.budget,
+        "max_per_class": sampling.max_per_class,
+        "seed": sampling.seed,
+        "aggregate": sampling.aggregate,
+        "labelled_in": sampling.labelled_in,
+        "sample_id": sampling.sample_id,
+    }
+    unchecked_arguments = {
+        **DatasetOperator.unchecked_arguments,
+        "model": "which models there are, the partition says",
+    }
 
     def __init__(
         self,
@@ -72,14 +88,13 @@ class HardExampleSamplingOperator(DatasetOperator):
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
         from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
 
-        cap = as_number("max_per_class", self.max_per_class)
         return sample_hard_examples(
             dataset,
             partition_key,
             strategy=self.strategy,
             model=self.model or None,
             budget=as_count("budget", self.budget) or 0,
-            max_per_class=int(cap) if cap is not None and cap >= 1 else cap,
+            max_per_class=as_cap("max_per_class", self.max_per_class),
             seed=as_count("seed", self.seed),
             aggregate=self.aggregate,
             labelled_in=self.labelled_in,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import ingest, shared
 from airflow_cv_dataops.common.arguments import as_count, as_flag, as_list, as_mapping, as_number, as_pattern, numbers, required_number
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.operators.base import SourceOperator
@@ -72,6 +73,28 @@ class ImageIngestOperator(SourceOperator):
         "force",
         "allow_empty",
     )
+    argument_checks = {
+        **SourceOperator.argument_checks,
+        "pattern": shared.glob,
+        "exclude": shared.listed,
+        "copy_images": shared.flag,
+        "formats": shared.listed,
+        "max_reject_ratio": shared.ratio,
+        "max_bytes": ingest.image_limit,
+        "max_pixels": ingest.image_limit,
+        "min_side": ingest.image_limit,
+        "thresholds": ingest.quality_thresholds,
+        "archive_limits": ingest.archive_limits,
+        "timeout_seconds": ingest.timeout_seconds,
+        "worker_memory_bytes": ingest.worker_memory_bytes,
+        "force": shared.flag,
+        "allow_empty": shared.flag,
+        "workers": ingest.workers,
+    }
+    unchecked_arguments = {
+        **SourceOperator.unchecked_arguments,
+        "list_column": "which columns there are, the list says",
+    }
 
     def __init__(
         self,

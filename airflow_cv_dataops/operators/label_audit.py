@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import audit, shared
 from airflow_cv_dataops.common.arguments import as_list, as_mapping, as_number, report_limits
 from airflow_cv_dataops.common.breach import BreachMixin
 from airflow_cv_dataops.core.step_lineage import StepLineage
@@ -66,6 +67,24 @@ class LabelAuditOperator(BreachMixin, DatasetOperator):
         "report_max_megabytes",
     )
     operator_extra_links = (AuditReportLink(), *DatasetOperator.operator_extra_links)
+    argument_checks = {
+        **DatasetOperator.argument_checks,
+        "audit": audit.audit_name,
+        "categories": audit.some_names,
+        "label_sets": audit.some_names,
+        "models": audit.some_names,
+        "checks": audit.audit_checks,
+        ("checks", "disabled"): audit.audit_disabled,
+        ("checks", "severities"): audit.audit_severities,
+        ("checks", "thresholds"): audit.audit_thresholds,
+        ("checks", "limits"): audit.audit_limits,
+        "on_findings": shared.on_findings,
+        "fail_on": shared.fail_on,
+        "max_error_rate": audit.error_rate,
+        "report": shared.flag,
+        ("report", "report_max_megabytes"): shared.report_size,
+        ("report", "report_max_pictures"): shared.report_pictures,
+    }
 
     def __init__(
         self,

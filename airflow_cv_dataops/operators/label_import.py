@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import labels, shared
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_mapping, as_pattern, required_number
 from airflow_cv_dataops.common.places import names_or_place, path_text
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
@@ -65,6 +66,21 @@ class LabelImportOperator(SourceOperator):
         "allow_empty",
     )
     path_fields: Sequence[str] = (*SourceOperator.path_fields, "classes")
+    argument_checks = {
+        **SourceOperator.argument_checks,
+        "format": labels.label_format,
+        "label_set": shared.owner_name("default"),
+        "classes": shared.class_names,
+        "csv_columns": labels.csv_columns,
+        "pattern": shared.glob,
+        "exclude": shared.listed,
+        "on_findings": shared.on_findings,
+        "fail_on": shared.fail_on,
+        "max_unreadable_ratio": shared.ratio,
+        "min_match_ratio": shared.ratio,
+        "keep_unmatched": shared.flag,
+        "allow_empty": shared.flag,
+    }
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import labels, shared
 from airflow_cv_dataops.common.arguments import as_flag, as_list, as_pattern, required_number
 from airflow_cv_dataops.common.places import is_absent, names_or_place, path_text, place_of
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
@@ -76,6 +77,29 @@ class PredictionImportOperator(SourceOperator):
         "skip_without_source",
     )
     path_fields: Sequence[str] = (*SourceOperator.path_fields, "coco_reference", "classes", "ids")
+    argument_checks = {
+        **SourceOperator.argument_checks,
+        "model": labels.model,
+        "format": labels.prediction_format,
+        "coco_reference": shared.place,
+        "classes": shared.class_names,
+        "ids": shared.place,
+        ("format", "coco_reference", "classes"): labels.one_naming,
+        "pattern": shared.glob,
+        "exclude": shared.listed,
+        "on_findings": shared.on_findings,
+        "fail_on": shared.fail_on,
+        "max_unreadable_ratio": shared.ratio,
+        "min_match_ratio": shared.ratio,
+        "keep_unmatched": shared.flag,
+        "allow_empty": shared.flag,
+        "skip_without_source": shared.flag,
+    }
+    unchecked_arguments = {
+        **SourceOperator.unchecked_arguments,
+        "model_version": "any text, kept with every row",
+        "id_column": "which columns there are, the files say",
+    }
 
     def __init__(
         self,
@@ -142,8 +166,8 @@ class PredictionImportOperator(SourceOperator):
             min_match_ratio=required_number("min_match_ratio", self.min_match_ratio),
             keep_unmatched=as_flag("keep_unmatched", self.keep_unmatched),
             allow_empty=as_flag("allow_empty", self.allow_empty),
-            coco_reference=place_of(self.coco_reference, partition_key, self.located),
-            ids=place_of(self.ids, partition_key, self.located),
+            coco_reference=place_of("coco_reference", self.coco_reference, partition_key, self.located),
+            ids=place_of("ids", self.ids, partition_key, self.located),
         )
 
     def planned_source(self) -> DatasetUse:
@@ -157,4 +181,4 @@ class PredictionImportOperator(SourceOperator):
         )
 
     def _is_to_skip(self) -> bool:
-        return is_absent(self.source) and as_flag("skip_without_source", self.skip_without_source)
+        return as_flag("skip_without_source", self.skip_without_source) and is_absent(self.source)

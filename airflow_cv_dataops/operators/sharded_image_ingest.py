@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TaskGroup, TriggerRule
 
+from airflow_cv_dataops.common.argument_checks import ingest
 from airflow_cv_dataops.common.arguments import as_flag, required_number
 from airflow_cv_dataops.core.imaging.ingest.shards.lineage import shard_list_use, shard_rows_use
 from airflow_cv_dataops.core.step_lineage import StepLineage
@@ -62,6 +63,11 @@ class ImageShardPlanOperator(ImageIngestOperator):
 
     what_it_does = "Lists the source once, cuts the listing into shards, and writes it for them."
     template_fields: Sequence[str] = (*ImageIngestOperator.template_fields, "max_files_per_shard", "max_bytes_per_shard")
+    argument_checks = {
+        **ImageIngestOperator.argument_checks,
+        "max_files_per_shard": ingest.shard_size,
+        "max_bytes_per_shard": ingest.shard_size,
+    }
 
     def __init__(self, *, max_files_per_shard: int | str = 5_000, max_bytes_per_shard: int | str = 1 << 30, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -101,6 +107,11 @@ class ImageShardOperator(ImageIngestOperator):
         "Reads the image files of one shard, checks, measures and copies each, and writes rows that belong to no table before the commit."
     )
     template_fields: Sequence[str] = (*ImageIngestOperator.template_fields, "plan", "index")
+    unchecked_arguments = {
+        **ImageIngestOperator.unchecked_arguments,
+        "plan": "what the planning task returns",
+        "index": "what the planning task returns",
+    }
 
     def __init__(self, *, plan: IngestPlan, index: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -131,6 +142,11 @@ class ImageShardCommitOperator(ImageIngestOperator):
 
     what_it_does = "Makes the rows of all shards the partition's `images` and `rejects`, in one snapshot each, and writes `metrics`."
     template_fields: Sequence[str] = (*ImageIngestOperator.template_fields, "plan", "results")
+    unchecked_arguments = {
+        **ImageIngestOperator.unchecked_arguments,
+        "plan": "what the planning task returns",
+        "results": "what the shards return",
+    }
 
     def __init__(self, *, plan: IngestPlan, results: Sequence[ShardResult], **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_cv_dataops.common.argument_checks import shared
+from airflow_cv_dataops.common.checking import ArgumentChecks, CheckedArguments
 from airflow_cv_dataops.common.lineage import LineageMixin
 from airflow_cv_dataops.common.waiting import WaitingLines, is_first_of_its_minute
 from airflow_cv_dataops.hooks.dataset import DatasetHook
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 
 
-class ObservingSensor(LineageMixin, BaseSensorOperator):
+class ObservingSensor(LineageMixin, CheckedArguments, BaseSensorOperator):
     """A sensor that looks at one thing (:meth:`observe`) until it is as wanted.
 
     :param partition_key: default: as the operators resolve it. (templated)
@@ -40,6 +42,15 @@ class ObservingSensor(LineageMixin, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("partition_key", "partition_format", "partition_timezone", "cv_catalog_conn_id", "aws_conn_id")
+    argument_checks: ClassVar[ArgumentChecks] = {
+        "partition_key": shared.partition_key,
+        "partition_format": shared.partition_format,
+        "partition_timezone": shared.partition_timezone,
+    }
+    unchecked_arguments: ClassVar[Mapping[str, str]] = {
+        "cv_catalog_conn_id": "connections are looked up by the task",
+        "aws_conn_id": "connections are looked up by the task",
+    }
     operator_extra_links = marquez_links()
     ui_color = "#e8ecf7"
     _waiting: WaitingLines | None = None

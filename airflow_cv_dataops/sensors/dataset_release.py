@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import release, shared
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.sensors.base import ObservingSensor
 
@@ -25,6 +26,12 @@ class DatasetReleaseSensor(ObservingSensor):
 
     what_it_does = "Reads `releases` until the stage has moved past a release; writes nothing."
     template_fields: Sequence[str] = (*ObservingSensor.template_fields, "dataset", "stage", "after")
+    argument_checks = {
+        **ObservingSensor.argument_checks,
+        "dataset": shared.dataset,
+        "stage": shared.stage,
+        "after": release.newer_than,
+    }
 
     def __init__(self, *, dataset: str, stage: str = "production", after: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import ingest, shared
 from airflow_cv_dataops.common.arguments import as_count, as_list, as_number, as_pattern
 from airflow_cv_dataops.common.partition import with_partition_key
 from airflow_cv_dataops.common.places import given_source, path_text
@@ -34,6 +35,14 @@ class ImageArrivalSensor(ObservingSensor):
     what_it_does = "Lists the source until enough images lie there and none has been added or changed for a while; writes nothing."
     template_fields: Sequence[str] = (*ObservingSensor.template_fields, "source", "min_images", "settle_seconds", "pattern", "exclude")
     path_fields: Sequence[str] = ("source",)
+    argument_checks = {
+        **ObservingSensor.argument_checks,
+        "source": shared.source,
+        "min_images": ingest.awaited_images,
+        "settle_seconds": ingest.awaited_seconds,
+        "pattern": shared.glob,
+        "exclude": shared.listed,
+    }
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.common.argument_checks import labels, shared
 from airflow_cv_dataops.common.arguments import as_list_or_absent, as_number, required_number
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.sensors.base import ObservingSensor
@@ -31,6 +32,13 @@ class LabelFreshnessSensor(ObservingSensor):
     template_fields: Sequence[str] = (*ObservingSensor.template_fields, "dataset", "label_sets", "min_labelled_ratio", "max_age_hours")
     never_empty = ("label_sets",)
     _last: LabelFreshness | None = None
+    argument_checks = {
+        **ObservingSensor.argument_checks,
+        "dataset": shared.dataset,
+        "label_sets": shared.names_or_absent("all label sets"),
+        "min_labelled_ratio": shared.ratio,
+        "max_age_hours": labels.label_age,
+    }
 
     def __init__(
         self,

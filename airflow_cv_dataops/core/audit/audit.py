@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.audit.arguments import check_audit_name, check_error_rate, check_some_names
 from airflow_cv_dataops.core.audit.audit_input import AuditInput
 from airflow_cv_dataops.core.audit.check import Check, EnabledCheck, enabled_checks
 from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
@@ -87,7 +88,10 @@ def audit_labels(
     started = time.monotonic()
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
-    _check_arguments(audit, categories, label_sets, models, max_error_rate)
+    check_audit_name(audit)
+    for name, values in (("categories", categories), ("label_sets", label_sets), ("models", models)):
+        check_some_names(name, values)
+    check_error_rate(max_error_rate)
     given = BUILT_IN_CHECKS if checks is None else checks
     to_run = enabled_checks(given, disabled=disabled, severities=severities, thresholds=thresholds)
     allowed = as_limits(limits, [check.id for check in given])
@@ -153,22 +157,6 @@ def _owners_by_table(
     if any(name.startswith("predictions.") for check in checks for name in check.reads):
         owners["predictions"] = models
     return owners
-
-
-def _check_arguments(
-    audit: str,
-    categories: Sequence[str] | None,
-    label_sets: Sequence[str] | None,
-    models: Sequence[str] | None,
-    max_error_rate: float | None,
-) -> None:
-    if not audit or not isinstance(audit, str):
-        raise ConfigurationError(f"audit={audit!r} cannot be used: expected a name such as 'label_audit'.")
-    for name, values in (("categories", categories), ("label_sets", label_sets), ("models", models)):
-        if values is not None and (isinstance(values, str) or not values or not all(isinstance(value, str) for value in values)):
-            raise ConfigurationError(f"{name}={values!r} cannot be used: expected at least one string in a list, or None for all.")
-    if max_error_rate is not None and not 0 <= max_error_rate <= 1:
-        raise ConfigurationError(f"max_error_rate={max_error_rate!r} is out of range: expected 0 to 1.")
 
 
 def _run(checks: Sequence[EnabledCheck], data: AuditInput) -> tuple[list[Findings], dict[str, np.ndarray]]:

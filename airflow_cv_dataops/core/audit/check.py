@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.arguments import expected
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.schema import SEVERITIES, TABLES
 
@@ -185,7 +186,7 @@ def enabled_checks(
     if isinstance(disabled, str):
         raise ConfigurationError(f"disabled={disabled!r} is a string: expected a list of check ids, e.g. [{disabled!r}].")
     if unknown := sorted({*disabled, *severities, *thresholds} - set(known)):
-        raise ConfigurationError(f"Checks {unknown} do not exist: expected some of {', '.join(sorted(known))}.")
+        raise ConfigurationError(f"Checks {unknown} do not exist: {expected(unknown[0], sorted(known), 'some of')}.")
     if wrong := {name: severity for name, severity in severities.items() if severity not in SEVERITIES}:
         raise ConfigurationError(f"Severities {wrong} are unknown: expected one of {', '.join(SEVERITIES)} for each.")
     if flat := sorted(name for name, values in thresholds.items() if not isinstance(values, Mapping)):

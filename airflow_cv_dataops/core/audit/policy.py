@@ -7,13 +7,16 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.audit.statistics import AuditStatistics
+from airflow_cv_dataops.core.arguments import expected
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import counted_severities
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 from airflow_cv_dataops.core.summary import Breach
+
+if TYPE_CHECKING:
+    from airflow_cv_dataops.core.audit.statistics import AuditStatistics
 
 _LIMIT = re.compile(r"(?P<number>[0-9]{1,15}(\.[0-9]{1,15})?)\s*(?P<percent>%?)")
 
@@ -51,7 +54,8 @@ def as_limits(given: Mapping[str, Any], checks: Collection[str]) -> dict[str, Li
     :raises ConfigurationError: a check does not exist, or a limit is neither.
     """
     if unknown := sorted(set(given) - set(checks)):
-        raise ConfigurationError(f"limits name checks {unknown}, which do not exist: expected some of {', '.join(sorted(checks))}.")
+        hint = f"{expected(unknown[0], sorted(checks), 'some of')}"
+        raise ConfigurationError(f"limits name checks {unknown}, which do not exist: {hint}.")
     return {check: _limit(check, value) for check, value in given.items()}
 
 

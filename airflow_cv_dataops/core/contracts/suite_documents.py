@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.contracts.arguments import entries_of, suite_parameters_of, type_of
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.store.objects import read_uri
 from airflow_cv_dataops.core.store.uris import told_uri
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 _MAX_BYTES = 20 * 2**20
-_SEVERITIES = ("critical", "warning", "info")
-# What GX writes, today or before 1.0; `name` beside a `type` is ours: how findings, metrics and lineage call it.
-_OLDER = ("expectation_suite_name", "ge_cloud_id", "data_asset_type", "evaluation_parameters", "expectation_type", "expectation_context")
-_OF_A_SUITE = {"name", "expectations", "meta", "notes", "id", "suite_parameters", *_OLDER}
-_OF_AN_EXPECTATION = {"type", "name", "kwargs", "meta", "notes", "description", "id", "severity", "rendered_content", *_OLDER}
 
 
 def read_document(place: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -57,14 +53,7 @@ def suite_of(document: Mapping[str, Any], source: str, *, name: str) -> Expectat
     """
     from great_expectations import ExpectationSuite
 
-    if unknown := sorted(map(str, set(document) - _OF_A_SUITE)):
-        raise ConfigurationError(f"Suite ({source}) has unknown keys {', '.join(unknown)}: expected `name` and `expectations`.")
-    entries = document.get("expectations")
-    if not isinstance(entries, list):
-        raise ConfigurationError(f"Suite ({source}): `expectations` is {type(entries).__name__}: expected a list.")
-    parameters = document.get("suite_parameters") or document.get("evaluation_parameters")
-    if parameters is not None and not isinstance(parameters, dict):
-        raise ConfigurationError(f"Suite ({source}): `suite_parameters` is {type(parameters).__name__}: expected a mapping.")
+    entries, parameters = entries_of(document, source), suite_parameters_of(document)
     suite = ExpectationSuite(name=str(document.get("name") or document.get("expectation_suite_name") or name), suite_parameters=parameters)
     suite.expectations = [_expectation(entry, f"Suite ({source}), expectation {number}") for number, entry in enumerate(entries, 1)]
     return suite
@@ -103,38 +92,16 @@ def _loader() -> type:
     return Loader
 
 
-def _check_texts(value: Any, where: str) -> None:
-    """:raises ConfigurationError: among texts there is a yes or no: what YAML makes of a text ``no``, ``on`` or ``yes`` without quotes."""
-    if isinstance(value, dict):
-        for one in value.values():
-            _check_texts(one, where)
-    elif isinstance(value, list):
-        kinds = {type(one) for one in value}
-        if bool in kinds and str in kinds:
-            raise ConfigurationError(f"{where}: {value!r} has texts and truth values: in YAML, quote 'yes', 'no', 'on' and 'off'.")
-        for one in value:
-            _check_texts(one, where)
-
-
 def _expectation(entry: Any, where: str) -> Expectation:
     from great_expectations.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
     from great_expectations.expectations.metadata_types import FailureSeverity
 
-    kind = entry.get("type") or entry.get("expectation_type") if isinstance(entry, dict) else None
-    if not isinstance(kind, str):
-        raise ConfigurationError(f"{where} has no `type`: expected e.g. {{type: expect_column_values_to_not_be_null, kwargs: {{…}}}}.")
+    kind = type_of(entry)
     where = f"{where} ({kind[:100]})"
-    if unknown := sorted(map(str, set(entry) - _OF_AN_EXPECTATION)):
-        raise ConfigurationError(f"{where} has unknown keys {', '.join(unknown)}: arguments stand below `kwargs`.")
     _check_known(kind, where)
     kwargs, meta = entry.get("kwargs") or {}, entry.get("meta") or {}
-    if not isinstance(kwargs, dict) or not isinstance(meta, dict):
-        raise ConfigurationError(f"{where}: `kwargs` and `meta` are mappings, or absent.")
-    _check_texts(kwargs, where)
     severity = entry.get("severity") or "critical"
-    if severity not in _SEVERITIES:
-        raise ConfigurationError(f"{where}: severity {severity!r} is unknown: expected critical (findings: error), warning or info.")
     if entry.get("name"):
         meta = {**meta, "name": str(entry["name"])}
     told = {key: entry[key] for key in ("notes", "description", "id") if entry.get(key)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.contracts.arguments import check_categories, check_suite_in_project, check_suite_place
 from airflow_cv_dataops.core.contracts.default_suites import default_suite
 from airflow_cv_dataops.core.contracts.quiet import quiet
 from airflow_cv_dataops.core.contracts.registration import register
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 SuiteSource = str | PathLike[str] | Mapping[str, Any] | Callable[..., Any] | None
 """A path or URI, a name (with a project), a suite as JSON has it, a suite, a function that returns one, or nothing: the default suite."""
-
-_FILES = (".json", ".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ def load_suite(
         register()
         if suite is None and context_root_dir is None:
             return _checked(default_suite(table, categories=categories), "default", table)
-        if categories is not None:
-            raise ConfigurationError("categories are those of the default suite: a suite of your own says itself which it expects.")
+        check_categories(categories, is_default_suite=False)
         found, source = _value(suite, dataset, partition_key, context_root_dir, options or {})
         if isinstance(found, Mapping):
             found = suite_of(found, source, name=table)
@@ -80,17 +78,10 @@ def _value(
 ) -> tuple[Any, str]:
     """Return a suite, a list or a dictionary, and where it is from."""
     if context_root_dir is not None:
-        if not isinstance(suite, str) or not suite:
-            raise ConfigurationError(f"suite={suite!r} cannot be used with context_root_dir: expected the name of a suite of that project.")
-        place = suite_file(fspath(context_root_dir), suite)
+        place = suite_file(fspath(context_root_dir), check_suite_in_project(suite))
         return read_document(place, {}), place
     if isinstance(suite, (str, PathLike)):
-        place = fspath(suite)
-        if not place.lower().endswith(_FILES):
-            raise ConfigurationError(
-                f"suite={place!r} is no suite: expected a path or URI that ends in {', '.join(_FILES)}, or, with context_root_dir, "
-                "the name of a suite there."
-            )
+        place = check_suite_place(suite)
         return read_document(place, options), _without_credentials(place)
     if not callable(suite):
         return suite, "value"

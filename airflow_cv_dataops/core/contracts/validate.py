@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.arguments import check_flag
 from airflow_cv_dataops.core.audit.inputs import input_metrics
 from airflow_cv_dataops.core.audit.looked_at import NOTHING_TO_CHECK
+from airflow_cv_dataops.core.contracts.arguments import check_contract_name, check_max_rows, check_suite
 from airflow_cv_dataops.core.contracts.contract_findings import outcome_findings, table_finding
 from airflow_cv_dataops.core.contracts.contract_words import breach_of, failure_text, sentence
 from airflow_cv_dataops.core.contracts.frame import ContractRows
@@ -21,7 +22,6 @@ from airflow_cv_dataops.core.contracts.outcomes import BROKEN, FAILED, NOTHING, 
 from airflow_cv_dataops.core.contracts.running import Ran, run_suite
 from airflow_cv_dataops.core.contracts.scope import Scope
 from airflow_cv_dataops.core.contracts.suites import ContractSuite, SuiteSource, load_suite
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import check_policy, failure_by_policy, findings_table
 from airflow_cv_dataops.core.metrics import CONTRACT, Metric, write_metrics
 from airflow_cv_dataops.core.report.location import has_place, report_path, report_uri
@@ -39,9 +39,7 @@ log = logging.getLogger(__name__)
 
 _NOTHING: Mapping[str, Any] = {}
 NO_ROWS, NOTHING_CHECKED = "contract_no_rows", "contract_nothing_checked"
-_MOST_ROWS = 10_000
 _MOST_NAMED = 50
-_LONGEST = 200
 
 
 def validate_table(
@@ -94,6 +92,7 @@ def validate_table(
     check_partition_key(partition_key)
     check_policy(on_findings, fail_on)
     name = _checked(table, contract, allow_empty, report, max_rows)
+    check_suite(suite, context_root_dir, categories)
     scope = Scope.of(
         table, partition_key=partition_key, whole_dataset=whole_dataset, release=release, snapshot_id=snapshot_id, owners=owners
     )
@@ -191,14 +190,8 @@ def _count(findings: pa.Table, check: str) -> int:
 def _checked(table: str, contract: Any, allow_empty: Any, report: Any, max_rows: Any) -> str:
     check_flag("allow_empty", allow_empty)
     check_flag("report", report)
-    if contract is not None and (
-        not isinstance(contract, str) or not contract.strip() or not contract.isprintable() or len(contract) > _LONGEST
-    ):
-        raise ConfigurationError(
-            f"contract={contract!r} cannot be used: expected a name such as {table!r}, of at most {_LONGEST} characters."
-        )
-    if isinstance(max_rows, bool) or not isinstance(max_rows, int) or not 0 <= max_rows <= _MOST_ROWS:
-        raise ConfigurationError(f"max_rows={max_rows!r} cannot be used: expected a whole number from 0 to {_MOST_ROWS:,}.")
+    check_contract_name(contract, table)
+    check_max_rows(max_rows)
     return table if contract is None else contract
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.diff.arguments import check_iou_threshold
 from airflow_cv_dataops.core.diff.changes import changed_labels
 from airflow_cv_dataops.core.diff.held_labels import HeldLabels
 from airflow_cv_dataops.core.diff.images import Images
@@ -19,6 +20,7 @@ from airflow_cv_dataops.core.diff.statements import Comparison, Labels
 from airflow_cv_dataops.core.diff.tally import Tally
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.release.lookup import DEFAULT_STAGE, read_release
+from airflow_cv_dataops.core.release.moments import moment_of
 from airflow_cv_dataops.core.release.named import check_is_there
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.report.limits import ReportLimits
@@ -54,6 +56,9 @@ def diff_releases(
     :raises StoreError: a release's tables do not hold what was released.
     """
     _check_options(iou_threshold, max_rows)
+    for asked in (before, after):
+        if asked is not None:
+            moment_of(asked)
     old, new = _releases(dataset, before, after, allow_missing=allow_missing_before)
     for release in (old, new):
         if release is not None:
@@ -84,8 +89,7 @@ def diff_releases(
 
 
 def _check_options(iou_threshold: float, max_rows: int) -> None:
-    if not 0 < iou_threshold <= 1:
-        raise ConfigurationError(f"iou_threshold is {iou_threshold!r}: expected a number above 0 and at most 1.")
+    check_iou_threshold(iou_threshold)
     if not max_rows >= 0:
         raise ConfigurationError(f"max_rows is {max_rows!r}: expected 0 or more.")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,8 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter
 from airflow_cv_dataops.core.export.exporters import exporter_of
 from airflow_cv_dataops.core.export.manifest import MANIFEST, PLAN, json_bytes, read_json
-from airflow_cv_dataops.core.export.options import ExportOptions
+from airflow_cv_dataops.core.export.options import RELEASE_PLACEHOLDER as RELEASE_PLACEHOLDER
+from airflow_cv_dataops.core.export.options import ExportOptions, check_target
 from airflow_cv_dataops.core.export.outcome import Outcome, in_words
 from airflow_cv_dataops.core.export.picture import Picture
 from airflow_cv_dataops.core.export.plan import begin, plan_of, was_begun
@@ -41,9 +41,7 @@ from airflow_cv_dataops.core.wording import printable, readable
 
 log = logging.getLogger(__name__)
 
-RELEASE_PLACEHOLDER = "{release}"
 _OPTIONS = ExportOptions()
-_BRACES = re.compile(r"\{[^{}/]*\}")
 
 
 def export_release(
@@ -76,6 +74,8 @@ def export_release(
     """
     started = time.monotonic()
     kind = exporter_of(options)
+    if target is not None:
+        _filled(Place.of(target, {}), "v1")  # before the release is read
     found = read_release(dataset, release)
     store = open_target(_place(dataset, found, options, target, target_options))
     plan = plan_of(found, options, kind)
@@ -178,18 +178,13 @@ def _place(
     if target is None:
         return Place(default_target(dataset, release.name, options.format), own)
     given = Place.of(target, own)
-    uri = given.uri.replace(RELEASE_PLACEHOLDER, release.name)
-    if unfilled := _BRACES.search(uri):
-        raise ConfigurationError(
-            f"target={given.uri!r} has {unfilled.group()}, which nothing fills in: {RELEASE_PLACEHOLDER} is filled in, and in a task "
-            "{partition_key}."
-        )
-    if "None" in uri.split("/"):
-        raise ConfigurationError(
-            f"target={given.uri!r} has a folder None: a template in it rendered nothing. {RELEASE_PLACEHOLDER} and {{partition_key}} have "
-            "single braces."
-        )
-    return Place(uri, given.options)
+    return Place(_filled(given, release.name), given.options)
+
+
+def _filled(target: Place, release: str) -> str:
+    uri = target.uri.replace(RELEASE_PLACEHOLDER, release)
+    check_target(target.uri, uri)
+    return uri
 
 
 def default_target(dataset: Dataset, release: str, format: str) -> str:  # noqa: A002 (the word of the option)

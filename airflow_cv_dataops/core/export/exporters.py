@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
+from airflow_cv_dataops.core.arguments import check_choice
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.exporter import Exporter
 from airflow_cv_dataops.core.export.formats.coco import CocoExporter
@@ -38,11 +38,8 @@ def exporter_of(options: ExportOptions) -> type[Exporter]:
 
     :raises ConfigurationError: there is none of that name, or it cannot take images as they are asked for.
     """
-    found = EXPORTERS.get(options.format)
-    if found is None:
-        closest = get_close_matches(str(options.format).lower().replace("-", "_"), EXPORTERS, n=1)
-        meant = f" Did you mean {closest[0]!r}?" if closest else ""
-        raise ConfigurationError(f"format={options.format!r} is unknown: expected one of {', '.join(EXPORTERS)}.{meant}")
+    check_choice("format", options.format, EXPORTERS)
+    found = EXPORTERS[options.format]
     if options.images == "reference" and not found.takes_references:
         able = ", ".join(name for name, exporter in EXPORTERS.items() if exporter.takes_references)
         raise ConfigurationError(f"{options.format} finds labels beside its images, so that images='reference' cannot be; {able} can.")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_cv_dataops.core.arguments import check_choice, check_ratio, check_whole_number
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.export.transform.placement import Resize
 
 IMAGES = ("copy", "link", "reference")
 WITHOUT_LABELS = ("stated", "none", "all")
 INCOMPLETE_IMAGES = ("keep", "leave_out")
+RELEASE_PLACEHOLDER = "{release}"
+_BRACES = re.compile(r"\{[^{}/]*\}")
 _AS_IT_IS = Resize()
 
 
@@ -49,17 +53,13 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         for name, known in (("images", IMAGES), ("without_labels", WITHOUT_LABELS), ("incomplete_images", INCOMPLETE_IMAGES)):
-            if getattr(self, name) not in known:
-                raise ConfigurationError(f"{name}={getattr(self, name)!r} is unknown: expected one of {', '.join(known)}.")
+            check_choice(name, getattr(self, name), known)
         for name in ("categories", "label_sets", "splits"):
             if (given := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _names(name, given))
-        if not isinstance(self.shard_images, int) or isinstance(self.shard_images, bool) or self.shard_images < 1:
-            raise ConfigurationError(f"shard_images={self.shard_images!r} cannot be used: expected a whole number of at least 1.")
-        if not 0 <= self.max_left_out_ratio <= 1:
-            raise ConfigurationError(f"max_left_out_ratio={self.max_left_out_ratio!r} is out of range: expected 0 to 1.")
-        if self.images == "reference" and not self.resize.changes_nothing:
-            raise ConfigurationError("images='reference' writes no image, so that none can be resized or cropped: use images='copy'.")
+        check_whole_number("shard_images", self.shard_images, 1)
+        check_ratio("max_left_out_ratio", self.max_left_out_ratio)
+        check_can_resize(self.images, self.resize)
 
     def as_json(self) -> dict[str, Any]:
         """Return what decides which files an export has."""
@@ -68,6 +68,26 @@ class ExportOptions:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()} | {
             "resize": self.resize.as_json()
         }
+
+
+def check_can_resize(images: str, resize: Resize) -> None:
+    """:raises ConfigurationError: pictures are to be changed, and none is written."""
+    if images == "reference" and not resize.changes_nothing:
+        raise ConfigurationError("images='reference' writes no image, so that none can be resized or cropped: use images='copy'.")
+
+
+def check_target(target: str, filled: str) -> None:
+    """:raises ConfigurationError: something is left in it that nothing fills in. :param filled: the target with all that is known."""
+    if unfilled := _BRACES.search(filled):
+        raise ConfigurationError(
+            f"target={target!r} has {unfilled.group()}, which nothing fills in: {RELEASE_PLACEHOLDER} is filled in, and in a task "
+            "{partition_key}."
+        )
+    if "None" in filled.split("/"):
+        raise ConfigurationError(
+            f"target={target!r} has a folder None: a template in it rendered nothing. {RELEASE_PLACEHOLDER} and {{partition_key}} have "
+            "single braces."
+        )
 
 
 def _names(what: str, given: Sequence[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.arguments import check_list, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import Findings, check_policy, failure_by_policy, findings_table
+from airflow_cv_dataops.core.health.arguments import check_hours, check_partitions
 from airflow_cv_dataops.core.health.checks import checks_to_run
 from airflow_cv_dataops.core.health.distribution import judge_distribution
 from airflow_cv_dataops.core.health.freshness import judge_freshness
@@ -40,8 +41,6 @@ log = logging.getLogger(__name__)
 
 _NOTHING: Mapping[str, Any] = {}
 _REPORT = ReportLimits()
-_LARGEST_WINDOW = 1_000
-_SMALLEST_HISTORY = 5
 _MOST_LOGGED = 10
 _JUDGES: Mapping[str, Callable[[Look], Iterator[Verdict]]] = {
     "freshness": judge_freshness,
@@ -109,8 +108,8 @@ def check_health(
     if report is not None and not isinstance(report, ReportLimits):
         raise ConfigurationError(f"report={report!r} cannot be used: expected ReportLimits, or None for no report.")
     limits = _limits(max_image_age_hours, max_label_age_hours, max_unlabelled_ratio, max_unlabelled_hours)
-    for name, number, least in (("min_history", min_history, _SMALLEST_HISTORY), ("window", window, min_history)):
-        _check_number(name, number, least)
+    check_partitions("min_history", min_history)
+    check_partitions("window", window, min_history)
     dataset.check_there()
     recorded_at = recorded_at or datetime.now(UTC)
     partitions = Partitions.of(dataset, dataset.snapshots(COUNTED))
@@ -167,16 +166,10 @@ def check_health(
 def _limits(image_age: Any, label_age: Any, unlabelled_ratio: Any, unlabelled_hours: Any) -> AgeLimits:
     named = {"max_image_age_hours": image_age, "max_label_age_hours": label_age, "max_unlabelled_hours": unlabelled_hours}
     for name, value in named.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0):
-            raise ConfigurationError(f"{name}={value!r} cannot be used: expected a number of hours, or None.")
+        check_hours(name, value)
     if unlabelled_ratio is not None:
         check_ratio("max_unlabelled_ratio", unlabelled_ratio)
     return AgeLimits(max_unlabelled_ratio=unlabelled_ratio, **named)
-
-
-def _check_number(name: str, number: Any, least: int) -> None:
-    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= _LARGEST_WINDOW:
-        raise ConfigurationError(f"{name}={number!r} cannot be used: expected a whole number from {least} to {_LARGEST_WINDOW}.")
 
 
 def _in_utc(moment: datetime) -> datetime:

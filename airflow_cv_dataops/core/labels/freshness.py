@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from airflow_cv_dataops.core.arguments import check_list, check_ratio
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.arguments import check_ratio
+from airflow_cv_dataops.core.labels.arguments import check_awaited_label_sets, check_label_age
 from airflow_cv_dataops.core.metrics import INPUT_ROWS, LABEL_IMPORT
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -102,13 +102,9 @@ def observe_labels(
     :raises ConfigurationError: an argument cannot be used.
     """
     check_partition_key(partition_key)
-    check_list("label_sets", label_sets)
+    check_awaited_label_sets(label_sets)
     check_ratio("min_labelled_ratio", min_labelled_ratio)
-    if label_sets is not None and not label_sets:
-        raise ConfigurationError("label_sets is empty: name at least one, or leave it out for all.")
-    is_number = isinstance(max_age_hours, (int, float)) and not isinstance(max_age_hours, bool)
-    if max_age_hours is not None and not (is_number and 0 < max_age_hours < float("inf")):
-        raise ConfigurationError(f"max_age_hours={max_age_hours!r} cannot be used: expected a number above 0.")
+    check_label_age(max_age_hours)
     snapshots = dataset.snapshots(_TABLES)
     if last is not None and not last.satisfied and last.snapshots == snapshots:
         return last

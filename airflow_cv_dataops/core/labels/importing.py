@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.arguments import as_place, check_flag, check_ratio
+from airflow_cv_dataops.core.arguments import as_place, check_flag, check_list, check_name, check_pattern, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError, SourceError
 from airflow_cv_dataops.core.findings import check_policy
+from airflow_cv_dataops.core.labels.arguments import check_label_format
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
 from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, image_uses, source_use
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, join_labels, with_image
-from airflow_cv_dataops.core.labels.reading import FORMATS, Classes, no_labels, read_labels
+from airflow_cv_dataops.core.labels.reading import Classes, no_labels, read_labels
 from airflow_cv_dataops.core.labels.records import BACKGROUND, TASKS, UNPARSABLE_LABEL, UNSUPPORTED_LABEL, Labels
 from airflow_cv_dataops.core.metrics import INPUT_ROWS, LABEL_IMPORT, Metric, write_metrics
 from airflow_cv_dataops.core.step_lineage import StepLineage
@@ -96,8 +97,12 @@ def import_labels(
     check_flag("allow_empty", allow_empty)
     check_ratio("min_match_ratio", min_match_ratio)
     check_flag("keep_unmatched", keep_unmatched)
-    if format not in FORMATS:
-        raise ConfigurationError(f"Label format {format!r} is unknown: expected one of {', '.join(FORMATS)}.")
+    check_label_format(format)
+    check_name("label_set", label_set, "default")
+    check_ratio("max_unreadable_ratio", max_unreadable_ratio)
+    check_pattern(pattern)
+    check_list("exclude", exclude)
+    CsvColumns.of(csv_columns)
     if task is not None and task not in TASKS:
         raise ConfigurationError(f"Task {task!r} is unknown: expected one of {', '.join(TASKS)}.")
     images_snapshot = dataset.snapshot_id("images")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
 from airflow_cv_dataops.core.arguments import as_names_or_uri, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
 from airflow_cv_dataops.core.labels.annotation_files import Source, SourceFile, open_source, read_file
+from airflow_cv_dataops.core.labels.arguments import check_label_format
 from airflow_cv_dataops.core.labels.file_names import strip_extension
 from airflow_cv_dataops.core.labels.formats.coco_reader import parse_coco
 from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
@@ -26,8 +27,6 @@ from airflow_cv_dataops.core.store.objects import Place, without_credentials
 from airflow_cv_dataops.core.store.uris import told_uri
 
 log = logging.getLogger(__name__)
-
-FORMATS = ("coco", "voc", "yolo", "csv")
 
 _EXTENSIONS = {"coco": (".json",), "voc": (".xml",), "yolo": (".txt",), "csv": (".csv", ".tsv")}
 _NAMED_BY_IMAGE = frozenset(("voc", "yolo"))
@@ -66,8 +65,7 @@ def read_labels(
     :raises StoreError: the store does not answer, or refuses.
     :raises ConfigurationError: the format is unknown, YOLO's class names are nowhere or not clear, or a CSV's columns are not found.
     """
-    if format not in FORMATS:
-        raise ConfigurationError(f"Label format {format!r} is unknown: expected one of {', '.join(FORMATS)}.")
+    check_label_format(format)
     check_ratio("max_unreadable_ratio", max_unreadable_ratio)
     opened = open_source(source, source_options, pattern=pattern, exclude=exclude)
     files = opened.select(_EXTENSIONS[format], named_by_image=format in _NAMED_BY_IMAGE)
@@ -124,7 +122,7 @@ def _parser(format: str, csv_columns: CsvColumns | Mapping[str, Any] | None, fil
     if format == "voc":
         siblings = frozenset(strip_extension(file.path) for file in files)
         return lambda file, data, records: parse_voc(data, file.path, records, siblings)
-    columns = _csv_columns(csv_columns)
+    columns = CsvColumns.of(csv_columns)
     return lambda file, data, records: parse_csv(data, columns, records)
 
 
@@ -147,18 +145,3 @@ def _class_file(classes: Classes, options: Mapping[str, Any]) -> ClassFile:
         place = Place.of(given, options)
         return parse_classes(read_file(place), without_credentials(place.uri))
     return ClassFile(class_names(given))
-
-
-def _csv_columns(columns: CsvColumns | Mapping[str, Any] | None) -> CsvColumns:
-    if columns is None or isinstance(columns, CsvColumns):
-        return columns or CsvColumns()
-    known = [field.name for field in fields(CsvColumns)]
-    if not isinstance(columns, Mapping):
-        raise ConfigurationError(f"csv_columns={columns!r} is no mapping from meanings ({', '.join(known)}) to the CSV's columns.")
-    if unknown := [key for key in columns if key not in known]:
-        shown = ", ".join(map(repr, unknown))
-        raise ConfigurationError(
-            f"csv_columns has no key {shown}: a key says what a column means, its value what the CSV calls it, as in "
-            f"{{'label': 'colour'}}. Known keys: {', '.join(known)}."
-        )
-    return CsvColumns(**columns)

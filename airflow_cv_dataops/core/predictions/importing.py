@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.arguments import as_place, check_flag, check_ratio
-from airflow_cv_dataops.core.errors import ConfigurationError, EmptySourceError
+from airflow_cv_dataops.core.arguments import as_place, check_flag, check_list, check_pattern, check_ratio
+from airflow_cv_dataops.core.errors import EmptySourceError
 from airflow_cv_dataops.core.findings import check_policy
 from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, image_uses, source_use
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, match_images, unmatched_names, with_image
 from airflow_cv_dataops.core.labels.reading import Classes
 from airflow_cv_dataops.core.labels.records import Problem
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.predictions.arguments import check_model, check_one_naming, check_prediction_format
 from airflow_cv_dataops.core.predictions.opinions import repeated_opinions
 from airflow_cv_dataops.core.predictions.reading import Predictions, no_predictions, read_predictions
 from airflow_cv_dataops.core.step_lineage import StepLineage
@@ -106,8 +107,12 @@ def import_predictions(
     check_flag("allow_empty", allow_empty)
     check_ratio("min_match_ratio", min_match_ratio)
     check_flag("keep_unmatched", keep_unmatched)
-    if not model:
-        raise ConfigurationError("Predictions belong to a model: give its name as `model`.")
+    check_model(model)
+    check_prediction_format(format)
+    check_one_naming(format, coco_reference, classes)
+    check_ratio("max_unreadable_ratio", max_unreadable_ratio)
+    check_pattern(pattern)
+    check_list("exclude", exclude)
     images_snapshot = dataset.snapshot_id("images")
     images = dataset.read("images", partition_key=partition_key, snapshot_id=images_snapshot, columns=IMAGE_COLUMNS)
     try:

@@ -19,6 +19,7 @@ from airflow_cv_dataops.core.labels.reading import Classes, resolve_classes
 from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_PREDICTION, Problem, bbox_array, clean_text
 from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
 from airflow_cv_dataops.core.predictions import pixel_probabilities as pixels
+from airflow_cv_dataops.core.predictions.arguments import check_one_naming, check_prediction_format
 from airflow_cv_dataops.core.predictions.class_probabilities import Probabilities, invalid_rows, read_ids, read_probabilities
 from airflow_cv_dataops.core.predictions.coco_results import CocoReference, NumberedImages, parse_results, read_reference
 from airflow_cv_dataops.core.progress import Progress
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
-
-PREDICTION_FORMATS = ("auto", "coco", "probabilities", "pixel_probabilities")
 
 _EXTENSIONS = {"coco": (".json",), "probabilities": (".parquet", ".csv", ".npz", ".npy"), "pixel_probabilities": pixels.EXTENSIONS}
 _NO_OPTIONS: Mapping[str, Any] = {}
@@ -90,8 +89,7 @@ def read_predictions(
     :raises StoreError: the store does not answer, or refuses.
     :raises ConfigurationError: an argument cannot be used.
     """
-    if format not in PREDICTION_FORMATS:
-        raise ConfigurationError(f"Prediction format {format!r} is unknown: expected one of {', '.join(PREDICTION_FORMATS)}.")
+    check_prediction_format(format)
     check_ratio("max_unreadable_ratio", max_unreadable_ratio)
     opened = open_source(source, source_options, pattern=pattern, exclude=exclude)
     wanted = format if format != "auto" else _format_of(opened.wanted)
@@ -102,11 +100,7 @@ def read_predictions(
     files = [file for file in found_there if file.uri not in beside]
     if not files:
         raise _no_prediction_file(opened, source, format, wanted, found_there)
-    if wanted == "coco" and reference is not None and classes is not None:
-        raise ConfigurationError(
-            "`coco_reference` and `classes` both say what the category ids of COCO results are called, and a list of `classes` counts "
-            "from 0: give one of them."
-        )
+    check_one_naming(wanted, reference, classes)
     names = None if classes is None else resolve_classes(classes, source_options)
     reader = _Reader(model, wanted, _reference(reference, names), names, id_column, _ids(ids))
     unread = UnreadFiles(opened, len(files), max_unreadable_ratio)

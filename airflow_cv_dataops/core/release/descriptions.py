@@ -7,16 +7,19 @@ nothing, and of two who write the same one the last stays.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_cv_dataops.core.arguments import check_list
+from airflow_cv_dataops.core.arguments import check_list, expected
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.stage_names import check_stage
 from airflow_cv_dataops.core.store.dataset import Dataset
+
+log = logging.getLogger(__name__)
 
 FIELDS = ("description", "owner", "license", "notes")
 STAGES = "stages"
@@ -87,12 +90,23 @@ def write_fields(dataset: Dataset, fields: Mapping[str, str | None], said_by: st
 
     dataset.check_there()
     said, schema = _said(dataset), arrow_schema("descriptions")
+    _warn_of_unsaid([name for name, value in fields.items() if value is None and name not in said], dataset)
     changed = tuple(name for name, value in fields.items() if said.get(name) != value)
     for name in changed:
         # What was taken back keeps its row: who did, and when.
         row = {"field": name, "value": fields[name], "said_by": said_by, "said_at": said_at or datetime.now(UTC)}
         dataset.replace_rows("descriptions", {"field": name}, pa.Table.from_pylist([row], schema=schema).drop_columns(["field"]))
     return changed
+
+
+def _warn_of_unsaid(names: Sequence[str], dataset: Dataset) -> None:
+    """Warn of what is taken back and was never said, which may be a slip of the pen; of a field that every dataset has, it is none."""
+    if unknown := [name for name in names if name not in (*FIELDS, STAGES)]:
+        ever = set(dataset.read("descriptions", columns=["field"])["field"].to_pylist())  # what was taken back before has a row, too
+        for name in sorted(set(unknown) - ever):
+            log.warning(
+                "take_back names %r, which nobody has said of %s: %s.", name, dataset.name, expected(name, (*FIELDS, STAGES, *ever))
+            )
 
 
 def _said(dataset: Dataset) -> dict[str, str]:

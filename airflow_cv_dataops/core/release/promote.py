@@ -9,11 +9,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from numbers import Real
 from typing import Any
 
-from airflow_cv_dataops.core.arguments import check_list, is_text
 from airflow_cv_dataops.core.errors import ConcurrentPromotionError, ConfigurationError
+from airflow_cv_dataops.core.release.arguments import (
+    check_moved_as_it_is,
+    check_named,
+    check_notes,
+    check_partition_keys,
+    handed_in_number,
+)
 from airflow_cv_dataops.core.release.candidate import Candidate, Wanted, build_candidate, in_short
 from airflow_cv_dataops.core.release.card.card import write_card_if_possible
 from airflow_cv_dataops.core.release.conditions import ask, frozen_metrics, implied_gates
@@ -31,7 +36,6 @@ from airflow_cv_dataops.core.release.splits.options import SplitOptions
 from airflow_cv_dataops.core.release.stage_history import outstanding_rollbacks
 from airflow_cv_dataops.core.release.stage_names import check_stage
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
 
 log = logging.getLogger(__name__)
@@ -97,18 +101,18 @@ def promote_dataset(
     started = time.monotonic()
     conditions = parse_gates(gates)
     check_stage(stage)
-    if notes is not None and not (isinstance(notes, str) and is_text(notes)):
-        raise ConfigurationError(f"notes={notes!r} is no text.")
+    check_notes(notes)
     wanted = Wanted(
         _split_options(splits, split_salt),
-        _checked_keys(partition_keys),
+        check_partition_keys(partition_keys),
         leave_out_unaudited,
         accept_outdated_audits,
         parse_exclusions(exclude),
     )
     if release is not None:
-        _check_named(release, wanted)
-    handed_in = {name: _number(name, value) for name, value in (metrics or {}).items()}
+        check_named(release)
+        check_moved_as_it_is(release, wanted.splits, partition_keys, leave_out_unaudited, wanted.exclusions)
+    handed_in = {name: handed_in_number(name, value) for name, value in (metrics or {}).items()}
     dataset.check_there()
     for attempt in range(_ATTEMPTS):
         head = dataset.snapshot_id("releases")
@@ -160,27 +164,6 @@ def _split_options(splits: SplitOptions | Mapping[str, float], salt: str) -> Spl
     return replace(splits, salt=salt) if salt else splits
 
 
-def _checked_keys(partition_keys: Sequence[str] | None) -> Sequence[str] | None:
-    check_list("partition_keys", partition_keys)
-    if partition_keys is not None and not partition_keys:
-        raise ConfigurationError("partition_keys is empty: name at least one, or leave it out for the whole dataset.")
-    for key in partition_keys or ():
-        check_partition_key(key)
-    return partition_keys
-
-
-def _check_named(release: str, wanted: Wanted) -> None:
-    """:raises ConfigurationError: it is no name, or something is asked for that only a new release can have."""
-    if not isinstance(release, str) or not release.strip() or release == "None":
-        raise ConfigurationError(f"release={release!r} names none: expected e.g. 'staging' or 'v3'; leave it out for a new release.")
-    splits = wanted.splits
-    is_plain = splits.is_plain and not splits.frozen and (splits.shares, splits.salt) == (BY_DEFAULT.shares, BY_DEFAULT.salt)
-    if not is_plain or wanted.partition_keys is not None or wanted.leave_out_unaudited or wanted.exclusions:
-        raise ConfigurationError(
-            f"release={release!r} is moved to as it is: splits, partition_keys, leave_out_unaudited and exclude are for new releases."
-        )
-
-
 def _tell(dataset: Dataset, candidate: Candidate) -> None:
     """Log what is not in the candidate, or in it without anybody having looked."""
     if candidate.left_out:
@@ -193,17 +176,6 @@ def _tell(dataset: Dataset, candidate: Candidate) -> None:
         )
     if conflicts := candidate.metrics.get("disagreeing_copies"):
         log.warning("Byte-identical copies of %d images in %s are labelled differently", conflicts, dataset.name)
-
-
-def _number(name: str, value: Any) -> float:
-    """Return a number that was handed in for the gates; one that is not finite fails its gate."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise ConfigurationError(f"metrics[{name!r}]={value!r} is not a number.")
-    try:
-        number = float(value)
-    except OverflowError as error:
-        raise ConfigurationError(f"metrics[{name!r}] is a number of more digits than can be compared.") from error
-    return value if isinstance(value, int) else number
 
 
 def _next_name(rows: Sequence[Mapping[str, Any]]) -> tuple[str, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_cv_dataops.core.errors import ConcurrentPromotionError, ConfigurationError, DatasetNotFoundError
+from airflow_cv_dataops.core.release.arguments import check_rolled_back_to, checked_reason
 from airflow_cv_dataops.core.release.gates.metric_names import quoted
 from airflow_cv_dataops.core.release.lookup import release_among, releases_at
 from airflow_cv_dataops.core.release.move import append_row
@@ -27,7 +27,6 @@ from airflow_cv_dataops.core.summary import StepResult
 
 log = logging.getLogger(__name__)
 
-_RELEASE = re.compile(r"v\d+")
 _ATTEMPTS = 30
 _FEW = 5
 
@@ -64,11 +63,10 @@ def rollback_stage(
     :raises ConcurrentPromotionError: other stages' moves came first too often; nothing was changed.
     """
     check_stage(stage)
-    if to is not None and (not isinstance(to, str) or not _RELEASE.fullmatch(to)):
-        raise ConfigurationError(
-            f"to={to!r} is not the name of a release: expected e.g. 'v3'; leave it out for the one before the present."
-        )
-    request = RollbackRequest(dataset, stage, to, _checked(reason), _with_zone(seen_at), dag_id, run_id, partition_key, time.monotonic())
+    check_rolled_back_to(to)
+    request = RollbackRequest(
+        dataset, stage, to, checked_reason(reason), _with_zone(seen_at), dag_id, run_id, partition_key, time.monotonic()
+    )
     dataset.check_there()
     plan: _Plan | None = None
     for attempt in range(_ATTEMPTS):
@@ -154,19 +152,6 @@ def _nothing_there(dataset: Dataset, stage: str, rows: Sequence[Mapping[str, Any
     return DatasetNotFoundError(
         f"Stage {stage!r} of dataset {dataset.name!r} holds no release: nothing to roll back. Its stages: {stages}."
     )
-
-
-def _checked(reason: Any) -> str:
-    """Return the reason. :raises ConfigurationError: it says nothing, or cannot be kept."""
-    if not isinstance(reason, str) or not reason.strip() or reason.strip() == "None":
-        raise ConfigurationError(
-            f"reason={reason!r} says nothing: say why the release is taken back, e.g. 'labels of camera 3 are shifted'."
-        )
-    try:
-        reason.encode()
-    except UnicodeEncodeError as error:
-        raise ConfigurationError(f"reason={reason!r} cannot be kept: it holds half a character.") from error
-    return reason.strip()
 
 
 def _with_zone(moment: datetime | None) -> datetime | None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.lookup import release_at, releases_at
 from airflow_cv_dataops.core.release.reader import Release
+from airflow_cv_dataops.core.release.stage_names import check_stage, release_number
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import Summary
-
-_RELEASE = re.compile(r"v(\d+)")
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,9 @@ def observe_stage(dataset: Dataset, stage: str, after: str | None = None) -> Sta
 
     :param stage: ``production`` or any other.
     :param after: a release such as ``v3``; ``None``: any release will do.
-    :raises ConfigurationError: ``after`` is not the name of a release.
+    :raises ConfigurationError: ``stage`` cannot be one, or ``after`` is not the name of a release.
     """
+    check_stage(stage)
     wanted = release_number(after) if after else 0
     head = dataset.snapshot_id("releases")
     release = release_at(dataset, stage, head)
@@ -76,11 +74,3 @@ def stage_lineage(dataset: Dataset, state: StageState, condition: str) -> StepLi
     """Describe what was looked at."""
     facts = {"condition": condition, "satisfied": state.satisfied, "details": {"release": state.release, "stage": state.stage}}
     return StepLineage("sensor", inputs=(dataset.table_use("releases", snapshot_id=state.snapshot_id),), facts=facts)
-
-
-def release_number(name: str) -> int:
-    """Return 3 for ``v3``. :raises ConfigurationError: it is not the name of a release."""
-    match = _RELEASE.fullmatch(name)
-    if not match:
-        raise ConfigurationError(f"{name!r} is not the name of a release: expected v1, v2, …")
-    return int(match[1])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.sampling.arguments import check_sample_id
 
-_SAMPLE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 # Longer names do not fit a file name of 255 bytes together with the suffix of a file that is being written.
 _LONGEST_NAME = 180
 
@@ -23,8 +21,7 @@ def manifest_path(sample_id: str, partition_key: str) -> str:
 
     :raises ConfigurationError: the sample id cannot stand in a path.
     """
-    if not isinstance(sample_id, str) or not _SAMPLE_ID.fullmatch(sample_id):
-        raise ConfigurationError(f"sample_id={sample_id!r} cannot be used: expected letters, digits, _, - and ., first no - or .")
+    check_sample_id(sample_id)
     name = quote(partition_key, safe="")
     if len(name) > _LONGEST_NAME:
         name = f"{name[:150]}-{hashlib.sha256(partition_key.encode()).hexdigest()[:16]}"

@@ -22,8 +22,6 @@ _IMAGES = ("image_id", "source_uri", "storage_uri")
 # True of every image that is sampled, so no reason to choose one.
 _NO_REASON = "image_without_label"
 
-LABELLED_IN = ("partition", "dataset")
-
 
 @dataclass(frozen=True)
 class Predictions:

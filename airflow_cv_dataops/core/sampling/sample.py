@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.sampling.arguments import check_labelled_in, check_seed
 from airflow_cv_dataops.core.sampling.candidates import Candidates, likely_classes, score_candidates
 from airflow_cv_dataops.core.sampling.manifest import manifest_bytes, manifest_path
-from airflow_cv_dataops.core.sampling.reading import LABELLED_IN, Sources, read_sources
+from airflow_cv_dataops.core.sampling.reading import Sources, read_sources
 from airflow_cv_dataops.core.sampling.scores import check_aggregate, check_strategy
 from airflow_cv_dataops.core.sampling.select import check_limits, select
 from airflow_cv_dataops.core.step_lineage import StepLineage
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
-
-_LARGEST_SEED = 2**63 - 1
 
 
 def sample_hard_examples(
@@ -76,8 +75,8 @@ def sample_hard_examples(
     path = manifest_path(sample_id, partition_key)
     if empty_score is not None and not 0 <= empty_score <= 1:
         raise ConfigurationError(f"empty_score={empty_score!r} is out of range: expected 0 to 1, or None.")
-    if labelled_in not in LABELLED_IN:
-        raise ConfigurationError(f"labelled_in={labelled_in!r} is unknown: expected one of {', '.join(LABELLED_IN)}.")
+    check_labelled_in(labelled_in)
+    check_seed(seed)
     seed = _seed(dataset.name, partition_key, strategy, seed)
     check_written(dataset, partition_key)
     sources = read_sources(dataset, partition_key, model, labelled_in)
@@ -136,8 +135,6 @@ def _seed(dataset: str, partition_key: str, strategy: str, seed: int | None) -> 
     """Return the seed; one that is derived has 48 bits, so that it passes through any JSON reader unharmed."""
     if seed is None:
         return int.from_bytes(hashlib.sha256("\0".join([dataset, partition_key, strategy]).encode()).digest()[:6])
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
-        raise ConfigurationError(f"seed={seed!r} cannot be used: expected a whole number from 0 to {_LARGEST_SEED}, or None.")
     return seed
 
 

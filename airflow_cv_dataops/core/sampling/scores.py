@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.arguments import check_choice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,11 +104,9 @@ def box_uncertainty(scores: np.ndarray, strategy: str) -> np.ndarray:
 
 def check_strategy(strategy: str) -> None:
     """:raises ConfigurationError: the strategy is unknown."""
-    if strategy not in STRATEGIES:
-        raise ConfigurationError(f"strategy={strategy!r} is unknown: expected one of {', '.join(STRATEGIES)}.")
+    check_choice("strategy", strategy, STRATEGIES)
 
 
 def check_aggregate(aggregate: str) -> None:
     """:raises ConfigurationError: the aggregate is unknown."""
-    if aggregate not in AGGREGATES:
-        raise ConfigurationError(f"aggregate={aggregate!r} is unknown: expected one of {', '.join(AGGREGATES)}.")
+    check_choice("aggregate", aggregate, AGGREGATES)

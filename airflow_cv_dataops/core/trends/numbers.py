@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -126,6 +127,8 @@ def _check_known(dataset: Dataset, steps: Sequence[str] | None, metrics: Sequenc
         known = read_numbers(dataset, steps=None if what == "step" else steps)[what].unique().to_pylist()
         if unknown := [name for name in absent if not any(_is_of(one, (name,)) for one in known)]:
             told = ", ".join(sorted(known)[:_MOST_NAMED]) or "none"
+            near = get_close_matches(unknown[0], known, n=1)
+            told += f" (did you mean {near[0]!r}?)" if near else ""
             raise DatasetNotFoundError(
                 f"Dataset {dataset.name!r} has no {what} {', '.join(map(repr, unknown))} in its metrics; it has {told}."
             )

@@ -71,8 +71,9 @@ def test_where_names_are_templates_an_alias_stands_for_the_asset() -> None:
     assert promote(stage="{% if 1 %}a{% endif %}").outlets == [AssetAlias("cv://digits/{% if 1 %}a{% endif %}")]
 
 
-def test_a_name_that_cannot_be_is_left_to_the_task_to_refuse() -> None:
-    assert promote(dataset="Digits").outlets == []
+def test_a_name_that_cannot_be_is_refused_as_an_argument_of_the_task() -> None:
+    with pytest.raises(ConfigurationError, match=r"Task 'promote' .* Dataset name 'Digits' cannot be used"):
+        promote(dataset="Digits")
 
 
 def test_a_plain_asset_is_no_dataset_and_that_of_an_event_is_the_one_of_our_lineage(make_dataset: Callable[..., Dataset]) -> None:

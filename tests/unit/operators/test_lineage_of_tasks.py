@@ -121,7 +121,7 @@ def test_a_task_that_policy_failed_reports_what_it_has_written_with_the_version(
 
 
 def test_a_task_that_broke_off_reports_what_it_meant_to_read(landing: Path, context: dict[str, Any], ti: TaskInstance) -> None:
-    operator = rendered(ingest(landing, min_side="small"), context)
+    operator = rendered(ingest(landing, min_side="{{ params.least }}"), context, least="small")
     with pytest.raises(ConfigurationError):
         operator.execute(context)
     failed = operator.get_openlineage_facets_on_failure(ti)
@@ -203,8 +203,8 @@ def test_the_tasks_of_a_sharded_ingest_are_a_chain_from_the_source_to_the_tables
 def test_lineage_that_cannot_be_planned_does_not_stop_the_task(
     landing: Path, context: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    operator = ImageIngestOperator(task_id="t", dataset="No Good", source=str(landing))
-    rendered(operator, context)
+    operator = ImageIngestOperator(task_id="t", dataset="{{ params.name }}", source=str(landing))
+    rendered(operator, context, name="No Good")
     start = operator.get_openlineage_facets_on_start()
     assert (start.inputs, start.outputs) == ([], [])
 

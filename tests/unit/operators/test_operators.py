@@ -203,12 +203,12 @@ def test_partitions_that_render_to_none_at_all_do_not_mean_the_whole_dataset(
     empty: Any, landing: Path, context: dict[str, Any], embedded: Dataset
 ) -> None:
     ingest(landing).execute(context)
-    for operator in (promote(partition_keys=empty), promote(partition_keys="{{ params.days }}")):
-        rendered(operator, context, days=empty)
-        with pytest.raises(
-            ConfigurationError, match=r"^partition_keys is empty: name at least one, or leave it out for the whole dataset\.$"
-        ):
-            operator.execute(context)
+    wanted = r"partition_keys is empty: name at least one, or leave it out for the whole dataset\.$"
+    with pytest.raises(ConfigurationError, match=wanted):
+        promote(partition_keys=empty)
+    operator = rendered(promote(partition_keys="{{ params.days }}"), context, days=empty)
+    with pytest.raises(ConfigurationError, match=f"^{wanted}"):
+        operator.execute(context)
     assert embedded.snapshot_id("releases") is None
 
 
@@ -267,7 +267,7 @@ def test_a_number_that_is_none_is_refused_by_its_name(landing: Path, context: di
 
 
 def test_an_unusable_dataset_name_fails_before_anything_is_read(landing: Path, context: dict[str, Any]) -> None:
-    operator = ImageIngestOperator(task_id="t", dataset="No Good", source=str(landing))
+    operator = rendered(ImageIngestOperator(task_id="t", dataset="{{ params.name }}", source=str(landing)), context, name="No Good")
     with pytest.raises(ConfigurationError, match="Dataset name 'No Good' cannot be used"):
         operator.execute(context)
 

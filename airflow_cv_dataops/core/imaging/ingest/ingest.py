@@ -10,11 +10,11 @@ from os import PathLike
 from typing import Any
 
 from airflow_cv_dataops.core.arguments import check_flag
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.imaging.ingest.commit import commit_partition
 from airflow_cv_dataops.core.imaging.ingest.kept_listings import kept_listings
 from airflow_cv_dataops.core.imaging.ingest.listing import list_files
 from airflow_cv_dataops.core.imaging.ingest.nothing_found import check_listing
+from airflow_cv_dataops.core.imaging.ingest.parameters import check_max_reject_ratio, check_workers
 from airflow_cv_dataops.core.imaging.ingest.pipeline import take_files
 from airflow_cv_dataops.core.imaging.ingest.previous import PreviousRows
 from airflow_cv_dataops.core.imaging.ingest.settings import IngestSettings
@@ -96,7 +96,5 @@ def ingest_images(
 
 def check_numbers(max_reject_ratio: float, workers: int | None) -> None:
     """:raises ConfigurationError: one of them is out of its range."""
-    if not 0 <= max_reject_ratio <= 1:
-        raise ConfigurationError(f"max_reject_ratio={max_reject_ratio!r} cannot be used: expected a number from 0 to 1.")
-    if workers is not None and workers < 1:
-        raise ConfigurationError(f"workers={workers!r} cannot be used: expected at least 1.")
+    check_max_reject_ratio(max_reject_ratio)
+    check_workers(workers)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from airflow_cv_dataops.core.arguments import check_ratio, check_whole_number
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.imaging.decoding.decode import DEFAULT_FORMATS, MEBIBYTE, Limits, check_formats
 from airflow_cv_dataops.core.imaging.ingest.incremental import parameters_id
@@ -55,14 +56,8 @@ class IngestParameters:
 
     def __post_init__(self) -> None:
         check_formats(self.formats)
-        if not 0 < self.timeout_seconds <= _MOST_SECONDS:
-            raise ConfigurationError(
-                f"timeout_seconds={self.timeout_seconds!r} cannot be used: expected a number above 0, at most {_MOST_SECONDS:,}."
-            )
-        if self.worker_memory_bytes is not None and self.worker_memory_bytes < _LEAST_MEMORY:
-            raise ConfigurationError(
-                f"worker_memory_bytes={self.worker_memory_bytes!r} cannot be used: expected at least {_LEAST_MEMORY:,}, or None."
-            )
+        check_timeout(self.timeout_seconds)
+        check_worker_memory(self.worker_memory_bytes)
 
     @property
     def id(self) -> str:
@@ -108,3 +103,30 @@ class IngestParameters:
         thresholds = QualityThresholds(**{name: float(value) for name, value in values["thresholds"].items()})
         made = {"formats": tuple(values["formats"]), "limits": Limits(**values["limits"]), "thresholds": thresholds}
         return cls(**{**values, **made})
+
+
+def check_timeout(timeout_seconds: float) -> None:
+    """:raises ConfigurationError: it is no time that a file may take."""
+    if not 0 < timeout_seconds <= _MOST_SECONDS:
+        raise ConfigurationError(
+            f"timeout_seconds={timeout_seconds!r} cannot be used: expected a number above 0, at most {_MOST_SECONDS:,}."
+        )
+
+
+def check_worker_memory(worker_memory_bytes: int | None) -> None:
+    """:raises ConfigurationError: a decoder could do nothing with so little."""
+    if worker_memory_bytes is not None and worker_memory_bytes < _LEAST_MEMORY:
+        raise ConfigurationError(
+            f"worker_memory_bytes={worker_memory_bytes!r} cannot be used: expected at least {_LEAST_MEMORY:,}, or None."
+        )
+
+
+def check_max_reject_ratio(max_reject_ratio: float) -> None:
+    """:raises ConfigurationError: it is no share."""
+    check_ratio("max_reject_ratio", max_reject_ratio)
+
+
+def check_workers(workers: int | None) -> None:
+    """:raises ConfigurationError: so many processes cannot be. :param workers: ``None``: one for each core."""
+    if workers is not None:
+        check_whole_number("workers", workers, 1)

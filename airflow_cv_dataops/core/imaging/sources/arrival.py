@@ -10,7 +10,7 @@ from itertools import islice
 from os import PathLike
 from typing import Any
 
-from airflow_cv_dataops.core.arguments import as_place, check_list, check_pattern
+from airflow_cv_dataops.core.arguments import as_place, check_list, check_not_negative, check_pattern, check_whole_number
 from airflow_cv_dataops.core.imaging.sources.selection import image_selector
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
@@ -76,6 +76,8 @@ def observe_arrival(
     :raises SourceError: the prefix cannot be listed; an absent prefix is just empty.
     """
     now = now or datetime.now(UTC)  # before listing: what arrives meanwhile may be missed, and must not count as quiet
+    check_whole_number("min_images", min_images, 0)
+    check_not_negative("settle_seconds", settle_seconds)
     tally = _Tally(pattern, exclude)
     for found in open_store(as_place("source", source), options or {}).list():
         tally.add(found)
@@ -101,6 +103,8 @@ async def aobserve_arrival(
     now = now or datetime.now(UTC)
     # Making a store takes 5 to 8 ms (it reads certificates from disk): not in the loop's own thread either.
     listing = iter((await asyncio.to_thread(open_store, as_place("source", source), options or {})).list())
+    check_whole_number("min_images", min_images, 0)
+    check_not_negative("settle_seconds", settle_seconds)
     tally = _Tally(pattern, exclude)
     while found := await asyncio.to_thread(lambda: list(islice(listing, _LISTED_AT_ONCE))):
         for one in found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.labels.formats.image_columns import IMAGE_NAMES, column_place, image_column
@@ -79,6 +80,22 @@ class CsvColumns:
     image_height: str | int | None = None
     x_center: str | int | None = None
     y_center: str | int | None = None
+
+    @classmethod
+    def of(cls, columns: CsvColumns | Mapping[str, Any] | None) -> CsvColumns:
+        """Return columns from a mapping of meanings. :raises ConfigurationError: it is none, or a meaning does not exist."""
+        if columns is None or isinstance(columns, CsvColumns):
+            return columns or cls()
+        known = [field.name for field in fields(cls)]
+        if not isinstance(columns, Mapping):
+            raise ConfigurationError(f"csv_columns={columns!r} is no mapping from meanings ({', '.join(known)}) to the CSV's columns.")
+        if unknown := [key for key in columns if key not in known]:
+            shown = ", ".join(map(repr, unknown))
+            raise ConfigurationError(
+                f"csv_columns has no key {shown}: a key says what a column means, its value what the CSV calls it, as in "
+                f"{{'label': 'colour'}}. Known keys: {', '.join(known)}."
+            )
+        return cls(**columns)
 
 
 _USUAL_NAMES = {

@@ -166,7 +166,8 @@ def _parse(gate: Gate | str | Mapping[str, Any]) -> Gate:
         match = _EXPRESSION.fullmatch(gate)
         if not match:
             raise ConfigurationError(
-                f"Gate {gate!r} cannot be read: expected e.g. 'label_error_rate <= 0.05' or 'images >= 0.95 * previous'."
+                f"Gate {gate!r} cannot be read: expected e.g. 'label_error_rate <= 0.05' or 'images >= 0.95 * previous', "
+                f"with one of {', '.join(OPERATORS)}."
             )
         value, relative = _wanted(match["value"], gate)
         return Gate(name_of(match["metric"]), match["op"], value, relative, "warning" if match["warn"] else "error")

@@ -24,6 +24,13 @@ def is_table(given: Any) -> bool:
     return given is not None and (not isinstance(given, str) or given.lower().endswith((".parquet", ".csv")))
 
 
+def check_table(argument: str, given: Any) -> None:
+    """:raises ConfigurationError: it is no table, and no URI of one. :param argument: what the message calls it."""
+    is_held = hasattr(given, "column_names") or (hasattr(given, "columns") and hasattr(given, "to_numpy"))
+    if not is_held and not (isinstance(given, str) and is_table(given)):
+        raise ConfigurationError(f"{argument}={given!r} is no table: expected the URI of a .parquet or .csv file, or an Arrow table.")
+
+
 def read_given(argument: str, given: Any, wanted: tuple[str, ...], options: Mapping[str, Any]) -> tuple[pa.Table, str, str]:
     """Return a table, the name of its column that names images, and that of the one that says what is given.
 
@@ -66,12 +73,11 @@ def joined(places: pa.Table, table: pa.Table, by: str, says: str) -> tuple[np.nd
 def _opened(argument: str, given: Any, options: Mapping[str, Any]) -> pa.Table:
     import pyarrow as pa
 
+    check_table(argument, given)
     if isinstance(given, pa.Table):
         return given
-    if hasattr(given, "columns") and hasattr(given, "to_numpy"):
+    if not isinstance(given, str):
         return pa.Table.from_pandas(given, preserve_index=False)
-    if not isinstance(given, str) or not is_table(given):
-        raise ConfigurationError(f"{argument}={given!r} is no table: expected the URI of a .parquet or .csv file, or an Arrow table.")
     place = without_credentials(given)
     try:
         content = read_uri(given, options, max_bytes=_MAX_BYTES)

@@ -10,6 +10,8 @@ from typing import Any
 
 from airflow_cv_dataops.core.arguments import check_flag, check_list, is_text
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.release.splits.given import check_table, is_table
+from airflow_cv_dataops.core.release.splits.group_keys import parse_key
 
 DEFAULT_SPLITS: Mapping[str, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
 
@@ -63,6 +65,12 @@ class SplitOptions:
             raise ConfigurationError(f"max_left_out_ratio={ratio!r} is no share from 0 to 1.")
         for name in self.frozen:
             check_split_name(name)
+        for entry in self.group_by:
+            parse_key(entry)
+        if self.groups is not None:
+            check_table("groups", self.groups)
+        if self.given is not None and not is_table(self.given):
+            parse_key(self.given)
 
     @property
     def is_plain(self) -> bool:

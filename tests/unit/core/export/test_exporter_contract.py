@@ -89,7 +89,7 @@ def small(make_dataset: Callable[..., Dataset]) -> Dataset:
         ({"label_sets": ("default", "round_2")}, r"no label of \['round_2'\]; it has default"),
         ({"splits": ("train", "dev")}, r"splits=\['dev'\] are not in the release; it has train"),
         ({"categories": ("Cat",)}, r"no label of the release has any of them; it has cat"),
-        ({"format": "YOLO-seg"}, r"Did you mean 'yolo_seg'\?"),
+        ({"format": "YOLO-seg"}, r"did you mean 'yolo_seg'\?"),
     ],
 )
 def test_what_the_release_has_not_is_refused_before_anything_is_written(

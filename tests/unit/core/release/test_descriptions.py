@@ -56,6 +56,16 @@ def test_what_is_taken_back_is_unsaid_and_who_did_so_is_kept(make_dataset: MakeD
     assert rows == {"license": (None, "bo"), "notes": ("old", "ann")}
 
 
+def test_taking_back_what_nobody_has_said_is_told(make_dataset: MakeDataset, caplog: pytest.LogCaptureFixture):
+    dataset = make_dataset(made=True)
+    changed(dataset, others={"contact": "a@b.example"})
+    changed(dataset, take_back=["contact"])
+    changed(dataset, take_back=["contact", "license"])  # a retry, and a field that every dataset has
+    assert not [record for record in caplog.records if "take_back" in record.message]
+    changed(dataset, take_back=["contakt"])
+    assert "take_back names 'contakt', which nobody has said of digits: did you mean 'contact'? Expected one of" in caplog.text
+
+
 def test_people_who_edit_different_fields_at_once_do_not_disturb_each_other(make_dataset: MakeDataset):
     dataset = make_dataset(made=True)
     fields = {"description": "Cells.", "owner": "Ann", "license": "MIT", "notes": "Old."}

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_cv_dataops.core.arguments import as_place, check_flag
+from airflow_cv_dataops.core.arguments import as_place, check_flag, check_whole_number
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.imaging.ingest.commit import commit_partition
 from airflow_cv_dataops.core.imaging.ingest.ingest import check_numbers
@@ -224,11 +224,9 @@ def commit_shards(
 
 
 def _check_sizes(max_files: int, max_bytes: int, max_shards: int) -> None:
-    for name, value in (("max_files_per_shard", max_files), ("max_bytes_per_shard", max_bytes)):
-        if not isinstance(value, int) or value < 1:
-            raise ConfigurationError(f"{name}={value!r} cannot be used: expected a whole number of at least 1.")
-    if not isinstance(max_shards, int) or not 1 <= max_shards <= MOST_SHARDS:
-        raise ConfigurationError(f"max_shards={max_shards!r} cannot be used: expected a whole number from 1 to {MOST_SHARDS:,}.")
+    check_whole_number("max_files_per_shard", max_files, 1)
+    check_whole_number("max_bytes_per_shard", max_bytes, 1)
+    check_whole_number("max_shards", max_shards, 1, MOST_SHARDS)
 
 
 def _described(files: Sequence[DataFile]) -> list[dict[str, Any]]:
