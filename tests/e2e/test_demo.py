@@ -12,7 +12,8 @@ from contextlib import closing
 import pytest
 from project import PROJECT_ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.once(reason="`make demo` installs one version; older ones run the same DAG for a day, in test_release_assets")]
+# Of the same DAG older versions run a day, in test_release_assets.
+pytestmark = [pytest.mark.e2e, pytest.mark.once(reason="`make demo` installs one version")]
 
 DAYS = ["2026-11-05", "2026-11-06", "2026-11-07"]
 
