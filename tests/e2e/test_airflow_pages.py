@@ -20,13 +20,16 @@ WINDOW = {"width": 1360, "height": 850}
 
 @pytest.fixture(scope="module")
 def airflow(migrated_home, tmp_path_factory, shared_data):
-    """An Airflow after one run whose audit found errors, and so failed."""
+    """An Airflow after one run of the example on microscope images, which a gate refused to promote."""
     deployment = deploy(migrated_home, tmp_path_factory.mktemp("pages"))
     settings = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled", "AIRFLOW__CV_DATAOPS__MARQUEZ_URL": MARQUEZ}
+    cells = shared_data("bccd") / "BCCD"
+    conf = {"dataset": "cells", "images": str(cells / "JPEGImages"), "labels": str(cells / "Annotations"), "format": "voc"}
+    conf |= {"categories": "RBC,WBC,Platelets", "max_label_error_rate": 0.0001}
     with RealAirflow({**deployment.environment, **settings}, users={"admin": "admin"}) as running:
-        run_id = running.trigger("strict_audit", conf={"source": str(shared_data("bccd") / "BCCD")}, logical_date="2026-11-05T00:00:00Z")
-        assert running.wait_for_run("strict_audit", run_id) == "failed", running.log.read_text()[-3000:]
-        yield running, f"http://localhost:{running.port}/dags/strict_audit/runs/{run_id}/tasks"
+        run_id = running.trigger("detection_dataops", conf=conf, logical_date="2026-11-05T00:00:00Z")
+        assert running.wait_for_run("detection_dataops", run_id) == "failed", running.log.read_text()[-3000:]
+        yield running, f"http://localhost:{running.port}/dags/detection_dataops/runs/{run_id}"
 
 
 @pytest.fixture
@@ -38,9 +41,9 @@ def page(chromium, airflow):
     page.context.close()
 
 
-def test_the_failed_audits_links_open_its_report_and_its_dataset(page, airflow):
-    _, tasks = airflow
-    page.goto(f"{tasks}/audit/details")
+def test_an_audits_links_open_its_report_with_its_images_and_its_dataset(page, airflow):
+    _, run = airflow
+    page.goto(f"{run}/tasks/audit/details")
     report = page.get_by_role("link", name="Audit report")
     marquez = page.get_by_role("link", name="Dataset in Marquez")
     namespace = r"sqlite%3A\S+%2Fcatalog\.db"
@@ -49,11 +52,14 @@ def test_the_failed_audits_links_open_its_report_and_its_dataset(page, airflow):
     keep_screenshot("airflow-task-links", page.screenshot())
     report.click()
     page.get_by_role("heading", name="Label audit of cells").wait_for()
-    assert page.get_by_text("BloodImage_00338.jpg").count()
-    assert "/cv_dataops/audit-report/strict_audit/" in page.url
+    assert "/cv_dataops/audit-report/detection_dataops/" in page.url
+    page.set_viewport_size({"width": 1360, "height": 1000})
+    keep_screenshot("airflow-audit-report", page.screenshot())
 
+    named = page.locator(".card .file a", has_text="BloodImage_00338.jpg").first
+    named.scroll_into_view_if_needed()
     with page.context.expect_page() as popup:
-        page.locator(".card .file a", has_text="BloodImage_00338.jpg").first.click()
+        named.click()
     image = popup.value
     image.wait_for_load_state()
     assert image.url.startswith(f"{page.url}/images/")
@@ -65,34 +71,47 @@ def test_the_failed_audits_links_open_its_report_and_its_dataset(page, airflow):
 
 
 def test_the_summary_is_read_in_the_xcom_tab(page, airflow):
-    _, tasks = airflow
-    page.goto(f"{tasks}/audit/xcom")
+    _, run = airflow
+    page.set_viewport_size({"width": 1360, "height": 1100})
+    page.goto(f"{run}/tasks/audit/xcom")
     page.get_by_text("return_value").wait_for()
     page.get_by_role("button", name=re.compile("expand all", re.IGNORECASE)).first.click()
     shown = page.locator(".view-lines").filter(has_text="cells")
     shown.wait_for()
     text = re.sub(r"\s+", "", shown.inner_text())
     assert text.startswith('{"dataset":"cells","partition_key":"2026-11-05","snapshot_id":"')
-    assert '"counts":{"images":20,"labelled_images":20,' in text
+    assert '"counts":{"images":364,"labelled_images":364,' in text
     page.mouse.move(0, 0)
     keep_screenshot("airflow-xcom-summary", page.screenshot())
 
 
-def test_the_log_tells_what_was_done_what_was_found_and_why_the_task_failed(page, airflow):
-    _, tasks = airflow
-    page.goto(f"{tasks}/ingest")
-    page.get_by_text("Ingesting 20 files").wait_for()
-    page.get_by_text(re.compile("20 images, ")).wait_for()
-    page.goto(f"{tasks}/audit")
-    page.get_by_text("Task failed: ").wait_for()
-    for words in (
-        "LabelAuditOperator: dataset cells, partition 2026-11-05",
-        "20 images, 20 labelled images",
-        "see table cells.findings",
-    ):
+def test_logs_tell_what_was_done_what_was_found_and_which_gate_failed(page, airflow):
+    _, run = airflow
+    page.goto(f"{run}/tasks/audit")
+    for words in ("LabelAuditOperator: dataset cells, partition 2026-11-05", "labels are wrong or suspect", "zero_area_bbox 2"):
         page.get_by_text(words).first.wait_for()
     page.mouse.move(0, 0)
     keep_screenshot("airflow-task-log", page.screenshot())
+    page.goto(f"{run}/tasks/promote")
+    page.get_by_text("Task failed: label_error_rate: wanted <= 0.0001").wait_for()
+    page.get_by_text("Gate failed: label_error_rate").wait_for()
+    page.get_by_text("Gate holds: images").wait_for()
+    assert not page.get_by_text("task_runner.py").count()
+    page.mouse.move(0, 0)
+    keep_screenshot("airflow-gate-log", page.screenshot())
+
+
+def test_a_contract_and_health_open_from_their_tasks(page, airflow):
+    _, run = airflow
+    for task_id, link, heading in (
+        ("validate", "Data Docs", "Contract annotations of cells"),
+        ("health", "Dataset health", "Health of cells"),
+    ):
+        page.goto(f"{run}/tasks/{task_id}/details")
+        page.get_by_role("link", name=link).click()
+        page.get_by_role("heading", name=heading).first.wait_for()
+        page.get_by_role("link", name=f"Task {task_id} in run").wait_for()
+        keep_screenshot(f"airflow-{task_id}-page", page.screenshot())
 
 
 def test_the_connection_form_saves_and_tests_a_catalog(page, airflow, tmp_path):
