@@ -27,7 +27,9 @@ def audit(**arguments: Any) -> LabelAuditOperator:
 
 
 @pytest.mark.parametrize(
-    "value", [LATER, "{% if x %}a{% endif %}", "{# nothing #}x", literal("cocoo"), lambda context, jinja_env: "coco"], ids=str
+    "value",
+    [LATER, "{% if x %}a{% endif %}", "{# nothing #}x", literal("cocoo"), lambda context, jinja_env: "coco"],
+    ids=["value", "statement", "comment", "literal", "function"],
 )
 def test_what_a_template_writes_is_not_known(value: Any) -> None:
     LabelImportOperator(task_id="t", dataset="d", source="/data", format=value)
