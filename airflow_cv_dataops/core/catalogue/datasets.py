@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from os import PathLike
+from typing import Any
 
 from airflow_cv_dataops.core.catalogue.facts import DatasetEntry
 from airflow_cv_dataops.core.catalogue.stages import read_moves, stages_now
@@ -65,18 +65,21 @@ def entry_of(dataset: Dataset) -> DatasetEntry:
     except Exception as error:  # noqa: BLE001 (of any storage: a file that is gone, a store that refuses)
         why = without_secrets(str(error), dataset.config.properties)
         return DatasetEntry(dataset.name, problem=f"{type(error).__name__}: {why}")
-    keys = keys_of(contents.values())
-    return DatasetEntry(
-        name=dataset.name,
-        tables=tables,
-        partitions_count=len(keys),
-        newest_partition=keys[0] if keys else None,
-        images_count=rows_of(contents.get("images")),
-        labels_count=rows_of(contents.get("annotations")),
-        images_written_at=time_of(contents.get("images")),
-        labels_written_at=time_of(contents.get("annotations")),
-        stages=stages,
-    )
+    return DatasetEntry(name=dataset.name, tables=tables, stages=stages, **held_facts(contents))
+
+
+def held_facts(contents: Mapping[str, TableContents]) -> dict[str, Any]:
+    """Return what an entry and the details of a dataset say alike of what its tables hold."""
+    keys = keys_of(contents[table] for table in DATA_TABLES if table in contents)
+    images, labels = contents.get("images"), contents.get("annotations")
+    return {
+        "partitions_count": len(keys),
+        "newest_partition": keys[0] if keys else None,
+        "images_count": images.rows if images else 0,
+        "labels_count": labels.rows if labels else 0,
+        "images_written_at": images.written_at if images else None,
+        "labels_written_at": labels.written_at if labels else None,
+    }
 
 
 def keys_of(contents: Iterable[TableContents]) -> list[str]:
@@ -87,14 +90,6 @@ def keys_of(contents: Iterable[TableContents]) -> list[str]:
     moments = {key: moment_of(key) for key in keys}
     dates = sorted((key for key in keys if moments[key] is not None), key=lambda key: (moments[key], key), reverse=True)
     return [*dates, *sorted((key for key in keys if moments[key] is None), reverse=True)]
-
-
-def rows_of(content: TableContents | None) -> int:
-    return 0 if content is None else content.rows
-
-
-def time_of(content: TableContents | None) -> datetime | None:
-    return None if content is None else content.written_at
 
 
 def _may_be_dataset(name: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from os import PathLike
 
-from airflow_cv_dataops.core.catalogue.datasets import DATA_TABLES, dataset_names, keys_of, rows_of, tables_of, time_of
+from airflow_cv_dataops.core.catalogue.datasets import DATA_TABLES, dataset_names, held_facts, keys_of, tables_of
 from airflow_cv_dataops.core.catalogue.facts import AUDITED, NOT_AUDITED, OUTDATED, DatasetDetails, PartitionFacts
 from airflow_cv_dataops.core.catalogue.stages import move_of, releases_of, stages_now
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
@@ -72,12 +72,7 @@ def show_dataset(
     return DatasetDetails(
         name=opened.name,
         tables=tables,
-        partitions_count=len(keys),
-        newest_partition=keys[0] if keys else None,
-        images_count=rows_of(contents.get("images")),
-        labels_count=rows_of(contents.get("annotations")),
-        images_written_at=time_of(contents.get("images")),
-        labels_written_at=time_of(contents.get("annotations")),
+        **held_facts(contents),
         stages=stages_now(moves, description.stages),
         description=description,
         rows={table: content.rows for table, content in contents.items()},
