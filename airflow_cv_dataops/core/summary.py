@@ -49,8 +49,8 @@ class Summary:
             "dataset": self.dataset,
             "partition_key": self.partition_key,
             "snapshot_id": self.snapshot_id,
-            "counts": {name: _found(value) if name == _BY_CHECK else value for name, value in self.counts.items()},
             "metrics": {name: value for name, value in self.metrics.items() if value or not OF_A_CHECK.match(str(name))},
+            "counts": {name: _found(value) if name == _BY_CHECK else value for name, value in self.counts.items()},
             "report_uri": self.report_uri,
             "duration_seconds": round(float(self.duration_seconds), 3),
         }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow_cv_dataops.core.wording import duration, few, printable, readable
+from airflow_cv_dataops.core.wording import duration, few, printable, readable, share
 
 _LONGEST_LINE = 120
 _MOST_NAMED = 6
@@ -51,7 +51,7 @@ def _error_rate(counts: Mapping[str, Any], metrics: dict[str, Any]) -> Iterator[
         return
     wrong, labels = counts.get("erroneous"), counts.get("annotations")
     of = f": {wrong:,} of {labels:,} labels are wrong or suspect" if isinstance(wrong, int) and isinstance(labels, int) else ""
-    yield f"Label error rate {_share(rate)}{_interval(_HEAD, metrics)}{of}"
+    yield f"Label error rate {share(rate)}{_interval(_HEAD, metrics)}{of}"
 
 
 def _counted(name: str, number: float) -> str:
@@ -77,21 +77,17 @@ def _interval(name: str, metrics: dict[str, Any]) -> str:
     low, high = metrics.pop(f"{name}_low", None), metrics.pop(f"{name}_high", None)
     if not (_is_number(low) and _is_number(high)):
         return ""
-    return f" (95 % interval {_number(name, low)} to {_number(name, high)})"
+    return f" (95% interval {_number(name, low)} to {_number(name, high)})"
 
 
 def _number(name: str, number: float) -> str:
     if name.endswith(_SHARES) and 0 <= number <= 1:
-        return _share(number)
+        return share(number)
     if name.endswith("_hours"):
         return duration(3_600 * number)
     if name.endswith("_seconds"):
         return duration(number)
     return f"{number:,}" if isinstance(number, int) else f"{number:,.4g}" if abs(number) < 10_000 else f"{number:,.0f}"
-
-
-def _share(number: float) -> str:
-    return f"{100 * number:.3g} %"
 
 
 def _size(number: float) -> str:

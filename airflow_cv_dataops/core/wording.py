@@ -1,4 +1,4 @@
-"""What people read in logs and messages: places, durations, short lists."""
+"""What people read in logs and messages: places, shares, durations, short lists."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Return a text of several lines as one; see :func:`printable`."""
     return printable(" ".join(line.strip() for line in text.splitlines() if line.strip()))
+
+
+def share(value: float) -> str:
+    """Return a share of 0 to 1 in percent, to three digits: of 4,888 labels, two are no ``0.0%``."""
+    return f"{100 * value:.3g}%"
 
 
 def duration(seconds: float) -> str:

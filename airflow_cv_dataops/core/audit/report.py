@@ -19,6 +19,7 @@ from airflow_cv_dataops.core.report.plots import cut
 from airflow_cv_dataops.core.report.selection import worst_first
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import SEVERITIES
+from airflow_cv_dataops.core.wording import share
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -159,8 +160,8 @@ def _labelled(statistics: AuditStatistics) -> str:
 
 def _rate_tile(label: str, rate: float, of_what: str, interval: tuple[float, float]) -> Tile:
     low, high = interval
-    note = of_what if math.isnan(low) else f"{of_what}; 95% interval {low:.1%} to {high:.1%}"
-    return Tile(label, "–" if math.isnan(rate) else f"{rate:.2%}", note, "main")
+    note = of_what if math.isnan(low) else f"{of_what}; 95% interval {share(low)} to {share(high)}"
+    return Tile(label, "–" if math.isnan(rate) else share(rate), note, "main")
 
 
 def _worst_categories(statistics: AuditStatistics) -> list[CategoryRow]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_cv_dataops.core.report.document import html_document, resource
 from airflow_cv_dataops.core.report.plots import clean
+from airflow_cv_dataops.core.wording import share
 
 _NAME = re.compile(r"`([^`]*)`")
 _BAR = 160  # units of the widest interval
@@ -118,7 +119,7 @@ def _rate(row: CategoryRow, highest: float) -> str:
         f'<path class="axis" d="M0 6H{_BAR}"/><rect x="{start:.1f}" y="3" width="{max(1.5, end - start):.1f}" height="6" rx="3"/>'
         f'<path class="rate" d="M{at:.1f} 0V12"/></svg>'
     )
-    return f"{bar}<b>{row.label_error_rate:.1%}</b> <span>{low:.1%} to {high:.1%}</span>"
+    return f"{bar}<b>{share(row.label_error_rate)}</b> <span>{share(low)} to {share(high)}</span>"
 
 
 def _checks(rows: Sequence[CheckRow]) -> str:

@@ -15,7 +15,7 @@ from property_tests import examples
 
 from airflow_cv_dataops.core.summary import MAX_SUMMARY_BYTES, Summary
 
-KEYS = ("dataset", "partition_key", "snapshot_id", "counts", "metrics", "report_uri", "duration_seconds")
+KEYS = ("dataset", "partition_key", "snapshot_id", "metrics", "counts", "report_uri", "duration_seconds")
 
 
 def strict(document: dict[str, Any]) -> str:

@@ -26,12 +26,12 @@ def test_an_audit_tells_its_error_rate_first_and_then_what_it_found_the_largest_
     rate = {"label_error_rate": 0.0525, "label_error_rate_low": 0.041, "label_error_rate_high": 0.0667}
     metrics = {**rate, "suspect_rate": 0.05, "worst_categories": [{"category": "8", "label_error_rate": 0.25, "annotations": 4}]}
     assert lines_of(counts=counts, metrics=metrics, report_uri="file:///lake/Stra%C3%9Fe%203/report.html", duration_seconds=75.2) == [
-        "Label error rate 5.25 % (95 % interval 4.1 % to 6.67 %): 63 of 1,200 labels are wrong or suspect",
+        "Label error rate 5.25% (95% interval 4.1% to 6.67%): 63 of 1,200 labels are wrong or suspect",
         "1,300 images, 1,200 annotations, 7 checks without findings, 63 erroneous",
         "Findings by severity: error 3, warning 60",
         "Findings by check: suspect_label 60, tiny_bbox 3",
-        "Measured: suspect rate 5 %",
-        "Worst categories: '8' 25 %",
+        "Measured: suspect rate 5%",
+        "Worst categories: '8' 25%",
         "Report: file:///lake/Straße 3/report.html",
         "Took 75 s",
     ]
@@ -43,7 +43,7 @@ def test_an_error_rate_of_zero_is_told() -> None:
         {"label_error_rate": 0.0, "label_error_rate_low": 0.0, "label_error_rate_high": 0.0095},
     )
     assert lines_of(counts=counts, metrics=metrics)[0] == (
-        "Label error rate 0 % (95 % interval 0 % to 0.95 %): 0 of 400 labels are wrong or suspect"
+        "Label error rate 0% (95% interval 0% to 0.95%): 0 of 400 labels are wrong or suspect"
     )
 
 
@@ -60,12 +60,12 @@ def test_an_ingest_tells_images_rejects_and_the_share_of_these() -> None:
     assert lines_of(counts=counts, metrics=metrics) == [
         "605 listed, 599 images, 6 rejects, 1.05 MB",
         "Rejects by reason: truncated 4, not_an_image 2",
-        "Measured: reject ratio 0.992 %, images per second 464.6",
+        "Measured: reject ratio 0.992%, images per second 464.6",
     ]
 
 
 def test_the_first_number_is_told_also_where_it_is_zero_and_all_others_only_where_not() -> None:
-    assert lines_of(metrics={"match_ratio": 0.0, "mean_score": 0.0}) == ["Measured: match ratio 0 %"]
+    assert lines_of(metrics={"match_ratio": 0.0, "mean_score": 0.0}) == ["Measured: match ratio 0%"]
     assert lines_of(counts={"images": 0}) == []
 
 

@@ -58,7 +58,7 @@ def test_a_finding_shows_its_label_its_suggestion_and_its_picture(cells, report_
 def test_numbers_and_what_checks_mean_stand_in_the_page_itself(cells, report_of):
     labels = [{"annotation_id": str(n), "source_uri": "s3://photos/a.png", "category": "cell"} for n in range(8)]
     report = report_of(cells, {"error:one": [{"annotation_id": "1"}, {"annotation_id": "2"}], "info:two": []}, labels)
-    assert "<dt>Label error rate</dt><dd>25.00%</dd>" in report.html
+    assert "<dt>Label error rate</dt><dd>25%</dd>" in report.html
     assert "2 of 8 labels wrong or suspect" in report.html
     assert "<dt>Findings</dt><dd>2</dd>" in report.html
     assert "What <code>side_px</code> means. <i>How to mend it.</i>" in report.html
@@ -82,7 +82,7 @@ def test_both_error_rates_are_shown_alike():
         predictions=410,
     )
     given, estimated = _tiles(numbers)[:2]
-    assert (given.value, estimated.value, given.style, estimated.style) == ("8.00%", "8.00%", "main", "main")
+    assert (given.value, estimated.value, given.style, estimated.style) == ("8%", "8%", "main", "main")
     assert given.note == "32 of 400 labels wrong or suspect; 95% interval 5.7% to 11.1%"
     assert estimated.note == "of 400 labels that models could judge; 95% interval 5.7% to 11.1%"
     numbers.estimated = [EstimatedErrors(None, 400, 210.0, 136)]
@@ -301,8 +301,8 @@ def test_a_worst_category_shows_its_rate_and_interval_drawn_and_in_numbers(cells
     rows = [{"annotation_id": str(n), "source_uri": "s3://photos/a.png"} for n in range(31)]
     page = report_of(cells, {"error:wrong": rows}, labels).html
     many, single = re.findall(r'<tr><th scope="row"><bdi>(?:many|single).*?</tr>', page)
-    assert "<b>75.0%</b> <span>59.8% to 85.8%</span>" in many  # Wilson's interval of 30 of 40
-    assert "<b>100.0%</b> <span>20.7% to 100.0%</span>" in single
+    assert "<b>75%</b> <span>59.8% to 85.8%</span>" in many  # Wilson's interval of 30 of 40
+    assert "<b>100%</b> <span>20.7% to 100%</span>" in single
     assert '30 <span class="small">of 40</span>' in many
     assert '<rect x="95.7" y="3" width="41.6" height="6" rx="3"/><path class="rate" d="M120.0 0V12"/>' in many  # of 160
     assert '<rect x="33.0" y="3" width="127.0" height="6" rx="3"/><path class="rate" d="M160.0 0V12"/>' in single
