@@ -6,6 +6,8 @@ With ``CV_DATAOPS_SCREENSHOTS`` set to a folder, the pictures of docs/images are
 from __future__ import annotations
 
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 from browser import keep_screenshot, log_in
@@ -19,10 +21,18 @@ WINDOW = {"width": 1360, "height": 850}
 
 
 @pytest.fixture(scope="module")
-def airflow(migrated_home, tmp_path_factory, shared_data):
+def lake():
+    """A place with a short name: it is on the pictures."""
+    with tempfile.TemporaryDirectory(prefix="lake-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def airflow(migrated_home, tmp_path_factory, shared_data, lake):
     """An Airflow after one run of the example on microscope images, which a gate refused to promote."""
     deployment = deploy(migrated_home, tmp_path_factory.mktemp("pages"))
     settings = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled", "AIRFLOW__CV_DATAOPS__MARQUEZ_URL": MARQUEZ}
+    settings["AIRFLOW__CV_DATAOPS__HOME"] = str(lake)
     cells = shared_data("bccd") / "BCCD"
     conf = {"dataset": "cells", "images": str(cells / "JPEGImages"), "labels": str(cells / "Annotations"), "format": "voc"}
     conf |= {"categories": "RBC,WBC,Platelets", "max_label_error_rate": 0.0001}
@@ -55,15 +65,17 @@ def test_an_audits_links_open_its_report_with_its_images_and_its_dataset(page, a
     assert "/cv_dataops/audit-report/detection_dataops/" in page.url
     page.set_viewport_size({"width": 1360, "height": 1000})
     keep_screenshot("airflow-audit-report", page.screenshot())
-
     named = page.locator(".card .file a", has_text="BloodImage_00338.jpg").first
-    named.scroll_into_view_if_needed()
+    named.evaluate("link => link.closest('.card').scrollIntoView()")
+    named.hover()
+    keep_screenshot("airflow-report-gallery", page.screenshot())
     with page.context.expect_page() as popup:
         named.click()
     image = popup.value
     image.wait_for_load_state()
     assert image.url.startswith(f"{page.url}/images/")
     assert image.evaluate("[document.contentType, document.images[0].naturalWidth]") == ["image/jpeg", 640]
+    keep_screenshot("airflow-report-image", image.screenshot())
     image.close()
     page.get_by_role("link", name="Task audit in run").click()
     page.locator("a[href$='/tasks/audit/details']").first.click()
@@ -90,15 +102,20 @@ def test_logs_tell_what_was_done_what_was_found_and_which_gate_failed(page, airf
     page.goto(f"{run}/tasks/audit")
     for words in ("LabelAuditOperator: dataset cells, partition 2026-11-05", "labels are wrong or suspect", "zero_area_bbox 2"):
         page.get_by_text(words).first.wait_for()
-    page.mouse.move(0, 0)
-    keep_screenshot("airflow-task-log", page.screenshot())
+    keep_log("airflow-task-log", page)
     page.goto(f"{run}/tasks/promote")
     page.get_by_text("Task failed: label_error_rate: wanted <= 0.0001").wait_for()
     page.get_by_text("Gate failed: label_error_rate").wait_for()
     page.get_by_text("Gate holds: images").wait_for()
     assert not page.get_by_text("task_runner.py").count()
+    keep_log("airflow-gate-log", page)
+
+
+def keep_log(name, page):
+    page.keyboard.press("w")  # wraps its lines
     page.mouse.move(0, 0)
-    keep_screenshot("airflow-gate-log", page.screenshot())
+    page.wait_for_timeout(500)
+    keep_screenshot(name, page.screenshot())
 
 
 def test_a_contract_and_health_open_from_their_tasks(page, airflow):
@@ -111,10 +128,9 @@ def test_a_contract_and_health_open_from_their_tasks(page, airflow):
         page.get_by_role("link", name=link).click()
         page.get_by_role("heading", name=heading).first.wait_for()
         page.get_by_role("link", name=f"Task {task_id} in run").wait_for()
-        keep_screenshot(f"airflow-{task_id}-page", page.screenshot())
 
 
-def test_the_connection_form_saves_and_tests_a_catalog(page, airflow, tmp_path):
+def test_the_connection_form_saves_and_tests_a_catalog(page, airflow, lake):
     running, _ = airflow
     root = f"http://localhost:{running.port}"
     page.set_viewport_size({"width": 1360, "height": 1250})
@@ -124,17 +140,17 @@ def test_the_connection_form_saves_and_tests_a_catalog(page, airflow, tmp_path):
     form.locator("input[name=connection_id]").fill("cv_lake")
     form.get_by_role("combobox").fill("CV DataOps")
     page.get_by_role("option", name="CV DataOps catalog").click()
-    form.locator("input[name=host]").fill(f"sqlite:///{tmp_path}/catalog.db")
+    form.locator("input[name=host]").fill(f"sqlite:///{lake}/other/catalog.db")
     form.get_by_role("button", name="Extra Fields", exact=True).click()
-    form.locator("input[name=element_warehouse]").fill(f"{tmp_path}/warehouse")
+    form.locator("input[name=element_warehouse]").fill(f"{lake}/other/warehouse")
     page.wait_for_timeout(1_000)  # the part unfolds
     keep_screenshot("airflow-connection-form", page.screenshot())
     form.get_by_role("button", name="Save").click()
     form.wait_for(state="hidden")
 
     saved = running.call("GET", "/api/v2/connections/cv_lake")
-    assert (saved["conn_type"], saved["host"]) == ("cv_catalog", f"sqlite:///{tmp_path}/catalog.db")
-    assert f'"warehouse": "{tmp_path}/warehouse"' in saved["extra"]
+    assert (saved["conn_type"], saved["host"]) == ("cv_catalog", f"sqlite:///{lake}/other/catalog.db")
+    assert f'"warehouse": "{lake}/other/warehouse"' in saved["extra"]
     row = page.get_by_role("row").filter(has_text="cv_lake")
     row.get_by_role("button", name="Test Connection").click()
     row.get_by_role("button", name="Test Connection").locator("svg").wait_for()

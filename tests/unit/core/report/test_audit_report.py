@@ -84,7 +84,7 @@ def test_both_error_rates_are_shown_alike():
     given, estimated = _tiles(numbers)[:2]
     assert (given.value, estimated.value, given.style, estimated.style) == ("8%", "8%", "main", "main")
     assert given.note == "32 of 400 labels wrong or suspect; 95% interval 5.7% to 11.1%"
-    assert estimated.note == "of 400 labels that models could judge; 95% interval 5.7% to 11.1%"
+    assert estimated.note == "of 400 labels that models could judge; 95% interval 5.72% to 11.1%"
     numbers.estimated = [EstimatedErrors(None, 400, 210.0, 136)]
     unknown = _tiles(numbers)[1]
     assert (unknown.value, unknown.note) == ("–", "the models agree with 34% of 400 labels only")
