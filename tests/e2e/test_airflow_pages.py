@@ -92,7 +92,7 @@ def test_the_summary_is_read_in_the_xcom_tab(page, airflow):
     shown.wait_for()
     text = re.sub(r"\s+", "", shown.inner_text())
     assert text.startswith('{"dataset":"cells","partition_key":"2026-11-05","snapshot_id":"')
-    assert '"counts":{"images":364,"labelled_images":364,' in text
+    assert '"metrics":{"label_error_rate":0.000' in text, "what matters most is seen first"
     page.mouse.move(0, 0)
     keep_screenshot("airflow-xcom-summary", page.screenshot())
 
