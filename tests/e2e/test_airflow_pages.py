@@ -32,7 +32,7 @@ def airflow(migrated_home, tmp_path_factory, shared_data, lake):
     """An Airflow after one run of the example on microscope images, which a gate refused to promote."""
     deployment = deploy(migrated_home, tmp_path_factory.mktemp("pages"))
     settings = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled", "AIRFLOW__CV_DATAOPS__MARQUEZ_URL": MARQUEZ}
-    settings["AIRFLOW__CV_DATAOPS__HOME"] = str(lake)
+    settings |= {"AIRFLOW__CV_DATAOPS__HOME": str(lake), "AIRFLOW__API__DEFAULT_WRAP": "True"}
     cells = shared_data("bccd") / "BCCD"
     conf = {"dataset": "cells", "images": str(cells / "JPEGImages"), "labels": str(cells / "Annotations"), "format": "voc"}
     conf |= {"categories": "RBC,WBC,Platelets", "max_label_error_rate": 0.0001}
@@ -112,9 +112,7 @@ def test_logs_tell_what_was_done_what_was_found_and_which_gate_failed(page, airf
 
 
 def keep_log(name, page):
-    page.keyboard.press("w")  # wraps its lines
     page.mouse.move(0, 0)
-    page.wait_for_timeout(500)
     keep_screenshot(name, page.screenshot())
 
 
