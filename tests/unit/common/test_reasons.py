@@ -109,3 +109,21 @@ def test_where_structlog_is_not_as_expected_nothing_happens(written: io.BytesIO,
     show_reasons_alone()
     monkeypatch.setattr(structlog, "get_config", dict)
     show_reasons_alone()
+
+
+def test_an_address_in_somebody_elses_words_keeps_its_password_for_itself(written: io.BytesIO) -> None:
+    error = SourceError("Cannot open the catalog")
+    error.__cause__ = ValueError("no postgresql://cv:pa55@db/lake (https://a.example/x?sig=51gn), see https://a.example/docs?page=2")
+    error.add_note("asked of mysql://cv:pa55@db")
+    said = line_of(error, written)["event"]
+    assert "postgresql://db/lake" in said
+    assert "https://a.example/docs?page=2" in said
+    assert not [secret for secret in ("pa55", "51gn") if secret in said]
+
+
+def test_an_error_that_cannot_say_anything_keeps_its_traceback(written: io.BytesIO) -> None:
+    class Speechless(SourceError):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    assert line_of(Speechless(), written)["event"] == SAYS
