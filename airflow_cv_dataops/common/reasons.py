@@ -56,7 +56,7 @@ class ReasonAlone:
         try:
             error = _error_of(event["exc_info"])
             reason = _reason(error) if isinstance(error, _SAY_IT_ALL) else None
-        except Exception:  # an error whose text cannot be made: its traceback tells more than none
+        except Exception:  # noqa: BLE001 (an error whose text cannot be made: its traceback tells more than none)
             return event
         if reason is not None:
             del event["exc_info"]

@@ -122,8 +122,8 @@ def test_an_address_in_somebody_elses_words_keeps_its_password_for_itself(writte
 
 
 def test_an_error_that_cannot_say_anything_keeps_its_traceback(written: io.BytesIO) -> None:
-    class Speechless(SourceError):
+    class SpeechlessError(SourceError):
         def __str__(self) -> str:
             raise RuntimeError("no words")
 
-    assert line_of(Speechless(), written)["event"] == SAYS
+    assert line_of(SpeechlessError(), written)["event"] == SAYS
