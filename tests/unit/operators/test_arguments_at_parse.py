@@ -150,3 +150,12 @@ def test_a_table_of_splits_has_nothing_to_fill_in_but_the_partition(name: str) -
 )
 def test_a_value_of_a_kind_that_no_rule_has_thought_of_names_task_and_argument(kind: type, arguments: dict[str, Any]) -> None:
     assert next(iter(arguments)) in refused(kind, arguments).removeprefix(f"Task 'step' ({kind.__name__}): ")
+
+
+def test_a_subclass_may_take_a_check_out_of_an_argument_that_it_sets_later() -> None:
+    class WithOwnSource(ImageIngestOperator):
+        argument_checks = {name: check for name, check in ImageIngestOperator.argument_checks.items() if name != "source"}
+
+    WithOwnSource(task_id="step", dataset="digits", source="")
+    with pytest.raises(ConfigurationError, match="source=''"):
+        ImageIngestOperator(task_id="step", dataset="digits", source="")
