@@ -22,6 +22,7 @@ from airflow_cv_dataops.core.wording import one_line
 log = logging.getLogger(__name__)
 
 _AIRFLOW_SAYS = "Task failed with exception"
+_MOST_CAUSES = 5
 
 
 class PolicyFailure(AirflowFailException):
@@ -73,9 +74,16 @@ def _error_of(exc_info: Any) -> Any:
 def _reason(error: BaseException) -> str:
     """Return message and notes; and what the error comes from, where the message does not say so. Of an argument it does."""
     said = _told("\n".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())]))
-    has_cause = error.__cause__ is not None and not isinstance(error, ConfigurationError)
-    cause = _told(str(error.__cause__)) if has_cause else ""
-    return said if cause in said else f"{said} (because of {type(error.__cause__).__name__}: {cause})"
+    causes: list[str] = []
+    cause = None if isinstance(error, ConfigurationError) else error.__cause__
+    for _ in range(_MOST_CAUSES):
+        if cause is None:
+            break
+        text = _told(str(cause))
+        if text not in " ".join([said, *causes]):
+            causes.append(f"because of {type(cause).__name__}: {text}")
+        cause = cause.__cause__
+    return f"{said} ({', '.join(causes)})" if causes else said
 
 
 def _told(text: str) -> str:

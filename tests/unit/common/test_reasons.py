@@ -127,3 +127,18 @@ def test_an_error_that_cannot_say_anything_keeps_its_traceback(written: io.Bytes
             raise RuntimeError("no words")
 
     assert line_of(SpeechlessError(), written)["event"] == SAYS
+
+
+def test_the_first_cause_is_said_also_where_it_is_not_the_last(written: io.BytesIO) -> None:
+    error, middle = SourceError("Cannot read the labels"), SourceError("Cannot open s3://lake/a.json")
+    error.__cause__, middle.__cause__ = middle, PermissionError("Access denied")
+    assert line_of(error, written)["event"] == (
+        "Task failed: Cannot read the labels (because of SourceError: Cannot open s3://lake/a.json, "
+        "because of PermissionError: Access denied)"
+    )
+
+
+def test_causes_that_go_in_a_circle_end(written: io.BytesIO) -> None:
+    error, other = SourceError("one"), SourceError("two")
+    error.__cause__, other.__cause__ = other, error
+    assert line_of(error, written)["event"].startswith("Task failed: one (because of SourceError: two")
