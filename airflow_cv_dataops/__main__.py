@@ -48,14 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config, found = _catalog(options)
         properties = config.properties
         print(f"Catalog: {_place(config)} ({found})", file=sys.stderr)
-        answer = _list(options, config) if options.command == "list" else _show(options, config)
+        answer, code = _list(options, config) if options.command == "list" else (_show(options, config), FOUND)
     except ConfigurationError as error:
         return _failed(str(error), USAGE)
     except CvDataOpsError as error:
         return _failed(str(error), NOT_THERE)
     except Exception as error:  # noqa: BLE001 (of any catalog or storage: one line says more than its traceback)
         return _failed(f"{type(error).__name__}: {without_secrets(str(error), properties)}", NOT_THERE)
-    return _printed(answer, sys.stdout)
+    return _printed(answer, sys.stdout) or code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,14 +100,16 @@ def _place(config: CatalogConfig) -> str:
     return harmless(facts.get("uri") or facts.get("warehouse") or f"{config.name}, {facts['type']}")
 
 
-def _list(options: argparse.Namespace, config: CatalogConfig) -> str:
+def _list(options: argparse.Namespace, config: CatalogConfig) -> tuple[str, int]:
+    """Return what is printed, and the exit code: a script must not take a list for whole of which a dataset could not be read."""
     from airflow_cv_dataops.core.catalogue.datasets import list_datasets
     from airflow_cv_dataops.core.catalogue.list_text import list_text
 
     entries, now = list_datasets(config), datetime.now(UTC)
+    code = NOT_THERE if any(entry.problem for entry in entries) else FOUND
     if options.json:
-        return _json(config, now, datasets=[entry.to_dict() for entry in entries])
-    return list_text(entries, width=_width(), now=now)
+        return _json(config, now, datasets=[entry.to_dict() for entry in entries]), code
+    return list_text(entries, width=_width(), now=now), code
 
 
 def _show(options: argparse.Namespace, config: CatalogConfig) -> str:
@@ -137,6 +139,9 @@ def _printed(text: str, out: TextIO) -> int:
         print(text, file=out, flush=True)
     except BrokenPipeError:  # `| head` has seen enough; what is left must not be written when Python ends either
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+    except OSError as error:  # a full disk
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return _failed(f"The answer cannot be written: {error}", NOT_THERE)
     return FOUND
 
 

@@ -64,7 +64,7 @@ def as_number(name: str, value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigurationError(f"{name}={value!r} is not a number.") from error
 
 
@@ -145,7 +145,7 @@ def numbers(name: str, known: type, given: Mapping[str, Any] | None) -> dict[str
     :raises ConfigurationError: a name is not one of its fields, or a value is not a number.
     """
     kinds = {field.name: field.type for field in fields(known)}
-    if unknown := sorted(set(given or {}) - set(kinds)):
+    if unknown := sorted(map(str, set(given or {}) - set(kinds))):
         raise ConfigurationError(f"{name} has no {', '.join(unknown)}; it has {', '.join(kinds)}.")
     readers = {key: as_count if str(kind) == "int" else as_number for key, kind in kinds.items()}
     values = {key: readers[key](f"{name}[{key!r}]", value) for key, value in (given or {}).items()}
@@ -164,11 +164,18 @@ def as_entries(name: str, value: Any) -> list[Any]:
         return []
     if isinstance(value, str):
         return read_array(name, value) if value.strip().startswith("[") else [value]
-    return list(value)
+    try:
+        return list(value)
+    except TypeError as error:
+        raise ConfigurationError(f"{name}={value!r} is no list: expected e.g. ['one', 'another'].") from error
 
 
 def as_mapping(name: str, value: Any) -> dict[str, Any]:
     """Return a mapping from a mapping or the text of one; empty from nothing."""
     if value is None or value == "" or value == "None":
         return {}
-    return dict(read_literal(name, value, dict, "JSON object") if isinstance(value, str) else value)
+    given = read_literal(name, value, dict, "JSON object") if isinstance(value, str) else value
+    try:
+        return dict(given)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name}={value!r} is no mapping: expected e.g. {{'name': 'value'}}.") from error

@@ -7,7 +7,7 @@ again when a task runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import Parameter
@@ -23,7 +23,9 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 # Of one argument: called with its name and value. Of several: with the values of all.
 ArgumentChecks: TypeAlias = Mapping[str | tuple[str, ...], Callable[..., None]]
 
-_JINJA = ("{{", "{%", "{#")
+_JINJA = {"variable_start_string": "{{", "block_start_string": "{%", "comment_start_string": "{#"}
+_OF_A_LINE = ("line_statement_prefix", "line_comment_prefix")
+_LONGEST_VALUE = 200
 
 
 class CheckedType(BaseOperatorMeta):
@@ -52,14 +54,25 @@ class CheckedArguments(BaseOperator, metaclass=CheckedType):
     def check_arguments(self) -> None:
         """:raises ConfigurationError: an argument, as far as it is known, is one that the task would refuse."""
         given = {name: getattr(self, name) for name in checked_names(type(self)) if hasattr(self, name)}
-        _check(type(self), self.task_id, given, self.template_fields, self.template_ext)
+        _check(
+            type(self), self.task_id, given, self.template_fields, _Templates.of(self.template_ext, self.dag if self.has_dag() else None)
+        )
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:  # type: ignore[override]  # Airflow's is a descriptor
         """Check what all copies of a mapped task have in common, too."""
         given = {name: path_text(value) for name, value in kwargs.items() if name in checked_names(cls)}
-        _check(cls, str(kwargs.get("task_id")), given, cls.template_fields, cls.template_ext)
+        templates = _Templates.of(cls.template_ext, kwargs.get("dag") or _dag_being_written())
+        _check(cls, str(kwargs.get("task_id")), given, cls.template_fields, templates)
         return super().partial(**kwargs)
+
+
+def _dag_being_written() -> Any:
+    try:
+        from airflow.sdk.definitions._internal.contextmanager import DagContext  # there is no other way to ask before a task is made
+    except ImportError:
+        return None
+    return DagContext.get_current()
 
 
 @lru_cache(maxsize=256)
@@ -75,6 +88,21 @@ def of_the_whole(check: Callable[..., None]) -> Callable[..., None]:
 
 
 @dataclass(frozen=True)
+class _Templates:
+    """How a text says that it is a template. :param marks: what begins something in it. :param files: suffixes of template files."""
+
+    marks: tuple[str, ...]
+    files: tuple[str, ...]
+
+    @classmethod
+    def of(cls, files: Sequence[str], dag: Any) -> _Templates:
+        """:param dag: may have marks of its own; ``None``: the task has none yet."""
+        own = getattr(dag, "jinja_environment_kwargs", None) or {}
+        lines = (own[name] for name in _OF_A_LINE if own.get(name))
+        return cls((*(own.get(name, mark) for name, mark in _JINJA.items()), *lines), tuple(files))
+
+
+@dataclass(frozen=True)
 class _Known:
     """What is known of an argument. :param is_default: nobody has said anything. :param is_whole: no part of it is left for later."""
 
@@ -84,12 +112,12 @@ class _Known:
 
 
 def _check(
-    kind: type[CheckedArguments], task_id: str, given: Mapping[str, Any], template_fields: Collection[str], template_ext: Sequence[str]
+    kind: type[CheckedArguments], task_id: str, given: Mapping[str, Any], template_fields: Collection[str], templates: _Templates
 ) -> None:
     known = {
         name: found
         for name, value in given.items()
-        if (found := _known(kind, name, value, tuple(template_ext) if name in template_fields else None)) is not None
+        if (found := _known(kind, name, value, templates if name in template_fields else None)) is not None
     }
     for names, check in kind.argument_checks.items():
         parts = [known[name] for name in _named(names) if name in known]
@@ -103,6 +131,16 @@ def _check(
             check(*((names, *values) if isinstance(names, str) else values))
         except ConfigurationError as error:
             raise ConfigurationError(f"Task {task_id!r} ({kind.__name__}): {_naming(names, str(error))}") from error
+        except Exception as error:  # a value of a kind that no rule has thought of, which the task could not use either
+            told = ", ".join(f"{name}={_excerpt(value)}" for name, value in zip(_named(names), values, strict=True))
+            raise ConfigurationError(
+                f"Task {task_id!r} ({kind.__name__}): {told} cannot be used ({type(error).__name__}: {error})."
+            ) from error
+
+
+def _excerpt(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
 def _naming(names: str | tuple[str, ...], message: str) -> str:
@@ -115,18 +153,15 @@ def _named(names: str | tuple[str, ...]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else names
 
 
-def _known(kind: type, name: str, value: Any, template_ext: tuple[str, ...] | None) -> _Known | None:
-    """Return what is known of an argument; ``None``: nothing.
-
-    :param template_ext: suffixes of template files; ``None``: the argument is no template.
-    """
+def _known(kind: type, name: str, value: Any, templates: _Templates | None) -> _Known | None:
+    """Return what is known of an argument; ``None``: nothing. :param templates: ``None``: the argument is none."""
     default = defaults_of(kind).get(name, Parameter.empty)
-    is_template = template_ext is not None
+    is_template = templates is not None
     if default is not Parameter.empty and (_is_same(value, default) or (is_template and _is_absent(kind, name, value))):
         return _Known(default, is_default=True)
-    if template_ext is None:
+    if templates is None:
         return None if _resolves_later(value) else _Known(value)
-    return _known_part(value, template_ext)
+    return _known_part(value, templates)
 
 
 def _is_same(value: Any, default: Any) -> bool:
@@ -138,16 +173,16 @@ def _is_absent(kind: type, name: str, value: Any) -> bool:
     return value is None or (isinstance(value, str) and value.strip() in absent_texts(kind, name))
 
 
-def _known_part(value: Any, template_ext: tuple[str, ...]) -> _Known | None:
-    if _is_unknown(value, template_ext):
+def _known_part(value: Any, templates: _Templates) -> _Known | None:
+    if _is_unknown(value, templates):
         return None
     if isinstance(value, Mapping):
-        parts = {key: _known_part(entry, template_ext) for key, entry in value.items() if not _is_unknown(key, template_ext)}
+        parts = {key: _known_part(entry, templates) for key, entry in value.items() if not _is_unknown(key, templates)}
         # Of a mapping in a mapping a part is as good as the whole; a list in one is one value.
         kept = {key: part for key, part in parts.items() if part is not None and (part.is_whole or isinstance(part.value, Mapping))}
         return _partly(value, {key: part.value for key, part in kept.items()}, [kept.get(key) for key in value])
     if isinstance(value, (list, tuple)):
-        entries = [_known_part(entry, template_ext) for entry in value]
+        entries = [_known_part(entry, templates) for entry in value]
         return _partly(value, [part.value for part in entries if part is not None and part.is_whole], entries)
     return _Known(value)
 
@@ -158,9 +193,11 @@ def _partly(value: Any, part: Any, entries: Sequence[_Known | None]) -> _Known |
     return _Known(part, is_whole=False) if part else None
 
 
-def _is_unknown(value: Any, template_ext: tuple[str, ...]) -> bool:
+def _is_unknown(value: Any, templates: _Templates) -> bool:
     if isinstance(value, str):
-        return any(mark in value for mark in _JINJA) or (bool(template_ext) and value.endswith(template_ext))
+        return any(mark in value for mark in templates.marks) or (bool(templates.files) and value.endswith(templates.files))
+    if isinstance(value, Iterator):
+        return True  # it gives what it has once, and the task needs it
     return not isinstance(value, (os.PathLike, type)) and (_resolves_later(value) or callable(value) or hasattr(value, "template_fields"))
 
 

@@ -16,11 +16,13 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_cv_dataops.core.errors import ConfigurationError, CvDataOpsError
+from airflow_cv_dataops.core.store.uris import without_logins
 from airflow_cv_dataops.core.wording import one_line
 
 log = logging.getLogger(__name__)
 
 _AIRFLOW_SAYS = "Task failed with exception"
+_MOST_CAUSES = 5
 
 
 class PolicyFailure(AirflowFailException):
@@ -52,10 +54,14 @@ class ReasonAlone:
     def __call__(self, logger: Any, method_name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if event.get("event") != _AIRFLOW_SAYS or not event.get("exc_info") or log.isEnabledFor(logging.DEBUG):
             return event
-        error = _error_of(event["exc_info"])
-        if isinstance(error, _SAY_IT_ALL):
+        try:
+            error = _error_of(event["exc_info"])
+            reason = _reason(error) if isinstance(error, _SAY_IT_ALL) else None
+        except Exception:  # noqa: BLE001 (an error whose text cannot be made: its traceback tells more than none)
+            return event
+        if reason is not None:
             del event["exc_info"]
-            event["event"] = f"Task failed: {_reason(error)}"
+            event["event"] = f"Task failed: {reason}"
         return event
 
 
@@ -67,7 +73,19 @@ def _error_of(exc_info: Any) -> Any:
 
 def _reason(error: BaseException) -> str:
     """Return message and notes; and what the error comes from, where the message does not say so. Of an argument it does."""
-    said = one_line("\n".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())]))
-    has_cause = error.__cause__ is not None and not isinstance(error, ConfigurationError)
-    cause = one_line(str(error.__cause__)) if has_cause else ""
-    return said if cause in said else f"{said} (because of {type(error.__cause__).__name__}: {cause})"
+    said = _told("\n".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())]))
+    causes: list[str] = []
+    cause = None if isinstance(error, ConfigurationError) else error.__cause__
+    for _ in range(_MOST_CAUSES):
+        if cause is None:
+            break
+        text = _told(str(cause))
+        if text not in " ".join([said, *causes]):
+            causes.append(f"because of {type(cause).__name__}: {text}")
+        cause = cause.__cause__
+    return f"{said} ({', '.join(causes)})" if causes else said
+
+
+def _told(text: str) -> str:
+    """Return somebody's words on one line. Those of a driver or client may hold the whole address that it was given."""
+    return one_line(without_logins(text))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.argument_checks import release, shared
-from airflow_cv_dataops.common.argument_checks.release import split_shares
+from airflow_cv_dataops.common.argument_checks.release import split_shares, table_place
 from airflow_cv_dataops.common.arguments import as_entries, as_flag, as_list_or_absent, as_mapping, as_number, given_text, required_number
 from airflow_cv_dataops.common.assets import ReleaseAssetMixin
 from airflow_cv_dataops.common.breach import BreachMixin
@@ -217,7 +217,9 @@ class DatasetPromotionOperator(ReleaseAssetMixin, BreachMixin, DatasetOperator):
 
     def _table(self, name: str, place: str | None, partition_key: str) -> tuple[str | None, Mapping[str, Any]]:
         """Return where a table lies, with no connection in it, and the options to open it with; what is no URI is left as it is."""
-        if place is None or not given_text(name, place, "do without").lower().endswith((".parquet", ".csv")):
+        from airflow_cv_dataops.core.release.splits.given import is_table
+
+        if place is None or not is_table(table_place(name, place)):
             return place, {}
         return self.hook.storage(with_partition_key(place, partition_key))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from airflow_cv_dataops.core.report.browser_image import BrowserImage
     from airflow_cv_dataops.core.store.dataset import Dataset
+
+log = logging.getLogger(__name__)
 
 # The page may run its own script, and nothing of it can reach Airflow: no cookie, no storage, no request. The page's own policy,
 # which names its script and style by hash, comes on top.
@@ -151,11 +154,15 @@ def _dataset(fields: Mapping[str, Any]) -> Dataset:
 @contextlib.contextmanager
 def _in_words() -> Iterator[None]:
     """Answer what goes wrong with a status and words; of what a store or catalog says, which may name places, with its kind alone."""
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
     from airflow_cv_dataops.core.errors import CvDataOpsError, DatasetNotFoundError, SourceError
     from airflow_cv_dataops.core.report.browser_image import ImageTooLargeError
 
     try:
         yield
+    except AirflowNotFoundException as error:
+        raise HTTPException(404, "The connection with which this task ran is no longer there, or this server cannot see it.") from error
     except DatasetNotFoundError as error:
         raise HTTPException(404, str(error)) from error
     except ImageTooLargeError as error:
@@ -164,3 +171,6 @@ def _in_words() -> Iterator[None]:
         raise HTTPException(502, str(error)) from error
     except CvDataOpsError as error:
         raise HTTPException(502, f"The dataset of this task cannot be opened: {type(error).__name__}.") from error
+    except Exception as error:  # of any catalog or storage, whose own words may name hosts and files
+        log.exception("A task's report or image cannot be shown")
+        raise HTTPException(502, f"The dataset of this task cannot be read: {type(error).__name__}.") from error

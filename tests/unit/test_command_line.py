@@ -16,6 +16,7 @@ from unit.core.release.release_rows import write_images
 from airflow_cv_dataops import __main__ as command_line
 from airflow_cv_dataops.core.dataset import Dataset
 from airflow_cv_dataops.core.store import partition_keys
+from airflow_cv_dataops.core.store.objects import local_path
 from airflow_cv_dataops.version import __version__
 
 HOSTILE = "day\x1b[31m\u202e\x07"
@@ -135,3 +136,29 @@ def test_a_reader_that_has_seen_enough_ends_it_calmly(home: str) -> None:
     process.stdout.close()
     assert (process.wait(), process.stderr.read().splitlines()[1:]) == (0, [])
     process.stderr.close()
+
+
+def test_a_list_that_could_not_tell_all_says_so_in_its_exit_code(
+    home: str, make_dataset: Callable[..., Dataset], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = make_dataset("broken")
+    write_images(broken, "2026-11-05", ["1"])
+    found = broken.load_table("images")
+    assert found is not None
+    Path(local_path(found.metadata_location)).unlink()
+    assert run("list", "--home", home) == 1
+    out = capsys.readouterr().out
+    assert "digits" in out
+    assert "broken cannot be read: " in out
+    assert run("list", "--home", home, "--json") == 1
+    datasets = json.loads(capsys.readouterr().out)["datasets"]
+    assert [entry["problem"] is None for entry in datasets] == [False, True]
+
+
+def test_an_answer_that_cannot_be_written_is_no_traceback(home: str) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no disk that is always full")
+    with open("/dev/full", "w") as full:
+        asked = [sys.executable, "-m", "airflow_cv_dataops", "list", "--home", home]
+        ended = subprocess.run(asked, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, "Traceback" in ended.stderr, "cannot be written" in ended.stderr) == (1, False, True)

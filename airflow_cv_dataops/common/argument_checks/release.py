@@ -70,11 +70,22 @@ def group_by(name: str, value: Any) -> None:
 
 
 def groups(name: str, value: Any) -> None:
-    _split_options(groups=check_filled_in(name, given_text(name, value, "do without")))
+    _split_options(groups=table_place(name, value))
+
+
+def table_place(name: str, value: Any) -> Any:
+    """Return where a table lies, in which nothing is left to be filled in; what is no such place as it is.
+
+    A regular expression may have a word in braces.
+    """
+    from airflow_cv_dataops.core.release.splits.given import is_table
+
+    given = given_text(name, value, "do without")
+    return check_filled_in(name, given) if isinstance(given, str) and is_table(given) else given
 
 
 def given_splits(name: str, value: Any) -> None:
-    _split_options(given=check_filled_in(name, given_text(name, value, "do without")))
+    _split_options(given=table_place(name, value))
 
 
 def frozen_splits(name: str, value: Any) -> None:

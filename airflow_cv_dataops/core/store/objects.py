@@ -53,7 +53,10 @@ def read_uri(uri: str, options: Mapping[str, Any] = _DEFAULT_OPTIONS, *, max_byt
     """Return the bytes of the file at ``uri``. :raises OSError: it cannot be read, or is larger than ``max_bytes``."""
     if normalize_uri(uri).startswith("file://"):
         _check_size(os.stat(local_path(uri)).st_size, max_bytes)
-        return read_regular_file(local_path(uri))
+        # Some files of a system say that they are empty, and never end.
+        data = read_regular_file(local_path(uri), -1 if max_bytes is None else max_bytes + 1)
+        _check_size(len(data), max_bytes)
+        return data
     scheme, _, key = parts_of(uri)
     if scheme not in WEB_SCHEMES and (why := unaddressable(key)):
         raise OSError(f"{told_uri(uri)} cannot be read: {why}")

@@ -19,6 +19,7 @@ _URI = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<authority>[^/]*)(?
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d+)?")
 _SECRET_NAME = re.compile(r"secret|token|password|credential|key|sas|sig", re.IGNORECASE)
 _HAS_LOGIN = re.compile(r"://[^/]*:.*@", re.DOTALL)
+_IN_A_TEXT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]+")
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _SIGNATURE = re.compile(r"[?&](sig|signature|x-amz-signature|x-goog-signature)=", re.IGNORECASE)
 _KEY_SCHEMES = ("s3", "s3a", "s3n", "gs", "gcs", "az", "azure", "adl", "abfs", "abfss", "wasb", "wasbs")
@@ -121,6 +122,13 @@ def without_secrets(text: str, configuration: Mapping[str, Any]) -> str:
         if value and shown != value:
             text = text.replace(str(value), shown)
     return text
+
+
+def without_logins(text: str) -> str:
+    """Return a text, such as somebody else's error, in which no URI has a password or a signature; others stand as they are."""
+    return _IN_A_TEXT.sub(
+        lambda uri: without_credentials(uri[0]) if _HAS_LOGIN.search(uri[0]) or _SIGNATURE.search(uri[0]) else uri[0], text
+    )
 
 
 def file_uri(path: bytes) -> str:

@@ -109,3 +109,36 @@ def test_where_structlog_is_not_as_expected_nothing_happens(written: io.BytesIO,
     show_reasons_alone()
     monkeypatch.setattr(structlog, "get_config", dict)
     show_reasons_alone()
+
+
+def test_an_address_in_somebody_elses_words_keeps_its_password_for_itself(written: io.BytesIO) -> None:
+    error = SourceError("Cannot open the catalog")
+    error.__cause__ = ValueError("no postgresql://cv:pa55@db/lake (https://a.example/x?sig=51gn), see https://a.example/docs?page=2")
+    error.add_note("asked of mysql://cv:pa55@db")
+    said = line_of(error, written)["event"]
+    assert "postgresql://db/lake" in said
+    assert "https://a.example/docs?page=2" in said
+    assert not [secret for secret in ("pa55", "51gn") if secret in said]
+
+
+def test_an_error_that_cannot_say_anything_keeps_its_traceback(written: io.BytesIO) -> None:
+    class SpeechlessError(SourceError):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    assert line_of(SpeechlessError(), written)["event"] == SAYS
+
+
+def test_the_first_cause_is_said_also_where_it_is_not_the_last(written: io.BytesIO) -> None:
+    error, middle = SourceError("Cannot read the labels"), SourceError("Cannot open s3://lake/a.json")
+    error.__cause__, middle.__cause__ = middle, PermissionError("Access denied")
+    assert line_of(error, written)["event"] == (
+        "Task failed: Cannot read the labels (because of SourceError: Cannot open s3://lake/a.json, "
+        "because of PermissionError: Access denied)"
+    )
+
+
+def test_causes_that_go_in_a_circle_end(written: io.BytesIO) -> None:
+    error, other = SourceError("one"), SourceError("two")
+    error.__cause__, other.__cause__ = other, error
+    assert line_of(error, written)["event"].startswith("Task failed: one (because of SourceError: two")

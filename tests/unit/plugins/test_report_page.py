@@ -189,6 +189,26 @@ def test_too_large_undecodable_and_unreachable_are_three_things(get, monkeypatch
     assert (found.status_code, "secret" in found.text, "cannot be opened: ConfigurationError" in found.text) == (502, False, True)
 
 
+@pytest.mark.parametrize("path", [TASK, f"{TASK}/images/{IMAGE_ID}"])
+def test_a_connection_that_is_gone_and_a_catalog_that_fails_are_said_in_words(get, monkeypatch, path):
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    from airflow_cv_dataops.hooks.dataset import DatasetHook
+
+    def raises(error: Exception) -> Any:
+        def fails(self: Any) -> Any:
+            raise error
+
+        return fails
+
+    monkeypatch.setattr(DatasetHook, "catalog_config", raises(AirflowNotFoundException("The conn_id `lake` isn't defined")))
+    found = get(path)
+    assert (found.status_code, "connection" in found.json()["detail"]) == (404, True)
+    monkeypatch.setattr(DatasetHook, "catalog_config", raises(OSError("no route to postgresql://user:secret@host")))
+    found = get(path)
+    assert (found.status_code, found.json()["detail"]) == (502, "The dataset of this task cannot be read: OSError.")
+
+
 def test_where_too_many_ask_at_once_the_rest_is_told_to_come_back(get, monkeypatch):
     from airflow_cv_dataops.plugins import report_page
     from airflow_cv_dataops.plugins.turns import Turns

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
 from airflow_cv_dataops.core.store.objects import join_uri, local_path, normalize_uri, open_store, read_uri, without_credentials
+from airflow_cv_dataops.core.store.uris import without_logins
 
 HOSTILE_NAMES = [
     b"plain.png",
@@ -213,3 +214,17 @@ def test_a_file_beyond_the_limit_is_not_read(tmp_path):
     assert read_uri(str(tmp_path / "a.bin"), max_bytes=10) == b"0123456789"
     with pytest.raises(OSError, match="the file has 10 bytes, more than the 9 that are read"):
         read_uri(str(tmp_path / "a.bin"), max_bytes=9)
+
+
+def test_a_file_that_says_it_is_empty_and_is_not_is_read_no_further_than_may_be() -> None:
+    endless = Path("/proc/self/maps")
+    if not endless.exists():
+        pytest.skip("this system has no such files")
+    assert endless.stat().st_size == 0
+    with pytest.raises(OSError, match="more than the 10"):
+        read_uri(str(endless), max_bytes=10)
+
+
+def test_of_uris_in_a_text_those_with_a_password_or_a_signature_lose_it() -> None:
+    text = "cannot open s3://lake/a?b=c, see http://h/p?q=1; 'postgresql://u:p@h/db' (https://a/b?sig=x)"
+    assert without_logins(text) == "cannot open s3://lake/a?b=c, see http://h/p?q=1; 'postgresql://h/db' (https://a/b"
