@@ -32,6 +32,8 @@ _TIME_OF_DAY = re.compile(r"%[-_0^#]?[HIMSfpPcXTRrsklzZ]")
 # With the flags and letters that only some platforms know.
 _DIRECTIVE = re.compile(r"%[-_0^#]*(?:[EO:]?.|$)", re.DOTALL)
 _KNOWN_DIRECTIVE = re.compile(r"%[-_0^#]?(?:[aAbBcCdDeFgGhHIjklmMnpPrRsSTtuUVwWxXyYfzZ%]|:z|E[cCxXyY]|O[deHImMSuUVwWy])")
+# Two times that no directive spells alike, but those of the time zone.
+_TWO_TIMES = ((2026, 11, 5, 6, 7, 8, 9), (2131, 1, 13, 19, 20, 21, 22))
 _ENCODED = ("file://", "http://", "https://")
 
 
@@ -80,9 +82,7 @@ def resolve_partition_key(
 
 
 def check_partition_format(partition_format: Any) -> None:
-    """:raises ConfigurationError: it makes no key of a date: it is no text, has what strftime does not know, or leaves nothing.
-
-    What strftime does not know it leaves as it is, so that all runs would have one key.
+    """:raises ConfigurationError: it makes no key of a date: it is no text, has what strftime does not know, or makes one key of all dates.
     """
     if not isinstance(partition_format, str):
         raise ConfigurationError(f"partition_format={partition_format!r} cannot be used: expected a text such as {_DAY!r}.")
@@ -90,7 +90,13 @@ def check_partition_format(partition_format: Any) -> None:
         raise ConfigurationError(
             f"partition_format={partition_format!r} has {unknown[0]!r}, which strftime does not know: expected e.g. {_DAY!r} or {_HOUR!r}."
         )
-    check_partition_key(datetime(2026, 11, 5, tzinfo=UTC).strftime(partition_format))
+    first, second = (datetime(*parts, tzinfo=UTC).strftime(partition_format) for parts in _TWO_TIMES)
+    check_partition_key(first)
+    if first == second:
+        raise ConfigurationError(
+            f"partition_format={partition_format!r} makes {first!r} of every date, so that each run would take the place of the one before: "
+            f"expected strftime's directives, e.g. {_DAY!r}. For one partition that all runs share give partition_key={first!r}."
+        )
 
 
 def check_partition_timezone(partition_timezone: Any) -> None:
