@@ -372,7 +372,7 @@ def test_a_format_that_gives_an_empty_or_an_odd_key_is_refused() -> None:
         resolve_partition_key(without("partition_key"), partition_format="")
     with pytest.raises(ConfigurationError, match="control characters"):
         resolve_partition_key(without("partition_key"), partition_format="%Y%n")
-    with pytest.raises(ConfigurationError, match="makes 'YYYY-MM-DD' of every date.*partition_key='YYYY-MM-DD'"):
+    with pytest.raises(ConfigurationError, match=r"makes 'YYYY-MM-DD' of every date.*partition_key='YYYY-MM-DD'"):
         resolve_partition_key(without("partition_key"), partition_format="YYYY-MM-DD")
 
 
