@@ -119,6 +119,8 @@ def _gathered(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for name, number in metrics.items():
         if "." in name and _is_number(number):
             group, _, key = name.partition(".")
+            if group == "findings":  # of a promotion: each finding counts in both
+                group = "by_severity" if key in _SEVERITIES else "by_check"
             groups.setdefault(group, {})[key] = number
     return groups
 

@@ -69,7 +69,7 @@ def test_the_first_number_is_told_also_where_it_is_zero_and_all_others_only_wher
     assert lines_of(counts={"images": 0}) == []
 
 
-def test_a_promotion_tells_release_and_stage_first_and_findings_in_one_line() -> None:
+def test_a_promotion_tells_release_and_stage_first_and_counts_no_finding_twice_in_a_line() -> None:
     metrics = {
         "images": 599,
         "findings": 40,
@@ -81,7 +81,8 @@ def test_a_promotion_tells_release_and_stage_first_and_findings_in_one_line() ->
     assert lines_of(counts={"partitions": 1}, metrics=metrics, details={"release": "v3", "stage": "production"}) == [
         "Release v3, stage production",
         "1 partition",
-        "Findings: error 3, warning 37, tiny_bbox 3",
+        "Findings by severity: error 3, warning 37",
+        "Findings by check: tiny_bbox 3",
         "Measured: images 599, findings 40",
     ]
 
