@@ -102,9 +102,7 @@ def _check(
         try:
             check(*((names, *values) if isinstance(names, str) else values))
         except ConfigurationError as error:
-            raise ConfigurationError(
-                f"Task {task_id!r} ({kind.__name__}): {_naming(names, str(error))}"
-            ) from None  # the cause says the same
+            raise ConfigurationError(f"Task {task_id!r} ({kind.__name__}): {_naming(names, str(error))}") from None  # it says no more
 
 
 def _naming(names: str | tuple[str, ...], message: str) -> str:
