@@ -29,8 +29,10 @@ def nothing_to_check(checks: Sequence[EnabledCheck], found: Sequence[Findings], 
     """
     clean = {findings.check for findings in found if not findings.rows.num_rows}
     nothing = [enabled.check.id for enabled in checks if enabled.check.id in clean and not things_looked_at(enabled, data)]
-    if told := _told(nothing, without_predictions=len(checks) - len(found)):
-        log.info("Checks that could not look, so that they found nothing is no clean bill: %s", told)
+    without_predictions = len(checks) - len(found)
+    if count := len(nothing) + without_predictions:
+        checks_in_words = "1 check" if count == 1 else f"{count} checks"
+        log.info("%s could not look, which is no clean bill: %s", checks_in_words, _why(nothing, without_predictions))
     return nothing
 
 
@@ -73,11 +75,11 @@ def boxes_in_known_images(data: AuditInput) -> int:
     return int((data.boxes.has_extent & (data.image_row >= 0)).sum())
 
 
-def _told(nothing: Sequence[str], *, without_predictions: int) -> str:
-    told = [f"{len(nothing)} have nothing to look at ({few(nothing, _MOST_NAMED)})"] if nothing else []
+def _why(nothing: Sequence[str], without_predictions: int) -> str:
+    reasons = [f"nothing to look at for {len(nothing)} ({few(nothing, _MOST_NAMED)})"] if nothing else []
     if without_predictions:
-        told.append(f"{without_predictions} no predictions to compare labels with")
-    return ", ".join(told)
+        reasons.append(f"no predictions to compare labels with for {without_predictions}")
+    return ", ".join(reasons)
 
 
 def _as_it_says(looks_at: Callable[..., int], enabled: EnabledCheck, data: AuditInput) -> int:

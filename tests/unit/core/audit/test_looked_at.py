@@ -56,8 +56,10 @@ def test_the_log_counts_the_checks_that_could_not_look_and_names_a_few(audit_inp
     found = [Findings(one.check.id, one.severity, none) for one in enabled if one.check in WITHOUT_PREDICTIONS]
     nothing = nothing_to_check(enabled, found, data)
     (line,) = caplog.messages
-    assert f"{len(nothing)} have nothing to look at ({', '.join(nothing[:4])} and {len(nothing) - 4} more)" in line
-    assert line.endswith(f", {len(BUILT_IN_CHECKS) - len(WITHOUT_PREDICTIONS)} no predictions to compare labels with")
+    without_predictions = len(BUILT_IN_CHECKS) - len(WITHOUT_PREDICTIONS)
+    assert line.startswith(f"{len(nothing) + without_predictions} checks could not look")
+    assert f"nothing to look at for {len(nothing)} ({', '.join(nothing[:4])} and {len(nothing) - 4} more), " in line
+    assert line.endswith(f"no predictions to compare labels with for {without_predictions}")
     assert len(line) < 250
 
 
