@@ -13,7 +13,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowNotFoundException
 
 from airflow_cv_dataops.core.errors import ConfigurationError, CvDataOpsError
 from airflow_cv_dataops.core.wording import one_line
@@ -31,7 +31,7 @@ class StoppedWaiting(AirflowException):
     """The trigger of a deferred sensor could not go on."""
 
 
-_SAY_IT_ALL = (PolicyFailure, StoppedWaiting, CvDataOpsError)
+SAY_IT_ALL = (PolicyFailure, StoppedWaiting, CvDataOpsError, AirflowNotFoundException)  # the last: of a connection
 
 
 def show_reasons_alone() -> None:
@@ -53,7 +53,7 @@ class ReasonAlone:
         if event.get("event") != _AIRFLOW_SAYS or not event.get("exc_info") or log.isEnabledFor(logging.DEBUG):
             return event
         error = _error_of(event["exc_info"])
-        if isinstance(error, _SAY_IT_ALL):
+        if isinstance(error, SAY_IT_ALL):
             del event["exc_info"]
             event["event"] = f"Task failed: {_reason(error)}"
         return event
