@@ -25,7 +25,8 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
     """
     counts, metrics = summary["counts"], dict(summary["metrics"])
     lines = [*_release(summary), *_error_rate(counts, metrics)]
-    lines += _lines(_counted(name, number) for name, number in counts.items() if _is_told(number))
+    told = [_counted(name, number) for name, number in counts.items() if _is_told(number)]
+    lines += _lines(told or _nothing(counts))
     lines += _of_maps(counts)
     lines += _of_maps(_gathered(metrics))
     lines += _lines(_measured(metrics), start="Measured: ")
@@ -52,6 +53,13 @@ def _error_rate(counts: Mapping[str, Any], metrics: dict[str, Any]) -> Iterator[
     wrong, labels = counts.get("erroneous"), counts.get("annotations")
     of = f": {wrong:,} of {labels:,} labels are wrong or suspect" if isinstance(wrong, int) and isinstance(labels, int) else ""
     yield f"Label error rate {_share(rate)}{_interval(_HEAD, metrics)}{of}"
+
+
+def _nothing(counts: Mapping[str, Any]) -> Iterator[str]:
+    """Tell the first that is zero where all are: a step that found nothing says so."""
+    zero = next((name for name, number in counts.items() if _is_number(number)), None)
+    if zero is not None:
+        yield f"0 {_spaced(zero)}"
 
 
 def _counted(name: str, number: float) -> str:

@@ -66,7 +66,14 @@ def test_an_ingest_tells_images_rejects_and_the_share_of_these() -> None:
 
 def test_the_first_number_is_told_also_where_it_is_zero_and_all_others_only_where_not() -> None:
     assert lines_of(metrics={"match_ratio": 0.0, "mean_score": 0.0}) == ["Measured: match ratio 0 %"]
-    assert lines_of(counts={"images": 0}) == []
+
+
+def test_a_step_that_found_nothing_says_so() -> None:
+    assert lines_of(counts={"listed": 0, "images": 0, "issues": {}}, metrics={"reject_ratio": 0.0}) == [
+        "0 listed",
+        "Measured: reject ratio 0 %",
+    ]
+    assert lines_of(counts={}) == []
 
 
 def test_a_promotion_tells_release_and_stage_first_and_counts_no_finding_twice_in_a_line() -> None:
