@@ -15,6 +15,7 @@ _HEAD = "label_error_rate"
 _SHARES = ("_ratio", "_rate", "_agreement", "_share", "_share_error")
 _SEVERITIES = ("error", "warning", "info")
 _HEADINGS = {"by_severity": "Findings by severity", "by_check": "Findings by check", "by_pillar": "Breaches by pillar"}
+_PLURAL = re.compile(r"[a-z]+(?<!s)s(?=_|$)")  # the first word that is one: what is counted
 _WORD = re.compile(r"[^\W\d][\w.:/-]*")
 
 
@@ -65,9 +66,11 @@ def _nothing(counts: Mapping[str, Any]) -> Iterator[str]:
 def _counted(name: str, number: float) -> str:
     if name == "bytes":
         return _size(number)
-    if name.endswith("s") and number == 1 and "_" not in name:
-        name = f"{name[:-3]}y" if name.endswith("ies") else name[:-1]
-    return f"{number:,} {_spaced(name)}"
+    return f"{number:,} {_spaced(_PLURAL.sub(_singular, name, count=1) if number == 1 else name)}"
+
+
+def _singular(word: re.Match[str]) -> str:
+    return f"{word[0][:-3]}y" if word[0].endswith("ies") else word[0][:-1]
 
 
 def _measured(metrics: dict[str, Any]) -> Iterator[str]:

@@ -68,6 +68,20 @@ def test_the_first_number_is_told_also_where_it_is_zero_and_all_others_only_wher
     assert lines_of(metrics={"match_ratio": 0.0, "mean_score": 0.0}) == ["Measured: match ratio 0 %"]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("partitions_outdated", "1 partition outdated"),
+        ("checks_without_findings", "1 check without findings"),
+        ("labelled_images", "1 labelled image"),
+        ("categories", "1 category"),
+        ("matched", "1 matched"),
+    ],
+)
+def test_of_one_thing_the_singular_is_told(name: str, told: str) -> None:
+    assert lines_of(counts={name: 1}) == [told]
+
+
 def test_a_step_that_found_nothing_says_so() -> None:
     assert lines_of(counts={"listed": 0, "images": 0, "issues": {}}, metrics={"reject_ratio": 0.0}) == [
         "0 listed",
