@@ -26,8 +26,8 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
     """
     counts, metrics = summary["counts"], dict(summary["metrics"])
     lines = [*_release(summary), *_error_rate(counts, metrics)]
-    told = [_counted(name, number) for name, number in counts.items() if _is_told(number)]
-    lines += _lines(told or _nothing(counts))
+    counted = [_counted(name, number) for name, number in counts.items() if _is_told(number)]
+    lines += _lines(counted or _nothing(counts))
     lines += _of_maps(counts)
     lines += _of_maps(_gathered(metrics))
     lines += _lines(_measured(metrics), start="Measured: ")
