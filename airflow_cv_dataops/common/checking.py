@@ -130,7 +130,7 @@ def _check(
         try:
             check(*((names, *values) if isinstance(names, str) else values))
         except ConfigurationError as error:
-            raise ConfigurationError(f"Task {task_id!r} ({kind.__name__}): {_naming(names, str(error))}") from error
+            raise ConfigurationError(f"Task {task_id!r} ({kind.__name__}): {_naming(names, str(error))}") from None  # it says no more
         except Exception as error:  # a value of a kind that no rule has thought of, which the task could not use either
             told = ", ".join(f"{name}={_excerpt(value)}" for name, value in zip(_named(names), values, strict=True))
             raise ConfigurationError(

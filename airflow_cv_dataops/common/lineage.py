@@ -66,9 +66,11 @@ class LineageMixin:
         try:
             self.resolved_partition_key = self.partition_key_of(context)
             self.lineage_plan = self.planned_lineage()
-        except Exception:
-            # Lineage must never be what a task fails of; where an argument is wrong, execute says so.
-            log.warning("The lineage of this task cannot be planned", exc_info=True)
+        except Exception as error:
+            # Lineage must never be what a task fails of; where an argument is wrong or a connection not there, execute says so.
+            from airflow_cv_dataops.common.reasons import SAY_IT_ALL
+
+            log.warning("The lineage of this task cannot be planned", exc_info=not isinstance(error, SAY_IT_ALL))
             # A plan of nothing, so that it is not tried again in a fork, where a look-up may never return.
             self.lineage_plan = StepLineage(type(self).__name__)
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowNotFoundException
 
 from airflow_cv_dataops.core.errors import ConfigurationError, CvDataOpsError
 from airflow_cv_dataops.core.store.uris import without_logins
@@ -33,7 +33,7 @@ class StoppedWaiting(AirflowException):
     """The trigger of a deferred sensor could not go on."""
 
 
-_SAY_IT_ALL = (PolicyFailure, StoppedWaiting, CvDataOpsError)
+SAY_IT_ALL = (PolicyFailure, StoppedWaiting, CvDataOpsError, AirflowNotFoundException)  # the last: of a connection
 
 
 def show_reasons_alone() -> None:
@@ -56,7 +56,7 @@ class ReasonAlone:
             return event
         try:
             error = _error_of(event["exc_info"])
-            reason = _reason(error) if isinstance(error, _SAY_IT_ALL) else None
+            reason = _reason(error) if isinstance(error, SAY_IT_ALL) else None
         except Exception:  # noqa: BLE001 (an error whose text cannot be made: its traceback tells more than none)
             return event
         if reason is not None:

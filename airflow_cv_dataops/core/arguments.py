@@ -13,6 +13,8 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 
 # A text without comma that is a path or ends as a file does; with commas a whole path of such a file.
 _NAMES_A_FILE = re.compile(r"^[^,]*/[^,]*$|^[^,]*\.(txt|names|yaml|yml)$|^(/|[A-Za-z][A-Za-z0-9+.-]*://)[^\n]*\.(txt|names|yaml|yml)$")
+# What pathlib makes of s3://bucket, or a slip of the pen. Not of file:/path, which is a URI, nor of C:/, nor of a name with a colon.
+_LOST_SLASH = re.compile(r"^(?:\./)?(s3a?|gs|gcs|azure?|abfss?|adl|https?):/(?!/)", re.IGNORECASE)
 
 
 def check_list(name: str, value: Any) -> None:
@@ -66,9 +68,14 @@ def check_pattern(value: Any) -> None:
 def as_place(name: str, value: Any) -> str:
     """Return the text of a URI or path. :raises ConfigurationError: it is neither, or blank."""
     text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
-    if isinstance(text, str) and text.strip():
-        return text
-    raise ConfigurationError(f"{name}={value!r} is not a place: expected a URI such as s3://bucket/prefix, or a local path.")
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigurationError(f"{name}={value!r} is not a place: expected a URI such as s3://bucket/prefix, or a local path.")
+    if scheme := _LOST_SLASH.match(text):  # else it would be a local folder of that name, which is not there, and so an empty day
+        raise ConfigurationError(
+            f"{name} is not a place: it begins with {scheme[0]!r}, expected {scheme[1]}:// and what follows. A URI is given "
+            "as a text: pathlib.Path makes one slash of two."
+        )
+    return text
 
 
 def check_ratio(name: str, value: Any) -> None:

@@ -15,6 +15,7 @@ _HEAD = "label_error_rate"
 _SHARES = ("_ratio", "_rate", "_agreement", "_share", "_share_error")
 _SEVERITIES = ("error", "warning", "info")
 _HEADINGS = {"by_severity": "Findings by severity", "by_check": "Findings by check", "by_pillar": "Breaches by pillar"}
+_PLURAL = re.compile(r"[a-z]+(?<!s)s(?=_|$)")  # the first word that is one: what is counted
 _WORD = re.compile(r"[^\W\d][\w.:/-]*")
 
 
@@ -25,7 +26,8 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
     """
     counts, metrics = summary["counts"], dict(summary["metrics"])
     lines = [*_release(summary), *_error_rate(counts, metrics)]
-    lines += _lines(_counted(name, number) for name, number in counts.items() if _is_told(number))
+    counted = [_counted(name, number) for name, number in counts.items() if _is_told(number)]
+    lines += _lines(counted or _nothing(counts))
     lines += _of_maps(counts)
     lines += _of_maps(_gathered(metrics))
     lines += _lines(_measured(metrics), start="Measured: ")
@@ -54,12 +56,21 @@ def _error_rate(counts: Mapping[str, Any], metrics: dict[str, Any]) -> Iterator[
     yield f"Label error rate {share(rate)}{_interval(_HEAD, metrics)}{of}"
 
 
+def _nothing(counts: Mapping[str, Any]) -> Iterator[str]:
+    """Tell the first that is zero where all are: a step that found nothing says so."""
+    zero = next((name for name, number in counts.items() if _is_number(number)), None)
+    if zero is not None:
+        yield f"0 {_spaced(zero)}"
+
+
 def _counted(name: str, number: float) -> str:
     if name == "bytes":
         return _size(number)
-    if name.endswith("s") and number == 1 and "_" not in name:
-        name = f"{name[:-3]}y" if name.endswith("ies") else name[:-1]
-    return f"{number:,} {_spaced(name)}"
+    return f"{number:,} {_spaced(_PLURAL.sub(_singular, name, count=1) if number == 1 else name)}"
+
+
+def _singular(word: re.Match[str]) -> str:
+    return f"{word[0][:-3]}y" if word[0].endswith("ies") else word[0][:-1]
 
 
 def _measured(metrics: dict[str, Any]) -> Iterator[str]:
@@ -115,6 +126,8 @@ def _gathered(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for name, number in metrics.items():
         if "." in name and _is_number(number):
             group, _, key = name.partition(".")
+            if group == "findings":  # of a promotion: each finding counts in both
+                group = "by_severity" if key in _SEVERITIES else "by_check"
             groups.setdefault(group, {})[key] = number
     return groups
 

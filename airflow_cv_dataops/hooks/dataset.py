@@ -41,6 +41,7 @@ class DatasetHook(BaseHook):
     default_conn_name = "cv_catalog_default"
     conn_type = "cv_catalog"
     hook_name = "CV DataOps catalog"
+    embedded_level = logging.INFO  # at which the log says that the embedded catalog stands in for the default connection
 
     def __init__(self, cv_catalog_conn_id: str = default_conn_name, aws_conn_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -157,7 +158,8 @@ class DatasetHook(BaseHook):
     def _configured(self, connection: Connection | None, access: S3Access | None) -> CatalogConfig:
         if connection is None:
             embedded = embedded_catalog(settings.home())
-            self.log.info("There is no connection %s: using the embedded catalog, %s", self.cv_catalog_conn_id, embedded.properties["uri"])
+            says = "There is no connection %s: using the embedded catalog, %s"
+            self.log.log(self.embedded_level, says, self.cv_catalog_conn_id, embedded.for_lineage()["uri"])
             return embedded
         extra = connection.extra_dejson
         kind = extra.get("type") or "sql"

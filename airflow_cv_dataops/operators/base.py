@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -90,7 +91,9 @@ class DatasetOperator(LineageMixin, CheckedArguments):
 
     @property
     def hook(self) -> DatasetHook:
-        return DatasetHook(self.cv_catalog_conn_id, aws_conn_id=self.aws_conn_id)
+        hook = DatasetHook(self.cv_catalog_conn_id, aws_conn_id=self.aws_conn_id)
+        hook.embedded_level = logging.DEBUG  # a task asks several times, and says it once: see begin
+        return hook
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step, leave its summary in XCom, then fail or skip if policy says so."""
@@ -113,7 +116,9 @@ class DatasetOperator(LineageMixin, CheckedArguments):
         partition_key = self.partition_key_of(context)
         self.resolved_partition_key = partition_key
         self.log.info("%s: dataset %s, partition %s", type(self).__name__, self.dataset, partition_key)
-        dataset = self.hook.dataset(self.dataset)
+        hook = self.hook
+        hook.embedded_level = logging.INFO
+        dataset = hook.dataset(self.dataset)
         dataset.writer = writer_of(self, context, partition_key)
         return dataset, partition_key
 

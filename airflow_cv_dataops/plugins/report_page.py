@@ -148,7 +148,9 @@ def _stored_fields(key: TaskInstanceKey) -> dict[str, Any]:
 def _dataset(fields: Mapping[str, Any]) -> Dataset:
     from airflow_cv_dataops.hooks.dataset import DatasetHook
 
-    return DatasetHook(fields["cv_catalog_conn_id"], aws_conn_id=fields.get("aws_conn_id") or None).dataset(fields["dataset"])
+    hook = DatasetHook(fields["cv_catalog_conn_id"], aws_conn_id=fields.get("aws_conn_id") or None)
+    hook.embedded_level = logging.DEBUG  # the server's log would say it for each page and image that is opened
+    return hook.dataset(fields["dataset"])
 
 
 @contextlib.contextmanager

@@ -201,6 +201,12 @@ def test_a_warning_is_logged_where_policy_only_warns(cells, caplog):
     assert "1 of 4 annotations (25.00%) are wrong or suspect, more than max_error_rate=0.1 allows" in caplog.text
 
 
+def test_a_failure_is_not_logged_as_well_since_the_task_says_it(cells, caplog):
+    result = audit_labels(cells, KEY, max_error_rate=0.1)
+    assert "more than max_error_rate=0.1 allows" in result.failure
+    assert "more than max_error_rate=0.1 allows" not in caplog.text
+
+
 def test_a_failure_names_every_reason_with_what_was_wanted_and_found(cells):
     failure = audit_labels(cells, KEY, limits={"bbox_partly_outside": 0, "image_without_label": "12.5 %"}).failure
     assert failure.startswith(

@@ -348,3 +348,10 @@ def test_a_source_with_nothing_to_take_is_a_warning(make_dataset: MakeDataset, t
     assert result.summary.counts["images"] == 0
     assert "Nothing to take at" in caplog.text
     assert "1 files listed, none of them wanted" in caplog.text
+
+
+def test_a_folder_that_is_not_there_is_a_warning_that_says_so(
+    make_dataset: MakeDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ingest_images(make_dataset(), "p", str(tmp_path / "imges")).summary.counts["images"] == 0
+    assert "/imges: there is no file or folder of that name" in caplog.text

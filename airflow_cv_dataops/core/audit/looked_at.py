@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.audit.audit_input import BASE_COLUMNS
 from airflow_cv_dataops.core.metrics import Metric
+from airflow_cv_dataops.core.wording import few
 
 if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.audit_input import AuditInput
@@ -18,17 +19,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NOTHING_TO_CHECK = "nothing_to_check"
+_MOST_NAMED = 4  # in a line of a log; the summary and the report have all
 
 
 def nothing_to_check(checks: Sequence[EnabledCheck], found: Sequence[Findings], data: AuditInput) -> list[str]:
-    """Return, in their order, the ids of checks that ran and had nothing to look at, and log them in one line.
+    """Return, in their order, the ids of checks that ran and had nothing to look at; log how many could not look, and why.
 
     :param found: of the checks that ran. A finding means that something was looked at.
     """
     clean = {findings.check for findings in found if not findings.rows.num_rows}
     nothing = [enabled.check.id for enabled in checks if enabled.check.id in clean and not things_looked_at(enabled, data)]
-    if nothing:
-        log.info("There is nothing to look at for %s: that they find nothing is no clean bill", ", ".join(nothing))
+    without_predictions = len(checks) - len(found)
+    if count := len(nothing) + without_predictions:
+        checks_in_words = "1 check" if count == 1 else f"{count} checks"
+        log.info("%s could not look, which is no clean bill: %s", checks_in_words, _why(nothing, without_predictions))
     return nothing
 
 
@@ -69,6 +73,13 @@ def boxes_with_extent(data: AuditInput) -> int:
 def boxes_in_known_images(data: AuditInput) -> int:
     """Boxes with extent whose image is in the partition, so that its size is known."""
     return int((data.boxes.has_extent & (data.image_row >= 0)).sum())
+
+
+def _why(nothing: Sequence[str], without_predictions: int) -> str:
+    reasons = [f"nothing to look at for {len(nothing)} ({few(nothing, _MOST_NAMED)})"] if nothing else []
+    if without_predictions:
+        reasons.append(f"no predictions to compare labels with for {without_predictions}")
+    return ", ".join(reasons)
 
 
 def _as_it_says(looks_at: Callable[..., int], enabled: EnabledCheck, data: AuditInput) -> int:

@@ -90,9 +90,9 @@ class Import:
         problems = ", ".join(f"{number:,} {check}" for check, number in self._found().items()) or "none"
         kept = self.rows if self.keep_unmatched else self.matched
         lost = self._without_image() + ("" if self.images or not self.rows else ", as the partition has no image")
-        words = (self.step, self.rows, self.what, kept, lost, problems)
+        words = (self.step, f"{self.rows:,}", self.what, f"{kept:,}", lost, problems)
         is_lost = self.rows > self.matched and (self.keep_unmatched or not self.matched)
-        log.log(logging.WARNING if is_lost else logging.INFO, "%s: %d %s read, %d kept, %s; problems: %s", *words)
+        log.log(logging.WARNING if is_lost else logging.INFO, "%s: %s %s read, %s kept, %s; problems: %s", *words)
 
     def outcome(
         self, dataset: Dataset, partition_key: str, *, min_match_ratio: float, on_findings: str, fail_on: Sequence[str]

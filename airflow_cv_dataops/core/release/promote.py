@@ -169,7 +169,7 @@ def _tell(dataset: Dataset, candidate: Candidate) -> None:
     if candidate.left_out:
         log.info("Left out, as no audit has looked at them as they are: %s", in_short(candidate.left_out))
     if outdated := candidate.metrics.get("outdated_audits"):
-        log.warning("%d partitions have an audit that is older than the images, labels or predictions there: audit again", outdated)
+        log.warning("Partitions whose audit is older than the images, labels or predictions there: %d. Audit again", outdated)
     if others := candidate.metrics.get("annotations_of_other_images"):
         log.warning(
             "%d annotations are not in the release: the files of their images have gone, or changed since. Import the labels again.", others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,12 @@ def test_beside_a_template_the_other_entries_of_a_list_are_checked() -> None:
     promotion(gates=[f"images >= {LATER}", "images >= 10"])
     with pytest.raises(ConfigurationError, match="'images => 10' cannot be read"):
         promotion(gates=[f"images >= {LATER}", "images => 10"])
+
+
+def test_an_import_error_says_what_is_wrong_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        promotion(gates=["images => 10"])
+    assert "".join(traceback.format_exception(caught.value)).count("'images => 10' cannot be read") == 1
 
 
 def test_a_gate_of_which_a_part_is_a_template_waits_as_a_whole() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException
 
 from airflow_cv_dataops.common.reasons import PolicyFailure, ReasonAlone, StoppedWaiting, show_reasons_alone
 from airflow_cv_dataops.core.errors import ConfigurationError, SourceError
@@ -53,6 +53,12 @@ def line_of(error: BaseException, output: io.BytesIO, says: str = SAYS) -> dict[
 def test_a_failure_that_says_it_all_is_one_line_without_frames(kind: type[Exception], written: io.BytesIO) -> None:
     line = line_of(kind("63 of 1,200 labels\nare wrong"), written)
     assert (line["event"], line["level"], line["ti"]) == ("Task failed: 63 of 1,200 labels are wrong", "error", "1")
+    assert not {"exception", "exc_info", "error_detail"} & line.keys()
+
+
+def test_a_connection_that_is_not_there_is_one_line(written: io.BytesIO) -> None:
+    line = line_of(AirflowNotFoundException("The conn_id `lake` isn't defined"), written)
+    assert line["event"] == "Task failed: The conn_id `lake` isn't defined"
     assert not {"exception", "exc_info", "error_detail"} & line.keys()
 
 

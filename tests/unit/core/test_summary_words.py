@@ -66,10 +66,31 @@ def test_an_ingest_tells_images_rejects_and_the_share_of_these() -> None:
 
 def test_the_first_number_is_told_also_where_it_is_zero_and_all_others_only_where_not() -> None:
     assert lines_of(metrics={"match_ratio": 0.0, "mean_score": 0.0}) == ["Measured: match ratio 0%"]
-    assert lines_of(counts={"images": 0}) == []
 
 
-def test_a_promotion_tells_release_and_stage_first_and_findings_in_one_line() -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("partitions_outdated", "1 partition outdated"),
+        ("checks_without_findings", "1 check without findings"),
+        ("labelled_images", "1 labelled image"),
+        ("categories", "1 category"),
+        ("matched", "1 matched"),
+    ],
+)
+def test_of_one_thing_the_singular_is_told(name: str, told: str) -> None:
+    assert lines_of(counts={name: 1}) == [told]
+
+
+def test_a_step_that_found_nothing_says_so() -> None:
+    assert lines_of(counts={"listed": 0, "images": 0, "issues": {}}, metrics={"reject_ratio": 0.0}) == [
+        "0 listed",
+        "Measured: reject ratio 0%",
+    ]
+    assert lines_of(counts={}) == []
+
+
+def test_a_promotion_tells_release_and_stage_first_and_counts_no_finding_twice_in_a_line() -> None:
     metrics = {
         "images": 599,
         "findings": 40,
@@ -81,7 +102,8 @@ def test_a_promotion_tells_release_and_stage_first_and_findings_in_one_line() ->
     assert lines_of(counts={"partitions": 1}, metrics=metrics, details={"release": "v3", "stage": "production"}) == [
         "Release v3, stage production",
         "1 partition",
-        "Findings: error 3, warning 37, tiny_bbox 3",
+        "Findings by severity: error 3, warning 37",
+        "Findings by check: tiny_bbox 3",
         "Measured: images 599, findings 40",
     ]
 

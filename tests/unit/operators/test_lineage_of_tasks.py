@@ -209,6 +209,14 @@ def test_lineage_that_cannot_be_planned_does_not_stop_the_task(
     assert (start.inputs, start.outputs) == ([], [])
 
 
+def test_a_connection_that_is_not_there_has_no_traceback_before_the_task_says_so(
+    context: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    rendered(promote(cv_catalog_conn_id="no_such_catalog"), context)
+    (record,) = [record for record in caplog.records if "cannot be planned" in record.message]
+    assert not record.exc_info
+
+
 def test_lineage_that_cannot_be_told_does_not_fail_a_task_whose_work_is_done(
     landing: Path, context: dict[str, Any], ti: TaskInstance, monkeypatch: pytest.MonkeyPatch, embedded: Dataset
 ) -> None:

@@ -53,6 +53,17 @@ def test_an_ingest_returns_its_summary_and_writes_its_partition(
     assert ti.pushed == {}
 
 
+def test_a_task_says_once_that_the_embedded_catalog_stands_in(
+    landing: Path, context: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator = ingest(landing)
+    operator.planned_lineage()
+    assert "embedded catalog" not in capsys.readouterr().out
+    operator.execute(context)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "embedded catalog" in line]
+    assert "/catalog.db " in line  # and not how long SQLite waits
+
+
 @pytest.mark.parametrize(
     ("schedule", "partition_format", "key"),
     [("@hourly", None, "2026-11-05T09"), ("@daily", None, "2026-11-05"), ("@hourly", "{{ params.nothing }}", "2026-11-05T09")],

@@ -148,3 +148,14 @@ def test_python_refuses_a_pattern_that_is_no_glob(pattern: Any, tmp_path: Path, 
     for call in calls:
         with pytest.raises(ConfigurationError, match=r"pattern=.* cannot be used: expected"):
             call()
+
+
+@pytest.mark.parametrize("source", ["s3:/landing/{partition_key}", Path("s3://landing/{partition_key}"), "https:/example.com/a.zip"])
+def test_a_uri_that_has_lost_a_slash_is_refused_and_is_no_local_folder(source: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"source is not a place: it begins with '.*:/', expected (s3|https)://"):
+        ImageIngestOperator(task_id="ingest", dataset="digits", source=source)
+
+
+@pytest.mark.parametrize("source", ["s3/landing", "/data/s3:/landing", "file:/data/landing", "gs:landing"])
+def test_a_path_may_look_a_little_like_a_uri(source: str) -> None:
+    assert ImageIngestOperator(task_id="ingest", dataset="digits", source=source).source == source

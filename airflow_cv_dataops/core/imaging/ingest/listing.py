@@ -69,7 +69,8 @@ def list_files(source: ImageSource, pattern: str | None, exclude: Sequence[str] 
             left_out += sum(is_wanted_by_default(file.path) and not file.is_folder for file in others)
     files = pa.Table.from_batches(batches, schema=files_schema()).sort_by("source_uri").combine_chunks()
     if not files.num_rows:
-        log.warning("Nothing to take at %s: %s files listed, none of them wanted", readable(source.uri), f"{progress.done:,}")
+        why = f"{progress.done:,} files listed, none of them wanted" if progress.done else source.why_nothing()
+        log.warning("Nothing to take at %s: %s", readable(source.uri), why)
     if label_files:
         log.warning(
             "%s of the files to take at %s are label files, which are left out without an exclude of your own and are rejects with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -46,6 +47,20 @@ def without_anything(data, checks=WITHOUT_PREDICTIONS):
     enabled, none = enabled_checks(checks), pa.table({"message": pa.array([], pa.string())})
     found = [Findings(one.check.id, one.severity, none if (rows := one.run(data)) is None else rows) for one in enabled]
     return set(nothing_to_check(enabled, found, data))
+
+
+def test_the_log_counts_the_checks_that_could_not_look_and_names_a_few(audit_input, caplog):
+    caplog.set_level(logging.INFO, logger="airflow_cv_dataops.core.audit.looked_at")
+    data = audit_input([CLASS])
+    enabled, none = enabled_checks(BUILT_IN_CHECKS), pa.table({"message": pa.array([], pa.string())})
+    found = [Findings(one.check.id, one.severity, none) for one in enabled if one.check in WITHOUT_PREDICTIONS]
+    nothing = nothing_to_check(enabled, found, data)
+    (line,) = caplog.messages
+    without_predictions = len(BUILT_IN_CHECKS) - len(WITHOUT_PREDICTIONS)
+    assert line.startswith(f"{len(nothing) + without_predictions} checks could not look")
+    assert f"nothing to look at for {len(nothing)} ({', '.join(nothing[:4])} and {len(nothing) - 4} more), " in line
+    assert line.endswith(f"no predictions to compare labels with for {without_predictions}")
+    assert len(line) < 250
 
 
 def test_in_an_empty_partition_there_is_nothing_to_look_at(audit_input):
