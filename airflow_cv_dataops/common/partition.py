@@ -82,7 +82,7 @@ def resolve_partition_key(
 
 
 def check_partition_format(partition_format: Any) -> None:
-    """:raises ConfigurationError: it makes no key of a date: it is no text, has what strftime does not know, or makes one key of all dates."""
+    """:raises ConfigurationError: it is no text, has what strftime does not know, or makes one key of all dates."""
     if not isinstance(partition_format, str):
         raise ConfigurationError(f"partition_format={partition_format!r} cannot be used: expected a text such as {_DAY!r}.")
     if unknown := [found for found in _DIRECTIVE.findall(partition_format) if not _KNOWN_DIRECTIVE.fullmatch(found)]:
@@ -94,7 +94,7 @@ def check_partition_format(partition_format: Any) -> None:
     if first == second:
         raise ConfigurationError(
             f"partition_format={partition_format!r} makes {first!r} of every date, so that each run would replace what the one "
-            f"before wrote: expected strftime's directives, e.g. {_DAY!r}. For one partition that all runs share give partition_key={first!r}."
+            f"before wrote: expected strftime's directives, e.g. {_DAY!r}. For one partition that all runs share: partition_key={first!r}."
         )
 
 

@@ -167,7 +167,7 @@ def _parse(gate: Gate | str | Mapping[str, Any]) -> Gate:
         if not match:
             raise ConfigurationError(
                 f"Gate {gate!r} cannot be read: expected e.g. 'label_error_rate <= 0.05' or 'images >= 0.95 * previous', "
-                f"with one of {', '.join(OPERATORS)}."
+                f"with one of {', '.join(OPERATORS)}; several gates are a list of texts."
             )
         value, relative = _wanted(match["value"], gate)
         return Gate(name_of(match["metric"]), match["op"], value, relative, "warning" if match["warn"] else "error")
