@@ -37,7 +37,7 @@ from airflow_cv_dataops.sensors.label_freshness import LabelFreshnessSensor
 
 __all__ = ["add_connection", "context", "embedded", "landing", "ti"]
 
-KEYS = ["dataset", "partition_key", "snapshot_id", "counts", "metrics", "report_uri", "duration_seconds"]
+KEYS = ["dataset", "partition_key", "snapshot_id", "metrics", "counts", "report_uri", "duration_seconds"]
 
 
 def test_an_ingest_returns_its_summary_and_writes_its_partition(
