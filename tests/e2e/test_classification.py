@@ -5,24 +5,18 @@ from __future__ import annotations
 import csv
 
 import pytest
-from deployment import deploy
 from older_libraries import HAS_GATES
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module")
-def clothing(migrated_home, dag_runs, tmp_path_factory, shared_data):
-    """A deployment in which one day has been released, and that day's run."""
-    deployment, source = deploy(migrated_home, tmp_path_factory.mktemp("clothing"), dag_runs), shared_data("clothing_mini")
+@pytest.mark.once(reason="what an audit finds does not depend on Airflow's version")
+def test_clothing_shows_orphans_duplicates_and_unknown_categories(deployment, shared_data, check_summaries, validate_events):
+    source = shared_data("clothing_mini")
     with (source / "images.csv").open() as file:
         categories = sorted({row["label"] for row in csv.DictReader(file)} - {"Not sure", "Skip", "Other"})
-    return deployment, deployment.run("clothing_dataops", conf={"source": str(source), "categories": ",".join(categories)})
+    run = deployment.run("clothing_dataops", conf={"source": str(source), "categories": ",".join(categories)})
 
-
-@pytest.mark.once(reason="what an audit finds does not depend on Airflow's version")
-def test_clothing_shows_orphans_duplicates_and_unknown_categories(clothing, check_summaries, validate_events):
-    deployment, run = clothing
     assert run.state == "success", run.log[-3000:]
     check_summaries(run)
     validate_events(run.events)
@@ -38,19 +32,20 @@ def test_clothing_shows_orphans_duplicates_and_unknown_categories(clothing, chec
     assert run.xcom["promote"]["counts"]["images"] == 408
 
 
-def test_a_failed_gate_fails_the_task_and_changes_nothing(clothing, shared_data, check_summaries, validate_events):
-    deployment, released = clothing
-    assert released.state == "success"
-    conf = {"source": str(shared_data("clothing_mini")), "gate": "images >= 100000"}
-    run = deployment.run("clothing_dataops", logical_date="2026-11-06", conf=conf)
+def test_a_failed_gate_fails_the_task_and_changes_nothing(deployment, few_clothes, check_summaries, validate_events):
+    source = {"source": str(few_clothes)}
+    released = deployment.run("clothing_dataops", conf=source)
+    assert released.state == "success", released.log[-3000:]
+    images = released.xcom["promote"]["counts"]["images"]
+    run = deployment.run("clothing_dataops", logical_date="2026-11-06", conf={**source, "gate": "images >= 100000"})
 
     assert run.state == "failed"
     assert run.tasks["promote"] == "failed"
     check_summaries(run)
     [failed_gate, passed_gate] = run.xcom["promote"]["gates"]
-    assert failed_gate == {"metric": "images", "op": ">=", "wanted": 100000.0, "found": 408, "passed": False}
+    assert failed_gate == {"metric": "images", "op": ">=", "wanted": 100000.0, "found": images, "passed": False}
     assert passed_gate["passed"]
-    assert "images: wanted >= 100000, found 408" in run.log
+    assert f"images: wanted >= 100000, found {images}" in run.log
     assert deployment.dataset("clothing").release("production").name == "v1"
 
     validate_events(run.events)
