@@ -28,6 +28,7 @@ class CountedFindings:
     :param at_fault: by partition, ids of the annotations with an error or of which a check suspects that they are wrong.
     :param idle: checks that ran and had nothing to look at in any partition.
     :param places: how many there are by severity, check and partition.
+    :param wrong_places: the same of those that make a label wrong or suspect.
     """
 
     metrics: Mapping[str, float]
@@ -35,6 +36,7 @@ class CountedFindings:
     are_known: bool
     idle: tuple[str, ...] = ()
     places: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    wrong_places: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
 
 
 def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recorded, excluded: Excluded) -> CountedFindings:
@@ -59,6 +61,7 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     busy, idle = recorded.ran_in(partitions)
     checks: Counter[str] = Counter(dict.fromkeys(busy, 0))
     places: Counter[tuple[str, str, str]] = Counter()
+    wrong_places: Counter[tuple[str, str, str]] = Counter()
     at_fault: dict[str, list[pa.Array]] = {}
     for batch in reader.batches("findings", ("partition_key", "audit", "severity", "check", "image_id", "annotation_id")):
         # What health says of a partition as a whole is no fault of an image or label; gates ask for it by `health/breaches.error`.
@@ -70,12 +73,14 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
         # The findings of an import have no list of what was looked for.
         found = {check: n for check, n in _counted(batch["check"]).items() if check in checks or check not in recorded.looked_for}
         checks.update(found)
-        for key, ids in _wrong_annotations(batch):
+        condemning = _condemning(batch)
+        wrong_places.update(_places(condemning))
+        for key, ids in _annotations(condemning):
             at_fault.setdefault(key, []).append(ids)
     metrics = {**unaudited, "findings": severities.total()}
     metrics |= {f"findings.{name}": count for counts in (severities, checks) for name, count in counts.items()}
     wrong = {key: pa.concat_arrays(ids) for key, ids in at_fault.items()}
-    return CountedFindings(metrics, wrong, are_known=True, idle=tuple(sorted(idle)), places=places)
+    return CountedFindings(metrics, wrong, are_known=True, idle=tuple(sorted(idle)), places=places, wrong_places=wrong_places)
 
 
 def _of_contracts(reader: SnapshotReader, partitions: set[str], recorded: Recorded, excluded: Excluded) -> dict[str, int]:
@@ -130,13 +135,20 @@ def _places(findings: pa.Table) -> dict[tuple[str, str, str], int]:
     return {(row["severity"], row["check"], row["partition_key"]): row["count_all"] for row in counted}
 
 
-def _wrong_annotations(findings: pa.Table) -> list[tuple[str, pa.Array]]:
+def _condemning(findings: pa.Table) -> pa.Table:
+    """Return the findings by which a label is wrong or suspect."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     suspecting = pc.field("check").isin(pa.array(sorted(SUSPECTING), pa.string()))
     # Of what breaks a contract only the first rows are named: no number to go by.
     counts = pc.field("annotation_id").is_valid() & ~pc.starts_with(pc.field("audit"), CONTRACT)
-    wrong = findings.filter(((pc.field("severity") == "error") | suspecting) & counts)
-    keys = wrong["partition_key"]
-    return [(key, wrong.filter(pc.equal(keys, key))["annotation_id"].combine_chunks()) for key in keys.unique().to_pylist()]
+    return findings.filter(((pc.field("severity") == "error") | suspecting) & counts)
+
+
+def _annotations(findings: pa.Table) -> list[tuple[str, pa.Array]]:
+    """Return the annotations that findings are about, by partition."""
+    import pyarrow.compute as pc
+
+    keys = findings["partition_key"]
+    return [(key, findings.filter(pc.equal(keys, key))["annotation_id"].combine_chunks()) for key in keys.unique().to_pylist()]

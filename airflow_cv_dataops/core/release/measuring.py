@@ -66,7 +66,7 @@ def measure(
     by_partition = recorded.of_all(of_images)
     metrics = candidate_metrics(reader, rows, items.num_rows, held, findings, by_partition)
     values = {name: dict(zip(sorted(of_images), numbers, strict=True)) for name, numbers in by_partition.items()}
-    return Measured(partitions, held, metrics, findings.are_known, findings.idle, Behind(findings.places, values))
+    return Measured(partitions, held, metrics, findings.are_known, findings.idle, Behind(findings.places, findings.wrong_places, values))
 
 
 def sliced_metrics(measured: Measured, splits: np.ndarray, names: Sequence[str], sources: tuple[np.ndarray, Sequence[str]]) -> Metrics:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.audit.checks import SUSPECTING
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 from airflow_cv_dataops.core.wording import few, printable
 
@@ -24,10 +23,12 @@ _ERROR_RATE = "label_error_rate"
 class Behind:
     """
     :param findings: how many there are by severity, check and partition: those that count.
+    :param wrong: the same of those that make a label wrong or suspect.
     :param values: of the metrics that have one value a partition, by metric and partition.
     """
 
     findings: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    wrong: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def of(self, gate: Gate) -> str:
@@ -39,8 +40,8 @@ class Behind:
     def _of_findings(self, metric: str) -> str:
         checks: Counter[str] = Counter()
         partitions: Counter[str] = Counter()
-        for (severity, check, partition), count in self.findings.items():
-            if _counts(metric, severity, check):
+        for (severity, check, partition), count in (self.wrong if metric == _ERROR_RATE else self.findings).items():
+            if metric == _ERROR_RATE or _counts(metric, severity, check):
                 checks[check] += count
                 partitions[partition] += count
         parts = [] if metric.removeprefix(f"{_FINDINGS}.") in checks else [_named(checks)]
@@ -55,8 +56,6 @@ class Behind:
 
 
 def _counts(metric: str, severity: str, check: str) -> bool:
-    if metric == _ERROR_RATE:
-        return severity == "error" or check in SUSPECTING
     wanted = metric.removeprefix(f"{_FINDINGS}.")
     return wanted in (_FINDINGS, severity if wanted in SEVERITIES else check)
 
