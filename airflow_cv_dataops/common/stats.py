@@ -88,7 +88,7 @@ def _first(found: Iterator[tuple[str, int | float]]) -> list[tuple[str, int | fl
     named = dict(found)
     order = sorted(named, key=lambda name: "." in name)
     if len(order) > MOST_NUMBERS:
-        log.info("%d of the step's %d numbers go to Airflow's metrics; XCom and the table metrics have all.", MOST_NUMBERS, len(order))
+        log.info("%d of the step's %d numbers go to Airflow's metrics; the table metrics has all.", MOST_NUMBERS, len(order))
     return [(name, named[name]) for name in order[:MOST_NUMBERS]]
 
 

@@ -56,16 +56,8 @@ class DatasetOperator(LineageMixin, CheckedArguments):
         "cv_catalog_conn_id",
         "aws_conn_id",
     )
-    argument_checks: ClassVar[ArgumentChecks] = {
-        "dataset": shared.dataset,
-        "partition_key": shared.partition_key,
-        "partition_format": shared.partition_format,
-        "partition_timezone": shared.partition_timezone,
-    }
-    unchecked_arguments: ClassVar[Mapping[str, str]] = {
-        "cv_catalog_conn_id": "connections are looked up by the task",
-        "aws_conn_id": "connections are looked up by the task",
-    }
+    argument_checks: ClassVar[ArgumentChecks] = {"dataset": shared.dataset, **shared.PARTITION}
+    unchecked_arguments: ClassVar[Mapping[str, str]] = shared.CONNECTIONS
     operator_extra_links: tuple[BaseOperatorLink, ...] = marquez_links()
     ui_color = "#e3f2ec"
 

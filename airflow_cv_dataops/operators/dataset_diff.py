@@ -57,9 +57,7 @@ class DatasetDiffOperator(DatasetOperator):
         "after": shared.release_or_time,
         "iou_threshold": export.iou_threshold,
         "allow_missing_before": shared.flag,
-        "report": shared.flag,
-        ("report", "report_max_megabytes"): shared.report_size,
-        ("report", "report_max_pictures"): shared.report_pictures,
+        **shared.PICTURES,
     }
 
     def __init__(

@@ -80,11 +80,9 @@ class DatasetHealthOperator(BreachMixin, DatasetOperator):
         "disabled": audit.health_disabled,
         "severities": audit.health_severities,
         "thresholds": audit.health_thresholds,
-        "on_findings": shared.on_findings,
-        "fail_on": shared.fail_on,
+        **shared.POLICY,
         "trends": audit.trends,
-        "report": shared.flag,
-        ("report", "report_max_megabytes"): shared.report_size,
+        **shared.REPORT,
     }
 
     def __init__(

@@ -78,12 +78,9 @@ class LabelAuditOperator(BreachMixin, DatasetOperator):
         ("checks", "severities"): audit.audit_severities,
         ("checks", "thresholds"): audit.audit_thresholds,
         ("checks", "limits"): audit.audit_limits,
-        "on_findings": shared.on_findings,
-        "fail_on": shared.fail_on,
+        **shared.POLICY,
         "max_error_rate": audit.error_rate,
-        "report": shared.flag,
-        ("report", "report_max_megabytes"): shared.report_size,
-        ("report", "report_max_pictures"): shared.report_pictures,
+        **shared.PICTURES,
     }
 
     def __init__(

@@ -72,14 +72,7 @@ class LabelImportOperator(SourceOperator):
         "label_set": shared.owner_name("default"),
         "classes": shared.class_names,
         "csv_columns": labels.csv_columns,
-        "pattern": shared.glob,
-        "exclude": shared.listed,
-        "on_findings": shared.on_findings,
-        "fail_on": shared.fail_on,
-        "max_unreadable_ratio": shared.ratio,
-        "min_match_ratio": shared.ratio,
-        "keep_unmatched": shared.flag,
-        "allow_empty": shared.flag,
+        **shared.IMPORT,
     }
 
     def __init__(

@@ -85,14 +85,7 @@ class PredictionImportOperator(SourceOperator):
         "classes": shared.class_names,
         "ids": shared.place,
         ("format", "coco_reference", "classes"): labels.one_naming,
-        "pattern": shared.glob,
-        "exclude": shared.listed,
-        "on_findings": shared.on_findings,
-        "fail_on": shared.fail_on,
-        "max_unreadable_ratio": shared.ratio,
-        "min_match_ratio": shared.ratio,
-        "keep_unmatched": shared.flag,
-        "allow_empty": shared.flag,
+        **shared.IMPORT,
         "skip_without_source": shared.flag,
     }
     unchecked_arguments = {

@@ -42,15 +42,8 @@ class ObservingSensor(LineageMixin, CheckedArguments, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("partition_key", "partition_format", "partition_timezone", "cv_catalog_conn_id", "aws_conn_id")
-    argument_checks: ClassVar[ArgumentChecks] = {
-        "partition_key": shared.partition_key,
-        "partition_format": shared.partition_format,
-        "partition_timezone": shared.partition_timezone,
-    }
-    unchecked_arguments: ClassVar[Mapping[str, str]] = {
-        "cv_catalog_conn_id": "connections are looked up by the task",
-        "aws_conn_id": "connections are looked up by the task",
-    }
+    argument_checks: ClassVar[ArgumentChecks] = shared.PARTITION
+    unchecked_arguments: ClassVar[Mapping[str, str]] = shared.CONNECTIONS
     operator_extra_links = marquez_links()
     ui_color = "#e8ecf7"
     _waiting: WaitingLines | None = None

@@ -17,6 +17,7 @@ from airflow_cv_dataops.common.arguments import (
     report_limits,
     required_number,
 )
+from airflow_cv_dataops.common.checking import ArgumentChecks
 from airflow_cv_dataops.common.places import check_filled_in, given_source
 from airflow_cv_dataops.core.arguments import as_names_or_uri, check_name, check_ratio
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -162,3 +163,32 @@ def counted(check: Callable[[str, int], None]) -> Callable[[str, Any], None]:
 
 def mapped(name: str, value: Any) -> None:
     as_mapping(name, value)
+
+
+PARTITION: ArgumentChecks = {
+    "partition_key": partition_key,
+    "partition_format": partition_format,
+    "partition_timezone": partition_timezone,
+}
+"""Which slice of data a run is about."""
+
+CONNECTIONS = dict.fromkeys(("cv_catalog_conn_id", "aws_conn_id"), "connections are looked up by the task")
+"""What is not checked of connections, and why."""
+
+POLICY: ArgumentChecks = {"on_findings": on_findings, "fail_on": fail_on}
+"""What becomes of findings."""
+
+IMPORT: ArgumentChecks = {
+    "pattern": glob,
+    "exclude": listed,
+    **POLICY,
+    "max_unreadable_ratio": ratio,
+    "min_match_ratio": ratio,
+    "keep_unmatched": flag,
+    "allow_empty": flag,
+}
+"""What imports of labels and of predictions have in common."""
+
+REPORT: ArgumentChecks = {"report": flag, ("report", "report_max_megabytes"): report_size}
+PICTURES: ArgumentChecks = {**REPORT, ("report", "report_max_pictures"): report_pictures}
+"""A report, and one with pictures."""
