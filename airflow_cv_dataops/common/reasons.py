@@ -29,11 +29,15 @@ class PolicyFailure(AirflowFailException):
     """Policy fails the task: a retry would find the same data."""
 
 
+class NotYetKnown(AirflowException):
+    """Policy fails the task for what other runs may be at work on: a retry may find it done."""
+
+
 class StoppedWaiting(AirflowException):
     """The trigger of a deferred sensor could not go on."""
 
 
-SAY_IT_ALL = (PolicyFailure, StoppedWaiting, CvDataOpsError, AirflowNotFoundException)  # the last: of a connection
+SAY_IT_ALL = (PolicyFailure, NotYetKnown, StoppedWaiting, CvDataOpsError, AirflowNotFoundException)  # the last: of a connection
 
 
 def show_reasons_alone() -> None:

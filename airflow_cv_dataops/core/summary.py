@@ -71,6 +71,7 @@ class StepResult:
     :param failure: why policy says that the task must not go on; ``None`` when all is well.
     :param skip: with ``failure``: skip the task (and what follows it) instead of failing it.
     :param breach: what is wrong, whatever policy makes of it; ``None`` when nothing is.
+    :param may_pass_later: with ``failure``: it is one of what other runs may be at work on, so that a retry may find it done.
     """
 
     summary: Summary
@@ -78,6 +79,7 @@ class StepResult:
     failure: str | None = None
     skip: bool = False
     breach: Breach | None = None
+    may_pass_later: bool = False
 
 
 @dataclass(frozen=True)

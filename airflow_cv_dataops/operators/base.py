@@ -144,7 +144,7 @@ class DatasetOperator(LineageMixin, CheckedArguments):
     def _finish(self, result: StepResult, context: Context) -> dict[str, Any]:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
-        from airflow_cv_dataops.common.reasons import PolicyFailure
+        from airflow_cv_dataops.common.reasons import NotYetKnown, PolicyFailure
         from airflow_cv_dataops.core.summary_words import in_words
 
         summary = result.summary.to_dict()
@@ -155,11 +155,21 @@ class DatasetOperator(LineageMixin, CheckedArguments):
             return summary
         # The summary must be there to look at although the task does not end well, and for who is told of a breach.
         context["ti"].xcom_push(key="return_value", value=summary)
-        self.tell_of_breach(result, summary, context)
+        is_tried_again = result.may_pass_later and _has_retries(context["ti"])
+        if not is_tried_again:  # people hear of what stays
+            self.tell_of_breach(result, summary, context)
         if result.failure is None:
             return summary
+        if result.may_pass_later:
+            outlook = "so that this is tried again" if is_tried_again else "and no try is left"
+            raise NotYetKnown(f"{result.failure}; other runs may be at work on it, {outlook}")
         # A retry would find the same data.
         raise (AirflowSkipException if result.skip else PolicyFailure)(result.failure)
+
+
+def _has_retries(ti: Any) -> bool:
+    """Say whether Airflow will try the task again if it fails now."""
+    return bool(ti.try_number <= ti.max_tries)
 
 
 class SourceOperator(DatasetOperator):

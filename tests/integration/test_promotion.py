@@ -121,10 +121,30 @@ def test_a_gate_on_what_audits_find_does_not_hold_over_a_partition_that_none_has
     result = promote_dataset(labelled, gates=["findings.error == 0", "images >= 11"])
     assert result.failure == (
         "findings.error: wanted == 0, found no such metric: 1 of 2 gates failed, stage 'production' stays at no release "
-        "(what audits find is unknown: partitions never audited, or not in every label set: 1)"
+        "(what audits find is unknown: no audit has looked at 2026-11-07 in every label set: audit it, or leave_out_unaudited)"
     )
+    assert result.may_pass_later
     write_audit(labelled, "2026-11-07")
     assert promote_dataset(labelled, gates=["findings.error == 0", "images >= 11"]).failure is None
+
+
+def test_a_gate_that_an_audit_of_the_rest_cannot_mend_is_final(labelled: Dataset) -> None:
+    write_images(labelled, "2026-11-07", ["ingested, but not audited"])
+    assert promote_dataset(labelled, gates=["unaudited_partitions == 0", "findings.suspect_label <= 3"]).may_pass_later
+    assert not promote_dataset(labelled, gates=["findings.error == 0", "images >= 12"]).may_pass_later
+    assert not promote_dataset(labelled, gates=["findings.error == 0", "map50 >= 0.5"]).may_pass_later, "nobody handed it in"
+    promote_dataset(labelled, gates=["images >= 1"])
+    assert not promote_dataset(labelled, release="v1", stage="next", gates=["findings.error == 0"]).may_pass_later, "v1 stays what it is"
+
+
+def test_a_check_that_has_not_run_everywhere_yet_is_named_with_the_partitions_that_lack_it(labelled: Dataset) -> None:
+    write_audit(labelled, "2026-11-05", "tiny_bbox", audit="boxes")
+    result = promote_dataset(labelled, gates=["findings.tiny_bbox == 0", "findings.error == 0"])
+    assert result.failure is not None
+    assert result.failure.endswith("(findings.tiny_bbox is missing in 2026-11-06)")
+    assert result.may_pass_later
+    write_audit(labelled, "2026-11-06", "tiny_bbox", audit="boxes")
+    assert promote_dataset(labelled, gates=["findings.tiny_bbox == 0"]).failure is None
 
 
 def test_what_no_audit_has_looked_at_is_left_out_where_that_is_wanted(labelled: Dataset) -> None:
@@ -146,6 +166,7 @@ def test_a_dataset_without_any_audit_has_nothing_to_release_where_that_is_left_o
     write_images(dataset, "2026-11-07", ["ingested, but not audited"])
     result = promote_dataset(dataset, leave_out_unaudited=True)
     assert "no audit has looked at 2026-11-07 as they are now, and leave_out_unaudited is set" in str(result.failure)
+    assert result.may_pass_later
     assert promote_dataset(dataset).failure is None
 
 

@@ -108,7 +108,7 @@ def test_an_audit_of_one_label_set_does_not_mind_another_and_no_partition_minds_
     import_labels(audited, KEY, tmp_path / "labels.csv", format="csv", label_set="round_2")
     write_images(audited, "2026-11-06", NAMES)
     audit_labels(audited, "2026-11-06", report=None)
-    assert "partitions never audited, or not in every label set: 1" in str(promote_dataset(audited, gates=GATES).failure)
+    assert "no audit has looked at 2026-11-05 in every label set: audit it" in str(promote_dataset(audited, gates=GATES).failure)
     audit_labels(audited, KEY, audit="of_round_2", label_sets=["round_2"], report=None)
     assert promote_dataset(audited, gates=GATES).failure is None
 

@@ -63,7 +63,9 @@ class Candidate:
     :param snapshots: the snapshot of every table that the candidate was read at.
     :param partition_keys: the partitions that it was narrowed down to; ``None``: all.
     :param left_out: partitions with images that are not in it because no audit has looked at them as they are.
-    :param outdated: partitions in it whose audits are older than what they looked at; ``None``: nobody has asked.
+    :param unaudited: partitions in it that no audit has looked at as they are. :param outdated: those of them whose audits are older than
+        what they looked at; ``None``: nobody has asked.
+    :param not_everywhere: by metric, the partitions in it that lack what others have: a check that has not run there, a step's number.
     :param metrics: values by name for the gates; a list where a metric has one value a partition.
     :param splitting: how it was split and what came out, as the table keeps it; ``None``: nobody recorded it.
     :param assignments: rows of ``split_assignments`` that it adds; ``None``: none.
@@ -91,6 +93,8 @@ class Candidate:
     unknown_exclusions: Sequence[str] = ()
     idle_checks: Sequence[str] = ()
     behind: Behind = field(default_factory=Behind)
+    unaudited: Sequence[str] = ()
+    not_everywhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def splits(self) -> dict[str, int]:
@@ -160,6 +164,8 @@ def build_candidate(
         unknown_exclusions=unknown,
         idle_checks=measured.idle_checks,
         behind=measured.behind,
+        unaudited=sorted(measured.partitions - recorded.audited),
+        not_everywhere=recorded.not_everywhere(measured.partitions),
     )
 
 

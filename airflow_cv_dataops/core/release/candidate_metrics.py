@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Metrics = Mapping[str, float | Sequence[float]]
 
+UNAUDITED_PARTITIONS = "unaudited_partitions"
+OUTDATED_AUDITS = "outdated_audits"
+
 
 @dataclass(frozen=True)
 class CountedFindings:
@@ -52,8 +55,8 @@ def count_findings(reader: SnapshotReader, partitions: set[str], recorded: Recor
     import pyarrow.compute as pc
 
     unaudited = {
-        "unaudited_partitions": len(partitions - recorded.audited),
-        "outdated_audits": len(partitions & {key for key, _ in recorded.outdated_audits}),
+        UNAUDITED_PARTITIONS: len(partitions - recorded.audited),
+        OUTDATED_AUDITS: len(partitions & {key for key, _ in recorded.outdated_audits}),
     }
     if partitions - recorded.audited:
         return CountedFindings({**unaudited, **_of_contracts(reader, partitions, recorded, excluded)}, {}, are_known=False)

@@ -14,6 +14,7 @@ from airflow_cv_dataops.core.release.reader import Release
 
 FROZEN = "frozen_images_missing"
 LEFT_OUT_RATIO = "left_out_by_groups_ratio"
+UNKNOWN_EXCLUSIONS = "unknown_exclusions"
 
 
 def ask(gates: Sequence[Gate], known: Mapping[str, Any], parent: Release | None) -> tuple[GateOutcome, ...]:
@@ -26,7 +27,7 @@ def implied_gates(wanted: Wanted, named: Release | None) -> tuple[Gate, ...]:
     """Return the gates that nobody has to name: that rules could be applied, groups kept together, frozen splits kept whole."""
     gates = []
     if named is None and wanted.exclusions:
-        gates.append(Gate("unknown_exclusions", "==", 0))
+        gates.append(Gate(UNKNOWN_EXCLUSIONS, "==", 0))
     if named is None and (wanted.splits.group_by or wanted.splits.groups is not None):
         gates.append(Gate(LEFT_OUT_RATIO, "<=", wanted.splits.max_left_out_ratio))
     if named is None and wanted.splits.frozen:

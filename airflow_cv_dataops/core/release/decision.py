@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from airflow_cv_dataops.core.release.candidate import in_short
-from airflow_cv_dataops.core.release.conditions import LEFT_OUT_RATIO
+from airflow_cv_dataops.core.release.candidate_metrics import OUTDATED_AUDITS, UNAUDITED_PARTITIONS
+from airflow_cv_dataops.core.release.conditions import LEFT_OUT_RATIO, UNKNOWN_EXCLUSIONS
 from airflow_cv_dataops.core.release.gates.gates import GateOutcome
 from airflow_cv_dataops.core.release.move import Move
 from airflow_cv_dataops.core.release.obstacles import Obstacle
@@ -17,6 +18,7 @@ from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.step_lineage import DatasetUse, StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.summary import OF_A_CHECK, Breach, StepResult, Summary, plain
+from airflow_cv_dataops.core.wording import printable
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +101,16 @@ class Decision:
             failure += f" (nobody knows what would be left out by {'; '.join(unknown)})"
         if any(outcome.found is None and _goes_by_audits(outcome.gate.metric) for outcome in self._outcomes):
             failure += self._why_unknown() + self._which_are_idle()
-        return self._result(None, seconds, failure=failure, breach=self._breach(self._stays()))
+        failure += self._where_missing()
+        may_pass_later = self._move.named is None and all(self._is_unsettled(outcome) for outcome in self._outcomes if outcome.stops)
+        return self._result(None, seconds, failure=failure, breach=self._breach(self._stays()), may_pass_later=may_pass_later)
+
+    def _is_unsettled(self, outcome: GateOutcome) -> bool:
+        """Say whether a gate fails for nothing but what other runs may be at work on: nobody knows yet whether something is wrong."""
+        metric, candidate = outcome.gate.metric, self._candidate
+        if metric in (UNAUDITED_PARTITIONS, OUTDATED_AUDITS, UNKNOWN_EXCLUSIONS):
+            return bool(candidate.unaudited)
+        return outcome.found is None and (metric in candidate.not_everywhere or (bool(candidate.unaudited) and _goes_by_audits(metric)))
 
     def _log_gates(self) -> None:
         """Log a line for each gate: what was wanted, what was found, and what is behind it where it does not hold."""
@@ -134,19 +145,26 @@ class Decision:
         return f"stage {self._move.stage!r} stays at {self._move.parent.name if self._move.parent else 'no release'}"
 
     def _why_unknown(self) -> str:
-        """Say why what audits find may be unknown."""
-        unaudited, outdated = self._candidate.metrics.get("unaudited_partitions"), self._candidate.outdated or ()
-        if not isinstance(unaudited, int) or not unaudited:
-            return ""
+        """Say why what audits find may be unknown, and of which partitions."""
+        outdated = self._candidate.outdated or ()
+        never = [key for key in self._candidate.unaudited if key not in outdated]
         why = []
-        if never := unaudited - len(outdated):
-            why.append(f"partitions never audited, or not in every label set: {never}")
+        if never:
+            why.append(f"no audit has looked at {in_short(never)} in every label set: audit {_them(never)}, or leave_out_unaudited")
         if outdated:
             why.append(
                 f"the audits of {in_short(outdated)} are older than the images, labels or predictions that they looked at: audit again, "
                 "or accept_outdated_audits"
             )
-        return f" (what audits find is unknown: {'; '.join(why)})"
+        return f" (what audits find is unknown: {'; '.join(why)})" if why else ""
+
+    def _where_missing(self) -> str:
+        """Name the partitions that lack what a gate asks for and others have."""
+        if self._candidate.unaudited:  # that says it for all
+            return ""
+        asked = [outcome.gate.metric for outcome in self._outcomes if outcome.stops and outcome.found is None]
+        missing = self._candidate.not_everywhere
+        return "".join(f" ({printable(metric)} is missing in {in_short(missing[metric])})" for metric in asked if metric in missing)
 
     def _which_are_idle(self) -> str:
         """Say which checks that gates ask for had nothing to look at: that they found nothing says nothing."""
@@ -160,7 +178,7 @@ class Decision:
         if left_out := self._candidate.left_out:
             which = in_short(left_out)
             failure = f"There is no image to release: no audit has looked at {which} as they are now, and leave_out_unaudited is set."
-        return self._result(None, seconds, failure=failure)
+        return self._result(None, seconds, failure=failure, may_pass_later=bool(left_out))
 
     def _result(
         self,
@@ -170,6 +188,7 @@ class Decision:
         unchanged: bool = False,
         failure: str | None = None,
         skip: bool = False,
+        may_pass_later: bool = False,
         card_uri: str | None = None,
         breach: Breach | None = None,
     ) -> StepResult:
@@ -223,7 +242,8 @@ class Decision:
             },
         )
         outputs = self._outputs(release, releases_snapshot, unchanged) if release else ()
-        return StepResult(summary, self._lineage(facts, outputs), failure=failure, skip=skip, breach=breach)
+        lineage = self._lineage(facts, outputs)
+        return StepResult(summary, lineage, failure=failure, skip=skip, breach=breach, may_pass_later=may_pass_later)
 
     def _metrics(self) -> dict[str, float]:
         """Return the metrics for the summary, the one that matters most first: those of one value, and of the whole."""
@@ -259,6 +279,10 @@ class Decision:
 
 def _json(value: Any) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _them(keys: Sequence[str]) -> str:
+    return "it" if len(keys) == 1 else "them"
 
 
 def _goes_by_audits(metric: str) -> bool:

@@ -49,6 +49,7 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
     reader = SnapshotReader(release.dataset, release.snapshots, keys)
     metrics: Metrics = {}
     outdated: list[str] | None = None
+    unaudited: Sequence[str] = ()
     idle: Sequence[str] = ()
     behind = Behind()
     if is_measured:
@@ -64,7 +65,7 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
             **(metrics_of(release.splitting, release.exclusions, 0, items.num_rows) if release.splitting else {}),
         }
         outdated, idle = sorted(measured.partitions & recorded.outdated), measured.idle_checks
-        behind = measured.behind
+        behind, unaudited = measured.behind, sorted(measured.partitions - recorded.audited)
     return Candidate(
         items=items,
         annotations=release.annotations_count,
@@ -81,6 +82,7 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
         exclusions=release.exclusions,
         idle_checks=idle,
         behind=behind,
+        unaudited=unaudited,
     )
 
 

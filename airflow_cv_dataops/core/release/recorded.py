@@ -113,6 +113,12 @@ class Recorded:
         busy = {check for check in ran if not any(partitions.isdisjoint(seen) for seen in self.looked_at[check].values())}
         return busy, ran - busy
 
+    def not_everywhere(self, partitions: Set[str]) -> dict[str, list[str]]:
+        """Return, by metric that gates can ask for, the partitions that lack it, of those that some have and others not."""
+        found = {f"findings.{check}": where for check, where in self.looked_for.items()}
+        found |= {name: set(values) for name, values in self.values.items()}
+        return {name: sorted(partitions - where) for name, where in found.items() if partitions & where and partitions - where}
+
     def up_to_date(self, findings: pa.Table) -> pa.Table:
         """Return the findings but those of audits that looked at what is no more. :param findings: partition_key, audit and any others."""
         import pyarrow as pa

@@ -24,6 +24,7 @@ class TaskInstance:
     """What an operator asks of its task instance."""
 
     dag_id, task_id, run_id, try_number, map_index = "dataops", "ingest", "asset__2026", 2, -1
+    max_tries = 2
 
     def __init__(self) -> None:
         self.pushed: dict[str, Any] = {}

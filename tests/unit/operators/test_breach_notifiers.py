@@ -17,6 +17,7 @@ from unit.hooks.fake_connections import add_connection
 from unit.operators.small_tasks import TaskInstance, context, embedded, ti
 
 from airflow_cv_dataops.common.breach import BreachMixin
+from airflow_cv_dataops.common.reasons import NotYetKnown
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -101,6 +102,28 @@ def test_a_breach_that_only_warns_is_told_as_well_and_the_task_goes_on(context: 
     summary = breaching(ChannelNotifier(text="{{ breach.outcome }}: {{ breach.report_uri }}")).execute(context)
     assert summary["counts"] == ti.pushed["return_value"]["counts"] == {"findings": 3}
     assert sent == [("digits/2026-11-05", "success: file:///reports/1.html")]
+
+
+@pytest.mark.parametrize(("tries", "told"), [(1, []), (2, []), (3, [("failed", "3 findings")])])
+def test_what_may_pass_later_is_tried_again_and_told_when_no_try_is_left(
+    tries: int, told: list[Any], context: dict[str, Any], ti: TaskInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unsettled(BreachingOperator):
+        def run_step(self, dataset: Dataset, partition_key: str, context: Any) -> StepResult:
+            return replace(super().run_step(dataset, partition_key, context), may_pass_later=True)
+
+    monkeypatch.setattr(ti, "try_number", tries)
+    task = Unsettled(
+        task_id="t", dataset="digits", policy="fail", notifiers=[ChannelNotifier("{{ breach.message }}", "{{ breach.outcome }}")]
+    )
+    task.message = "3 findings"
+    with pytest.raises(
+        NotYetKnown, match="3 findings; see there; other runs may be at work on it, " + ("and no" if told else "so that")
+    ) as raised:
+        task.execute(context)
+    assert not isinstance(raised.value, AirflowFailException), "Airflow never tries again after one"
+    assert sent == told
+    assert ti.pushed["return_value"]["counts"] == {"findings": 3}
 
 
 def test_a_result_that_would_skip_and_has_no_reason_to_is_a_success(context: dict[str, Any]) -> None:
