@@ -73,7 +73,7 @@ def start_postgres(folder: Path, _: Mapping[str, Facts]) -> Facts:
 def _postgres_answers(facts: Facts) -> bool:
     # An SSL request is the shortest thing that PostgreSQL's protocol answers, with one byte; a server that still starts up closes instead.
     answer = _exchange(facts["host"], facts["port"], b"\x00\x00\x00\x08\x04\xd2\x16\x2f")
-    return is_alive(facts["pid"]) and answer[:1] in (b"N", b"S")
+    return _is_running(facts) and answer[:1] in (b"N", b"S")
 
 
 def start_redis(folder: Path, _: Mapping[str, Facts]) -> Facts:
@@ -88,7 +88,7 @@ def start_redis(folder: Path, _: Mapping[str, Facts]) -> Facts:
 
 def _redis_answers(facts: Facts) -> bool:
     request = f"AUTH {facts['password']}\r\nPING\r\n".encode()
-    return is_alive(facts["pid"]) and b"+PONG" in _exchange(facts["host"], facts["port"], request, until=b"PONG")
+    return _is_running(facts) and b"+PONG" in _exchange(facts["host"], facts["port"], request, until=b"PONG")
 
 
 def start_s3(folder: Path, _: Mapping[str, Facts]) -> Facts:
@@ -114,7 +114,9 @@ def _http_answers(facts: Facts) -> bool:
 
 
 def _is_running(facts: Facts) -> bool:
-    return "pid" not in facts or is_alive(facts["pid"])  # a server that somebody else has started is there as long as it answers
+    return "pid" not in facts or is_alive(
+        facts["pid"], facts.get("born")
+    )  # a server that somebody else has started is there as long as it answers
 
 
 def start_marquez(folder: Path, others: Mapping[str, Facts]) -> Facts:
@@ -179,7 +181,10 @@ KINDS = {
 }
 
 
-def is_alive(pid: int) -> bool:
+def is_alive(pid: int, born: str | None = None) -> bool:
+    """:param born: what :func:`birth_of` said once: another process that has the same number by now is not the one that was meant."""
+    if born is not None and born != birth_of(pid):
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -189,6 +194,23 @@ def is_alive(pid: int) -> bool:
     with contextlib.suppress(OSError):  # a zombie is dead, and its parent has not looked yet
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True
+
+
+def birth_of(pid: int) -> str | None:
+    """Return what tells a process from any other that has its number later, after a reboot too; ``None`` where the system does not say."""
+    try:
+        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{started}"
+    except (OSError, IndexError):
+        return None
+
+
+def end_server(facts: Facts) -> None:
+    """Stop what these facts are of, if it still runs, and remove its data."""
+    if "pid" in facts and _is_running(facts):
+        stop_process(facts["pid"])
+    if "data" in facts:
+        shutil.rmtree(facts["data"], ignore_errors=True)
 
 
 def stop_process(pid: int) -> None:
@@ -233,13 +255,13 @@ def _started(
         server = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, **options
         )
-    facts["pid"] = server.pid
+    facts |= {"pid": server.pid, "born": birth_of(server.pid)}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         if answers(facts):
             return facts
         time.sleep(0.1)
-    stop_process(server.pid)
+    end_server(facts)
     raise RuntimeError(f"{name} does not answer; the end of {log_path}:\n{log_path.read_text(errors='replace')[-2000:]}")
 
 

@@ -88,6 +88,44 @@ def test_the_first_of_two_runs_leaves_the_servers_to_the_second(services, tmp_pa
     assert state(tmp_path) == {"holders": [], "services": {}}
 
 
+def test_a_server_that_hangs_is_replaced(services, tmp_path):
+    assert services("start", "redis").returncode == 0
+    hanging = state(tmp_path)["services"]["redis"]
+    os.killpg(hanging["pid"], signal.SIGSTOP)
+    assert services("start", "redis").returncode == 0
+    assert state(tmp_path)["services"]["redis"]["pid"] != hanging["pid"]
+    assert not has_process(hanging["pid"])
+
+
+def test_a_run_that_is_told_to_end_stops_its_servers(services, tmp_path):
+    environment = {**os.environ, "CV_DATAOPS_SERVICES": str(tmp_path / "services")}
+    command = [sys.executable, str(PROJECT_ROOT / "scripts" / "services"), "run", "redis", "--", "sh", "-c", "echo up; exec sleep 600"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        assert any(line == "up\n" for line in run.stdout), "it ended before its command ran"
+        redis = state(tmp_path)["services"]["redis"]
+        run.terminate()
+        assert run.wait(60) == 128 + signal.SIGTERM
+    assert not has_process(redis["pid"])
+    assert state(tmp_path) == {"holders": [], "services": {}}
+
+
+def test_another_process_that_has_a_servers_number_by_now_is_left_alone(services, tmp_path):
+    """As after a reboot, with the state of before."""
+    assert services("start", "redis").returncode == 0
+    known = state(tmp_path)
+    assert services("stop").returncode == 0
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
+        known["services"]["redis"]["pid"] = other.pid
+        (tmp_path / "services" / "services.json").write_text(json.dumps(known))
+        assert services("status").returncode == 1
+        assert services("start", "redis").returncode == 0
+        assert state(tmp_path)["services"]["redis"]["pid"] != other.pid
+        assert services("stop").returncode == 0
+        assert other.poll() is None
+        other.kill()
+
+
 def test_postgres_takes_connections_with_its_password_alone(service):
     import psycopg2
 
