@@ -117,16 +117,17 @@ class RealAirflow:
 
         return self.wait_for(f"{run_id} to end", finished, patience_seconds)
 
-    def backfill_by_command(self, dag_id: str, first: str, last: str, *options: str) -> str:
-        """Run ``airflow backfill create`` for a range of days, wait until the backfill is done, and return what it printed.
+    def backfill_by_command(self, dag_id: str, first: str, last: str, *options: str, wait: bool = True) -> str:
+        """Run ``airflow backfill create`` for a range of days, and return what it printed.
 
-        :param options: such as ``--reprocess-behavior``, ``completed``.
+        :param options: such as ``--reprocess-behavior``, ``completed``. :param wait: until the backfill is done.
         """
         self.unpause(dag_id)
         command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", dag_id, "--from-date", first, "--to-date", last]
         done = subprocess.run([*command, *options], env=self._environment, capture_output=True, text=True, timeout=180)
         assert done.returncode == 0, done.stdout + done.stderr
-        self.wait_for_backfills(dag_id)
+        if wait:
+            self.wait_for_backfills(dag_id)
         return done.stdout
 
     def wait_for_backfills(self, dag_id: str, patience_seconds: float = 900) -> None:

@@ -73,6 +73,29 @@ def test_twelve_partitions_by_eight_runs_at_once_are_all_there_and_released(airf
     assert dataset.release("production").name == release.name
 
 
+@pytest.mark.once(reason="what a promotion makes of others at work does not depend on the version")
+def test_seven_days_three_at_a_time_lose_no_promotion_although_nothing_is_left_out(airflow):
+    """Of a day that is ingested and not yet audited a promotion knows nothing: it is tried again, until that day is through."""
+    from airflow_cv_dataops import audit_labels, import_labels, ingest_images
+
+    running, deployment = airflow
+    dataset = deployment.dataset("lean_strict")
+    landed = deployment.home / "landing" / "lean" / DAYS[7]
+    ingest_images(dataset, DAYS[7], landed / "images")  # of a run that takes long, so to speak
+    running.backfill_by_command("lean_strict", DAYS[0], DAYS[6], "--max-active-runs", "3", wait=False)
+
+    def tried_again():
+        return [task for task in running.tasks("lean_strict", "~") if task["task_id"] == "promote" and task["try_number"] > 1]
+
+    running.wait_for("three promotions to be tried again", lambda: len(tried_again()) == 3, 600)
+    assert dataset.load_table("releases") is None
+    import_labels(dataset, DAYS[7], landed / "labels.csv", format="csv")
+    audit_labels(dataset, DAYS[7], report=None, on_findings="warn")
+    running.wait_for_backfills("lean_strict")
+    assert states(running, "lean_strict") == [("backfill", "success")] * 7
+    assert set(dataset.release("production").items()["partition_key"].to_pylist()) == set(DAYS[:8])
+
+
 def test_a_backfill_of_data_intervals_owns_the_days_at_which_they_start(airflow):
     running, deployment = airflow
     running.backfill_by_command("lean_interval", DAYS[0], DAYS[2], "--max-active-runs", "1", "--run-backwards")

@@ -139,7 +139,7 @@ def _breach(verdict: Verdict) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1_000 else f"{value:.4g}"
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1_000 else f"{value:.4g}"
 
 
 def _check(verdict: Verdict) -> str:

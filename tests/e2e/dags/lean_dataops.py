@@ -1,9 +1,9 @@
-"""Three small DAGs for backfills, each with a dataset of its own, that differ in what gives a run its partition."""
+"""Small DAGs for backfills, each with a dataset of its own, by what gives a run its partition; and one that leaves nothing out."""
 
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow.sdk import DAG
 from airflow.timetables.interval import CronDataIntervalTimetable
@@ -14,7 +14,11 @@ from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
 
 DAY = os.environ["CV_DATAOPS_LANDING"] + "/lean/{partition_key}"
-SCHEDULES = {"lean_daily": "@daily", "lean_interval": CronDataIntervalTimetable("0 0 * * *", timezone="UTC")}
+SCHEDULES = {
+    "lean_daily": "@daily",
+    "lean_strict": "@daily",  # its promotions wait, in retries, for what other runs have ingested and not yet audited
+    "lean_interval": CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+}
 
 try:
     from airflow.timetables.trigger import CronPartitionTimetable
@@ -36,7 +40,10 @@ for dag_id, schedule in SCHEDULES.items():
         labels = LabelImportOperator(task_id="labels", dataset=dag_id, source=f"{DAY}/labels.csv", format="csv")
         audit = LabelAuditOperator(task_id="audit", dataset=dag_id, report=False)
         promote = DatasetPromotionOperator(
-            task_id="promote", dataset=dag_id, gates=["images >= 8", "findings.error == 0"], leave_out_unaudited=True
+            task_id="promote",
+            dataset=dag_id,
+            gates=["images >= 8", "findings.error == 0"],
+            **({"retries": 60, "retry_delay": timedelta(seconds=1)} if dag_id == "lean_strict" else {"leave_out_unaudited": True}),
         )
         ingest >> labels >> audit >> promote
         globals()[dag_id] = dag

@@ -63,6 +63,8 @@ def test_what_is_in_breach_comes_first_with_how_much_and_what_was_expected() -> 
     page = health_page("digits", "2026-11-05", verdicts, NOTHING, recorded_at=datetime(2026, 11, 6, 4, 12, tzinfo=UTC)).decode()
     order = ["1,180 came", "the lesser one", "Could not be judged", "only 3 partitions before this one", "1 check holds", "Trends"]
     assert [page.index(text) for text in order] == sorted(page.index(text) for text in order)
+    counted = health_page("digits", "p", [verdict(outcome="breach", value=1180)], NOTHING).decode()
+    assert "<dd>1,180</dd>" in counted, "counts are whole numbers, which know no is_integer before Python 3.12"
     for text in ("<dd>1,180</dd>", "4,010 to 4,690 images", "−8.4 σ", "2026-11-06 04:12 UTC", "1 of 4 checks hold", "2 are in breach"):
         assert text in page
 
