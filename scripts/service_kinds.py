@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 Facts = dict[str, Any]
 PATIENCE_SECONDS = 60
+BUSY_SECONDS = 15
 
 
 class UnavailableError(Exception):
@@ -205,6 +206,14 @@ def birth_of(pid: int) -> str | None:
         return None
 
 
+def is_well(kind: Kind, facts: Facts) -> bool:
+    """Say whether a server answers, in a while: others work with it, and on a busy machine it may be slow without hanging."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while not (is_there := kind.answers(facts)) and "pid" in facts and _is_running(facts) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return is_there
+
+
 def end_server(facts: Facts) -> None:
     """Stop what these facts are of, if it still runs, and remove its data."""
     if "pid" in facts and _is_running(facts):
@@ -257,10 +266,14 @@ def _started(
         )
     facts |= {"pid": server.pid, "born": birth_of(server.pid)}
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        if answers(facts):
-            return facts
-        time.sleep(0.1)
+    try:
+        while time.monotonic() < deadline and server.poll() is None:
+            if answers(facts):
+                return facts
+            time.sleep(0.1)
+    except BaseException:  # who starts it is told to end: nobody knows of it yet
+        end_server(facts)
+        raise
     end_server(facts)
     raise RuntimeError(f"{name} does not answer; the end of {log_path}:\n{log_path.read_text(errors='replace')[-2000:]}")
 

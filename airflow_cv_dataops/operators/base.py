@@ -150,17 +150,18 @@ class DatasetOperator(LineageMixin, CheckedArguments):
         summary = result.summary.to_dict()
         for line in in_words(summary):
             self.log.info("%s", line)
-        emit_stats(result.summary.numbers(), step_of(result.lineage), self, is_breach=bool(result.breach or result.failure))
+        is_tried_again = result.failure is not None and result.may_pass_later and _has_retries(context["ti"])
+        is_breach = bool(result.breach or result.failure) and not is_tried_again
+        emit_stats(result.summary.numbers(), step_of(result.lineage), self, is_breach=is_breach)
         if result.failure is None and result.breach is None:
             return summary
         # The summary must be there to look at although the task does not end well, and for who is told of a breach.
         context["ti"].xcom_push(key="return_value", value=summary)
-        is_tried_again = result.may_pass_later and _has_retries(context["ti"])
         if not is_tried_again:  # people hear of what stays
             self.tell_of_breach(result, summary, context)
         if result.failure is None:
             return summary
-        if result.may_pass_later:
+        if result.may_pass_later and (is_tried_again or not result.skip):
             outlook = "so that this is tried again" if is_tried_again else "and no try is left"
             raise NotYetKnown(f"{result.failure}; other runs may be at work on it, {outlook}")
         # A retry would find the same data.

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -95,6 +96,32 @@ def test_a_server_that_hangs_is_replaced(services, tmp_path):
     assert services("start", "redis").returncode == 0
     assert state(tmp_path)["services"]["redis"]["pid"] != hanging["pid"]
     assert not has_process(hanging["pid"])
+
+
+def test_a_server_that_is_slow_for_a_moment_is_left_to_those_who_work_with_it(services, tmp_path):
+    assert services("start", "redis").returncode == 0
+    slow = state(tmp_path)["services"]["redis"]
+    os.killpg(slow["pid"], signal.SIGSTOP)
+    goes_on = threading.Timer(4, os.killpg, (slow["pid"], signal.SIGCONT))
+    goes_on.start()
+    assert services("start", "redis").returncode == 0
+    goes_on.join()
+    assert state(tmp_path)["services"]["redis"] == slow
+
+
+def test_a_run_that_is_told_to_end_leaves_no_server_behind_that_it_was_starting(services, tmp_path):
+    program, pid_file = tmp_path / "redis-server", tmp_path / "pid"
+    program.write_text(f"#!/bin/sh\necho $$ >{pid_file}\nexec sleep 600\n")
+    program.chmod(0o755)
+    environment = {**os.environ, "CV_DATAOPS_SERVICES": str(tmp_path / "services"), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = [sys.executable, str(PROJECT_ROOT / "scripts" / "services"), "run", "redis", "--", "true"]
+    with subprocess.Popen(command, env=environment) as run:
+        deadline = time.monotonic() + 60
+        while not (pid_file.exists() and pid_file.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        run.terminate()
+        assert run.wait(60) == 128 + signal.SIGTERM
+    assert not has_process(int(pid_file.read_text()))
 
 
 def test_a_run_that_is_told_to_end_stops_its_servers(services, tmp_path):

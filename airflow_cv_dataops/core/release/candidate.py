@@ -63,6 +63,8 @@ class Candidate:
     :param snapshots: the snapshot of every table that the candidate was read at.
     :param partition_keys: the partitions that it was narrowed down to; ``None``: all.
     :param left_out: partitions with images that are not in it because no audit has looked at them as they are.
+    :param are_exclusions_unsettled: whether it is for nothing but audits that other runs may be at work on.
+    :param stale: partitions in it with an audit that is older than what it looked at, also where another one is up to date.
     :param unaudited: partitions in it that no audit has looked at as they are. :param outdated: those of them whose audits are older than
         what they looked at; ``None``: nobody has asked.
     :param not_everywhere: by metric, the partitions in it that lack what others have: a check that has not run there, a step's number.
@@ -95,6 +97,8 @@ class Candidate:
     behind: Behind = field(default_factory=Behind)
     unaudited: Sequence[str] = ()
     not_everywhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    stale: Sequence[str] = ()
+    are_exclusions_unsettled: bool = False
 
     @property
     def splits(self) -> dict[str, int]:
@@ -165,7 +169,9 @@ def build_candidate(
         idle_checks=measured.idle_checks,
         behind=measured.behind,
         unaudited=sorted(measured.partitions - recorded.audited),
-        not_everywhere=recorded.not_everywhere(measured.partitions),
+        not_everywhere=recorded.not_everywhere(measured.partitions, measured.of_images),
+        stale=sorted(measured.partitions & {key for key, _ in recorded.outdated_audits}),
+        are_exclusions_unsettled=condemned.passes_later(wanted.exclusions, recorded, measured.partitions),
     )
 
 

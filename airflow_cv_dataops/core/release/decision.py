@@ -12,6 +12,7 @@ from airflow_cv_dataops.core.release.candidate import in_short
 from airflow_cv_dataops.core.release.candidate_metrics import OUTDATED_AUDITS, UNAUDITED_PARTITIONS
 from airflow_cv_dataops.core.release.conditions import LEFT_OUT_RATIO, UNKNOWN_EXCLUSIONS
 from airflow_cv_dataops.core.release.gates.gates import GateOutcome
+from airflow_cv_dataops.core.release.gates.metric_names import unsliced
 from airflow_cv_dataops.core.release.move import Move
 from airflow_cv_dataops.core.release.obstacles import Obstacle
 from airflow_cv_dataops.core.release.reader import Release
@@ -88,9 +89,12 @@ class Decision:
         """Nothing moves; where others are at work on what is missing the task is skipped."""
         return self._result(None, seconds, failure=f"{self._stays()}: {obstacle.why}.", skip=obstacle.waits)
 
-    def refused(self, seconds: float) -> StepResult:
+    def refused(self, seconds: float, obstacle: Obstacle | None = None) -> StepResult:
+        """:param obstacle: what would stop it as well if the gates held."""
         self._log_gates()
-        failed = [self._told(outcome) for outcome in self._outcomes if outcome.stops]
+        stopping = [outcome for outcome in self._outcomes if outcome.stops]
+        may_pass_later = self._move.named is None and obstacle is None and all(self._is_unsettled(outcome) for outcome in stopping)
+        failed = [self._told(outcome) for outcome in stopping]
         failure = f"{'; '.join(failed)}: {len(failed)} of {len(self._outcomes)} gates failed, {self._stays()}"
         if any(outcome.stops and outcome.gate.metric == LEFT_OUT_RATIO for outcome in self._outcomes):
             failure += (
@@ -99,16 +103,24 @@ class Decision:
             )
         if unknown := self._candidate.unknown_exclusions:
             failure += f" (nobody knows what would be left out by {'; '.join(unknown)})"
-        if any(outcome.found is None and _goes_by_audits(outcome.gate.metric) for outcome in self._outcomes):
-            failure += self._why_unknown() + self._which_are_idle()
+        by_audits = any(outcome.found is None and _goes_by_audits(outcome.gate.metric) for outcome in self._outcomes)
+        if by_audits or (may_pass_later and self._candidate.unaudited):
+            failure += self._why_unknown()
+        elif may_pass_later and any(outcome.gate.metric == OUTDATED_AUDITS for outcome in stopping):
+            failure += f" (outdated: audits of {in_short(self._candidate.stale)})"
+        if by_audits:
+            failure += self._which_are_idle()
         failure += self._where_missing()
-        may_pass_later = self._move.named is None and all(self._is_unsettled(outcome) for outcome in self._outcomes if outcome.stops)
         return self._result(None, seconds, failure=failure, breach=self._breach(self._stays()), may_pass_later=may_pass_later)
 
     def _is_unsettled(self, outcome: GateOutcome) -> bool:
         """Say whether a gate fails for nothing but what other runs may be at work on: nobody knows yet whether something is wrong."""
         metric, candidate = outcome.gate.metric, self._candidate
-        if metric in (UNAUDITED_PARTITIONS, OUTDATED_AUDITS, UNKNOWN_EXCLUSIONS):
+        if metric == OUTDATED_AUDITS:
+            return bool(candidate.stale)
+        if metric == UNKNOWN_EXCLUSIONS:
+            return candidate.are_exclusions_unsettled
+        if metric == UNAUDITED_PARTITIONS:
             return bool(candidate.unaudited)
         return outcome.found is None and (metric in candidate.not_everywhere or (bool(candidate.unaudited) and _goes_by_audits(metric)))
 
@@ -150,7 +162,8 @@ class Decision:
         never = [key for key in self._candidate.unaudited if key not in outdated]
         why = []
         if never:
-            why.append(f"no audit has looked at {in_short(never)} in every label set: audit {_them(never)}, or leave_out_unaudited")
+            advice = f": audit {_them(never)}, or leave_out_unaudited" if self._move.named is None else ""
+            why.append(f"no audit has looked at {in_short(never)} in every label set{advice}")
         if outdated:
             why.append(
                 f"the audits of {in_short(outdated)} are older than the images, labels or predictions that they looked at: audit again, "
@@ -172,13 +185,13 @@ class Decision:
         idle = [check for check in self._candidate.idle_checks if f"findings.{check}" in asked]
         return f" ({', '.join(idle)} had nothing to check in any of the {self._candidate.partitions} partitions)" if idle else ""
 
-    def empty(self, seconds: float) -> StepResult:
+    def empty(self, seconds: float, obstacle: Obstacle | None = None) -> StepResult:
         where = f"dataset {self._dataset.name!r}, or none in the chosen partitions"
         failure = f"There is no image to release in {where}: run an ingest first."
         if left_out := self._candidate.left_out:
             which = in_short(left_out)
-            failure = f"There is no image to release: no audit has looked at {which} as they are now, and leave_out_unaudited is set."
-        return self._result(None, seconds, failure=failure, may_pass_later=bool(left_out))
+            failure = f"There is no image to release: no audit has looked at {which} as they are now, and leave_out_unaudited is set"
+        return self._result(None, seconds, failure=failure, may_pass_later=bool(left_out) and obstacle is None)
 
     def _result(
         self,
@@ -286,7 +299,8 @@ def _them(keys: Sequence[str]) -> str:
 
 
 def _goes_by_audits(metric: str) -> bool:
-    return metric == "label_error_rate" or metric.startswith(("findings", "audit:"))
+    name = unsliced(metric)
+    return (name.metric if name else metric) == "label_error_rate" or metric.startswith(("findings", "audit:"))
 
 
 def promotion_inputs(dataset: Dataset, snapshots: Mapping[str, str]) -> tuple[DatasetUse, ...]:

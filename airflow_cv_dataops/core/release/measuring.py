@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class Measured:
     :param knows_faults: whether audits have looked at all of it as it is.
     :param idle_checks: those that ran and had nothing to look at in any partition: their metric is absent.
     :param behind: which checks and partitions the numbers come from.
+    :param of_images: the partitions that have images.
     """
 
     partitions: set[str]
@@ -40,6 +41,7 @@ class Measured:
     knows_faults: bool
     idle_checks: Sequence[str] = ()
     behind: Behind = field(default_factory=Behind)
+    of_images: Set[str] = frozenset()
 
 
 def measure(
@@ -66,7 +68,8 @@ def measure(
     by_partition = recorded.of_all(of_images)
     metrics = candidate_metrics(reader, rows, items.num_rows, held, findings, by_partition)
     values = {name: dict(zip(sorted(of_images), numbers, strict=True)) for name, numbers in by_partition.items()}
-    return Measured(partitions, held, metrics, findings.are_known, findings.idle, Behind(findings.places, findings.wrong_places, values))
+    behind = Behind(findings.places, findings.wrong_places, values)
+    return Measured(partitions, held, metrics, findings.are_known, findings.idle, behind, of_images)
 
 
 def sliced_metrics(measured: Measured, splits: np.ndarray, names: Sequence[str], sources: tuple[np.ndarray, Sequence[str]]) -> Metrics:

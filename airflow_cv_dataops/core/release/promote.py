@@ -132,10 +132,12 @@ def promote_dataset(
         obstacle = obstacle_to(dataset, move, rows, allow_backwards=allow_backwards)
         if obstacle is not None and obstacle.waits:  # what gates found of a part of it says nothing
             return decided.stopped(obstacle, time.monotonic() - started)
-        if not decided.passed:
-            return decided.refused(time.monotonic() - started)
-        if not candidate.items.num_rows:
+        if not candidate.items.num_rows and candidate.left_out and obstacle is None:  # what gates found of nothing says nothing
             return decided.empty(time.monotonic() - started)
+        if not decided.passed:
+            return decided.refused(time.monotonic() - started, obstacle)
+        if not candidate.items.num_rows:
+            return decided.empty(time.monotonic() - started, obstacle)
         if parent is not None and (parent.content_id == candidate.content_id if named is None else parent.name == named.name):
             log.info("%s at %s holds this very content: no new release", stage, parent.name)
             write_release_refs(dataset)

@@ -50,6 +50,7 @@ class Recorded:
     :param expectations: those of ``looked_for`` that contracts have evaluated.
     :param values: ``<step>/<metric>`` to value by partition, of numbers without dimensions.
     :param partitions: those that any step has measured.
+    :param once: by metric that gates can ask for, the partitions that have it only from an audit or contract that is outdated.
     """
 
     audited: set[str]
@@ -60,6 +61,7 @@ class Recorded:
     expectations: set[str]
     values: Mapping[str, Mapping[str, float]]
     partitions: set[str]
+    once: Mapping[str, set[str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, reader: SnapshotReader, *, accept_outdated_audits: bool = False) -> Self:
@@ -104,8 +106,9 @@ class Recorded:
         expectations = {check for (_, name), audit in current.items() if _is_contract(name) for check in audit.checks}
         looked_for = {check: _covered(reader, found) for check, found in by_check.items()}
         audited = _covered(reader, by_key)
+        once = _once_known({place: audits[place] for place in outdated})
         outdated = {place for place in outdated if not _is_contract(place[1])}
-        return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, looked_at, expectations, values, partitions)
+        return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, looked_at, expectations, values, partitions, once)
 
     def ran_in(self, partitions: Set[str]) -> tuple[set[str], set[str]]:
         """Return the checks that ran in every one of the partitions: those with something to look at in one, and those with nothing."""
@@ -113,11 +116,22 @@ class Recorded:
         busy = {check for check in ran if not any(partitions.isdisjoint(seen) for seen in self.looked_at[check].values())}
         return busy, ran - busy
 
-    def not_everywhere(self, partitions: Set[str]) -> dict[str, list[str]]:
-        """Return, by metric that gates can ask for, the partitions that lack it, of those that some have and others not."""
-        found = {f"findings.{check}": where for check, where in self.looked_for.items()}
-        found |= {name: set(values) for name, values in self.values.items()}
-        return {name: sorted(partitions - where) for name, where in found.items() if partitions & where and partitions - where}
+    def not_everywhere(self, partitions: Set[str], of_images: Set[str]) -> dict[str, list[str]]:
+        """Return, by metric that gates can ask for, the partitions that lack it, where others have it or had it before they were written.
+
+        :param of_images: those of them that have images: of no other does a gate ask for a step's numbers.
+        """
+        checks = {f"findings.{check}": where for check, where in self.looked_for.items()}
+        known: dict[str, tuple[Set[str], Set[str]]] = {name: (where, partitions) for name, where in checks.items()}
+        known |= {name: (values.keys(), of_images) for name, values in self.values.items()}
+        for name in self.once.keys() - known.keys():
+            known[name] = set(), partitions if name.startswith("findings.") else of_images
+        lacking = {name: wanted - where for name, (where, wanted) in known.items() if not wanted <= where}
+        return {
+            name: sorted(missing)
+            for name, missing in lacking.items()
+            if len(missing) < len(known[name][1]) or not missing.isdisjoint(self.once.get(name, ()))
+        }
 
     def up_to_date(self, findings: pa.Table) -> pa.Table:
         """Return the findings but those of audits that looked at what is no more. :param findings: partition_key, audit and any others."""
@@ -163,6 +177,18 @@ def _outdated(reader: SnapshotReader, audits: Mapping[tuple[str, str], _Audit]) 
     elsewhere = {place for place, audit in audits.items() if not audit.inputs and _is_contract(place[1])}
     outdated = {(key, name) for (key, name), audit in known.items() if not _is_current(reader, audit, key)}
     return outdated | elsewhere | (_outdated_by_time(reader, former) if former else set())
+
+
+def _once_known(audits: Mapping[tuple[str, str], _Audit]) -> dict[str, set[str]]:
+    """Return the partitions by each metric that these outdated audits and contracts have measured there."""
+    known: dict[str, set[str]] = {}
+    for (key, name), audit in audits.items():
+        if _is_contract(name) and not audit.inputs:  # it looked elsewhere, and always will
+            continue
+        numbers = (f"{name if _is_contract(name) else AUDIT + name}/{metric}" for metric in audit.values)
+        for metric in (*numbers, *(f"findings.{check}" for check in audit.checks)):
+            known.setdefault(metric, set()).add(key)
+    return known
 
 
 def _is_current(reader: SnapshotReader, audit: _Audit, key: str) -> bool:

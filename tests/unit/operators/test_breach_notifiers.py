@@ -126,6 +126,24 @@ def test_what_may_pass_later_is_tried_again_and_told_when_no_try_is_left(
     assert ti.pushed["return_value"]["counts"] == {"findings": 3}
 
 
+def test_at_the_last_try_policy_may_skip_and_what_fails_nothing_is_told_at_once(
+    context: dict[str, Any], ti: TaskInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unsettled(BreachingOperator):
+        def run_step(self, dataset: Dataset, partition_key: str, context: Any) -> StepResult:
+            return replace(super().run_step(dataset, partition_key, context), may_pass_later=True)
+
+    notifiers = [ChannelNotifier("{{ breach.message }}", "{{ breach.outcome }}")]
+    Unsettled(task_id="t", dataset="digits", notifiers=notifiers).execute(context)
+    assert [outcome for outcome, _ in sent] == ["success"]
+    skipping = Unsettled(task_id="t", dataset="digits", notifiers=notifiers, policy="skip")
+    with pytest.raises(NotYetKnown):
+        skipping.execute(context)
+    monkeypatch.setattr(ti, "try_number", 3)
+    with pytest.raises(AirflowSkipException):
+        skipping.execute(context)
+
+
 def test_a_result_that_would_skip_and_has_no_reason_to_is_a_success(context: dict[str, Any]) -> None:
     class Lenient(BreachingOperator):
         def run_step(self, dataset: Dataset, partition_key: str, context: Any) -> StepResult:

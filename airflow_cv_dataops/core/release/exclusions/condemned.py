@@ -16,11 +16,13 @@ from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.schema import SEVERITIES
+from airflow_cv_dataops.core.wording import few
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _FINDING_COLUMNS = ("partition_key", "audit", "check", "severity", "image_id", "annotation_id")
+_MOST_NAMED = 5
 COLUMNS = ("rule", "check", "severity", "image_id", "partition_key", "annotation_id")
 
 
@@ -42,6 +44,13 @@ class Condemned:
         :param partitions: that the release is made of: a check that did not run in one of them may have condemned something there.
         """
         return [why for rule in rules if (why := _why_unknown(rule, recorded, partitions, self.found))]
+
+    def passes_later(self, rules: Sequence[Exclusion], recorded: Recorded, partitions: set[str]) -> bool:
+        """Say whether every rule of which nobody knows what it leaves out only waits for audits that other runs may be at work on."""
+        if partitions - recorded.audited:
+            return True
+        unknown = [rule for rule in rules if _why_unknown(rule, recorded, partitions, self.found)]
+        return all(rule.check != "*" and lacking(rule, recorded, partitions) for rule in unknown)
 
     def counts(self, rules: Sequence[Exclusion]) -> list[dict[str, Any]]:
         """Return how many images and labels each rule takes, in the order of the rules."""
@@ -127,10 +136,18 @@ def _once(rows: pa.Table, rules: Sequence[Exclusion]) -> pa.Table:
     return rows.filter(pa.array(is_first)).select(list(COLUMNS))
 
 
+def lacking(rule: Exclusion, recorded: Recorded, partitions: set[str]) -> set[str]:
+    """Return the partitions in which a check that the rule goes by has yet to run: in others it has, or had before they were written."""
+    ran = {check for check in recorded.looked_for if fnmatchcase(check, rule.check)}
+    once = {name.removeprefix("findings."): where for name, where in recorded.once.items() if name.startswith("findings.")}
+    found = {key for check in ran for key in partitions - recorded.looked_for[check]}
+    return found.union(*(where & partitions for check, where in once.items() if check not in ran and fnmatchcase(check, rule.check)))
+
+
 def _why_unknown(rule: Exclusion, recorded: Recorded, partitions: set[str], seen: frozenset[str]) -> str | None:
     """Say why nobody knows what the rule would leave out; ``None`` where somebody does."""
-    if unaudited := len(partitions - recorded.audited):
-        return f"{rule}: {unaudited} partitions were not audited as they are"
+    if unaudited := partitions - recorded.audited:
+        return f"{rule}: no audit has looked at {few(sorted(unaudited), _MOST_NAMED)} as they are"
     if rule.check == "*":
         return None
     ran: Mapping[str, set[str]] = recorded.looked_for
@@ -142,6 +159,6 @@ def _why_unknown(rule: Exclusion, recorded: Recorded, partitions: set[str], seen
         return f"{rule}: no audit ran a check of that name" + (f"; did you mean {closest[0]}?" if closest else "")
     # Those of an import have no list of where they ran.
     for check in sorted(set(meant) & ran.keys()):
-        if missing := len(partitions - ran[check]):
-            return f"{rule}: {check} did not run in {missing} partitions"
+        if missing := partitions - ran[check]:
+            return f"{rule}: {check} did not run in {few(sorted(missing), _MOST_NAMED)}"
     return None
