@@ -175,6 +175,25 @@ def test_a_contract_is_asked_for_again_where_it_has_looked_at_the_partition_befo
         assert result.may_pass_later is may_pass_later
 
 
+def test_a_check_that_has_run_in_one_label_set_may_run_in_the_others(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    write_images(dataset, "p", ["a"])
+    for label_set in ("x", "y"):
+        write_annotations(dataset, "p", [("a", "cat")], label_set=label_set)
+    for label_set, check in (("x", "tiny_bbox"), ("y", "zero_area_bbox")):
+        looked_at = input_metrics(dataset, "p", dataset.snapshots(("annotations",)), {"annotations": [label_set]})
+        write_metrics(dataset, "p", f"audit:{label_set}", [Metric("findings", 0, {"check": check, "severity": "error"}), *looked_at], NOW)
+    result = promote_dataset(dataset, gates=["findings.tiny_bbox == 0"])
+    assert str(result.failure).endswith("(findings.tiny_bbox is missing in p)")
+    assert result.may_pass_later
+
+
+def test_what_is_misspelt_or_handed_in_is_final(labelled: Dataset) -> None:
+    write_images(labelled, "2026-11-07", ["ingested, but not audited"])
+    assert not promote_dataset(labelled, gates=["label_error_rate[colour=*] <= 0"]).may_pass_later
+    assert not promote_dataset(labelled, gates=["unaudited_partitions == 0"], metrics={"unaudited_partitions": 3}).may_pass_later
+
+
 def test_a_step_s_number_is_asked_of_partitions_with_images_alone(labelled: Dataset) -> None:
     write_annotations(labelled, "labels alone", [("2026-11-05-0", "cat")])
     write_audit(labelled, "labels alone")

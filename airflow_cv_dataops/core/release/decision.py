@@ -12,7 +12,7 @@ from airflow_cv_dataops.core.release.candidate import in_short
 from airflow_cv_dataops.core.release.candidate_metrics import OUTDATED_AUDITS, UNAUDITED_PARTITIONS
 from airflow_cv_dataops.core.release.conditions import LEFT_OUT_RATIO, UNKNOWN_EXCLUSIONS
 from airflow_cv_dataops.core.release.gates.gates import GateOutcome
-from airflow_cv_dataops.core.release.gates.metric_names import unsliced
+from airflow_cv_dataops.core.release.gates.metric_names import SLICES, unsliced
 from airflow_cv_dataops.core.release.move import Move
 from airflow_cv_dataops.core.release.obstacles import Obstacle
 from airflow_cv_dataops.core.release.reader import Release
@@ -116,6 +116,8 @@ class Decision:
     def _is_unsettled(self, outcome: GateOutcome) -> bool:
         """Say whether a gate fails for nothing but what other runs may be at work on: nobody knows yet whether something is wrong."""
         metric, candidate = outcome.gate.metric, self._candidate
+        if outcome.found is not None and self._move.known.get(metric) != candidate.metrics.get(metric):
+            return False  # somebody has handed it in
         if metric == OUTDATED_AUDITS:
             return bool(candidate.stale)
         if metric == UNKNOWN_EXCLUSIONS:
@@ -300,7 +302,9 @@ def _them(keys: Sequence[str]) -> str:
 
 def _goes_by_audits(metric: str) -> bool:
     name = unsliced(metric)
-    return (name.metric if name else metric) == "label_error_rate" or metric.startswith(("findings", "audit:"))
+    if name is not None and name.dimension in SLICES.get(name.metric, ()):
+        metric = name.metric
+    return metric == "label_error_rate" or metric.startswith(("findings", "audit:"))
 
 
 def promotion_inputs(dataset: Dataset, snapshots: Mapping[str, str]) -> tuple[DatasetUse, ...]:

@@ -50,7 +50,8 @@ class Recorded:
     :param expectations: those of ``looked_for`` that contracts have evaluated.
     :param values: ``<step>/<metric>`` to value by partition, of numbers without dimensions.
     :param partitions: those that any step has measured.
-    :param once: by metric that gates can ask for, the partitions that have it only from an audit or contract that is outdated.
+    :param once: by metric that gates can ask for, the partitions that have it only from an audit or contract that is outdated, or
+        looked at some of the label sets.
     """
 
     audited: set[str]
@@ -107,6 +108,9 @@ class Recorded:
         looked_for = {check: _covered(reader, found) for check, found in by_check.items()}
         audited = _covered(reader, by_key)
         once = _once_known({place: audits[place] for place in outdated})
+        for check, where in by_check.items():
+            if partly := where.keys() - looked_for[check]:
+                once.setdefault(f"findings.{check}", set()).update(partly)
         outdated = {place for place in outdated if not _is_contract(place[1])}
         return cls(audited, {key for key, _ in outdated} - audited, outdated, looked_for, looked_at, expectations, values, partitions, once)
 
