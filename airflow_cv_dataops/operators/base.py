@@ -150,7 +150,7 @@ class DatasetOperator(LineageMixin, CheckedArguments):
         summary = result.summary.to_dict()
         for line in in_words(summary):
             self.log.info("%s", line)
-        is_tried_again = result.failure is not None and result.may_pass_later and _has_retries(context["ti"])
+        is_tried_again = result.failure is not None and result.may_pass_later and self._has_retries(context["ti"])
         is_breach = bool(result.breach or result.failure) and not is_tried_again
         emit_stats(result.summary.numbers(), step_of(result.lineage), self, is_breach=is_breach)
         if result.failure is None and result.breach is None:
@@ -162,15 +162,14 @@ class DatasetOperator(LineageMixin, CheckedArguments):
         if result.failure is None:
             return summary
         if result.may_pass_later and (is_tried_again or not result.skip):
-            outlook = "so that this is tried again" if is_tried_again else "and no try is left"
-            raise NotYetKnown(f"{result.failure}; other runs may be at work on it, {outlook}")
+            outlook = ", so that this is tried again" if is_tried_again else ""
+            raise NotYetKnown(f"{result.failure}; other runs may be at work on it{outlook}")
         # A retry would find the same data.
         raise (AirflowSkipException if result.skip else PolicyFailure)(result.failure)
 
-
-def _has_retries(ti: Any) -> bool:
-    """Say whether Airflow will try the task again if it fails now."""
-    return bool(ti.try_number <= ti.max_tries)
+    def _has_retries(self, ti: Any) -> bool:
+        """Say whether Airflow is sure to try the task again if it fails now; with a retry policy (Airflow 3.3) nobody knows."""
+        return getattr(self, "retry_policy", None) is None and bool(ti.try_number <= ti.max_tries)
 
 
 class SourceOperator(DatasetOperator):

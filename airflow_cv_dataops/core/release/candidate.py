@@ -63,10 +63,11 @@ class Candidate:
     :param snapshots: the snapshot of every table that the candidate was read at.
     :param partition_keys: the partitions that it was narrowed down to; ``None``: all.
     :param left_out: partitions with images that are not in it because no audit has looked at them as they are.
-    :param are_exclusions_unsettled: whether it is for nothing but audits that other runs may be at work on.
-    :param stale: partitions in it with an audit that is older than what it looked at, also where another one is up to date.
     :param unaudited: partitions in it that no audit has looked at as they are. :param outdated: those of them whose audits are older than
         what they looked at; ``None``: nobody has asked.
+    :param is_audited: whether audits have looked at anything in it.
+    :param stale: partitions in it with an audit that is older than what it looked at, also where another one is up to date.
+    :param are_exclusions_unsettled: whether nobody knows what rules take for nothing but checks that have yet to run somewhere.
     :param not_everywhere: by metric, the partitions in it that lack what others have: a check that has not run there, a step's number.
     :param metrics: values by name for the gates; a list where a metric has one value a partition.
     :param splitting: how it was split and what came out, as the table keeps it; ``None``: nobody recorded it.
@@ -97,6 +98,7 @@ class Candidate:
     behind: Behind = field(default_factory=Behind)
     unaudited: Sequence[str] = ()
     not_everywhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    is_audited: bool = False
     stale: Sequence[str] = ()
     are_exclusions_unsettled: bool = False
 
@@ -144,6 +146,7 @@ def build_candidate(
     told = tell_splits(splitting, codes, facts, wanted.splits)
     unknown = condemned.unknown(wanted.exclusions, recorded, measured.partitions)
     exclusions = condemned.counts(wanted.exclusions)
+    lacking = recorded.not_everywhere(measured.partitions, measured.of_images)
     holds = digest_rows(items, ("image_id", "split")) + measured.labels.digest
     return Candidate(
         items=items,
@@ -169,9 +172,10 @@ def build_candidate(
         idle_checks=measured.idle_checks,
         behind=measured.behind,
         unaudited=sorted(measured.partitions - recorded.audited),
-        not_everywhere=recorded.not_everywhere(measured.partitions, measured.of_images),
+        not_everywhere=lacking,
+        is_audited=not measured.partitions.isdisjoint(recorded.audited | recorded.outdated),
         stale=sorted(measured.partitions & {key for key, _ in recorded.outdated_audits}),
-        are_exclusions_unsettled=condemned.passes_later(wanted.exclusions, recorded, measured.partitions),
+        are_exclusions_unsettled=condemned.passes_later(wanted.exclusions, recorded, measured.partitions, lacking),
     )
 
 

@@ -114,17 +114,21 @@ class Decision:
         return self._result(None, seconds, failure=failure, breach=self._breach(self._stays()), may_pass_later=may_pass_later)
 
     def _is_unsettled(self, outcome: GateOutcome) -> bool:
-        """Say whether a gate fails for nothing but what other runs may be at work on: nobody knows yet whether something is wrong."""
+        """Say whether a gate may hold once other runs are through with what they are at work on.
+
+        While a partition is not audited as it is, that may be any gate, as its images may still wait for their labels, too; but for a
+        dataset that nobody audits.
+        """
         metric, candidate = outcome.gate.metric, self._candidate
         if outcome.found is not None and self._move.known.get(metric) != candidate.metrics.get(metric):
             return False  # somebody has handed it in
+        if candidate.unaudited and (candidate.is_audited or any(_goes_by_audits(other.gate.metric) for other in self._outcomes)):
+            return True
         if metric == OUTDATED_AUDITS:
             return bool(candidate.stale)
         if metric == UNKNOWN_EXCLUSIONS:
             return candidate.are_exclusions_unsettled
-        if metric == UNAUDITED_PARTITIONS:
-            return bool(candidate.unaudited)
-        return outcome.found is None and (metric in candidate.not_everywhere or (bool(candidate.unaudited) and _goes_by_audits(metric)))
+        return outcome.found is None and metric in candidate.not_everywhere
 
     def _log_gates(self) -> None:
         """Log a line for each gate: what was wanted, what was found, and what is behind it where it does not hold."""
@@ -304,7 +308,7 @@ def _goes_by_audits(metric: str) -> bool:
     name = unsliced(metric)
     if name is not None and name.dimension in SLICES.get(name.metric, ()):
         metric = name.metric
-    return metric == "label_error_rate" or metric.startswith(("findings", "audit:"))
+    return metric in ("label_error_rate", UNAUDITED_PARTITIONS) or metric.startswith(("findings", "audit:"))
 
 
 def promotion_inputs(dataset: Dataset, snapshots: Mapping[str, str]) -> tuple[DatasetUse, ...]:

@@ -118,7 +118,7 @@ def test_what_may_pass_later_is_tried_again_and_told_when_no_try_is_left(
     )
     task.message = "3 findings"
     with pytest.raises(
-        NotYetKnown, match="3 findings; see there; other runs may be at work on it, " + ("and no" if told else "so that")
+        NotYetKnown, match="3 findings; see there; other runs may be at work on it" + ("$" if told else ", so that")
     ) as raised:
         task.execute(context)
     assert not isinstance(raised.value, AirflowFailException), "Airflow never tries again after one"

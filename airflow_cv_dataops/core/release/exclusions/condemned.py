@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -45,12 +45,14 @@ class Condemned:
         """
         return [why for rule in rules if (why := _why_unknown(rule, recorded, partitions, self.found))]
 
-    def passes_later(self, rules: Sequence[Exclusion], recorded: Recorded, partitions: set[str]) -> bool:
-        """Say whether every rule of which nobody knows what it leaves out only waits for audits that other runs may be at work on."""
-        if partitions - recorded.audited:
-            return True
+    def passes_later(self, rules: Sequence[Exclusion], recorded: Recorded, partitions: set[str], lacking: Iterable[str]) -> bool:
+        """Say whether every rule of which nobody knows what it leaves out only waits for checks to run where they have not.
+
+        :param lacking: metrics that some partitions lack and others have.
+        """
+        checks = [name.removeprefix("findings.") for name in lacking if name.startswith("findings.")]
         unknown = [rule for rule in rules if _why_unknown(rule, recorded, partitions, self.found)]
-        return all(rule.check != "*" and lacking(rule, recorded, partitions) for rule in unknown)
+        return all(any(fnmatchcase(check, rule.check) for check in checks) for rule in unknown)
 
     def counts(self, rules: Sequence[Exclusion]) -> list[dict[str, Any]]:
         """Return how many images and labels each rule takes, in the order of the rules."""
@@ -134,14 +136,6 @@ def _once(rows: pa.Table, rules: Sequence[Exclusion]) -> pa.Table:
     is_first = np.ones(len(keys), bool)
     is_first[1:] = keys[1:] != keys[:-1]
     return rows.filter(pa.array(is_first)).select(list(COLUMNS))
-
-
-def lacking(rule: Exclusion, recorded: Recorded, partitions: set[str]) -> set[str]:
-    """Return the partitions in which a check that the rule goes by has yet to run: in others it has, or had before they were written."""
-    ran = {check for check in recorded.looked_for if fnmatchcase(check, rule.check)}
-    once = {name.removeprefix("findings."): where for name, where in recorded.once.items() if name.startswith("findings.")}
-    found = {key for check in ran for key in partitions - recorded.looked_for[check]}
-    return found.union(*(where & partitions for check, where in once.items() if check not in ran and fnmatchcase(check, rule.check)))
 
 
 def _why_unknown(rule: Exclusion, recorded: Recorded, partitions: set[str], seen: frozenset[str]) -> str | None:

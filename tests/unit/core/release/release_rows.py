@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from airflow_cv_dataops.core.audit.inputs import input_metrics
 from airflow_cv_dataops.core.findings import Findings, findings_table
@@ -129,3 +130,15 @@ def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
     wanted = arrow_schema(name)
     columns = [column for column in wanted if column.name not in ("partition_key", "label_set")]
     return pa.Table.from_pylist(rows, schema=pa.schema(columns))
+
+
+@pytest.fixture
+def labelled(make_dataset: Callable[..., Dataset]) -> Dataset:
+    """Ten images in two partitions, all labelled and audited."""
+    dataset = make_dataset()
+    for key in ("2026-11-05", "2026-11-06"):
+        names = [f"{key}-{number}" for number in range(5)]
+        write_images(dataset, key, names)
+        write_annotations(dataset, key, [(name, "cat") for name in names])
+        write_audit(dataset, key)
+    return dataset
