@@ -11,7 +11,7 @@ SELECT ?=
 # A file's tests stay on one worker, which makes what they share once; files are taken in their order, whole DAGs first.
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # Why a test is no part of `make test`: the kinds of tests/targets.py, each a target of its own.
-REAL = servers browser deployment races installation timing
+REAL = servers browser deployment races installation long timing
 # The servers that tests need (PostgreSQL, Redis, S3, Marquez), for that time.
 WITH_SERVICES = $(BIN)/python scripts/services run --
 # What another version of Airflow has to pass: core does not depend on it. See tests/airflow_surface.py.
@@ -65,6 +65,9 @@ test-races: install  ## Run the tests in which many processes race, or are kille
 
 test-installation: install  ## Run the tests that install into environments of their own, with every Airflow, from the package index
 	$(PYTEST) -m installation $(SELECT)
+
+test-long: install  ## Run the tests that take long, of what shorter ones say: three days in Airflow, exports read by other libraries
+	$(PYTEST) -m long $(SELECT)
 
 test-timing: install  ## Run the tests that measure time or memory, one at a time; on an idle machine
 	$(BIN)/python -m pytest -m timing $(SELECT)

@@ -20,7 +20,7 @@ from airflow_cv_dataops.core.lineage.page import page as lineage_page
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO = Path(os.environ.get("CV_DATAOPS_DEMO", PROJECT / ".demo"))
 LINEAGE = DEMO / "lineage" / "lineage.html"
-DAYS = [datetime(2026, 11, 5, tzinfo=UTC) + timedelta(days=day) for day in range(3)]
+DAYS = [datetime(2026, 11, 5, tzinfo=UTC) + timedelta(days=day) for day in range(int(os.environ.get("CV_DATAOPS_DEMO_DAYS", "3")))]
 
 
 def main() -> int:

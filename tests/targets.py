@@ -1,4 +1,5 @@
-"""Which tests are no part of ``make test``: those that need a server, a browser, a running Airflow, luck, or an idle machine.
+"""Which tests are no part of ``make test``: those that need a server, a browser, a running Airflow, luck, or an idle machine,
+or that take long for what they add.
 
 ``make test`` runs what comes out the same on every machine, however busy. Any other test carries the one marker that says why it does
 not, and runs in the target of that name (``make test-servers``, …); ``make test-real`` runs them all. So every test runs in one of the two.
@@ -14,6 +15,7 @@ REAL = {
     "deployment": "needs a running Airflow: scheduler, API server, workers",
     "races": "lets many processes race, or kills them at arbitrary moments",
     "installation": "makes environments of its own, from the package index",
+    "long": "takes long, and says on a larger scale what shorter tests of `make test` say",
     "timing": "measures time or memory, or waits for time to pass",
 }
 

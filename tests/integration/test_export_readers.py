@@ -16,7 +16,7 @@ from PIL import Image
 
 from airflow_cv_dataops.core.dataset import Dataset
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
 SPLITS = ("train", "val", "test")
 
