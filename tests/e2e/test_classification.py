@@ -10,6 +10,7 @@ from older_libraries import HAS_GATES
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.long
 @pytest.mark.once(reason="what an audit finds does not depend on Airflow's version")
 def test_clothing_shows_orphans_duplicates_and_unknown_categories(deployment, shared_data, check_summaries, validate_events):
     source = shared_data("clothing_mini")

@@ -61,6 +61,7 @@ def moved_by(bccd: Path, annotations: pa.Table) -> float:
     return furthest
 
 
+@pytest.mark.long
 @pytest.mark.once(reason="how labels of a format are read does not depend on Airflow's version")
 def test_coco_labels_keep_their_boxes_polygons_and_rle(deployment, shared_data, check_summaries, validate_events):
     coco = shared_data("coco_ccby")
@@ -99,6 +100,7 @@ def test_an_audit_with_errors_fails_its_task_and_leaves_its_numbers(deployment, 
     assert {assertion["assertion"] for assertion in assertions if not assertion["success"]} >= {"zero_area_bbox"}
 
 
+@pytest.mark.long
 @pytest.mark.once(reason="how labels of a format are read does not depend on Airflow's version")
 def test_yolo_labels_and_a_detectors_output_go_to_a_release_and_a_sample(
     deployment, shared_data, check_summaries, validate_events, tmp_path

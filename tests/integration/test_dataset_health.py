@@ -88,6 +88,7 @@ def found(result: StepResult) -> set[str]:
     return {problem["check"] for problem in result.breach.problems} if result.breach else set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("day", PLANTED)
 def test_what_is_planted_on_a_day_is_found(results: dict[int, StepResult], day: int) -> None:
     wanted = PLANTED[day][1]
@@ -98,6 +99,7 @@ def test_the_other_days_raise_no_alarm(results: dict[int, StepResult]) -> None:
     assert {day: found(result) for day, result in results.items() if day not in PLANTED and result.breach} == {}
 
 
+@pytest.mark.long
 def test_findings_and_metrics_say_what_the_summary_says(planted: Dataset, results: dict[int, StepResult]) -> None:
     rows = planted.read("findings", partition_key=key_of(37), where="audit = 'health'").to_pylist()
     assert {(row["check"], row["severity"]) for row in rows} == {("image_count", "error"), ("annotation_count", "warning")}
@@ -131,6 +133,7 @@ def test_policy_decides_what_fails(planted: Dataset) -> None:
     assert look(planted, 44, severities={"new_category": "error"}, on_findings="fail").failure is not None
 
 
+@pytest.mark.long
 def test_a_rerun_writes_equal_rows_and_touches_no_other_partition(planted: Dataset, results: dict[int, StepResult]) -> None:
     def rows() -> list[list[dict[str, Any]]]:
         return [sorted(planted.read(table).to_pylist(), key=str) for table in ("findings", "metrics", "profiles")]

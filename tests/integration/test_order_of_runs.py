@@ -67,6 +67,7 @@ def rows(home: str) -> dict[str, list[Any]]:
     return {table: sorted(str(row).replace(home, "") for row in found) for table, found in tables.items()}
 
 
+@pytest.mark.long
 def test_every_table_is_the_same_in_any_order_of_partitions_and_after_a_rerun(landing: Path, tmp_path: Path) -> None:
     found = []
     for order in (KEYS, (KEYS[1], KEYS[2], KEYS[0])):
