@@ -115,9 +115,8 @@ def _http_answers(facts: Facts) -> bool:
 
 
 def _is_running(facts: Facts) -> bool:
-    return "pid" not in facts or is_alive(
-        facts["pid"], facts.get("born")
-    )  # a server that somebody else has started is there as long as it answers
+    # A server that somebody else has started is there as long as it answers.
+    return "pid" not in facts or is_alive(facts["pid"], facts.get("born"))
 
 
 def start_marquez(folder: Path, others: Mapping[str, Facts]) -> Facts:
