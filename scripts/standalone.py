@@ -56,10 +56,10 @@ def environment() -> dict[str, str]:
             {"type": "file", "log_file_path": str(HOME / "lineage" / "events.jsonl"), "append": True}
         ),
     }
-    # Settings that are there already win: a transport to a real Marquez, another database, other DAGs. The parts of Airflow
-    # that standalone starts are found beside this Python.
+    # Settings that are there already win: a transport to a real Marquez, another database, other DAGs. But not the home of
+    # somebody's own Airflow. The parts of Airflow that standalone starts are found beside this Python.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**{name: str(value) for name, value in settings.items()}, **os.environ, "PATH": path}
+    return {**{name: str(value) for name, value in settings.items()}, **os.environ, "AIRFLOW_HOME": str(HOME), "PATH": path}
 
 
 def wait_until_healthy(process: subprocess.Popen) -> bool:  # type: ignore[type-arg]

@@ -85,6 +85,13 @@ def fake_s3(page: int = 1000) -> Iterator[FakeS3]:
             gone = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
             self._send(200, f"<DeleteResult>{gone}</DeleteResult>".encode())
 
+        def do_DELETE(self) -> None:
+            """Delete one object, as older versions of obstore do."""
+            key = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path.lstrip("/").partition("/")[2])
+            fake.requests.append(f"DELETE {key}")
+            fake.objects.pop(key, None)
+            self._send(204, b"")
+
         def _send(self, status: int, body: bytes, **headers: str) -> None:
             self.send_response(status)
             for name, value in {"Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT", **headers}.items():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.arguments import check_choice, check_list, expected
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.schema import SEVERITIES
+from airflow_cv_dataops.core.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +80,7 @@ def counted_severities(counts: Mapping[str, int], fail_on: Sequence[str]) -> str
     if not bad:
         return None
     named = ", ".join(f"{count:,} of severity {severity}" for severity, count in bad.items())
-    return f"{sum(bad.values()):,} findings ({named})"
+    return f"{counted(sum(bad.values()), 'finding')} ({named})"
 
 
 def check_policy(on_findings: str, fail_on: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ _HEAD = "label_error_rate"
 _SHARES = ("_ratio", "_rate", "_agreement", "_share", "_share_error")
 _SEVERITIES = ("error", "warning", "info")
 _HEADINGS = {"by_severity": "Findings by severity", "by_check": "Findings by check", "by_pillar": "Breaches by pillar"}
-_PLURAL = re.compile(r"[a-z]+(?<!s)s(?=_|$)")  # the first word that is one: what is counted
+_PLURAL = re.compile(r"[a-z]+(?<!s)(?<!ou)s(?=_|$)")  # the first word that is one: what is counted
 _WORD = re.compile(r"[^\W\d][\w.:/-]*")
 
 

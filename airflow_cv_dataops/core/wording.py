@@ -51,6 +51,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / _DAY:.0f} days"
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number of things, whose plural takes an s."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def few(texts: Sequence[str], most: int) -> str:
     """Return the first of some texts, and how many more there are: ``a, b and 7 more``."""
     more = len(texts) - most

@@ -59,6 +59,8 @@ class DatasetPromotionOperator(ReleaseAssetMixin, BreachMixin, DatasetOperator):
     :param leave_out_unaudited: release only the partitions that an audit has looked at as they are, so that runs of a backfill that work
         side by side do not refuse each other's unfinished partitions. (templated)
     :param allow_backwards: whether the stage may move to a release that is older than the one that it is at. (templated)
+    :param on_backwards: what becomes of a promotion that would be such a move, and whose gates hold: ``fail``, or ``skip`` (skip this
+        task and what follows), for days that are promoted one by one and run again. (templated)
     :param allow_rolled_back: whether the stage may come back to what it was rolled back from. (templated)
     :param metrics: further metrics for the gates by name, e.g. a model's score from XCom. (templated)
     :param notes: for people; kept with the release. (templated)
@@ -87,6 +89,7 @@ class DatasetPromotionOperator(ReleaseAssetMixin, BreachMixin, DatasetOperator):
         "leave_out_unaudited",
         "accept_outdated_audits",
         "allow_backwards",
+        "on_backwards",
         "allow_rolled_back",
         "metrics",
         "notes",
@@ -116,6 +119,7 @@ class DatasetPromotionOperator(ReleaseAssetMixin, BreachMixin, DatasetOperator):
         "leave_out_unaudited": shared.flag,
         "accept_outdated_audits": shared.flag,
         "allow_backwards": shared.flag,
+        "on_backwards": release.on_backwards,
         "allow_rolled_back": shared.flag,
         "metrics": release.handed_in,
         "notes": release.release_notes,
@@ -145,6 +149,7 @@ class DatasetPromotionOperator(ReleaseAssetMixin, BreachMixin, DatasetOperator):
         leave_out_unaudited: bool | str = False,
         accept_outdated_audits: bool | str = False,
         allow_backwards: bool | str = False,
+        on_backwards: str = "fail",
         allow_rolled_back: bool | str = False,
         metrics: Mapping[str, Any] | str | None = None,
         notes: str | None = None,
@@ -168,6 +173,7 @@ class DatasetPromotionOperator(ReleaseAssetMixin, BreachMixin, DatasetOperator):
         self.leave_out_unaudited = leave_out_unaudited
         self.accept_outdated_audits = accept_outdated_audits
         self.allow_backwards = allow_backwards
+        self.on_backwards = on_backwards
         self.allow_rolled_back = allow_rolled_back
         self.metrics = metrics
         self.notes = notes
@@ -189,6 +195,7 @@ class DatasetPromotionOperator(ReleaseAssetMixin, BreachMixin, DatasetOperator):
             leave_out_unaudited=as_flag("leave_out_unaudited", self.leave_out_unaudited),
             accept_outdated_audits=as_flag("accept_outdated_audits", self.accept_outdated_audits),
             allow_backwards=as_flag("allow_backwards", self.allow_backwards),
+            on_backwards=self.on_backwards,
             allow_rolled_back=as_flag("allow_rolled_back", self.allow_rolled_back),
             metrics={name: value for name, value in metrics.items() if value is not None},
             notes=self.notes,

@@ -123,11 +123,16 @@ class RealAirflow:
         :param options: such as ``--reprocess-behavior``, ``completed``. :param wait: until the backfill is done.
         """
         self.unpause(dag_id)
-        command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", dag_id, "--from-date", first, "--to-date", last]
-        done = subprocess.run([*command, *options], env=self._environment, capture_output=True, text=True, timeout=180)
-        assert done.returncode == 0, done.stdout + done.stderr
+        printed = self.command("backfill", "create", "--dag-id", dag_id, "--from-date", first, "--to-date", last, *options)
         if wait:
             self.wait_for_backfills(dag_id)
+        return printed
+
+    def command(self, *arguments: str) -> str:
+        """Run a command of Airflow's to its end, and return what it printed."""
+        command = [sys.executable, "-m", "airflow", *arguments]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def wait_for_backfills(self, dag_id: str, patience_seconds: float = 900) -> None:

@@ -67,6 +67,38 @@ def test_days_side_by_side_are_released_one_by_one_where_each_promotion_waits_fo
         assert set(dataset.release(f"v{number + 1}").items()["partition_key"].to_pylist()) == set(DAYS[: number + 1]), day
 
 
+def test_a_day_that_fails_holds_up_those_behind_it_until_it_is_cleared_and_a_second_pass_changes_nothing(running):
+    airflow, deployment = running
+    late = deployment.home / "landing" / "days" / DAYS[4] / "labels.csv"
+    labels = late.read_text()
+    late.unlink()
+    more_than_days = ("--max-active-runs", "8")
+    airflow.backfill_by_command("release_a_day", DAYS[0], DAYS[6], *more_than_days, "--reprocess-behavior", "failed", wait=False)
+    runs = airflow.wait_for("the runs", lambda: len(found := runs_by_day(airflow)) == 7 and found)
+    airflow.wait_for("the day to fail", lambda: states(airflow, runs[DAYS[4]])["promote"] == "upstream_failed", 300)
+    airflow.wait_for("the last day", lambda: states(airflow, runs[DAYS[6]])["audit"] == "success", 300)
+    assert [states(airflow, runs[day])["promote"] for day in DAYS[5:7]] == [None, None]
+
+    late.write_text(labels)
+    airflow.command("tasks", "clear", "release_a_day", "-t", "labels", "-d", "-s", DAYS[4], "-e", DAYS[4], "-y")
+    airflow.wait_for_backfills("release_a_day")
+    assert {state for day in DAYS[:7] for state in states(airflow, runs[day]).values()} == {"success"}
+    dataset = deployment.dataset("days")
+    assert released(dataset) == [1, 2, 3, 4, 5, 6, 7]
+
+    airflow.backfill_by_command("release_a_day", DAYS[0], DAYS[6], *more_than_days, "--reprocess-behavior", "completed")
+    assert [states(airflow, runs[day])["promote"] for day in DAYS[:7]] == ["skipped"] * 6 + ["success"]
+    assert released(dataset) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def runs_by_day(airflow):
+    return {run["logical_date"][:10]: run["dag_run_id"] for run in airflow.runs("release_a_day")}
+
+
+def states(airflow, run_id):
+    return {task["task_id"]: task["state"] for task in airflow.tasks("release_a_day", run_id)}
+
+
 @pytest.mark.parametrize("answer", ["Reject", "Approve"])
 def test_production_moves_where_a_person_says_yes(running, answer):
     airflow, deployment = running

@@ -84,7 +84,7 @@ def test_findings_are_written_counted_and_fail_the_audit(cells):
         ],
     }
     assert summary["snapshot_id"] == cells.snapshot_id("findings")
-    assert "1 findings (1 of severity error)" in result.failure
+    assert "1 finding (1 of severity error)" in result.failure
     assert "table cells.findings, partition 2026-11-05, audit label_audit" in result.failure
     assert not result.skip
 
@@ -211,7 +211,7 @@ def test_a_failure_names_every_reason_with_what_was_wanted_and_found(cells):
     failure = audit_labels(cells, KEY, limits={"bbox_partly_outside": 0, "image_without_label": "12.5 %"}).failure
     assert failure.startswith(
         "2 checks are above the limit: bbox_partly_outside (at most 0 wanted, 1 found), "
-        "image_without_label (at most 12.5% of the annotations wanted, 1 of 4, 25.00% found); 1 findings (1 of severity error); "
+        "image_without_label (at most 12.5% of the annotations wanted, 1 of 4, 25.00% found); 1 finding (1 of severity error); "
         "see table cells.findings, partition 2026-11-05, audit label_audit ("
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from unit.core.release.release_rows import annotation_id, write_annotations, write_audit, write_findings, write_images
 
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.describe import describe_dataset
 from airflow_cv_dataops.core.release.lookup import read_release
 from airflow_cv_dataops.core.release.promote import promote_dataset
@@ -50,6 +51,25 @@ def test_a_stage_never_moves_back_in_time_unless_it_is_told_to(days: Dataset) ->
     assert promoted(days)["release"] == "v3"
     assert "v1 is older than v3" in refusal(days, release="v1")
     assert promoted(days, release="v1", allow_backwards=True)["release"] == "v1"
+
+
+def test_a_promotion_that_would_go_back_is_skipped_where_that_is_wanted(days: Dataset) -> None:
+    """A second pass over days that are promoted one by one: only where gates hold, and the last day takes what is new."""
+    first = ["2026-11-05"]
+    promoted(days, partition_keys=first, on_backwards="skip")
+    promoted(days, on_backwards="skip")
+    write_annotations(days, "2026-11-05", [("2026-11-05a", "dog"), ("2026-11-05b", "dog")])
+    write_audit(days, "2026-11-05", "some_check")
+    result = promote_dataset(days, partition_keys=first, on_backwards="skip")
+    assert result.skip
+    assert result.failure is not None
+    assert "its newest partition is 2026-11-05, and v2, where the stage is, has 2026-11-07" in result.failure
+    assert "1 of 1 gates failed" in refusal(days, partition_keys=first, on_backwards="skip", gates=["images >= 3"])
+    assert promote_dataset(days, release="v1", on_backwards="skip").skip
+    assert promoted(days, on_backwards="skip")["release"] == "v3"
+    assert promoted(days, partition_keys=first, on_backwards="skip", allow_backwards=True)["release"] == "v4"
+    with pytest.raises(ConfigurationError, match="on_backwards='wait'"):
+        promote_dataset(days, on_backwards="wait")
 
 
 def test_days_that_are_filled_in_later_are_no_step_back_and_other_keys_have_no_time(days: Dataset, make_dataset: MakeDataset) -> None:

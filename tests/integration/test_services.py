@@ -25,7 +25,8 @@ def services(tmp_path, service):
     """Run scripts/services with a state folder of the test's own; whatever it started is gone afterwards."""
     for name in NAMES:
         service(name)  # skips, saying why, where this machine cannot have it
-    environment = {**os.environ, "CV_DATAOPS_SERVICES": str(tmp_path / "services")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MARQUEZ")}
+    environment = {**kept, "CV_DATAOPS_SERVICES": str(tmp_path / "services")}
 
     def call(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(PROJECT_ROOT / "scripts" / "services"), *arguments]
@@ -71,6 +72,29 @@ def test_run_hands_on_the_exit_code_and_stops_what_nobody_else_uses(services, tm
     look = "import json, os, sys; sys.exit(len(json.load(open(os.environ['CV_DATAOPS_SERVICES'] + '/services.json'))['services']))"
     assert services("run", "redis", "s3", "--", sys.executable, "-c", look).returncode == 2
     assert state(tmp_path) == {"holders": [], "services": {}}
+
+
+def test_what_cannot_be_had_is_told_and_no_failure_unless_it_was_asked_for(services):
+    everything = services("start")
+    assert everything.returncode == 0
+    assert "marquez:  this machine lacks Marquez" in everything.stdout
+    assert services("start", "marquez").returncode == 1
+
+
+def test_a_command_that_is_not_there_is_told_and_leaves_no_server_behind(services, tmp_path):
+    done = services("run", "redis", "--", "no-such-command")
+    assert (done.returncode, done.stderr.strip()) == (127, "cannot run no-such-command: No such file or directory")
+    assert state(tmp_path) == {"holders": [], "services": {}}
+
+
+def test_who_stops_servers_under_a_run_is_told(services, tmp_path):
+    assert services("status").stdout == "no server was started\n"
+    assert services("stop").stdout == "nothing was running\n"
+    script = f"{sys.executable} {PROJECT_ROOT / 'scripts' / 'services'} stop"
+    done = services("run", "redis", "--", "sh", "-c", script)
+    assert done.returncode == 0
+    assert "stopped: redis\n" in done.stdout
+    assert "warning: runs still used them: process " in done.stderr
 
 
 def test_the_first_of_two_runs_leaves_the_servers_to_the_second(services, tmp_path):

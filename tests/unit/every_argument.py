@@ -60,8 +60,8 @@ ARGUMENTS: dict[type[CheckedArguments], dict[str, Any]] = {
         **_OF_ALL, "stage": "staging", "gates": ["images >= 10"], "splits": {"a": 0.5, "b": 0.5}, "split_salt": "x",
         "group_by": ["camera", "folder[0]"], "groups": "s3://b/groups.parquet", "given_splits": "attributes.split", "stratify": True,
         "frozen_splits": ["a"], "max_left_out_ratio": 0.5, "exclude": ["labels: suspect_label"], "partition_keys": ["2026-11-05"],
-        "leave_out_unaudited": True, "accept_outdated_audits": True, "allow_backwards": True, "allow_rolled_back": True,
-        "metrics": {"map50": "0.5"}, "notes": "first", "card": False,
+        "leave_out_unaudited": True, "accept_outdated_audits": True, "allow_backwards": True, "on_backwards": "skip",
+        "allow_rolled_back": True, "metrics": {"map50": "0.5"}, "notes": "first", "card": False,
     },
     DatasetRollbackOperator: {**_OF_ALL, "stage": "staging", "to": "v3", "reason": "labels are shifted"},
     DatasetDescriptionOperator: {

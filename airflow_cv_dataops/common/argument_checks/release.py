@@ -25,6 +25,12 @@ def release_to_move(name: str, value: Any) -> None:
         check_named(value)
 
 
+def on_backwards(name: str, value: Any) -> None:
+    from airflow_cv_dataops.core.release.arguments import check_on_backwards
+
+    check_on_backwards(value)
+
+
 def gates(name: str, value: Any) -> None:
     from airflow_cv_dataops.core.release.gates.gates import parse_gates
 

@@ -14,6 +14,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.findings import counted_severities
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 from airflow_cv_dataops.core.summary import Breach
+from airflow_cv_dataops.core.wording import counted
 
 if TYPE_CHECKING:
     from airflow_cv_dataops.core.audit.statistics import AuditStatistics
@@ -99,7 +100,7 @@ def audit_breach(statistics: AuditStatistics, failure: str | None, where: str) -
     found = [(statistics.severity_of[check], count, check) for check, count in statistics.by_check.items() if count]
     found.sort(key=lambda one: (SEVERITIES.index(one[0]), -one[1], one[2]))
     problems = tuple(
-        {"check": check, "severity": severity, "findings": count, "message": f"{count:,} findings of {check}"}
+        {"check": check, "severity": severity, "findings": count, "message": f"{counted(count, 'finding')} of {check}"}
         for severity, count, check in found
     )
     return Breach(f"{where}: {failure}", problems)

@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.audit.label_errors.judged_labels import judged_labe
 from airflow_cv_dataops.core.findings import Findings
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.store.schema import SEVERITIES
+from airflow_cv_dataops.core.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,7 +154,7 @@ class AuditStatistics:
         """Say in one line what was found, the most frequent checks first."""
         ordered = sorted(((count, check) for check, count in self.by_check.items() if count), key=lambda item: (-item[0], item[1]))
         named = ", ".join(f"{check} {count:,}" for count, check in ordered[:8]) + (", …" if len(ordered) > 8 else "")
-        return f"{self.findings:,} findings in {self.annotations:,} annotations" + (f": {named}" if named else "")
+        return f"{counted(self.findings, 'finding')} in {counted(self.annotations, 'annotation')}" + (f": {named}" if named else "")
 
 
 def count_findings(

@@ -9,7 +9,8 @@ from datetime import datetime
 from airflow_cv_dataops.core.catalogue.facts import NOT_AUDITED, DatasetDetails, PartitionFacts, ReleaseFacts, StageMove
 from airflow_cv_dataops.core.catalogue.list_text import NOTHING, when
 from airflow_cv_dataops.core.catalogue.text_table import Column, table_lines
-from airflow_cv_dataops.core.catalogue.words import counted, harmless, number
+from airflow_cv_dataops.core.catalogue.words import harmless, number
+from airflow_cv_dataops.core.wording import counted
 
 _WIDEST_TEXT = 100
 _LEAST_TEXT = 20

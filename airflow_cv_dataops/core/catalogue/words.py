@@ -51,11 +51,6 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(count: int, what: str) -> str:
-    """Return a number of things, whose plural takes an s."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def ago(moment: datetime, now: datetime) -> str:
     """Return how long ago a moment was, such as ``2 h ago``; one to come (another machine's clock) is ``in 2 h``."""
     seconds = (now - moment).total_seconds()

@@ -76,7 +76,9 @@ def breach_of(dataset: str, partition_key: str, verdicts: Sequence[Verdict]) -> 
         return None
     counted = Counter(verdict.severity for verdict in breaches)
     severities = ", ".join(f"{counted[severity]} of severity {severity}" for severity in SEVERITIES if counted[severity])
-    lines = [f"Health of {dataset}, partition {partition_key}: {len(breaches)} do not hold ({severities})"]
+    lines = [
+        f"Health of {dataset}, partition {partition_key}: {len(breaches)} {'does' if len(breaches) == 1 else 'do'} not hold ({severities})"
+    ]
     lines += [_line(verdict) for verdict in breaches[:_MOST_LINES]]
     if len(breaches) > _MOST_LINES:
         lines.append(f"and {len(breaches) - _MOST_LINES} more")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.arguments import check_list, is_text
+from airflow_cv_dataops.core.arguments import check_choice, check_list, is_text
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 
@@ -32,6 +32,11 @@ def check_partition_keys(partition_keys: Sequence[str] | None) -> Sequence[str] 
     for key in partition_keys or ():
         check_partition_key(key)
     return partition_keys
+
+
+def check_on_backwards(on_backwards: Any) -> None:
+    """:raises ConfigurationError: the policy is unknown."""
+    check_choice("on_backwards", on_backwards, ("fail", "skip"))
 
 
 def check_named(release: Any) -> None:

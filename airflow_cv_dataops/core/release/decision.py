@@ -86,8 +86,8 @@ class Decision:
         return self._result(self._move.parent, seconds, unchanged=True)
 
     def stopped(self, obstacle: Obstacle, seconds: float) -> StepResult:
-        """Nothing moves; where others are at work on what is missing the task is skipped."""
-        return self._result(None, seconds, failure=f"{self._stays()}: {obstacle.why}.", skip=obstacle.waits)
+        """Nothing moves; where nothing is wrong the task is skipped."""
+        return self._result(None, seconds, failure=f"{self._stays()}: {obstacle.why}.", skip=obstacle.skip)
 
     def refused(self, seconds: float, obstacle: Obstacle | None = None) -> StepResult:
         """:param obstacle: what would stop it as well if the gates held."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -27,20 +27,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Obstacle:
-    """:param why: a sentence without its full stop. :param waits: others are at work on what is missing, and will promote it."""
+    """
+    :param why: a sentence without its full stop.
+    :param waits: others are at work on what is missing, and will promote it.
+    :param skip: nothing is wrong, and the task is skipped.
+    """
 
     why: str
     waits: bool = False
+    skip: bool = False
 
 
-def obstacle_to(dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]], *, allow_backwards: bool) -> Obstacle | None:
+def obstacle_to(
+    dataset: Dataset, move: Move, rows: Sequence[Mapping[str, Any]], *, allow_backwards: bool, on_backwards: str
+) -> Obstacle | None:
     """Return what stands in the way of a move; ``None``: nothing. :param rows: of ``releases``."""
     if why := _out_of_order(dataset, move, rows):
         return Obstacle(why)
     if not move.allows_rolled_back and (why := _brought_back(dataset, move, rows)):
         return Obstacle(why.removesuffix("."))
     if not allow_backwards and move.parent is not None and (found := _backwards(dataset, move.parent, move)):
-        return found
+        return replace(found, skip=found.waits or on_backwards == "skip")
     return None
 
 

@@ -16,6 +16,7 @@ from airflow_cv_dataops.core.release.arguments import (
     check_moved_as_it_is,
     check_named,
     check_notes,
+    check_on_backwards,
     check_partition_keys,
     handed_in_number,
 )
@@ -57,6 +58,7 @@ def promote_dataset(
     accept_outdated_audits: bool = False,
     exclude: Sequence[Exclusion | str | Mapping[str, Any]] = (),
     allow_backwards: bool = False,
+    on_backwards: str = "fail",
     allow_rolled_back: bool = False,
     metrics: Mapping[str, float] | None = None,
     notes: str | None = None,
@@ -86,6 +88,7 @@ def promote_dataset(
         ``Exclusion`` values.
     :param allow_backwards: whether the stage may move to a release that is older than the one it is at, by the dates of its partitions or
         by its number.
+    :param on_backwards: what becomes of a promotion that would be such a move, and whose gates hold: ``fail``, or ``skip``.
     :param allow_rolled_back: whether the stage may come back to what it was rolled back from.
     :param metrics: further metrics for the gates, e.g. a model's score; they win over the candidate's own.
     :param notes: for people; kept with the release.
@@ -101,6 +104,7 @@ def promote_dataset(
     started = time.monotonic()
     conditions = parse_gates(gates)
     check_stage(stage)
+    check_on_backwards(on_backwards)
     check_notes(notes)
     wanted = Wanted(
         _split_options(splits, split_salt),
@@ -129,7 +133,7 @@ def promote_dataset(
         outcomes = ask((*conditions, *implied_gates(wanted, named)), known, parent)
         move = Move(stage, parent, named, candidate, known, outcomes, notes, dag_id, run_id, allow_rolled_back, contents)
         decided = Decision(dataset, move, partition_key)
-        obstacle = obstacle_to(dataset, move, rows, allow_backwards=allow_backwards)
+        obstacle = obstacle_to(dataset, move, rows, allow_backwards=allow_backwards, on_backwards=on_backwards)
         if obstacle is not None and obstacle.waits:  # what gates found of a part of it says nothing
             return decided.stopped(obstacle, time.monotonic() - started)
         if not candidate.items.num_rows and candidate.left_out and obstacle is None:  # what gates found of nothing says nothing

@@ -40,5 +40,6 @@ with DAG(
         gates=["findings.error == 0"],
         partition_keys="{{ days_until(ds) }}",  # this day and those before it, whatever else is there by now
         depends_on_past=True,  # after the promotion of the day before: else an early day could follow a later one
+        on_backwards="skip",  # a second pass over days that production has already
     )
     ingest >> labels >> audit >> promote

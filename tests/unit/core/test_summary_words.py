@@ -37,6 +37,11 @@ def test_an_audit_tells_its_error_rate_first_and_then_what_it_found_the_largest_
     ]
 
 
+def test_one_of_a_thing_is_told_in_the_singular_whose_plural_it_is() -> None:
+    counts = {"images": 1, "categories": 1, "erroneous": 1, "annotations_with_findings": 1}
+    assert lines_of(counts=counts, metrics={}) == ["1 image, 1 category, 1 erroneous, 1 annotation with findings"]
+
+
 def test_an_error_rate_of_zero_is_told() -> None:
     counts, metrics = (
         {"annotations": 400, "erroneous": 0},

@@ -101,7 +101,7 @@ BAD: dict[type, dict[str, Any]] = {
         **_OF_ALL, "stage": "v3", "release": " ", "gates": ["images => 10"], "splits": {"train": 0.8, "test": 0.3}, "split_salt": 5,
         "group_by": ["camra"], "groups": "cameras", "given_splits": "atributes", "stratify": "perhaps", "frozen_splits": [" test"],
         "max_left_out_ratio": 2, "exclude": ["lables: suspect_label"], "partition_keys": [], "leave_out_unaudited": "perhaps",
-        "accept_outdated_audits": "perhaps", "allow_backwards": "perhaps", "allow_rolled_back": "perhaps",
+        "accept_outdated_audits": "perhaps", "allow_backwards": "perhaps", "on_backwards": "wait", "allow_rolled_back": "perhaps",
         "metrics": {"map50": "good"}, "notes": 5, "card": "perhaps",
     },
     DatasetRollbackOperator: {**_OF_ALL, "stage": "main", "to": "three", "reason": " "},

@@ -314,7 +314,7 @@ def test_an_audit_tells_what_it_found_also_where_it_only_warns(context: dict[str
         "digits, partition 2026-11-05: 1 check is above the limit: duplicate_bbox (at most 0 wanted, 1 found)"
     )
     (duplicate,) = [problem for problem in warned["problems"] if problem["check"] == "duplicate_bbox"]
-    assert (duplicate["findings"], duplicate["message"]) == (1, "1 findings of duplicate_bbox")
+    assert (duplicate["findings"], duplicate["message"]) == (1, "1 finding of duplicate_bbox")
 
 
 def test_a_promotion_tells_which_gates_do_not_hold_also_those_that_only_warn(context: dict[str, Any], embedded: Dataset) -> None:

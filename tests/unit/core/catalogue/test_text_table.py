@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.catalogue.text_table import Column, table_lines
-from airflow_cv_dataops.core.catalogue.words import ago, cells, counted, cut, harmless, iso_minutes
+from airflow_cv_dataops.core.catalogue.words import ago, cells, cut, harmless, iso_minutes
+from airflow_cv_dataops.core.wording import counted
 
 NOW = datetime(2026, 11, 5, 8, 30, tzinfo=UTC)
 TIMES = [("2 h ago, 2026-11-05 06:12 UTC", "2 h ago"), ("3 days ago, 2026-11-02 08:30 UTC", "3 days ago")]
