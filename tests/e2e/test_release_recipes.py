@@ -18,8 +18,9 @@ IMAGES_A_DAY = 8
 
 
 @pytest.fixture(scope="module")
-def running(migrated_home, tmp_path_factory, shared_data):
-    deployment = deploy(migrated_home, tmp_path_factory.mktemp("recipes"))
+def running(migrated_home, tmp_path_factory, shared_data, service):
+    # On SQLite `airflow backfill create` fails where the scheduler writes at the same time: docs/backfill.md.
+    deployment = deploy(migrated_home, tmp_path_factory.mktemp("recipes")).on_postgres(service("postgres"))
     photos = sorted((shared_data("clothing_mini") / "images").iterdir())
     for number, day in enumerate(DAYS):
         for dag in ("days", "lean"):
