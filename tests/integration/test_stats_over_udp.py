@@ -25,12 +25,16 @@ class StatsClient:
     def incr(self, stat, count=1, rate=1):
         self.send(stat, count, "c")
 sys.modules["statsd"] = types.SimpleNamespace(StatsClient=StatsClient)
-try:  # as the task runner does from 3.3 on; before, Stats finds its backend itself
+try:  # as the task runner does since 3.2, which keeps them in a class; 3.1 finds its backend itself
+    from airflow.sdk.observability import stats
     from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
-    from airflow.sdk.observability.stats import initialize
-    initialize(factory=get_stats_factory(), export_legacy_names=True)
 except ImportError:
     pass
+else:
+    if hasattr(stats, "initialize"):
+        stats.initialize(factory=get_stats_factory(), export_legacy_names=True)
+    else:
+        stats.Stats.initialize(factory=get_stats_factory(stats.Stats))
 from airflow_cv_dataops.common.stats import emit_stats
 from airflow_cv_dataops.core.summary import Summary
 summary = Summary("signs", "p", counts={"findings": {"missing_bbox": 3}}, metrics={"label_error_rate": 0.25}).to_dict()

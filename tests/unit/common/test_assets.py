@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,13 +40,24 @@ def test_the_asset_is_that_which_its_uri_names() -> None:
             "cv://digits/main",
             "cv://digits/<b>",
             "cv://digits/production?at=now",
-            "cv://me@digits/production",
         ),
     ],
 )
 def test_an_asset_that_is_no_stage_of_a_dataset_is_refused_where_the_dag_is_read(uri: str) -> None:
     with pytest.raises(ConfigurationError, match=r"is no stage of a dataset.*expected cv://<dataset>/<stage>"):
         Asset(uri)
+
+
+def test_a_user_in_an_asset_is_refused_or_dropped_with_a_warning() -> None:
+    """The oldest Airflow takes what is before the @ away, with a warning, before it asks a provider."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            answer = Asset("cv://me@digits/production").uri
+        except ConfigurationError as refused:
+            answer = str(refused)
+    is_warned = any("auth info" in str(warning.message) for warning in caught)
+    assert "is no stage of a dataset" in answer or (answer == "cv://digits/production" and is_warned)
 
 
 @pytest.mark.parametrize(("dataset", "stage"), [("Digits", "production"), ("digits", "v3")])

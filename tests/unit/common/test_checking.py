@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, BaseOperator, literal
+from airflow import sdk
+from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.definitions.param import DagParam
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -17,6 +18,8 @@ from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
 
 LATER = "{{ params.later }}"
+# Airflow before 3.2 has no literal(): a value that is not rendered is written in raw there.
+LITERAL = getattr(sdk, "literal", "{{% raw %}}{}{{% endraw %}}".format)
 
 
 def promotion(**arguments: Any) -> DatasetPromotionOperator:
@@ -29,7 +32,7 @@ def audit(**arguments: Any) -> LabelAuditOperator:
 
 @pytest.mark.parametrize(
     "value",
-    [LATER, "{% if x %}a{% endif %}", "{# nothing #}x", literal("cocoo"), lambda context, jinja_env: "coco"],
+    [LATER, "{% if x %}a{% endif %}", "{# nothing #}x", LITERAL("cocoo"), lambda context, jinja_env: "coco"],
     ids=["value", "statement", "comment", "literal", "function"],
 )
 def test_what_a_template_writes_is_not_known(value: Any) -> None:
