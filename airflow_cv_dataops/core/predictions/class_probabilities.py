@@ -14,9 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.labels.formats.csv_texts import DELIMITERS, decoded, is_utf_16, most_frequent_delimiter, stated_delimiter
-from airflow_cv_dataops.core.labels.formats.image_columns import IMAGE_IDS, IMAGE_NAMES, LINES_LOOKED_AT, column_place, image_column
+from airflow_cv_dataops.core.labels.formats.image_columns import LINES_LOOKED_AT
 from airflow_cv_dataops.core.labels.records import clean_text, excerpt, number
 from airflow_cv_dataops.core.predictions.class_columns import RANGE_TOLERANCE, SUM_TOLERANCE, check_names, class_columns, matrix
+from airflow_cv_dataops.core.predictions.named_rows import (
+    ID_ARRAYS,
+    array_of,
+    arrays_of,
+    first_array,
+    id_name,
+    id_place,
+    matrix_of_lists,
+    texts_of,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +34,6 @@ if TYPE_CHECKING:
 
 _ROWS_PER_BLOCK = 4096
 
-_ID_NAMES = (*IMAGE_NAMES, *IMAGE_IDS)
-_NPZ_IDS = ("ids", "id", "image_ids", "file_names", "filenames", "files", "names", "paths")
 _NPZ_PROBABILITIES = ("probabilities", "probs", "pred_probs", "predictions", "y_prob", "scores")
 _NPZ_CLASSES = ("classes", "class_names", "categories")
 _EMBEDDINGS = ("embedding", "embeddings")
@@ -74,14 +82,7 @@ def read_probabilities(
         raise ValueError(f"not {extension}: {error}") from error
     if ids is None:
         raise ConfigurationError(f"{name} does not say which images it is about: give the file with the ids as `ids`.")
-    return _checked(list(ids), _array(data), names)
-
-
-def read_ids(data: bytes, name: str) -> list[str]:
-    """Return image names from an ``.npy`` of strings or numbers, or from text with one a line. :raises ValueError: it is neither."""
-    if name.lower().endswith(".npy"):
-        return _texts(_array(data))
-    return [clean_text(line.strip()) for line in data.decode("utf-8-sig").splitlines() if line.strip()]
+    return _checked(list(ids), array_of(data), names)
 
 
 def invalid_rows(found: Probabilities) -> dict[int, str]:
@@ -121,7 +122,7 @@ def _csv(data: bytes, id_column: str | None) -> pa.Table:
 
     text = _CsvText(data, id_column)
     check_names(text.header)
-    identity = _id_name(text.header, id_column, text.lines)
+    identity = id_name(text.header, id_column, text.lines)
 
     def read(number: pa.DataType) -> pa.Table:
         kinds = {name: pa.string() if name == identity else number for name in text.header}
@@ -159,7 +160,7 @@ class _CsvText:
         start = self._data[: 1 << 20].decode("utf-8-sig", "replace")
         stated, self._skipped = stated_delimiter(start)
         rows = {mark: _first_lines(start[self._skipped :], mark) for mark in ([stated] if stated else DELIMITERS)}
-        named = (mark for mark, lines in rows.items() if len(lines[0]) > 1 and _id_place(lines[0], id_column, lines[1:]) is not None)
+        named = (mark for mark, lines in rows.items() if len(lines[0]) > 1 and id_place(lines[0], id_column, lines[1:]) is not None)
         self.delimiter = next(named, stated or most_frequent_delimiter(start.partition("\n")[0]))
         self.header, *self.lines = rows[self.delimiter]
         cells = [cell.strip() for cells in self.lines for cell in cells]
@@ -203,16 +204,16 @@ def _from_table(table: pa.Table, id_column: str | None, names: tuple[str, ...] |
     import pyarrow.types as kinds
 
     start = table.slice(0, LINES_LOOKED_AT)
-    identity = _id_name(table.column_names, id_column, list(zip(*(column.to_pylist() for column in start.columns), strict=True)))
+    identity = id_name(table.column_names, id_column, list(zip(*(column.to_pylist() for column in start.columns), strict=True)))
     ids = [None if value is None else clean_text(str(value)) for value in table.column(identity).to_pylist()]
     is_list = (kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list)
     listed = {field.name for field in table.schema if any(check(field.type) for check in is_list)}
     vectors = next((name for name in _EMBEDDINGS if name in listed), None)
-    embeddings = None if vectors is None else _matrix_of_lists(table.column(vectors))
+    embeddings = None if vectors is None else matrix_of_lists(table.column(vectors))
     probable = [name for name in table.column_names if name in listed and name != vectors]
     if probable:
         column = next((name for name in _NPZ_PROBABILITIES if name in probable), probable[0])
-        return _checked(ids, _matrix_of_lists(table.column(column)), names, embeddings)
+        return _checked(ids, matrix_of_lists(table.column(column)), names, embeddings)
     is_number = (kinds.is_floating, kinds.is_integer)
     numeric = [field.name for field in table.schema if field.name != identity and any(check(field.type) for check in is_number)]
     texts = [field.name for field in table.schema if kinds.is_string(field.type) or kinds.is_large_string(field.type)]
@@ -223,39 +224,14 @@ def _from_table(table: pa.Table, id_column: str | None, names: tuple[str, ...] |
 
 
 def _from_npz(data: bytes, id_column: str | None, names: tuple[str, ...] | None) -> Probabilities:
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
-        raise ValueError(_refusal(error)) from error
-    except AttributeError:
-        raise ValueError("not an .npz archive") from None
-    identity = _first(arrays, (id_column,) if id_column else _NPZ_IDS, "ids")
-    values = _first(arrays, _NPZ_PROBABILITIES, "probabilities")
-    stated = next((tuple(_texts(arrays[name])) for name in _NPZ_CLASSES if name in arrays), None)
+    arrays = arrays_of(data)
+    identity = first_array(arrays, (id_column,) if id_column else ID_ARRAYS, "ids")
+    values = first_array(arrays, _NPZ_PROBABILITIES, "probabilities")
+    stated = next((tuple(texts_of(arrays[name])) for name in _NPZ_CLASSES if name in arrays), None)
     embeddings = next((arrays[name] for name in _EMBEDDINGS if name in arrays), None)
     if names and stated and names != stated:
         raise ValueError(f"its classes {excerpt(list(stated))} are not those of `classes`, {excerpt(list(names))}: leave that out")
-    return _checked(_texts(identity), values, stated or names, embeddings)
-
-
-def _array(data: bytes) -> np.ndarray:
-    import numpy as np
-
-    try:
-        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(_refusal(error)) from error
-
-
-def _refusal(error: Exception) -> str:
-    if "pickle" in str(error).lower():
-        return "it holds Python objects, which are never unpickled; save ids as an array of strings (dtype `U`) and numbers as numbers"
-    return f"not a NumPy file: {error}"
+    return _checked(texts_of(identity), values, stated or names, embeddings)
 
 
 def _checked(
@@ -274,43 +250,3 @@ def _checked(
     if embeddings is not None and (embeddings.ndim != 2 or len(embeddings) != rows or embeddings.dtype.kind not in "fiu"):
         raise ValueError(f"embeddings of shape {embeddings.shape} do not fit {rows:,} rows")
     return Probabilities(ids, values, tuple(clean_text(name) for name in classes), embeddings)
-
-
-def _id_name(columns: Sequence[str], id_column: str | None, lines: Sequence[Sequence[object]]) -> str:
-    place = _id_place(columns, id_column, lines)
-    if place is None:
-        wanted = id_column or ", ".join(_ID_NAMES)
-        raise ValueError(f"no column that names the image: looked for {wanted}, found {excerpt(list(columns))}; give `id_column`")
-    return columns[place]
-
-
-def _id_place(columns: Sequence[str], id_column: str | None, lines: Sequence[Sequence[object]]) -> int | None:
-    return column_place(id_column, columns) if id_column else image_column(columns, lines, _ID_NAMES)
-
-
-def _first(arrays: Mapping[str, Any], names: Sequence[str], what: str) -> Any:
-    found = next((arrays[name] for name in names if name in arrays), None)
-    if found is None:
-        raise ValueError(f"no array with {what}: looked for {', '.join(names)}, found {excerpt(list(arrays))}")
-    return found
-
-
-def _texts(values: np.ndarray) -> list[str]:
-    if values.ndim != 1 or values.dtype.kind not in "USiu":
-        raise ValueError(f"expected a list of texts or whole numbers, found {values.dtype} of shape {values.shape}")
-    return [clean_text(item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)) for item in values.tolist()]
-
-
-def _matrix_of_lists(column: pa.ChunkedArray) -> np.ndarray:
-    """Return lists of one length as a matrix; a list that is absent or of another length is NaN throughout."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    lengths = np.asarray(pc.list_value_length(column).fill_null(-1)).astype(np.int64)
-    wanted = int(np.bincount(lengths[lengths >= 0]).argmax()) if (lengths >= 0).any() else 0
-    fits = lengths == wanted
-    flat = pc.list_flatten(column.filter(pa.array(fits)))
-    values = np.full((len(lengths), wanted), np.nan)
-    values[fits] = np.asarray(flat.cast("double").fill_null(np.nan)).reshape(-1, wanted)
-    return values

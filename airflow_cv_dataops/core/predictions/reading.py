@@ -20,8 +20,9 @@ from airflow_cv_dataops.core.labels.records import MALFORMED_RECORD, UNPARSABLE_
 from airflow_cv_dataops.core.labels.unread_files import UnreadFiles
 from airflow_cv_dataops.core.predictions import pixel_probabilities as pixels
 from airflow_cv_dataops.core.predictions.arguments import check_one_naming, check_prediction_format
-from airflow_cv_dataops.core.predictions.class_probabilities import Probabilities, invalid_rows, read_ids, read_probabilities
+from airflow_cv_dataops.core.predictions.class_probabilities import Probabilities, invalid_rows, read_probabilities
 from airflow_cv_dataops.core.predictions.coco_results import CocoReference, NumberedImages, parse_results, read_reference
+from airflow_cv_dataops.core.predictions.named_rows import read_ids
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.objects import Place, normalize_uri, without_credentials
 from airflow_cv_dataops.core.store.schema import arrow_schema

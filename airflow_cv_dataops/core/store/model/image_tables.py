@@ -1,8 +1,8 @@
-"""What was found at a source: images, and what could not be taken."""
+"""What was found at a source: images, what could not be taken, and images as vectors."""
 
 from __future__ import annotations
 
-from airflow_cv_dataops.core.store.model.table_model import IMAGE_ID, Column, TableModel, key_column
+from airflow_cv_dataops.core.store.model.table_model import IMAGE_ID, PARTITION_KEY, Column, TableModel, key_column
 
 IMAGES = TableModel(
     "images",
@@ -120,4 +120,42 @@ REJECTS = TableModel(
     ),
     sort_by=("source_uri",),
     run_columns=("ingested_at",),
+)
+
+EMBEDDINGS = TableModel(
+    "embeddings",
+    "One image as a vector by one embedding model, such that images that the model takes for alike are near each other; byte-identical "
+    "images are one row.",
+    (
+        key_column(),
+        Column(
+            "embedding_model",
+            "string",
+            "What made the vector, and owns the row, e.g. `descriptor` or `dinov2_vits14`: vectors of two models cannot be compared.",
+            required=True,
+        ),
+        Column("image_id", "string", IMAGE_ID, required=True),
+        Column("source_uri", "string", "The image's source; of byte-identical images the smallest.", required=True),
+        Column(
+            "embedding",
+            "list<float>",
+            "The vector, as the model gives it; of one length for all rows of a model, every number finite.",
+            required=True,
+        ),
+        Column("preprocessing", "string", "What was done to the pixels before, in words; null where the vectors were imported."),
+        Column(
+            "source",
+            "string",
+            "URI of the model, or of the file that the vector was imported from; `built_in` for the descriptor.",
+            required=True,
+        ),
+        Column(
+            "parameters_id",
+            "string",
+            "Hash of what decides the numbers (the model's bytes, its pre-processing), 16 hex digits; an image that has them by the same "
+            "is not embedded again. Null where they were imported.",
+        ),
+    ),
+    partitioned_by=(PARTITION_KEY, "embedding_model"),
+    sort_by=("image_id",),
 )
