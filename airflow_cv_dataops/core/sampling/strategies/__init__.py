@@ -1,0 +1,1 @@
+"""Strategies: in which order images are taken from a pool; see :mod:`.strategy` for the contract."""

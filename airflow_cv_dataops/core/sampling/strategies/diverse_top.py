@@ -1,0 +1,49 @@
+"""Score, then diversify: of the images with the highest scores, those that are least alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.sampling.strategies.euclidean import EuclideanSpace
+from airflow_cv_dataops.core.sampling.strategies.k_center import farthest
+from airflow_cv_dataops.core.sampling.strategies.keys import highest_first
+from airflow_cv_dataops.core.sampling.strategies.nearest_center import NearestCenter
+from airflow_cv_dataops.core.sampling.strategies.strategy import Choice, strategy
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TIMES = 10
+
+
+@strategy(meaning="of the images with the highest scores those that are least alike", needs=("scores", "embeddings"))
+def diverse_top(choice: Choice) -> Iterator[int]:
+    """Yield, of the open rows with the highest scores, the one that is farthest from all that are covered or yielded.
+
+    The first is looked for among the best ``10 * wanted`` open rows, each further one among one fewer, so that where nothing but what is
+    taken is closed, these are the same rows throughout; when they are used up, among the next ``10 * wanted``. To filter by uncertainty
+    and then diversify is from Wei, Iyer and Bilmes (ICML 2015); that the shortlist is ten batches long is a choice of this package.
+
+    Distances are Euclidean, of embeddings as they are given; see :func:`.k_center.k_center`, also for the first row where nothing is
+    covered.
+    """
+    assert choice.embeddings is not None
+    space = EuclideanSpace(choice.embeddings, choice.covered)
+    nearest, order, taken = NearestCenter(space), highest_first(choice.scores, choice.ties), 0
+    shortlist = TIMES * choice.wanted
+    while choice.open.any():
+        row = farthest(nearest, choice, _best(choice.open, order, shortlist - taken % shortlist))
+        space.add(row)
+        taken += 1
+        yield row
+
+
+def _best(is_open: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
+    """Return (N,) which rows are the first ``count`` open ones of an order."""
+    import numpy as np
+
+    rows = order[np.flatnonzero(is_open[order])[:count]]
+    among = np.zeros(len(is_open), dtype=bool)
+    among[rows] = True
+    return among
