@@ -1,0 +1,84 @@
+"""What a score is: one number an image, higher where it is worth more to label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from airflow_cv_dataops.core.sampling.pool import Pool
+
+_ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
+# What a score may need beyond the images themselves; without it every image would be left out, so the step says what to do instead.
+NEEDS = ("predictions", "models", "embeddings", "annotations", "findings", "similar_to")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One question that is asked of every image of a pool. Made from a function by :func:`score`; calling it calls the function.
+
+    :param name: in arguments, reasons and the report: lower-case letters, digits and ``_``.
+    :param meaning: what a high score says of an image, one sentence for people.
+    :param run: a pure function of the pool: (N,) floats, higher for an image that is worth more; NaN where it cannot tell.
+    :param needs: what it cannot do without, of ``NEEDS``.
+    :param images: columns of ``images`` that it reads beside those that are always there.
+    :param words: given the pool, a row and its score, why the image stands where it stands, for people; ``None``: name and number.
+    :raises ConfigurationError: the name or a need cannot be used.
+    """
+
+    name: str
+    meaning: str
+    run: Callable[[Pool], np.ndarray]
+    needs: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    words: Callable[[Pool, int, float], str] | None = None
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.name):
+            raise ConfigurationError(f"Score {self.name!r} cannot be used: expected lower-case letters, digits and _, first a letter.")
+        if unknown := sorted(set(self.needs) - set(NEEDS)):
+            raise ConfigurationError(f"Score {self.name!r} needs {', '.join(unknown)}: expected some of {', '.join(NEEDS)}.")
+
+    def __call__(self, pool: Pool) -> np.ndarray:
+        """Return the score of each image. :raises ConfigurationError: the function returned something else."""
+        import numpy as np
+
+        values = np.asarray(self.run(pool), dtype=np.float64)
+        if values.shape != (len(pool),) or np.isinf(values).any():
+            raise ConfigurationError(
+                f"Score {self.name!r} returned numbers of shape {values.shape} for {len(pool):,} images, or infinite ones: expected one "
+                "finite number an image, NaN where it cannot tell."
+            )
+        return values
+
+    def in_words(self, pool: Pool, row: int, value: float) -> str:
+        """Say why an image has its score."""
+        return self.words(pool, row, value) if self.words else f"{self.name} {value:.3f}"
+
+
+def score(
+    *,
+    meaning: str,
+    needs: tuple[str, ...] = (),
+    images: tuple[str, ...] = (),
+    words: Callable[[Pool, int, float], str] | None = None,
+) -> Callable[[Callable[[Pool], np.ndarray]], Score]:
+    """Make a :class:`Score` of a function, under the function's name.
+
+    :param meaning: what a high score says of an image, one sentence for people.
+    :param needs: what it cannot do without: ``predictions``, ``models`` (two or more), ``embeddings``, ``annotations``, ``findings``,
+        ``similar_to``.
+    :param images: columns of ``images`` that it reads beside ``image_id``, ``source_uri``, ``storage_uri`` and ``file_name``.
+    :param words: given the pool, a row and its score, why the image stands where it stands, for people.
+    """
+    return lambda run: Score(run.__name__, meaning, run, needs, images, words)
+
+
+sampling_score = score
+"""The same under the name that the package hands on."""
