@@ -1,0 +1,104 @@
+"""A batch, filled: what people named, a share drawn at random, then what the strategy takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.sampling.batch.room import Room, UnmetMinimum
+from airflow_cv_dataops.core.sampling.strategies.strategy import Choice
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from airflow_cv_dataops.core.sampling.batch.near_duplicates import NearDuplicates
+    from airflow_cv_dataops.core.sampling.batch.quotas import Quota
+    from airflow_cv_dataops.core.sampling.strategies.strategy import Strategy
+
+NAMED, RANDOM = "named", "random"
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """What holds of a batch.
+
+    :param costs: (N,) int64. :param budget: in the same parts. :param explore: share of the budget, 0 to 1, that is drawn at random.
+    """
+
+    costs: np.ndarray
+    budget: int
+    quotas: Sequence[Quota] = ()
+    near: NearDuplicates | None = None
+    explore: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Images taken. :param rows: in the order in which they were taken. :param taken_by: by row, the strategy that took it.
+
+    :param spent: of the budget, in its parts. :param refused: rows that were named and could not be taken.
+    :param near_duplicates: how many images were left out because one that shows the same was taken.
+    """
+
+    rows: Sequence[int]
+    taken_by: Sequence[str]
+    spent: int
+    unmet: Sequence[UnmetMinimum]
+    refused: Sequence[int]
+    near_duplicates: int
+
+
+def fill_batch(choice: Choice, strategy: Strategy, limits: Limits, *, random: Strategy, named: Sequence[int] = ()) -> Batch:
+    """Take images until nothing that is open is left.
+
+    First those that are named, in their order, as far as the limits let them; then the random share, drawn from all that are open; then the
+    strategy's, of which the minimums' groups come first. Whatever was taken before counts as known for the strategy.
+
+    :param choice: without regard to limits: its ``open`` is not used. :param named: rows, each once.
+    """
+    import numpy as np
+
+    room = Room(limits.costs, limits.budget, limits.quotas, limits.near)
+    available = [np.bincount(quota.codes[room.open], minlength=len(quota.names)) for quota in limits.quotas]
+    refused = [row for row in named if not _take_if_open(room, row)]
+    taken_by = [NAMED] * len(room.taken)
+    # What may be drawn is limited by what there is: of a pool below the budget, the same share.
+    least = min(limits.budget, int(limits.costs[room.open].sum()) + room.spent)
+    _take_while(room, random, replace(choice, open=room.open), room.spent + math.floor(round(limits.explore * least, 6)))
+    taken_by += [RANDOM] * (len(room.taken) - len(taken_by))
+    room.minimums_first()
+    if room.open.any():
+        _take_while(room, strategy, _around(replace(choice, open=room.open), room.taken), None)
+    taken_by += [strategy.name] * (len(room.taken) - len(taken_by))
+    return Batch(tuple(room.taken), tuple(taken_by), room.spent, room.unmet(available), tuple(refused), room.closed_as_duplicate)
+
+
+def _take_if_open(room: Room, row: int) -> bool:
+    if room.open[row]:
+        room.take(row)
+        return True
+    return False
+
+
+def _take_while(room: Room, strategy: Callable[[Choice], object], choice: Choice, most: int | None) -> None:
+    """Take what a strategy proposes, up to what may have been spent by then; ``None``: as long as anything is open."""
+    if not room.open.any():
+        return
+    for row in strategy(choice):  # type: ignore[attr-defined]
+        if most is not None and room.spent + int(room.costs[row]) > most:
+            return
+        room.take(row)
+        if not room.open.any():
+            return
+
+
+def _around(choice: Choice, taken: Sequence[int]) -> Choice:
+    """Return the choice with what was taken among what is known."""
+    import numpy as np
+
+    if choice.embeddings is None or not taken:
+        return choice
+    known = [choice.embeddings[list(taken)]] if choice.covered is None else [choice.covered, choice.embeddings[list(taken)]]
+    return replace(choice, covered=np.concatenate(known))

@@ -1,0 +1,107 @@
+"""How many images of a group may, and must, be in a batch: of a category, a source, a camera, a partition, a capture day."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.arguments import check_choice
+from airflow_cv_dataops.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GROUPINGS = ("category", "source", "camera", "partition", "capture_day")
+
+Amount = int | float
+"""A number of images (int), or a share of the budget (float, above 0, at most 1)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Quota:
+    """The groups of one grouping, and their limits.
+
+    :param names: (G,) of the groups. :param codes: (N,) which group each image is of.
+    :param most: (G,) int64, how many at most; a very large number for no limit. :param least: (G,) int64, how many at least.
+    """
+
+    grouping: str
+    names: Sequence[str]
+    codes: np.ndarray
+    most: np.ndarray
+    least: np.ndarray
+
+
+UNLIMITED = 2**62
+
+
+def quota_of(
+    grouping: str,
+    values: Sequence[str | None],
+    most: Amount | Mapping[str, Amount] | None,
+    least: Amount | Mapping[str, Amount] | None,
+    budget: int | None,
+) -> Quota:
+    """Return the quota of a grouping over images.
+
+    :param values: (N,) the group of each image; ``None`` is a group of its own, named ``""``.
+    :param most: for every group, or by name with ``*`` for all others. :param least: likewise.
+    :param budget: how many images a share is of; ``None``: the budget is in something else, and a share is refused.
+    :raises ConfigurationError: a share without a budget in images.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    encoded = pc.fill_null(pa.array(values, pa.string()), "").dictionary_encode()
+    names = [str(name) for name in encoded.dictionary.to_pylist()]
+    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+    def limits(given: Amount | Mapping[str, Amount] | None, of_none: int, share: Any) -> np.ndarray:
+        by_name: Mapping[str, Amount] = given if isinstance(given, Mapping) else {} if given is None else {"*": given}
+        amounts = [by_name.get(name, by_name.get("*")) for name in names]
+        return np.array([of_none if amount is None else share(grouping, amount, budget) for amount in amounts], dtype=np.int64)
+
+    return Quota(grouping, names, codes, limits(most, UNLIMITED, _at_most), limits(least, 0, _at_least))
+
+
+def check_quotas(name: str, given: Any) -> None:
+    """:raises ConfigurationError: a grouping is unknown, or an amount is no number of images and no share."""
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"{name}={given!r} cannot be used: expected e.g. {{'source': 20}} or {{'category': {{'dog': 5}}}}.")
+    for grouping, amounts in given.items():
+        check_choice(f"{name}: a grouping", grouping, GROUPINGS)
+        for group, amount in amounts.items() if isinstance(amounts, Mapping) else (("*", amounts),):
+            check_amount(f"{name}[{grouping!r}]" + (f"[{group!r}]" if isinstance(amounts, Mapping) else ""), amount)
+
+
+def check_amount(name: str, amount: Any) -> None:
+    """:raises ConfigurationError: it is neither a number of images nor a share of the budget."""
+    is_number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
+    is_count = is_number and amount >= 1 and float(amount).is_integer() and amount < UNLIMITED
+    if not (is_count or (is_number and 0 < amount <= 1)):
+        raise ConfigurationError(
+            f"{name}={amount!r} cannot be used: expected a number of images (int, at least 1) or a share of the budget (float, above 0, "
+            "at most 1)."
+        )
+
+
+def _at_most(grouping: str, amount: Amount, budget: int | None) -> int:
+    """Return a number of images; of a share rounded down, at least 1."""
+    return max(1, math.floor(_of_budget(grouping, amount, budget)))
+
+
+def _at_least(grouping: str, amount: Amount, budget: int | None) -> int:
+    """Return a number of images; of a share rounded up."""
+    return math.ceil(_of_budget(grouping, amount, budget))
+
+
+def _of_budget(grouping: str, amount: Amount, budget: int | None) -> float:
+    if isinstance(amount, int) or amount > 1:
+        return amount
+    if budget is None:
+        raise ConfigurationError(f"A share of {amount!r} for {grouping} needs a budget in images: give a number of images.")
+    # 0.29 x 100 is 28.999999999999996
+    return round(amount * budget, 9)
