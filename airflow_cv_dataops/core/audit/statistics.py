@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.audit.check import Check
-from airflow_cv_dataops.core.audit.interval import wilson_interval
 from airflow_cv_dataops.core.audit.label_errors.checks import suspect_label
 from airflow_cv_dataops.core.audit.label_errors.estimates import EstimatedErrors, estimate_metrics, estimate_summary, estimated_errors
 from airflow_cv_dataops.core.audit.label_errors.judged_labels import judged_labels
 from airflow_cv_dataops.core.findings import Findings
+from airflow_cv_dataops.core.intervals import wilson_interval
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.store.schema import SEVERITIES
 from airflow_cv_dataops.core.wording import counted

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.audit.interval import wilson_interval
+from airflow_cv_dataops.core.intervals import wilson_interval
 from airflow_cv_dataops.core.metrics import Metric
 
 if TYPE_CHECKING:

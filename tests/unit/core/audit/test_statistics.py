@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from airflow_cv_dataops.core.audit.interval import wilson_interval
 from airflow_cv_dataops.core.audit.label_errors.estimates import EstimatedErrors
 from airflow_cv_dataops.core.audit.statistics import AuditStatistics, CategoryStatistics, audit_metrics
+from airflow_cv_dataops.core.intervals import wilson_interval
 
 
 def numbers(*categories, estimated=()):

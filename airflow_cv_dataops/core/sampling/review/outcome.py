@@ -1,0 +1,220 @@
+"""How often the model was wrong, by strategy, beside what was drawn at random; in numbers and in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.intervals import Interval, difference_interval, wilson_interval
+from airflow_cv_dataops.core.metrics import Metric
+from airflow_cv_dataops.core.sampling.review.verdicts import RIGHT, UNANSWERED, UNCLEAR, WITHOUT_PREDICTION, WRONG, Verdicts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RANDOM = "random"
+MORE, FEWER, NO_DIFFERENCE, NOT_JUDGED = "more", "fewer", "no_difference", "not_judged"
+_MANY_UNANSWERED = 0.2
+_KINDS = ("misses", "false_positives", "confusions")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Images that were chosen in one way.
+
+    :param name: the strategy, or the other sample. :param images: how many. :param unanswered: nobody has labelled them yet.
+    :param unclear: their labels contradict each other or cannot be compared. :param without_prediction: the model has not seen them.
+    :param errors: of a detector: misses, false positives and confusions per judged image.
+    """
+
+    name: str
+    images: int
+    unanswered: int
+    unclear: int
+    without_prediction: int
+    right: int
+    wrong: int
+    min_answered: int
+    errors: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> int:
+        return self.images - self.unanswered
+
+    @property
+    def judged(self) -> int:
+        return self.right + self.wrong
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether enough images could be judged for a rate to say anything."""
+        return self.judged >= self.min_answered
+
+    @property
+    def wrong_rate(self) -> Interval:
+        """The share of judged images on which the model was wrong, with Wilson's interval; NaN where too few were judged."""
+        if not self.is_judged:
+            return Interval(math.nan, math.nan, math.nan)
+        return Interval(self.wrong / self.judged, *wilson_interval(self.wrong, self.judged))
+
+    @property
+    def errors_per_image(self) -> float:
+        return sum(self.errors.values()) if self.errors and self.is_judged else math.nan
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One strategy beside what was drawn at random. :param baseline: ``None``: there is nothing of that kind."""
+
+    group: Group
+    baseline: Group | None
+
+    @property
+    def difference(self) -> Interval:
+        """The strategy's wrong rate less the random one's, -1 to 1, with Newcombe's interval; NaN where one of them is not judged."""
+        if self.baseline is None or not (self.group.is_judged and self.baseline.is_judged):
+            return Interval(math.nan, math.nan, math.nan)
+        return difference_interval(self.group.wrong, self.group.judged, self.baseline.wrong, self.baseline.judged)
+
+    @property
+    def ratio(self) -> float:
+        """How many times as often the model was wrong; NaN where it is not judged, or was never wrong at random."""
+        if not self.difference.is_known or self.baseline is None or not self.baseline.wrong:
+            return math.nan
+        return self.group.wrong_rate.expected / self.baseline.wrong_rate.expected
+
+    @property
+    def why_not_judged(self) -> str:
+        """Say why there is no difference; empty where there is one."""
+        if self.baseline is None:
+            return "no images drawn at random"
+        few = " and ".join(group.name for group in (self.group, self.baseline) if not group.is_judged)
+        return f"{few} {'have' if ' and ' in few else 'has'} fewer than {self.group.min_answered:,} judged images" if few else ""
+
+    @property
+    def outcome(self) -> str:
+        found = self.difference
+        if not found.is_known:
+            return NOT_JUDGED
+        return MORE if found.low > 0 else FEWER if found.high < 0 else NO_DIFFERENCE
+
+    def in_words(self) -> str:
+        """Return the comparison as a sentence."""
+        if self.baseline is None:
+            return f"{_told(self.group)}; whether that is more often than at random nobody can say: there are no images drawn at random."
+        both = f"{_told(self.group)}; {_told(self.baseline)}"
+        found = self.difference
+        if not found.is_known:
+            return f"{both}; not judged: {self.why_not_judged}."
+        verdict = {
+            MORE: f"{self.group.name} found the model wrong more often than chance did",
+            FEWER: f"{self.group.name} found the model wrong less often than chance did",
+            NO_DIFFERENCE: "no difference shown",
+        }[self.outcome]
+        return (
+            f"{both}; difference {points(found.expected)} points ({points(found.low)} to {points(found.high)}): {verdict}.{self._caution()}"
+        )
+
+    def _caution(self) -> str:
+        groups = [group for group in (self.group, self.baseline) if group is not None]
+        late = [group.name for group in groups if group.unanswered > _MANY_UNANSWERED * group.images]
+        return (
+            f" Many images of {' and '.join(late)} have no answer yet; those that were answered first may be the easier ones."
+            if late
+            else ""
+        )
+
+
+def comparisons(
+    strategies: Sequence[str], places: np.ndarray, baseline: np.ndarray | None, baseline_name: str, verdicts: Verdicts, *, min_answered: int
+) -> list[Comparison]:
+    """Compare the strategies of a sample, sorted, each with the baseline.
+
+    :param strategies: of each row of the sample. :param places: of each row its image in ``verdicts``.
+    :param baseline: images of the other sample that it is compared with; ``None``: the sample's own rows of strategy ``random``.
+    """
+    import numpy as np
+
+    names = np.asarray(strategies, dtype=object)
+    compared = [name for name in sorted(set(strategies)) if name != RANDOM or baseline is not None]
+    if baseline is None:
+        own = places[names == RANDOM]
+        other = group_of(RANDOM, own, verdicts, min_answered) if len(own) else None
+    else:
+        other = group_of(baseline_name, baseline, verdicts, min_answered) if len(baseline) else None
+    return [Comparison(group_of(name, places[names == name], verdicts, min_answered), other) for name in compared]
+
+
+def group_of(name: str, places: np.ndarray, verdicts: Verdicts, min_answered: int) -> Group:
+    """Count a group. :param places: of its images in ``verdicts``."""
+    import numpy as np
+
+    state = verdicts.state[places]
+    counts = np.bincount(state, minlength=WRONG + 1).tolist()
+    judged = places[state >= RIGHT]
+    errors = {}
+    if verdicts.errors is not None and len(judged):
+        errors = {kind: float(getattr(verdicts.errors, kind)[judged].mean()) for kind in _KINDS}
+    return Group(
+        name=name,
+        images=len(places),
+        unanswered=counts[UNANSWERED],
+        unclear=counts[UNCLEAR],
+        without_prediction=counts[WITHOUT_PREDICTION],
+        right=counts[RIGHT],
+        wrong=counts[WRONG],
+        min_answered=min_answered,
+        errors=errors,
+    )
+
+
+def groups_of(found: Sequence[Comparison]) -> list[Group]:
+    """Return the strategies' groups, then the one that they are compared with."""
+    return [comparison.group for comparison in found] + [other for comparison in found[:1] if (other := comparison.baseline) is not None]
+
+
+def metrics_of(groups: Sequence[Group], found: Sequence[Comparison]) -> Iterator[Metric]:
+    """Yield what is kept of a review; what is not judged has no row."""
+    for group in groups:
+        of = {"strategy": group.name}
+        for name in ("images", "answered", "unanswered", "unclear", "without_prediction", "judged", "wrong"):
+            yield Metric(name, getattr(group, name), of)
+        yield from _with_interval("wrong_rate", group.wrong_rate, of)
+        yield Metric("errors_per_image", group.errors_per_image, of)
+        if group.is_judged:
+            yield from (Metric(f"{kind}_per_image", value, of) for kind, value in group.errors.items())
+    for comparison in found:
+        of = {"strategy": comparison.group.name}
+        yield from _with_interval("wrong_rate_difference", comparison.difference, of)
+        yield Metric("wrong_rate_ratio", comparison.ratio, of)
+
+
+def gain_metrics(gain: Interval) -> Iterator[Metric]:
+    yield from _with_interval("expected_gain", gain, {})
+
+
+def _with_interval(name: str, interval: Interval, dimensions: Mapping[str, str]) -> Iterator[Metric]:
+    yield Metric(name, interval.expected, dimensions)
+    yield Metric(f"{name}_low", interval.low, dimensions)
+    yield Metric(f"{name}_high", interval.high, dimensions)
+
+
+def _told(group: Group) -> str:
+    """Return ``entropy: the model was wrong on 42 of 90 judged images (47%, 37 to 57%)``."""
+    rate = group.wrong_rate
+    share = f" ({percent(rate.expected)}%, {percent(rate.low)} to {percent(rate.high)}%)" if rate.is_known else ""
+    waiting = f", {group.unanswered:,} unanswered" if group.unanswered else ""
+    return f"{group.name}: the model was wrong on {group.wrong:,} of {group.judged:,} judged images{share}{waiting}"
+
+
+def percent(share: float) -> str:
+    """Return whole percent, but of what is not quite nothing or not quite all a digit more."""
+    return f"{100 * share:.1f}" if 0 < share < 0.01 or 0.99 < share < 1 else f"{100 * share:.0f}"
+
+
+def points(difference: float) -> str:
+    """Return percentage points with their sign; 0 has none."""
+    whole = round(100 * difference)
+    return f"{'+' if whole > 0 else '−' if whole < 0 else ''}{abs(whole)}"
