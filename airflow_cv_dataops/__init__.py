@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.diff.diff import diff_releases as diff_releases
     from airflow_cv_dataops.core.diff.release_diff import ReleaseDiff as ReleaseDiff
     from airflow_cv_dataops.core.diff.step import report_diff as report_diff
+    from airflow_cv_dataops.core.embeddings.embedding import embed_images as embed_images
+    from airflow_cv_dataops.core.embeddings.importing import import_embeddings as import_embeddings
+    from airflow_cv_dataops.core.embeddings.reading import read_embeddings as read_embeddings
     from airflow_cv_dataops.core.errors import ConcurrentPromotionError as ConcurrentPromotionError
     from airflow_cv_dataops.core.errors import ConfigurationError as ConfigurationError
     from airflow_cv_dataops.core.errors import CvDataOpsError as CvDataOpsError
@@ -81,8 +84,19 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.release.stages import observe_stage as observe_stage
     from airflow_cv_dataops.core.report.limits import ReportLimits as ReportLimits
     from airflow_cv_dataops.core.report.location import read_report as read_report
+    from airflow_cv_dataops.core.sampling.evaluations import Evaluation as Evaluation
+    from airflow_cv_dataops.core.sampling.evaluations import read_evaluations as read_evaluations
+    from airflow_cv_dataops.core.sampling.learning_curve import LearningCurve as LearningCurve
+    from airflow_cv_dataops.core.sampling.learning_curve import expected_gain as expected_gain
+    from airflow_cv_dataops.core.sampling.learning_curve import learning_curve as learning_curve
     from airflow_cv_dataops.core.sampling.manifest import label_studio_tasks as label_studio_tasks
+    from airflow_cv_dataops.core.sampling.manifest_formats import convert_manifest as convert_manifest
+    from airflow_cv_dataops.core.sampling.review.review import review_sample as review_sample
     from airflow_cv_dataops.core.sampling.sample import sample_hard_examples as sample_hard_examples
+    from airflow_cv_dataops.core.sampling.scores.score import Score as Score
+    from airflow_cv_dataops.core.sampling.scores.score import sampling_score as sampling_score
+    from airflow_cv_dataops.core.sampling.strategies.strategy import Strategy as Strategy
+    from airflow_cv_dataops.core.sampling.strategies.strategy import sampling_strategy as sampling_strategy
     from airflow_cv_dataops.core.store.base import Place as Place
     from airflow_cv_dataops.core.store.catalog import CatalogConfig as CatalogConfig
     from airflow_cv_dataops.core.store.former_names import rename_catalog as rename_catalog
@@ -108,11 +122,13 @@ _MODULES = {
     "DatasetNotFoundError": "core.errors",
     "Description": "core.release.descriptions",
     "EmptySourceError": "core.errors",
+    "Evaluation": "core.sampling.evaluations",
     "Exclusion": "core.release.exclusions.rules",
     "ExportCheck": "core.export.manifest",
     "ExportOptions": "core.export.options",
     "Gate": "core.release.gates.gates",
     "IngestSettings": "core.imaging.ingest.settings",
+    "LearningCurve": "core.sampling.learning_curve",
     "Limits": "core.imaging.decoding.decode",
     "MapStyleDataset": "core.release.map_style",
     "Place": "core.store.base",
@@ -139,16 +155,21 @@ _MODULES = {
     "contract_frame": "core.contracts.frame",
     "check_health": "core.health.health",
     "commit_shards": "core.imaging.ingest.shards.steps",
+    "convert_manifest": "core.sampling.manifest_formats",
     "dataset_card": "core.release.card.card",
     "dataset_metrics": "core.trends.numbers",
     "describe_dataset": "core.release.describe",
     "diff_releases": "core.diff.diff",
+    "embed_images": "core.embeddings.embedding",
+    "expected_gain": "core.sampling.learning_curve",
     "export_release": "core.export.export",
+    "import_embeddings": "core.embeddings.importing",
     "import_labels": "core.labels.importing",
     "import_predictions": "core.predictions.importing",
     "ingest_images": "core.imaging.ingest.ingest",
     "ingest_shard": "core.imaging.ingest.shards.steps",
     "label_studio_tasks": "core.sampling.manifest",
+    "learning_curve": "core.sampling.learning_curve",
     "list_datasets": "core.catalogue.datasets",
     "metric_trends": "core.trends.trends",
     "observe_arrival": "core.imaging.sources.arrival",
@@ -157,11 +178,18 @@ _MODULES = {
     "open_dataset": "core.dataset",
     "plan_shards": "core.imaging.ingest.shards.steps",
     "promote_dataset": "core.release.promote",
+    "read_embeddings": "core.embeddings.reading",
+    "read_evaluations": "core.sampling.evaluations",
     "read_report": "core.report.location",
     "rename_catalog": "core.store.former_names",
     "rollback_stage": "core.release.rollback",
     "report_diff": "core.diff.step",
+    "review_sample": "core.sampling.review.review",
     "sample_hard_examples": "core.sampling.sample",
+    "sampling_score": "core.sampling.scores.score",
+    "sampling_strategy": "core.sampling.strategies.strategy",
+    "Score": "core.sampling.scores.score",
+    "Strategy": "core.sampling.strategies.strategy",
     "show_dataset": "core.catalogue.details",
     "to_coco": "core.labels.formats.coco_writer",
     "to_voc": "core.labels.formats.voc_writer",

@@ -22,10 +22,12 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_cv_dataops.operators.sharded_image_ingest",
                     "airflow_cv_dataops.operators.label_import",
                     "airflow_cv_dataops.operators.prediction_import",
+                    "airflow_cv_dataops.operators.image_embedding",
                     "airflow_cv_dataops.operators.label_audit",
                     "airflow_cv_dataops.operators.dataset_validation",
                     "airflow_cv_dataops.operators.dataset_health",
                     "airflow_cv_dataops.operators.hard_example_sampling",
+                    "airflow_cv_dataops.operators.sampling_review",
                     "airflow_cv_dataops.operators.dataset_promotion",
                     "airflow_cv_dataops.operators.dataset_rollback",
                     "airflow_cv_dataops.operators.dataset_description",
@@ -81,11 +83,13 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "extra-links": [
             "airflow_cv_dataops.links.audit_report.AuditReportLink",
+            "airflow_cv_dataops.links.sample_report.SampleReportLink",
             "airflow_cv_dataops.links.data_docs.DataDocsLink",
             "airflow_cv_dataops.links.dataset_card.DatasetCardLink",
             "airflow_cv_dataops.links.dataset_health.DatasetHealthLink",
             "airflow_cv_dataops.links.diff_report.DiffReportLink",
             "airflow_cv_dataops.links.marquez.MarquezLink",
+            "airflow_cv_dataops.links.sampling_review.SamplingReviewLink",
         ],
         "config": {
             "cv_dataops": {

@@ -93,7 +93,16 @@ with DAG(
         coco_reference="{{ params.labels if params.format == 'coco' else '' }}",
         classes="{{ params.classes or '' }}",
     )
-    sample = HardExampleSamplingOperator(task_id="sample", dataset=dataset, model="{{ params.model }}", strategy="least_confidence")
+    # Boxes that the detector doubts, those of rare categories first, and some of every category.
+    sample = HardExampleSamplingOperator(
+        task_id="sample",
+        dataset=dataset,
+        model="{{ params.model }}",
+        strategy="top",
+        scores={"entropy_by_class": 2, "category_rarity": 1},
+        min_per={"category": 5},
+        explore=0.1,
+    )
 
     wait >> ingest >> labels >> audit >> [health, promote]
     labels >> validate >> promote

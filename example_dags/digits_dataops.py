@@ -1,4 +1,4 @@
-"""Handwritten digits, every day: wait, ingest, import labels and predictions, validate, audit, look at health, sample, promote, export.
+"""Handwritten digits, daily: wait, ingest, import labels and predictions, embed, validate, audit, look at health, sample, promote, export.
 
 Runs as it is, with nothing but Airflow: ``make demo`` for three days in one process, ``make airflow`` for the real thing.
 Only ``land`` is a stand-in, for whatever brings images in; everything after it is what a DAG of yours would hold.
@@ -18,6 +18,7 @@ from airflow_cv_dataops.operators.dataset_health import DatasetHealthOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_embedding import ImageEmbeddingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
@@ -55,6 +56,8 @@ with DAG(
     predictions = PredictionImportOperator(
         task_id="import_predictions", dataset="digits", source=f"{DAY}/predictions.npz", model=MODEL, model_version="1"
     )
+    # Which images are alike: so that a batch for labelling is not fifty times the same. Here without a model; yours: model="….onnx".
+    embed = ImageEmbeddingOperator(task_id="embed", dataset="digits")
     # What must hold, in a file that the whole team can read: a label that breaks it is not released.
     validate = DatasetValidationOperator(
         task_id="validate", dataset="digits", table="annotations", suite=Path(__file__).with_name("digits_contract.yaml")
@@ -62,7 +65,8 @@ with DAG(
     audit = LabelAuditOperator(task_id="audit", dataset="digits", categories=[str(digit) for digit in range(10)])
     # Is the day as days are? With two weeks of history it says so; whoever is on call may be told by notifiers=[…].
     health = DatasetHealthOperator(task_id="health", dataset="digits", on_findings="warn")
-    sample = HardExampleSamplingOperator(task_id="sample", dataset="digits", strategy="entropy", budget=50, max_per_class=10)
+    # The images that are most worth labelling; five of them drawn at random, to compare with once labels are back (SamplingReviewOperator).
+    sample = HardExampleSamplingOperator(task_id="sample", dataset="digits", budget=50, max_per_class=10, explore=0.1)
     promote = DatasetPromotionOperator(
         task_id="promote",
         dataset="digits",
@@ -79,5 +83,6 @@ with DAG(
     )
 
     land() >> wait >> ingest >> [labels, predictions] >> audit >> [health, sample, promote]
+    ingest >> embed >> sample
     labels >> validate >> promote
     promote >> export

@@ -44,7 +44,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     # The steps stand in the order in which data flows: a later one may read what an earlier one defines, never the other way round.
     "core": (
         ("wording",),
-        ("errors", "step_lineage", "image_places"),
+        ("errors", "intervals", "step_lineage", "image_places"),
         ("ahead", "arguments", "progress", "summary"),
         ("store",),
         ("findings", "metrics", "summary_words"),
@@ -53,6 +53,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ("lineage",),
         ("labels",),
         ("predictions",),
+        ("embeddings",),
         ("audit",),
         ("trends",),
         ("duplicates", "annotators", "drift", "health", "evaluation"),

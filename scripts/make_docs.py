@@ -19,6 +19,7 @@ from pathlib import Path
 from layout_picture import layout_picture
 
 from airflow_cv_dataops.core.audit.docs import checks_markdown
+from airflow_cv_dataops.core.sampling.docs import scores_markdown, strategies_markdown
 from airflow_cv_dataops.core.store.model.table_model import TableModel
 from airflow_cv_dataops.core.store.schema import TABLES
 
@@ -29,6 +30,8 @@ PACKAGE = "airflow_cv_dataops"
 _ARGUMENTS = re.compile(r"(?P<open><!-- arguments: (?P<path>[\w.]+) -->\n).*?(?P<close><!-- /arguments -->)", re.DOTALL)
 _FUNCTION = re.compile(r"(?P<open><!-- function: (?P<path>[\w.]+) -->\n).*?(?P<close><!-- /function -->)", re.DOTALL)
 _CHECKS = re.compile(r"\| check \| severity \|[^\n]*\n(?:\|[^\n]*\n)+")
+_SCORES = re.compile(r"\| score \| a high one says \|[^\n]*\n(?:\|[^\n]*\n)+")
+_STRATEGIES = re.compile(r"\| strategy \| takes \|[^\n]*\n(?:\|[^\n]*\n)+")
 _PARAM = re.compile(r":param (?P<name>\w+):(?P<text>.*?)(?=\n\s*:\w+[^\n]*:|\n\s*\n|\Z)", re.DOTALL)
 _RAISES = re.compile(r":raises (?P<name>\w+):(?P<text>.*?)(?=:raises \w+:|\n\s*\n|\Z)", re.DOTALL)
 _ROLE = re.compile(r":\w+:`~?(?:[\w]+\.)*(?P<name>\w+)`")
@@ -82,6 +85,9 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield DOCS / "images" / "layout.svg", layout_picture()
     checks = DOCS / "checks.md"
     yield checks, _CHECKS.sub(lambda _: checks_markdown(), checks.read_text(), count=1)
+    sampling = DOCS / "sampling.md"
+    with_scores = _SCORES.sub(lambda _: scores_markdown(), sampling.read_text(), count=1)
+    yield sampling, _STRATEGIES.sub(lambda _: strategies_markdown(), with_scores, count=1)
     python = DOCS / "python.md"
     yield python, _FUNCTION.sub(lambda found: f"{found['open']}\n{function_table(found['path'])}\n{found['close']}", python.read_text())
     for path in sorted(DOCS.glob("*/*.md")):

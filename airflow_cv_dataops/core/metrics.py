@@ -13,6 +13,8 @@ from airflow_cv_dataops.core.store.dataset import Dataset
 
 # Before the name of what owns a step's numbers, and often its findings: of the audit, the contract, the label set, the model, the sample.
 AUDIT, CONTRACT, LABEL_IMPORT, PREDICTION_IMPORT, SAMPLING = "audit:", "contract:", "label_import:", "prediction_import:", "sampling:"
+EMBEDDING = "embedding:"
+SAMPLING_REVIEW = "sampling_review:"
 
 INPUT_ROWS = "input_rows"
 """The metric by which a step says how many rows of a table it went by, and in which data files (``input_version``)."""

@@ -34,8 +34,8 @@ class DatasetUse:
 
     :param uri: the table's location or the prefix of the files, without credentials.
     :param table: which table of the data model it is; ``None`` for files.
-    :param holds: what the files hold: ``images``, ``labels``, ``predictions``, ``shard_list``, ``shard_rows``, ``export`` or
-        ``diff_reports``; ``None`` for tables.
+    :param holds: what the files hold: ``images``, ``labels``, ``predictions``, ``embeddings``, ``embedding_model``, ``shard_list``,
+        ``shard_rows``, ``export`` or ``diff_reports``; ``None`` for tables.
     :param identifier: the name in the catalog (``digits.images``), of a table or of files beside the tables; ``None`` for a source.
     :param catalog: name, type and URIs of the catalog (already free of credentials); empty for files.
     :param snapshot_id: the snapshot that was read or written, once it is known.
@@ -67,8 +67,8 @@ class DatasetUse:
 class StepLineage:
     """Everything a step tells lineage.
 
-    :param step: which of our facets applies: ``ingest``, ``import``, ``audit``, ``validation``, ``health``, ``sampling``, ``promotion``,
-        ``export``, ``diff``, ``sensor``.
+    :param step: which of our facets applies: ``ingest``, ``import``, ``embedding``, ``audit``, ``validation``, ``health``, ``sampling``,
+        ``sampling_review``, ``promotion``, ``export``, ``diff``, ``sensor``.
     :param facts: the fields of that facet (JSON values, no credentials, no per-image lists).
     :param parameters: what steered the step (strategy, seed, budget): the ``executionParameters`` run facet.
     :param gates: gate outcomes for the ``test`` run facet, each ``{"name", "status", "expected", "actual"}``.

@@ -13,6 +13,8 @@ from airflow_cv_dataops.links.dataset_health import DatasetHealthLink
 from airflow_cv_dataops.links.diff_report import DiffReportLink
 from airflow_cv_dataops.links.marquez import MarquezLink
 from airflow_cv_dataops.links.report import REPORT_PREFIX
+from airflow_cv_dataops.links.sample_report import SampleReportLink
+from airflow_cv_dataops.links.sampling_review import SamplingReviewLink
 
 
 class _ReportApp:
@@ -31,10 +33,12 @@ class CvDataOpsPlugin(AirflowPlugin):
     name = "cv_dataops"
     operator_extra_links = [
         AuditReportLink(),
+        SampleReportLink(),
         DataDocsLink(),
         DatasetCardLink(),
         DatasetHealthLink(),
         DiffReportLink(),
         MarquezLink(),
+        SamplingReviewLink(),
     ]
     fastapi_apps = [{"app": _ReportApp(), "url_prefix": REPORT_PREFIX, "name": "CV DataOps reports"}]

@@ -2,55 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from datetime import UTC, datetime
-from typing import Any
 
-import pyarrow as pa
 import pytest
+from sampling_rows import KEY, NOW, image, label, manifest_of, output, write
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
 from airflow_cv_dataops.core.store.objects import read_uri
-from airflow_cv_dataops.core.store.schema import arrow_schema
 
 pytestmark = pytest.mark.integration
-
-KEY = "2026-11-05"
-NOW = datetime(2026, 11, 5, tzinfo=UTC)
-CLASSES = json.dumps(["cat", "dog"])
-
-
-def write(dataset, table: str, rows: list[dict[str, Any]], *, key: str = KEY, owner: str | None = None) -> None:
-    names = {name for row in rows for name in row} or {arrow_schema(table).names[1]}
-    schema = pa.schema([field for field in arrow_schema(table) if field.name in names])
-    dataset.replace_partition(table, key, pa.Table.from_pylist(rows, schema), owner=owner)
-
-
-def image(name: str, image_id: str | None = None) -> dict[str, Any]:
-    uri = f"s3://photos/{name}.png"
-    measured = {"bytes": 1, "format": "PNG", "width": 8, "height": 8, "mode": "L", "frames": 1, "ingested_at": NOW}
-    return {"source_uri": uri, "image_id": image_id or name, "file_name": f"{name}.png", "storage_uri": f"{uri}?kept", **measured}
-
-
-def output(name: str, *, cat: float | None = None, task: str = "classification", number: int = 0, **more: Any) -> dict[str, Any]:
-    made = {"prediction_id": f"{name}{number}", "image_id": name, "file_name": f"{name}.png", "task": task, "source": "s3://p.json"}
-    if cat is not None:
-        made |= {"probabilities": [cat, 1 - cat], "classes": CLASSES, "category": "cat" if cat >= 0.5 else "dog"}
-    return made | more
-
-
-def label(name: str | None) -> dict[str, Any]:
-    made = {
-        "annotation_id": f"label of {name}",
-        "file_name": f"{name}.png",
-        "task": "classification",
-        "format": "csv",
-        "source": "s3://l.csv",
-    }
-    return {**made, "image_id": name, "category": "cat"}
 
 
 @pytest.fixture
@@ -64,10 +26,6 @@ def photos(make_dataset):
     return dataset
 
 
-def manifest_of(result) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in read_uri(result.summary.details["manifest_uri"]).decode().splitlines()]
-
-
 def test_unlabelled_images_are_sampled_hardest_first(photos):
     result = sample_hard_examples(photos, KEY)
     summary = result.summary.to_dict()
@@ -75,8 +33,16 @@ def test_unlabelled_images_are_sampled_hardest_first(photos):
         "images": 5,
         "candidates": 3,
         "already_labelled": 1,
+        "queued": 0,
+        "poor_quality": 0,
+        "without_embedding": 0,
         "without_prediction": 1,
+        "without_score": 0,
+        "declared_empty": 0,
+        "near_duplicates": 0,
         "sampled": 3,
+        "sampled_at_random": 0,
+        "unmet_minimums": 0,
         "by_category": {"cat": 3},
     }
     rows = photos.read("samples", partition_key=KEY).sort_by("rank").to_pylist()
@@ -100,17 +66,22 @@ def test_an_image_in_which_nothing_is_said_to_be_is_no_candidate(photos):
 
 
 def test_the_manifest_holds_what_the_rows_hold_and_no_clock(photos):
-    result = sample_hard_examples(photos, KEY, budget=1, model="m")
+    result = sample_hard_examples(photos, KEY, strategy="entropy", budget=1, model="m")
     [entry] = manifest_of(result)
     assert entry == {
         "rank": 1,
         "image_id": "d",
         "source_uri": "s3://photos/d.png",
         "storage_uri": "s3://photos/d.png?kept",
+        "file_name": "d.png",
+        "width": 8,
+        "height": 8,
         "score": entry["score"],
         "category": "cat",
         "probabilities": {"cat": pytest.approx(0.55), "dog": pytest.approx(0.45)},
-        "reasons": ["entropy 0.993 by model m"],
+        "boxes": [],
+        "strategy": "entropy",
+        "reasons": ["entropy 0.993 by model m, taken for cat"],
         "dataset": "photos",
         "partition_key": KEY,
     }
@@ -135,7 +106,7 @@ def test_a_sample_depends_on_its_own_partition_alone(photos):
 
 def test_a_label_of_the_same_image_in_another_partition_counts_where_it_is_asked_for(photos):
     write(photos, "annotations", [label("d")], key="2026-11-04", owner="default")
-    result = sample_hard_examples(photos, KEY, manifest=False, labelled_in="dataset")
+    result = sample_hard_examples(photos, KEY, manifest=None, labelled_in="dataset")
     assert photos.read("samples")["image_id"].to_pylist() == ["c", "b"]
     assert result.summary.counts["already_labelled"] == 2
     assert result.summary.details["manifest_uri"] is None
@@ -147,7 +118,8 @@ def test_findings_about_a_chosen_image_stand_in_its_reasons(photos):
     found = {"check": "blurry", "severity": "warning", "message": "", "image_id": "d"}
     unlabelled = {**found, "check": "image_without_label"}
     write(photos, "findings", [{"finding_id": "1", **found}, {"finding_id": "2", **unlabelled}], owner="quality")
-    assert manifest_of(sample_hard_examples(photos, KEY, budget=1))[0]["reasons"] == ["entropy 0.993 by model m", "finding: blurry"]
+    [entry] = manifest_of(sample_hard_examples(photos, KEY, strategy="entropy", budget=1))
+    assert entry["reasons"] == ["entropy 0.993 by model m, taken for cat", "finding: blurry"]
 
 
 def test_boxes_are_scored_by_their_confidence_and_an_image_without_a_box_as_asked(photos):
@@ -182,14 +154,14 @@ def test_without_predictions_nothing_is_sampled_and_the_log_says_why(make_datase
     with caplog.at_level(logging.WARNING):
         result = sample_hard_examples(dataset, KEY, model=model)
     assert result.summary.to_dict()["counts"]["sampled"] == 0
-    assert result.summary.to_dict()["metrics"] == {"score_max": None, "score_min": None, "score_mean": None}
+    assert result.summary.to_dict()["metrics"] == {"score_max": None, "score_min": None, "score_mean": None, "spent": 0.0}
     assert "No predictions in table photos.predictions, partition 2026-11-05" in caplog.text
     write(dataset, "images", [image("a")])
     assert sample_hard_examples(dataset, KEY, model=model).summary.counts["without_prediction"] == 1
 
 
 def test_metrics_and_lineage_name_what_was_read_and_written(photos):
-    result = sample_hard_examples(photos, KEY, max_per_class=2, seed=7)
+    result = sample_hard_examples(photos, KEY, strategy="entropy", max_per_class=2, seed=7)
     metrics = {(row["metric"], row["dimensions"]): row["value"] for row in photos.read("metrics").to_pylist()}
     assert metrics["sampled", None] == 2
     assert metrics["sampled", '{"category": "cat"}'] == 2
@@ -211,7 +183,7 @@ def test_metrics_and_lineage_name_what_was_read_and_written(photos):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"seed": -1}, {"seed": 2**63}, {"budget": 0}, {"strategy": "bald"}, {"empty_score": 2}, {"sample_id": "../x"}]
+    "wrong", [{"seed": -1}, {"seed": 2**63}, {"budget": 0}, {"strategy": "baldness"}, {"empty_score": 2}, {"sample_id": "../x"}]
 )
 def test_wrong_arguments_are_refused_before_anything_is_read(make_dataset, wrong):
     with pytest.raises(ConfigurationError):

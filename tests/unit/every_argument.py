@@ -15,10 +15,12 @@ from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOpera
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_embedding import ImageEmbeddingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
 from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
+from airflow_cv_dataops.operators.sampling_review import SamplingReviewOperator
 from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardPlanOperator
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
@@ -45,6 +47,11 @@ ARGUMENTS: dict[type[CheckedArguments], dict[str, Any]] = {
     PredictionImportOperator: {
         **_IMPORT, "model": "m", "format": "probabilities", "coco_reference": "/a.json", "classes": "cat, dog", "ids": "/ids.txt",
         "skip_without_source": True,
+    },
+    ImageEmbeddingOperator: {
+        **_OF_ALL, **_POLICY, "model": "s3://models/m.onnx", "embedding_model": "m", "input_size": "224, 320", "mean": [0.5, 0.5, 0.5],
+        "std": "[1, 1, 1]", "resize": "crop", "channels": "bgr", "layout": "NHWC", "output_name": "x", "batch_size": "8", "threads": 2,
+        "max_unreadable_ratio": "0.5",
     },
     LabelAuditOperator: {
         **_OF_ALL, **_POLICY, **_REPORT, "audit": "nightly", "categories": ["cat"], "label_sets": ["team"], "models": ["m"], "checks": [],
@@ -83,8 +90,18 @@ ARGUMENTS: dict[type[CheckedArguments], dict[str, Any]] = {
         "contract": "mine", "whole_dataset": True, "snapshot_id": "1", "allow_empty": True, "max_rows": 5, "report": False,
     },
     HardExampleSamplingOperator: {
-        **_OF_ALL, "strategy": "margin", "budget": "5", "max_per_class": 0.5, "seed": 1, "aggregate": "mean", "labelled_in": "dataset",
-        "sample_id": "weekly",
+        **_OF_ALL, "strategy": "diverse_top", "scores": {"entropy": 2, "novelty": "1"}, "model": "cnn", "embedding_model": "clip",
+        "budget": "5", "budget_unit": "minutes", "cost": {"image": 0.1, "box": "0.2"}, "max_per_class": "5", "max_per": {"source": 20},
+        "min_per": {"category": {"dog": 1}}, "explore": 0.1, "near_duplicates": "off", "clusters": "/clusters/{partition_key}.csv",
+        "preselected": ["a.png"], "similar_to": ["b.png"], "candidates": "labelled", "partitions": "all", "leave_out_issues": ["blurry"],
+        "leave_out_queued": False, "labelled_in": "dataset", "aggregate": "mean", "seed": 1, "sample_id": "weekly", "manifest": "coco",
+        "evaluations": "/evaluations/{partition_key}.csv", "next_labels": "50", "custom": [], **_REPORT,
+        "report_max_pictures": 10,
+    },
+    SamplingReviewOperator: {
+        **_OF_ALL, **_REPORT, "sample_id": "weekly", "compared_with": "random_batch", "label_sets": ["team"], "model": "m",
+        "min_answered": "5", "min_score": "0.3", "iou": 0.7, "evaluations": [{"labels": 100, "value": 0.8}], "next_labels": "50",
+        "report_max_pictures": 5,
     },
     DatasetReleaseSensor: {**_OF_ALL, "stage": "staging", "after": "v3"},
     ImageArrivalSensor: {**_PARTITION, **_PLACE, **_FILES, "min_images": "5", "settle_seconds": 5},
@@ -93,6 +110,7 @@ ARGUMENTS: dict[type[CheckedArguments], dict[str, Any]] = {
 
 # What goes with nothing above.
 INSTEAD: dict[type[CheckedArguments], dict[str, Any]] = {
+    ImageEmbeddingOperator: {"dataset": "digits", "embeddings": "/v.npy", "ids": "/ids.txt", "id_column": "name", "embedding_model": "m"},
     DatasetPromotionOperator: {"dataset": "digits", "release": "staging"},
     DatasetExportOperator: {"dataset": "digits", "images": "link"},
     DatasetValidationOperator: {"dataset": "digits", "table": "images", "release": "v1", "categories": ["cat"]},

@@ -15,8 +15,9 @@ from PIL import Image
 from project import PROJECT_ROOT
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
-from airflow_cv_dataops.core.dataset import open_dataset
+from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.diff.step import report_diff
+from airflow_cv_dataops.core.embeddings.embedding import embed_images
 from airflow_cv_dataops.core.export.export import export_release
 from airflow_cv_dataops.core.export.options import ExportOptions
 from airflow_cv_dataops.core.health.health import check_health
@@ -24,6 +25,7 @@ from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.predictions.importing import import_predictions
 from airflow_cv_dataops.core.release.promote import promote_dataset
+from airflow_cv_dataops.core.sampling.review.review import review_sample
 from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
@@ -191,13 +193,22 @@ def all_steps(folder: Path) -> dict[str, StepResult]:
         "image_ingest": ingest_images(digits, key, source),
         "label_import": import_labels(digits, key, folder / "labels.csv", format="csv"),
         "prediction_import": import_predictions(digits, key, folder / "predictions.csv", model="m"),
+        "image_embedding": embed_images(digits, key),
         "label_audit": audit_labels(digits, key, on_findings="warn"),
         "dataset_health": check_health(digits, key, on_findings="warn"),
         "hard_example_sampling": sample_hard_examples(digits, key, budget=2),
+        "sampling_review": reviewed(digits, key),
         "dataset_promotion": promote_dataset(digits, splits={"train": 1.0}),  # the images are noise, and would fall as chance has it
         "dataset_diff": report_diff(digits),
         "dataset_export": export_release(digits, options=ExportOptions(format="imagefolder")),
     }
+
+
+def reviewed(digits: Dataset, key: str) -> StepResult:
+    """Review a sample beside another one, whose images somebody took at random; nobody has labelled any yet."""
+    sample_hard_examples(digits, key, budget=2, sample_id="random", manifest=None)
+    evaluations = [{"labels": 10 * 2**n, "value": 0.9 - 2**-n / 4} for n in range(4)]
+    return review_sample(digits, key, compared_with="random", evaluations=evaluations)
 
 
 def small_digits(folder: Path) -> None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -16,6 +17,8 @@ from airflow_cv_dataops import (
     Dataset,
     audit_labels,
     dataset_metrics,
+    embed_images,
+    import_embeddings,
     import_labels,
     import_predictions,
     ingest_images,
@@ -54,9 +57,14 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         ingest_images(dataset, day, folder / day, max_reject_ratio=1)
         import_labels(dataset, day, folder / "labels.csv", format="csv", on_findings="warn", min_match_ratio=0)
         import_predictions(dataset, day, folder / "predictions.csv", model="m", on_findings="warn", min_match_ratio=0)
+        np.save(folder / "vectors.npy", [[np.nan] * 3, *np.eye(13, 3)])
+        (folder / "ids.txt").write_text("\n".join([names[-1], "elsewhere.png", *names]))
+        import_embeddings(dataset, day, folder / "vectors.npy", ids=folder / "ids.txt", embedding_model="theirs", on_findings="warn")
+        next(Path(dataset.root_uri.removeprefix("file://")).rglob("objects/**/*.png")).unlink(missing_ok=True)
+        embed_images(dataset, day, max_unreadable_ratio=1)
         if number < 2:
             audit_labels(dataset, day, on_findings="warn", report=None)
-            sample_hard_examples(dataset, day, model="m", budget=2)
+            sample_hard_examples(dataset, day, model="m", embedding_model="descriptor", budget=2)
     assert promote_dataset(dataset, stage="staging").failure is None
     return dataset
 
@@ -64,7 +72,9 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def documented() -> dict[tuple[str, str], set[str]]:
     """Return the dimensions of each step and metric in the page's table; '' is the number of the whole."""
     found: dict[tuple[str, str], set[str]] = {}
-    for step, metrics in re.findall(r"^\| `(ingest|label_import|prediction_import|audit|sampling)` \| (.*?) \|", TEXT, re.MULTILINE):
+    for step, metrics in re.findall(
+        r"^\| `(ingest|label_import|prediction_import|embedding|audit|sampling)` \| (.*?) \|", TEXT, re.MULTILINE
+    ):
         names = re.findall(r"`([\w…]+)`(?: \(((?:`\w+`(?:, )?)+)\))?", re.sub(r",? and (?:each )?by `\w+`|, and by `\w+`", "", metrics))
         also = set(re.findall(r"by `(\w+)`", metrics))
         for name, dimensions in names:

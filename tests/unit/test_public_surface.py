@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from project import PROJECT_ROOT
@@ -43,6 +45,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     scores = [(0.95, 0.05) if kind == "cat" else (0.1, 0.9) for kind in kinds[:9]] + [(0.5, 0.5), (0.6, 0.4), (0.9, 0.1)]
     rows = (f"{name},{cat},{dog}\n" for name, (cat, dog) in zip(names, scores, strict=True))
     (tmp_path / "predictions.csv").write_text("image,cat,dog\n" + "".join(rows))
+    vectors = pa.table({"image": names, "embedding": [[float(number), 1.0] for number in range(12)]})
+    pq.write_table(vectors, tmp_path / "embeddings.parquet")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -62,6 +66,7 @@ def test_the_examples_of_the_page_run_one_after_the_other(folder: Path, capsys: 
     suspects = digits.read("findings", where="audit = 'label_audit' and check = 'suspect_label'")
     assert [uri.rpartition("/")[2] for uri in suspects["source_uri"].to_pylist()] == ["00.png"]
     assert digits.read("samples").num_rows == 3
+    assert digits.read("embeddings").num_rows == 24  # by the descriptor, and those that were imported
     assert (digits.release("production").name, digits.release("staging").name) == ("v1", "v2")
     assert (folder / "audit.html").read_bytes().startswith(b"<!doctype html>")
     assert "no release or stage 'v99'" in said[-1]

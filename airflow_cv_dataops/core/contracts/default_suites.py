@@ -125,7 +125,7 @@ def _findings() -> Iterator[Expectation]:
 
 
 def _samples() -> Iterator[Expectation]:
-    yield from _keys("partition_key", "sample_id", "image_id", "storage_uri", "model")
+    yield from _keys("partition_key", "sample_id", "image_id", "storage_uri", "strategy")
     yield _unique("partition_key", "sample_id", "image_id")
     yield _unique("partition_key", "sample_id", "rank")
     yield _matches("image_id", _SHA256)

@@ -28,9 +28,11 @@ UNSUPPORTED_LABEL = "unsupported_label"
 AMBIGUOUS_FILE_NAME = "ambiguous_file_name"
 CONTRADICTED_FILE_NAME = "contradicted_file_name"
 UNPARSABLE_PREDICTION = "unparsable_prediction"
+UNPARSABLE_EMBEDDING = "unparsable_embedding"
 SEVERITY_OF_PROBLEM = {
     UNPARSABLE_LABEL: "error",
     UNPARSABLE_PREDICTION: "error",
+    UNPARSABLE_EMBEDDING: "error",
     MALFORMED_RECORD: "error",
     ABSENT_IMAGE: "warning",
     AMBIGUOUS_FILE_NAME: "warning",

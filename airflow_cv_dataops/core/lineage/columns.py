@@ -93,6 +93,15 @@ ORIGINS: Mapping[str, Mapping[str, Sequence[From]]] = {
         "bbox": [From("files:predictions", "bbox", "TRANSFORMATION", _PIXELS)],
         "probabilities": [From("files:predictions", "probabilities")],
     },
+    "embeddings": {
+        "image_id": [From("images", "image_id"), From("files:embeddings", "image", "JOIN", _JOINED)],
+        "source_uri": [From("images", "source_uri"), From("files:embeddings", "image", "JOIN", _JOINED)],
+        "embedding": [
+            From("images", "storage_uri", "TRANSFORMATION", "the vector of the bytes that are kept"),
+            From("files:embedding_model", "content", "TRANSFORMATION", "the model that makes it"),
+            From("files:embeddings", "embedding"),
+        ],
+    },
     # Of an audit's alone: a server that keeps the last facet of a dataset would show an import's in its place.
     "findings": {
         "image_id": [From("annotations", "image_id"), From("images", "image_id")],
@@ -116,6 +125,7 @@ ORIGINS: Mapping[str, Mapping[str, Sequence[From]]] = {
         "score": [
             From("predictions", "probabilities", "TRANSFORMATION", "how uncertain the model is, by the strategy"),
             From("predictions", "score", "TRANSFORMATION", "how uncertain the model is, by the strategy"),
+            From("embeddings", "embedding", "TRANSFORMATION", "how far the image is from what is labelled"),
         ],
         "category": [From("predictions", "category")],
         "reasons": [From("findings", "check", "TRANSFORMATION", "findings of the image, beside its score")],

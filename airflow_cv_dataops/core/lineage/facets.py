@@ -108,6 +108,27 @@ class CvDataopsImportRunFacet(RunFacet):
 
 
 @attr.define(kw_only=True)
+class CvDataopsEmbeddingRunFacet(RunFacet):
+    """What made the vectors of a partition's images, and of how many."""
+
+    embeddingModel: str | None = None  # noqa: N815
+    source: str | None = None
+    preprocessing: str | None = None
+    parametersId: str | None = None  # noqa: N815
+    dimensions: int | None = None
+    images: int | None = None
+    embedded: int | None = None
+    kept: int | None = None
+    unreadable: int | None = None
+    unmatched: int | None = None
+    problems: int | None = None
+
+    @staticmethod
+    def _get_schema() -> str:
+        return _schema_url("CvDataopsEmbeddingRunFacet")
+
+
+@attr.define(kw_only=True)
 class CvDataopsAuditRunFacet(RunFacet):
     """What an audit found."""
 
@@ -169,10 +190,27 @@ class CvDataopsSamplingRunFacet(RunFacet):
     candidates: int | None = None
     sampled: int | None = None
     manifestUri: str | None = None  # noqa: N815
+    reportUri: str | None = None  # noqa: N815
 
     @staticmethod
     def _get_schema() -> str:
         return _schema_url("CvDataopsSamplingRunFacet")
+
+
+@attr.define(kw_only=True)
+class CvDataopsSamplingReviewRunFacet(RunFacet):
+    """How often a model was wrong on a sample."""
+
+    sampleId: str | None = None  # noqa: N815
+    model: str | None = None
+    judged: dict[str, int] | None = None
+    wrong: dict[str, int] | None = None
+    outcomes: dict[str, str] | None = None
+    reportUri: str | None = None  # noqa: N815
+
+    @staticmethod
+    def _get_schema() -> str:
+        return _schema_url("CvDataopsSamplingReviewRunFacet")
 
 
 @attr.define(kw_only=True)
@@ -252,10 +290,12 @@ class CvDataopsSensorRunFacet(RunFacet):
 _STEP_FACETS: Mapping[str, type[RunFacet]] = {
     "ingest": CvDataopsIngestRunFacet,
     "import": CvDataopsImportRunFacet,
+    "embedding": CvDataopsEmbeddingRunFacet,
     "audit": CvDataopsAuditRunFacet,
     "validation": CvDataopsValidationRunFacet,
     "health": CvDataopsHealthRunFacet,
     "sampling": CvDataopsSamplingRunFacet,
+    "sampling_review": CvDataopsSamplingReviewRunFacet,
     "promotion": CvDataopsPromotionRunFacet,
     "diff": CvDataopsDiffRunFacet,
     "export": CvDataopsExportRunFacet,

@@ -42,6 +42,14 @@ FILE_CONTENTS: Mapping[str, FileContent] = {
             Column("probabilities", "list<float>", "Class probabilities, 0 to 1."),
         ),
     ),
+    "embeddings": FileContent(
+        "Vectors of images as they come in, of every partition.",
+        (_IMAGE, Column("embedding", "list<float>", "The vector, as a model gave it.")),
+    ),
+    "embedding_model": FileContent(
+        "A model that makes a vector of an image.",
+        (Column("content", "binary", "The file's bytes."),),
+    ),
     "export": FileContent(
         "A release as files that train: images and labels in one format, and a manifest of all files.",
         (

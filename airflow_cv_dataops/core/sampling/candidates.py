@@ -1,133 +1,105 @@
-"""Images that may be chosen, with the score that a model's predictions give them."""
+"""Candidates: the images that may be chosen, with the scores that they are chosen by; and how many are none, and why."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.image_places import ImagePlaces
-from airflow_cv_dataops.core.predictions.batches import rows_in_batch, stored_classes
-from airflow_cv_dataops.core.sampling.hardest import HardestPredictions
-from airflow_cv_dataops.core.sampling.reading import Predictions
-from airflow_cv_dataops.core.sampling.scores import box_uncertainty, uncertainty
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.sampling.options import SampleOptions
+from airflow_cv_dataops.core.sampling.pool import Pool
+from airflow_cv_dataops.core.sampling.probabilities import read_probabilities
+from airflow_cv_dataops.core.sampling.scores.combining import combined
+from airflow_cv_dataops.core.sampling.scores.hardest import hardest
+from airflow_cv_dataops.core.sampling.units import DEFAULT_SCORE, Plan
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = ("prediction_id", "image_id", "task", "category", "score", "probabilities", "classes")
-_MOST_ROWS = 65_536
-_TOP = 5
+_ADVICE = {
+    "models": "it compares models: import the predictions of two or more",
+    "embeddings": "no image of the pool has an embedding: run ImageEmbeddingOperator, or import embeddings",
+    "annotations": "it goes by labels: give candidates='labelled'",
+    "similar_to": "it needs images to compare with: give similar_to",
+    "findings": "the labels of the pool have not been audited, or nothing was found",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Unlabelled images with a score.
+    """Images of a pool that may be chosen.
 
-    :param images: image_id, source_uri and storage_uri; each image once.
-    :param scores: (images,) 0 to 1.
-    :param categories: (images,) what the model takes the image for: the category of its most uncertain prediction.
-    :param prediction_ids: (images,) that prediction; ``None`` where the model predicted nothing.
-    :param without_prediction: how many unlabelled images were left out for want of a prediction.
-    :param prediction_rows: how many predictions were read.
+    :param rows: (C,) rows of the pool, ascending. :param scores: (C,) 0 to 1.
+    :param by_score: (N,) what each score says of all images of the pool, by its name.
+    :param categories: (N,) what the model takes each image for. :param prediction_ids: (N,) by which prediction.
+    :param expected_boxes: (N,) how many boxes the model expects.
+    :param probabilities: (C, K) class probabilities, where the strategy goes by them.
+    :param left_out: how many images of the pool are no candidates, by reason.
     """
 
-    images: pa.Table
+    pool: Pool
+    plan: Plan
+    rows: np.ndarray
     scores: np.ndarray
-    categories: list[str | None]
-    prediction_ids: list[str | None]
-    without_prediction: int
-    prediction_rows: int
+    by_score: Mapping[str, np.ndarray]
+    categories: np.ndarray
+    prediction_ids: np.ndarray
+    expected_boxes: np.ndarray
+    probabilities: np.ndarray | None
+    left_out: Mapping[str, int]
 
 
-def score_candidates(
-    images: pa.Table, predictions: Predictions, *, strategy: str, aggregate: str = "max", empty_score: float | None = 0.0
-) -> Candidates:
-    """Score unlabelled images by one model's predictions.
+def check_needs(plan: Plan, pool: Pool) -> None:
+    """:raises ConfigurationError: a score or the strategy lacks what it cannot do without, for every image."""
+    there = {
+        "predictions": True,  # a pool without any gives no candidates, and the log says so
+        "probabilities": True,
+        "models": len(pool.predictions) > 1,
+        "embeddings": pool.embeddings is not None,
+        "annotations": pool.annotations is not None,
+        "findings": True,
+        "similar_to": pool.similar_to is not None,
+    }
+    wanted = [(unit.name, need) for unit in plan.scores for need in unit.needs] + [(plan.name, need) for need in plan.strategy.needs]
+    for name, need in wanted:
+        if len(pool) and not there.get(need, True):
+            raise ConfigurationError(f"{name!r} cannot be worked out: {_ADVICE[need]}.")
 
-    :param images: image_id, source_uri, storage_uri; each image once.
-    :param aggregate: ``max`` or ``mean``, where a model gives several outputs for an image (boxes).
-    :param empty_score: for a model that predicts boxes: the score of an image in which it found none; ``None`` leaves such images out.
-        A classifier's images without a prediction are always left out.
-    """
+
+def find_candidates(pool: Pool, plan: Plan, options: SampleOptions) -> Candidates:
+    """Score a pool, and leave out what a score or the strategy can say nothing of."""
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
-    places, hardest = ImagePlaces(images["image_id"].combine_chunks()), HardestPredictions(images.num_rows)
-    rows = unusable = 0
-    tasks: set[str] = set()
-    for batch in predictions.batches(_COLUMNS, _rows_at_once(predictions)):
-        rows += batch.num_rows
-        tasks.update(pc.unique(batch["task"]).to_pylist())
-        image = places.of(batch["image_id"])
-        batch, image = batch.filter(pa.array(image >= 0)), image[image >= 0]
-        scores = _row_uncertainty(batch, strategy)
-        unusable += int(np.isnan(scores).sum())
-        hardest.add(image, scores, batch["prediction_id"], batch["category"])
-    if unusable:
-        log.warning("%d predictions are left out: neither probabilities that fit their classes nor a score from 0 to 1.", unusable)
-    scores = hardest.scores(aggregate)
-    if empty_score is not None and "classification" not in tasks:
-        # An image whose predictions cannot be used has not been found empty.
-        scores[~hardest.is_predicted] = empty_score
-    kept = np.flatnonzero(~np.isnan(scores))
+    by_score = {score.name: score(pool) for score in plan.scores}
+    total = combined(by_score, plan.weights) if by_score else np.zeros(len(pool))
+    measure = next((name for name in by_score if name in ("entropy", "margin", "least_confidence")), DEFAULT_SCORE)
+    outlook = hardest(pool, measure)
+    reasons = np.zeros(len(pool), dtype=np.int8)
+    causes = ("", "without_embedding", "without_prediction", "without_score")
+    if "embeddings" in plan.needs and pool.embeddings is not None:
+        reasons[~np.isfinite(pool.embeddings).all(axis=1)] = 1
+    unscored = np.isnan(total)
+    goes_by_predictions = any(need in plan.needs for need in ("predictions", "models", "probabilities"))
+    unseen = ~np.asarray(outlook.is_predicted, dtype=bool)
+    reasons[(reasons == 0) & unscored & (unseen if goes_by_predictions else False)] = 2
+    reasons[(reasons == 0) & unscored] = 2 if goes_by_predictions and "embeddings" not in plan.needs else 3
+    probabilities = read_probabilities(pool) if "probabilities" in plan.needs and len(pool) and pool.model else None
+    if probabilities is not None:
+        reasons[(reasons == 0) & np.isnan(probabilities).any(axis=1)] = 2
+    rows = np.flatnonzero(reasons == 0) if pool.model or not plan.needs & {"predictions", "probabilities"} else np.array([], dtype=np.int64)
     return Candidates(
-        images=images.take(kept),
-        scores=scores[kept],
-        categories=hardest.categories[kept].tolist(),
-        prediction_ids=hardest.ids[kept].tolist(),
-        without_prediction=images.num_rows - len(kept),
-        prediction_rows=rows,
+        pool=pool,
+        plan=plan,
+        rows=rows,
+        scores=total[rows],
+        by_score=by_score,
+        categories=outlook.categories,
+        prediction_ids=outlook.ids,
+        expected_boxes=outlook.expected_boxes,
+        probabilities=None if probabilities is None else probabilities[rows],
+        left_out={cause: int((reasons == code).sum()) for code, cause in enumerate(causes) if code},
     )
-
-
-def likely_classes(predictions: Predictions, prediction_ids: Collection[str]) -> dict[str, Mapping[str, float]]:
-    """Return for some predictions the five largest class probabilities by class, largest first; not for those that have none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found: dict[str, Mapping[str, float]] = {}
-    if not prediction_ids:
-        return found
-    wanted = pa.array(sorted(prediction_ids), pa.string())
-    for batch in predictions.batches(("prediction_id", "probabilities", "classes"), _rows_at_once(predictions)):
-        for row in batch.filter(pc.is_in(batch["prediction_id"], value_set=wanted)).to_pylist():
-            names, values = stored_classes(row["classes"]), row["probabilities"]
-            if names and values is not None and len(values) == len(names):
-                largest = sorted(zip(names, values, strict=True), key=lambda item: (-item[1], item[0]))[:_TOP]
-                found[row["prediction_id"]] = {name: round(float(value), 6) for name, value in largest}
-    return found
-
-
-def _rows_at_once(predictions: Predictions) -> int:
-    """Return how many rows a batch may have: each holds the names of all classes, of 1,000 some 10 kB."""
-    first = next(predictions.batches(("classes",), 1), None)
-    return min(rows_in_batch(len(stored_classes(first["classes"][0].as_py())) if first else 1), _MOST_ROWS)
-
-
-def _row_uncertainty(predictions: pa.Table, strategy: str) -> np.ndarray:
-    """Return each row's uncertainty: by its class probabilities where it has them, else by its score; NaN where it has neither."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    scores = pc.fill_null(predictions["score"], float("nan")).to_numpy()
-    result = box_uncertainty(scores, strategy)
-    has_probabilities = predictions["probabilities"].is_valid()
-    result[has_probabilities.to_numpy()] = np.nan
-    numbered = predictions.select(["probabilities", "classes"]).append_column("row", pa.array(np.arange(predictions.num_rows)))
-    numbered = numbered.filter(has_probabilities)
-    for text in pc.unique(numbered["classes"]).to_pylist():
-        names = stored_classes(text)
-        fitting = numbered.filter(
-            pc.and_(pc.equal(numbered["classes"], text or ""), pc.equal(pc.list_value_length(numbered["probabilities"]), len(names)))
-        )
-        if names and fitting.num_rows:
-            flat = pc.fill_null(pc.list_flatten(fitting["probabilities"]), float("nan")).to_numpy()
-            result[fitting["row"].to_numpy()] = uncertainty(flat.reshape(fitting.num_rows, len(names)), strategy)
-    return result

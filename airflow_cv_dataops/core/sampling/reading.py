@@ -1,171 +1,174 @@
-"""What sampling reads: the partition's images and labels, one model's predictions, findings."""
+"""What sampling reads: images, labels, predictions, findings and embeddings of the partitions that it chooses from."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.sampling.select import unique_images
+from airflow_cv_dataops.core.sampling.options import ALL_PARTITIONS, SampleOptions
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyiceberg.expressions import BooleanExpression
 
 log = logging.getLogger(__name__)
 
-_IMAGES = ("image_id", "source_uri", "storage_uri")
-# True of every image that is sampled, so no reason to choose one.
-_NO_REASON = "image_without_label"
+TABLES = ("images", "predictions", "annotations", "findings", "samples", "embeddings")
+IMAGES = ("partition_key", "image_id", "source_uri", "storage_uri", "file_name", "width", "height")
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """One model's predictions of a partition, read a few at a time whenever they are gone through.
+class Scope:
+    """Which partitions are read, each table at one snapshot.
 
-    :param snapshot_id: ``None``: there are none.
+    :param keys: ``None``: all of the dataset.
     """
 
     dataset: Dataset
-    partition_key: str
-    snapshot_id: str | None
-    model: str | None
+    keys: tuple[str, ...] | None
+    snapshots: Mapping[str, str]
+
+    @staticmethod
+    def of(dataset: Dataset, partition_key: str, options: SampleOptions) -> Scope:
+        keys = (partition_key,) if options.partitions is None else tuple(dict.fromkeys(options.partitions))
+        return Scope(dataset, None if options.partitions == ALL_PARTITIONS else keys, dataset.snapshots(TABLES))
+
+    def whole(self) -> Scope:
+        """Return the scope of all partitions, at the same snapshots."""
+        return Scope(self.dataset, None, self.snapshots)
+
+    def rows(self, table: str, where: BooleanExpression | None = None) -> TableRows:
+        """Return rows of a table in these partitions. :param where: a further filter."""
+        return TableRows(self, table, where)
+
+    def use(self, table: str, rows: int) -> DatasetUse:
+        """Describe the table for lineage."""
+        key = self.keys[0] if self.keys is not None and len(self.keys) == 1 else None
+        return self.dataset.table_use(table, partition_key=key, snapshot_id=self.snapshots.get(table), rows=rows)
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """Rows of one table, read a few at a time whenever they are gone through."""
+
+    scope: Scope
+    table: str
+    where: BooleanExpression | None = None
 
     def batches(self, columns: Sequence[str], batch_rows: int) -> Iterator[pa.Table]:
         """Yield columns, at most ``batch_rows`` at a time; the same order every time."""
-        from pyiceberg.expressions import EqualTo
-
-        if self.snapshot_id is None or self.model is None:
+        snapshot_id = self.scope.snapshots.get(self.table)
+        if snapshot_id is None:
             return iter(())
-        return self.dataset.read_batches(
-            "predictions",
-            partition_key=self.partition_key,
-            snapshot_id=self.snapshot_id,
-            columns=columns,
-            where=EqualTo("model", self.model),
-            batch_rows=batch_rows,
+        return self.scope.dataset.read_batches(
+            self.table, snapshot_id=snapshot_id, columns=columns, where=self._filter(), batch_rows=batch_rows
         )
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Return columns of all rows."""
+        snapshot_id = self.scope.snapshots.get(self.table)
+        if snapshot_id is None:
+            return arrow_schema(self.table).empty_table().select(list(columns))
+        return self.scope.dataset.read(self.table, snapshot_id=snapshot_id, columns=columns, where=self._filter())
+
+    def _filter(self) -> Any:
+        from pyiceberg.expressions import AlwaysTrue, And, In
+
+        of_keys: Any = AlwaysTrue() if self.scope.keys is None else In("partition_key", self.scope.keys)
+        return of_keys if self.where is None else And(of_keys, self.where)
 
 
 @dataclass(frozen=True, eq=False)
-class Sources:
-    """What was read, and at which snapshots.
+class Labels:
+    """What is labelled, and what waits to be.
 
-    :param unlabelled: image_id, source_uri, storage_uri of the images without a label; each image once.
-    :param predictions: of the model, not read yet.
-    :param findings: checks by image id.
-    :param rows: how many rows were read, by table, those of ``predictions`` aside.
-    :param labelled_in: whether annotations were read of the ``partition`` or of the whole ``dataset``.
+    :param ids: distinct ids of images with a label, ``empty`` ones among them. :param empty: those with a statement that nothing is there.
+    :param queued: ids of images that another sample holds. :param categories: how many labels there are of each category.
     """
 
-    unlabelled: pa.Table
-    already_labelled: int
-    predictions: Predictions
-    findings: Mapping[str, Sequence[str]]
-    snapshots: Mapping[str, str]
-    rows: Mapping[str, int]
-    labelled_in: str
-
-    @property
-    def model(self) -> str | None:
-        """Whose predictions; ``None`` where the partition has none at all."""
-        return self.predictions.model
-
-    def uses(self, dataset: Dataset, partition_key: str, prediction_rows: int) -> tuple[DatasetUse, ...]:
-        """Describe the inputs for lineage: the tables that there are."""
-        rows = {**self.rows, "predictions": prediction_rows}
-        keys: dict[str, str | None] = dict.fromkeys(("images", "predictions", "annotations", "findings"), partition_key)
-        if self.labelled_in == "dataset":
-            keys["annotations"] = None
-        return tuple(
-            dataset.table_use(table, partition_key=key, snapshot_id=self.snapshots.get(table), rows=rows[table])
-            for table, key in keys.items()
-            if table in self.snapshots
-        )
+    ids: pa.Array
+    empty: pa.Array
+    queued: pa.Array
+    categories: Mapping[str, int]
+    annotation_rows: int
+    sample_rows: int
 
 
-def read_sources(dataset: Dataset, partition_key: str, model: str | None, labelled_in: str = "partition") -> Sources:
-    """Read what sampling needs, at the tables' current snapshots.
+def read_images(scope: Scope, columns: Sequence[str]) -> tuple[pa.Table, int]:
+    """Return each image once, and how many rows were read.
 
-    :param model: ``None``: the only model that has predictions in the partition.
-    :param labelled_in: where a label keeps an image from being sampled: ``partition`` or ``dataset``.
+    Of byte-identical files the one with the smallest (partition_key, source_uri) stands. :param columns: beside ``IMAGES``.
+    """
+    files = scope.rows("images").read(tuple(dict.fromkeys((*IMAGES, *columns))))
+    return unique_images(files), files.num_rows
+
+
+def unique_images(images: pa.Table) -> pa.Table:
+    """Return each image once, in the order of ``partition_key`` (where there is one) and ``source_uri``; the first file stands for it."""
+    import numpy as np
+
+    order = [(name, "ascending") for name in ("partition_key", "source_uri") if name in images.column_names]
+    ordered = images.sort_by(order)
+    codes = ordered["image_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    return ordered.take(np.sort(np.unique(codes, return_index=True)[1]))
+
+
+def read_labels(scope: Scope, own: tuple[str, str], labelled_in: str) -> Labels:
+    """Return what is labelled or queued; annotations are read batch by batch.
+
+    :param own: partition key and id of the sample that is made: what it holds itself is not queued.
+    :param labelled_in: ``partition``: in the scope; ``dataset``: anywhere.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyiceberg.expressions import And, EqualTo, Not
+
+    scope = scope.whole() if labelled_in == "dataset" else scope
+    rows, ids, empty = 0, [pa.array([], pa.string())], [pa.array([], pa.string())]
+    categories: dict[str, int] = {}
+    for batch in scope.rows("annotations").batches(("image_id", "task", "category"), 65_536):
+        rows += batch.num_rows
+        batch = batch.filter(batch["image_id"].is_valid())
+        ids.append(pc.unique(batch["image_id"]))
+        empty.append(pc.unique(batch.filter(pc.equal(batch["task"], "background"))["image_id"]))
+        for found in pc.value_counts(batch["category"].drop_null()).to_pylist():
+            categories[found["values"]] = categories.get(found["values"], 0) + found["counts"]
+    key, sample_id = own
+    samples = scope.rows("samples", Not(And(EqualTo("partition_key", key), EqualTo("sample_id", sample_id)))).read(["image_id"])
+    return Labels(
+        ids=pc.unique(pa.chunked_array(ids)),
+        empty=pc.unique(pa.chunked_array(empty)),
+        queued=pc.unique(samples["image_id"]),
+        categories=dict(sorted(categories.items())),
+        annotation_rows=rows,
+        sample_rows=samples.num_rows,
+    )
+
+
+def models_of(scope: Scope) -> dict[str, int]:
+    """Return how many predictions there are of each model, by name, in the order of the names."""
+    import pyarrow.compute as pc
+
+    counts: dict[str, int] = {}
+    for batch in scope.rows("predictions").batches(["model"], 65_536):
+        for found in pc.value_counts(batch["model"]).to_pylist():
+            counts[found["values"]] = counts.get(found["values"], 0) + found["counts"]
+    return dict(sorted(counts.items()))
+
+
+def model_among(present: Sequence[str], model: str | None, where: str) -> str:
+    """Return the model whose predictions count.
+
     :raises ConfigurationError: several models and none named, or the named one is not among those there.
     """
-    import pyarrow.compute as pc
-
-    snapshots = dataset.snapshots(("images", "predictions", "annotations", "findings"))
-
-    def read(table: str, columns: Sequence[str]) -> pa.Table:
-        if table not in snapshots:
-            return arrow_schema(table).empty_table().select(list(columns))
-        return dataset.read(table, partition_key=partition_key, snapshot_id=snapshots[table], columns=columns)
-
-    files = read("images", _IMAGES)
-    images = unique_images(files)
-    model = _model(dataset, partition_key, model, read("predictions", ["model"]))
-    labelled_ids, annotation_rows = _labelled_images(
-        dataset, snapshots.get("annotations"), partition_key if labelled_in == "partition" else None
-    )
-    is_labelled = pc.is_in(images["image_id"], value_set=labelled_ids)
-    findings = read("findings", ["image_id", "check"])
-    return Sources(
-        unlabelled=images.filter(pc.invert(is_labelled)),
-        already_labelled=pc.sum(is_labelled).as_py() or 0,
-        predictions=Predictions(dataset, partition_key, snapshots.get("predictions"), model),
-        findings=_checks_by_image(findings),
-        snapshots=snapshots,
-        rows={
-            "images": files.num_rows,
-            "annotations": annotation_rows,
-            "findings": findings.num_rows,
-        },
-        labelled_in=labelled_in,
-    )
-
-
-def _model(dataset: Dataset, partition_key: str, model: str | None, predictions: pa.Table) -> str | None:
-    import pyarrow.compute as pc
-
-    present = sorted(pc.unique(predictions["model"]).to_pylist())
-    if not present:
-        log.warning(
-            "No predictions in table %s, partition %s: nothing can be sampled. Import predictions first.",
-            *(dataset.identifier("predictions"), partition_key),
-        )
-        return None
-    where = f"table {dataset.identifier('predictions')}, partition {partition_key}"
     if model is None and len(present) > 1:
         raise ConfigurationError(f"There are predictions of several models in {where}: {', '.join(present)}. Name one as model.")
     if model is not None and model not in present:
         raise ConfigurationError(f"Model {model!r} has no predictions in {where}; there are predictions of {', '.join(present)}.")
     return model or present[0]
-
-
-def _labelled_images(dataset: Dataset, snapshot_id: str | None, partition_key: str | None) -> tuple[pa.Array, int]:
-    """Return the distinct ids of the labelled images (of one partition or all), and how many annotations were read; batch by batch."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    from pyiceberg.expressions import AlwaysTrue, EqualTo
-
-    where = AlwaysTrue() if partition_key is None else EqualTo("partition_key", partition_key)
-    table = dataset.load_table("annotations") if snapshot_id else None
-    if table is None or snapshot_id is None:
-        return pa.array([], pa.string()), 0
-    rows, parts = 0, [pa.array([], pa.string())]
-    for batch in table.scan(row_filter=where, selected_fields=("image_id",), snapshot_id=int(snapshot_id)).to_arrow_batch_reader():
-        rows += batch.num_rows
-        parts.append(pc.unique(batch.column("image_id").drop_null()).cast(pa.string()))
-    return pc.unique(pa.chunked_array(parts)), rows
-
-
-def _checks_by_image(findings: pa.Table) -> dict[str, list[str]]:
-    """Return the checks that found something at each image, sorted."""
-    import pyarrow.compute as pc
-
-    usable = findings.filter(pc.and_(findings["image_id"].is_valid(), pc.not_equal(findings["check"], _NO_REASON)))
-    grouped = usable.group_by("image_id").aggregate([("check", "distinct")])
-    return {row["image_id"]: sorted(row["check_distinct"]) for row in grouped.to_pylist()}

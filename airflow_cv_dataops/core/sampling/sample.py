@@ -1,134 +1,231 @@
-"""Hard-example sampling of one partition: score, select, write the manifest, then the rows."""
+"""Hard-example sampling: read a pool, score it, fill a batch, show it, hand it over."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import time
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.metrics import Metric, write_metrics
-from airflow_cv_dataops.core.sampling.arguments import check_labelled_in, check_seed
-from airflow_cv_dataops.core.sampling.candidates import Candidates, likely_classes, score_candidates
-from airflow_cv_dataops.core.sampling.manifest import manifest_bytes, manifest_path
-from airflow_cv_dataops.core.sampling.reading import Sources, read_sources
-from airflow_cv_dataops.core.sampling.scores import check_aggregate, check_strategy
-from airflow_cv_dataops.core.sampling.select import check_limits, select
+from airflow_cv_dataops.core.arguments import check_whole_number
+from airflow_cv_dataops.core.metrics import write_metrics
+from airflow_cv_dataops.core.report.limits import ReportLimits
+from airflow_cv_dataops.core.report.location import has_place
+from airflow_cv_dataops.core.sampling.batch.quotas import Amount
+from airflow_cv_dataops.core.sampling.candidates import check_needs, find_candidates
+from airflow_cv_dataops.core.sampling.choosing import choose
+from airflow_cv_dataops.core.sampling.clusters import read_clusters
+from airflow_cv_dataops.core.sampling.entries import entries_of, sample_rows
+from airflow_cv_dataops.core.sampling.evaluations import read_evaluations
+from airflow_cv_dataops.core.sampling.learning_curve import learning_curve
+from airflow_cv_dataops.core.sampling.manifest import manifest_path
+from airflow_cv_dataops.core.sampling.manifest_formats import encode_manifest
+from airflow_cv_dataops.core.sampling.options import SampleOptions
+from airflow_cv_dataops.core.sampling.outcome import Outcome
+from airflow_cv_dataops.core.sampling.pooling import make_pool
+from airflow_cv_dataops.core.sampling.reading import Scope
+from airflow_cv_dataops.core.sampling.report.write import write_sample_report
+from airflow_cv_dataops.core.sampling.reporting import report_of
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import without_credentials
 from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
-from airflow_cv_dataops.core.summary import StepResult, Summary
+from airflow_cv_dataops.core.summary import StepResult
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from airflow_cv_dataops.core.sampling.scores.score import Score
+    from airflow_cv_dataops.core.sampling.strategies.strategy import Strategy
 
 log = logging.getLogger(__name__)
+
+_REPORT = ReportLimits()
 
 
 def sample_hard_examples(
     dataset: Dataset,
     partition_key: str,
     *,
-    strategy: str = "entropy",
+    strategy: str = "auto",
+    scores: Mapping[str, float] | None = None,
     model: str | None = None,
-    budget: int = 100,
-    max_per_class: int | float | None = None,
-    seed: int | None = None,
-    sample_id: str = "hard_examples",
-    manifest: bool = True,
+    embedding_model: str | None = None,
+    budget: float = 100,
+    budget_unit: str = "images",
+    cost: Mapping[str, float] | None = None,
+    max_per_class: Amount | None = None,
+    max_per: Mapping[str, Any] | None = None,
+    min_per: Mapping[str, Any] | None = None,
+    explore: float = 0.0,
+    near_duplicates: int | None = 4,
+    clusters: str | Mapping[str, str] | None = None,
+    preselected: Sequence[str] = (),
+    similar_to: Sequence[str] = (),
+    candidates: str = "unlabelled",
+    partitions: str | Sequence[str] | None = None,
+    leave_out_issues: Collection[str] = (),
+    leave_out_queued: bool = True,
+    labelled_in: str = "partition",
     aggregate: str = "max",
     empty_score: float | None = 0.0,
-    labelled_in: str = "partition",
+    seed: int | None = None,
+    sample_id: str = "hard_examples",
+    manifest: str | None = "jsonl",
+    custom: Sequence[Score | Strategy] = (),
+    evaluations: Any = None,
+    next_labels: int | None = None,
+    report: ReportLimits | None = _REPORT,
     recorded_at: datetime | None = None,
 ) -> StepResult:
-    """Choose the partition's unlabelled images that a model is least certain of, and replace this sample's rows and manifest.
+    """Choose the images that are most worth labelling, within a budget, and replace this sample's rows and manifest.
 
-    An image that has a label is left out, byte-identical files included; each image is chosen once.
+    An image that has a label, or waits for one in another sample, is left out, byte-identical files included; each image is chosen once.
 
-    :param strategy: ``entropy``, ``margin`` or ``least_confidence``.
-    :param model: whose predictions; ``None``: the only model that has any in the partition.
-    :param budget: how many images at most.
+
+    :param strategy: a strategy (docs/sampling.md), or a score, of which the highest are taken then; ``auto``: ``uncertainty_herding`` where
+        images have embeddings, else ``margin``.
+
+    :param scores: weights of scores, on their ranks, for a strategy that goes by scores; default: ``margin`` alone.
+
+    :param model: whose predictions; ``None``: the only model that has any.
+
+    :param embedding_model: whose embeddings; ``None``: the only ones that there are.
+
+    :param budget: how much may be spent, in ``budget_unit``.
+    :param budget_unit: ``images``, ``boxes``, ``minutes`` or ``money``.
+
+    :param cost: what an ``image`` and a ``box`` cost, of ``minutes`` or ``money``.
+
     :param max_per_class: how many images of one predicted category at most: a count (int), or a share of the budget (float).
-    :param seed: orders images of equal score; ``None``: derived from dataset, partition key and strategy.
+
+    :param max_per: the same by grouping: ``category``, ``source`` (folder), ``camera``, ``partition``, ``capture_day``; of every group,
+        or by its name with ``*`` for all others.
+    :param min_per: likewise, how many at least.
+
+    :param explore: which share of the budget is drawn at random.
+
+    :param near_duplicates: two images whose perceptual hashes differ in at most so many bits are never both chosen; ``None``: any.
+
+    :param clusters: of near duplicates, of each of which one image is chosen at most: a Parquet or CSV file, or the cluster of each image
+        by id, source URI or file name.
+
+    :param preselected: images, by id, source URI or file name, that are in the batch first.
+    :param similar_to: images for ``similarity``.
+
+    :param candidates: ``unlabelled``, or ``labelled``: choose among labelled images those to be looked at again.
+
+    :param partitions: choose from these partitions, or from ``all``; ``None``: from the run's own.
+
+    :param leave_out_issues: quality issues (docs/image-measures.md) that keep an image out.
+
+    :param leave_out_queued: images that another sample holds are no candidates.
+
+    :param labelled_in: ``partition``: only labels of the partitions that are chosen from count; ``dataset``: also labels and samples that a
+        byte-identical image has in another partition, as far as they are there by then.
+
+    :param aggregate: how the boxes of an image make its uncertainty: ``max``, ``mean``, ``sum`` or ``count_normalised``.
+
+    :param empty_score: uncertainty, 0 to 1, of an image in which a detector predicts no box; ``None`` leaves these images out.
+
+    :param seed: of whatever is drawn, and orders images of equal score; ``None``: derived from dataset, partition key and strategy.
+
     :param sample_id: which sample owns the rows; samples of different names stand side by side.
-    :param manifest: whether to write the JSON lines file for the labelling tool.
-    :param aggregate: ``max`` or ``mean`` over the boxes of an image, where the model predicts boxes.
-    :param empty_score: score, 0 to 1, of an image in which such a model predicts no box; ``None`` leaves these images out.
-    :param labelled_in: ``partition``: only labels of the partition count, so that it may be sampled in any order with others;
-        ``dataset``: also labels that a byte-identical image has in another partition, as far as they are there by then.
+
+    :param manifest: ``jsonl``, ``csv`` or ``coco``, for the labelling tool; ``None``: no file.
+
+    :param custom: scores and strategies of your own.
+    :param evaluations: how good models were at several label counts, for what the batch would bring: rows such as
+        ``{"labels": 100, "value": 0.81}``, JSON text of them, or the URI of a ``.csv`` or ``.json`` file.
+    :param next_labels: for how many more labels; ``None``: as many as the batch has images.
+    :param report: how large the page that shows the batch may get; ``None``: no page, nor where the warehouse is only a name.
+
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
-    :raises ConfigurationError: an argument cannot be used, or the model is not to be told (none named and several there, or not there).
+    :raises ConfigurationError: an argument cannot be used, a score or the strategy lacks what it goes by, or the model is not to be told.
     :raises DatasetNotFoundError: there is no such dataset, or no step has written to this partition of it.
     """
     started = time.monotonic()
     check_partition_key(partition_key)
-    check_strategy(strategy)
-    check_aggregate(aggregate)
-    check_limits(budget, max_per_class)
-    path = manifest_path(sample_id, partition_key)
-    if empty_score is not None and not 0 <= empty_score <= 1:
-        raise ConfigurationError(f"empty_score={empty_score!r} is out of range: expected 0 to 1, or None.")
-    check_labelled_in(labelled_in)
-    check_seed(seed)
-    seed = _seed(dataset.name, partition_key, strategy, seed)
+    options = SampleOptions(
+        strategy=strategy,
+        scores=scores,
+        model=model,
+        embedding_model=embedding_model,
+        budget=budget,
+        budget_unit=budget_unit,
+        cost=cost,
+        max_per_class=max_per_class,
+        max_per=max_per,
+        min_per=min_per,
+        explore=explore,
+        near_duplicates=near_duplicates,
+        preselected=preselected,
+        similar_to=similar_to,
+        candidates=candidates,
+        partitions=partitions,
+        leave_out_issues=leave_out_issues,
+        leave_out_queued=leave_out_queued,
+        labelled_in=labelled_in,
+        aggregate=aggregate,
+        empty_score=empty_score,
+        seed=seed,
+        sample_id=sample_id,
+        manifest=manifest,
+        custom=custom,
+    )
+    if next_labels is not None:
+        check_whole_number("next_labels", next_labels, 1)
     check_written(dataset, partition_key)
-    sources = read_sources(dataset, partition_key, model, labelled_in)
-    candidates = score_candidates(
-        sources.unlabelled, sources.predictions, strategy=strategy, aggregate=aggregate, empty_score=empty_score if sources.model else None
-    )
-    ids = candidates.images["image_id"].to_pylist()
-    chosen = select(ids, candidates.scores, candidates.categories, budget=budget, seed=seed, max_per_class=max_per_class)
-    entries = _entries(dataset.name, partition_key, candidates, chosen, sources, strategy)
-    manifest_uri = without_credentials(dataset.objects().write(path, manifest_bytes(entries))) if manifest else None
-    rows = _rows(entries, strategy, sources.model, seed)
-    samples_snapshot = dataset.replace_partition("samples", partition_key, rows, owner=sample_id)
-    numbers = _Numbers.of(sources, candidates, entries)
-    metrics_use = write_metrics(dataset, partition_key, f"sampling:{sample_id}", numbers.as_metrics(), recorded_at or datetime.now(UTC))
-    summary = Summary(
-        dataset=dataset.name,
-        partition_key=partition_key,
-        snapshot_id=samples_snapshot,
-        counts=numbers.counts,
-        metrics=numbers.scores,
+    where = f"table {dataset.identifier('predictions')}, partition {partition_key}"
+    curve = None if evaluations is None else learning_curve(read_evaluations(evaluations, dataset.config.object_options))
+    near = read_clusters(clusters, dataset.config.object_options) if isinstance(clusters, str) else clusters or {}
+    scope = Scope.of(dataset, partition_key, options)
+    pooled = make_pool(scope, (partition_key, sample_id), options, where)
+    check_needs(pooled.plan, pooled.pool)
+    found = find_candidates(pooled.pool, pooled.plan, options)
+    seed = _seed(dataset.name, partition_key, pooled.plan.name, seed)
+    chosen = choose(found, options, seed, pooled.preselected, near)
+    entries = entries_of(dataset.name, found, chosen)
+    gain = curve.in_words(next_labels or max(len(entries), 1)) if curve else ""
+    outcome = Outcome.of(pooled, found, chosen, entries, options, gain)
+    manifest_uri = _write_manifest(dataset, options, partition_key, entries)
+    rows = sample_rows(entries, pooled.pool.model, seed)
+    snapshot_id = dataset.replace_partition("samples", partition_key, rows, owner=sample_id)
+    metrics_use = write_metrics(dataset, partition_key, f"sampling:{sample_id}", outcome.as_metrics(), recorded_at or datetime.now(UTC))
+    shown = report_of(outcome, found, chosen, entries, where=(dataset.name, partition_key), seed=seed)
+    report_uri = None
+    if report is not None and has_place(dataset):
+        report_uri = write_sample_report(dataset, shown, limits=report, images_snapshot_id=scope.snapshots.get("images"))
+    outcome.tell(dataset.name, partition_key, dataset.identifier("samples"))
+    summary = outcome.summary(
+        dataset.name,
+        partition_key,
+        snapshot_id=snapshot_id,
+        seed=seed,
+        manifest_uri=manifest_uri,
+        report_uri=report_uri,
+        input_snapshots=scope.snapshots,
         duration_seconds=time.monotonic() - started,
-        details={
-            "sample_id": sample_id,
-            "strategy": strategy,
-            "model": sources.model,
-            "seed": seed,
-            "manifest_uri": manifest_uri,
-            "input_snapshots": sources.snapshots,
-        },
     )
-    log.info(
-        "Sample %s of %s, partition %s: %d of %d candidates; see table %s",
-        *(sample_id, dataset.name, partition_key, len(entries), len(ids), dataset.identifier("samples")),
+    output = dataset.table_use("samples", partition_key=partition_key, owner=sample_id, snapshot_id=snapshot_id, rows=len(entries))
+    read = pooled.rows
+    return StepResult(
+        summary,
+        StepLineage(
+            "sampling",
+            tuple(scope.use(table, read[table]) for table in read if table in scope.snapshots and table != "samples"),
+            (output, metrics_use),
+            facts={
+                "sampleId": sample_id,
+                "candidates": len(found.rows),
+                "sampled": len(entries),
+                "manifestUri": manifest_uri,
+                **({"reportUri": report_uri} if report_uri else {}),
+            },
+            parameters=outcome.parameters(seed, manifest_uri),
+        ),
     )
-    parameters = {
-        "strategy": strategy,
-        "seed": seed,
-        "budget": budget,
-        "maxPerClass": max_per_class,
-        "model": sources.model,
-        "manifestUri": manifest_uri,
-    }
-    output = dataset.table_use("samples", partition_key=partition_key, owner=sample_id, snapshot_id=samples_snapshot, rows=len(entries))
-    facts = {"sampleId": sample_id, "candidates": len(ids), "sampled": len(entries), "manifestUri": manifest_uri}
-    lineage = StepLineage(
-        "sampling",
-        sources.uses(dataset, partition_key, candidates.prediction_rows),
-        (output, metrics_use),
-        facts=facts,
-        parameters=parameters,
-    )
-    return StepResult(summary, lineage)
 
 
 def _seed(dataset: str, partition_key: str, strategy: str, seed: int | None) -> int:
@@ -138,74 +235,8 @@ def _seed(dataset: str, partition_key: str, strategy: str, seed: int | None) -> 
     return seed
 
 
-def _entries(
-    dataset: str, partition_key: str, candidates: Candidates, chosen: Any, sources: Sources, strategy: str
-) -> list[dict[str, Any]]:
-    """Return the manifest's entries, hardest first; a loop over the chosen images only, at most the budget."""
-    entries: list[dict[str, Any]] = []
-    images = candidates.images.take(chosen).to_pylist()
-    probabilities = likely_classes(sources.predictions, {name for at in chosen if (name := candidates.prediction_ids[at]) is not None})
-    for rank, (candidate, image) in enumerate(zip(chosen.tolist(), images, strict=True), start=1):
-        score = float(candidates.scores[candidate])
-        prediction = candidates.prediction_ids[candidate]
-        reason = f"{strategy} {score:.3f} by model {sources.model}" if prediction else f"model {sources.model} predicted no box"
-        entries.append(
-            {
-                "rank": rank,
-                "image_id": image["image_id"],
-                "source_uri": image["source_uri"],
-                "storage_uri": image["storage_uri"],
-                "score": score,
-                "category": candidates.categories[candidate],
-                "probabilities": probabilities.get(prediction or "", {}),
-                "reasons": [reason, *(f"finding: {check}" for check in sources.findings.get(image["image_id"], ()))],
-                "dataset": dataset,
-                "partition_key": partition_key,
-            }
-        )
-    return entries
-
-
-def _rows(entries: list[dict[str, Any]], strategy: str, model: str | None, seed: int) -> pa.Table:
-    import pyarrow as pa
-
-    from airflow_cv_dataops.core.store.schema import arrow_schema
-
-    schema = arrow_schema("samples")
-    of_entry = ("rank", "image_id", "source_uri", "storage_uri", "score", "reasons", "category")
-    columns: dict[str, list[Any]] = {name: [entry[name] for entry in entries] for name in of_entry}
-    columns |= {name: [value] * len(entries) for name, value in (("strategy", strategy), ("model", model), ("seed", seed))}
-    return pa.table({name: pa.array(values, schema.field(name).type) for name, values in columns.items()})
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    """What a sample counts. ``images`` = ``already_labelled`` + ``without_prediction`` + ``candidates``, each image once."""
-
-    counts: Mapping[str, Any]
-    scores: Mapping[str, float | None]
-
-    @staticmethod
-    def of(sources: Sources, candidates: Candidates, entries: list[dict[str, Any]]) -> _Numbers:
-        by_category = Counter(entry["category"] or "" for entry in entries)
-        scores = [entry["score"] for entry in entries]
-        return _Numbers(
-            counts={
-                "images": sources.unlabelled.num_rows + sources.already_labelled,
-                "candidates": candidates.images.num_rows,
-                "already_labelled": sources.already_labelled,
-                "without_prediction": candidates.without_prediction,
-                "sampled": len(entries),
-                "by_category": dict(sorted(by_category.items())),
-            },
-            scores={
-                "score_max": max(scores, default=None),
-                "score_min": min(scores, default=None),
-                "score_mean": round(sum(scores) / len(scores), 9) if scores else None,
-            },
-        )
-
-    def as_metrics(self) -> list[Metric]:
-        totals = [Metric(name, value) for name, value in self.counts.items() if name != "by_category"]
-        by_category = [Metric("sampled", count, {"category": name}) for name, count in self.counts["by_category"].items()]
-        return totals + by_category + [Metric(name, value) for name, value in self.scores.items() if value is not None]
+def _write_manifest(dataset: Dataset, options: SampleOptions, partition_key: str, entries: Sequence[Mapping[str, Any]]) -> str | None:
+    if options.manifest is None:
+        return None
+    path = manifest_path(options.sample_id, partition_key, options.manifest)
+    return without_credentials(dataset.objects().write(path, encode_manifest(entries, options.manifest)))

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.store.model.image_tables import IMAGES, REJECTS
+from airflow_cv_dataops.core.store.model.image_tables import EMBEDDINGS, IMAGES, REJECTS
 from airflow_cv_dataops.core.store.model.label_tables import ANNOTATIONS, PREDICTIONS
 from airflow_cv_dataops.core.store.model.release_tables import DESCRIPTIONS, EXCLUSIONS, RELEASE_ITEMS, RELEASES, SPLIT_ASSIGNMENTS
 from airflow_cv_dataops.core.store.model.step_tables import FINDINGS, METRICS, PROFILES, SAMPLES
@@ -31,6 +31,7 @@ TABLES: Mapping[str, TableModel] = {
         REJECTS,
         ANNOTATIONS,
         PREDICTIONS,
+        EMBEDDINGS,
         FINDINGS,
         SAMPLES,
         METRICS,

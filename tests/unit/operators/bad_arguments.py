@@ -13,10 +13,12 @@ from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOpera
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_embedding import ImageEmbeddingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
 from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
+from airflow_cv_dataops.operators.sampling_review import SamplingReviewOperator
 from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardOperator, ImageShardPlanOperator
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
@@ -38,6 +40,7 @@ NEEDED: dict[type, dict[str, Any]] = {
     ImageShardCommitOperator: {**_SOURCE, "plan": {}, "results": []},
     LabelImportOperator: {**_SOURCE, "format": "coco"},
     PredictionImportOperator: {**_SOURCE, "model": "m"},
+    ImageEmbeddingOperator: _DATASET,
     LabelAuditOperator: _DATASET,
     DatasetHealthOperator: _DATASET,
     DatasetPromotionOperator: _DATASET,
@@ -47,6 +50,7 @@ NEEDED: dict[type, dict[str, Any]] = {
     DatasetExportOperator: _DATASET,
     DatasetValidationOperator: _DATASET,
     HardExampleSamplingOperator: _DATASET,
+    SamplingReviewOperator: _DATASET,
     DatasetReleaseSensor: _DATASET,
     ImageArrivalSensor: {"source": "/data"},
     LabelFreshnessSensor: _DATASET,
@@ -86,6 +90,11 @@ BAD: dict[type, dict[str, Any]] = {
         **_OF_ALL, **_PLACE, **_IMPORT, "model": "", "format": "propabilities", "coco_reference": "/data/{ds}.json",
         "classes": "/data/{ds}.txt", "ids": "/data/{ds}.txt", "skip_without_source": "perhaps",
     },
+    ImageEmbeddingOperator: {
+        **_OF_ALL, **_POLICY, "model": "/models/{ds}.onnx", "embeddings": "/data/{ds}.npy", "ids": "/data/{ds}.txt", "embedding_model": 5,
+        "input_size": [1, 2, 3], "mean": [0.5, 0.5], "std": "[0, 1, 1]", "resize": "crop_center", "channels": "gbr", "layout": "NHW",
+        "batch_size": 0, "threads": 0, "id_column": "file", "output_name": "features", "max_unreadable_ratio": "2",
+    },
     LabelAuditOperator: {
         **_OF_ALL, **_POLICY, **_REPORT, "audit": 5, "categories": [], "label_sets": [], "models": [],
         "disabled": ["suspect_labels"], "severities": {"suspect_label": "bad"}, "thresholds": {"duplicate_bbox": {"iuo": 0.5}},
@@ -123,8 +132,15 @@ BAD: dict[type, dict[str, Any]] = {
         "report": "perhaps", "context_root_dir": "/gx",
     },
     HardExampleSamplingOperator: {
-        **_OF_ALL, "strategy": "entropie", "budget": 0, "max_per_class": -1, "seed": -1, "aggregate": "mox", "labelled_in": "here",
-        "sample_id": "../x",
+        **_OF_ALL, **_REPORT, "strategy": "entropie", "scores": {"entropie": 1}, "budget": 0, "budget_unit": "hours", "cost": {"image": 1},
+        "max_per_class": -1, "max_per": {"folder": 5}, "min_per": {"source": 0}, "explore": 2, "near_duplicates": -1, "clusters": 5,
+        "preselected": 5, "similar_to": 5, "candidates": "labeled", "partitions": ["x" * 300], "leave_out_issues": ["Blurry!"],
+        "leave_out_queued": "perhaps", "labelled_in": "here", "aggregate": "mox", "seed": -1, "sample_id": "../x", "manifest": "xml",
+        "custom": ["darkness"], "evaluations": [{"labels": 0, "value": 1}], "next_labels": 0, "report_max_pictures": -1,
+    },
+    SamplingReviewOperator: {
+        **_OF_ALL, **_REPORT, "sample_id": "../x", "compared_with": "a b", "label_sets": [], "min_answered": 0, "min_score": 2, "iou": 0,
+        "evaluations": [{"labels": 100}], "next_labels": 0, "report_max_pictures": -1,
     },
     DatasetReleaseSensor: {**_OF_ALL, "stage": "v3", "after": "three"},
     ImageArrivalSensor: {**_PARTITION, **_PLACE, **_FILES, "min_images": -1, "settle_seconds": -1},
@@ -140,11 +156,17 @@ TOGETHER: list[tuple[type, dict[str, Any]]] = [
     (DatasetExportOperator, {"images": "reference", "crop": "0,0,1,0.5"}),
     (DatasetExportOperator, {"size": 640, "fit": "pad"}),
     (PredictionImportOperator, {"format": "coco", "coco_reference": "/a.json", "classes": ["cat"]}),
+    (ImageEmbeddingOperator, {"model": "/m.onnx", "embeddings": "/v.npy", "embedding_model": "m"}),
+    (ImageEmbeddingOperator, {"embeddings": "/v.parquet"}),
+    (ImageEmbeddingOperator, {"ids": "/ids.txt"}),
+    (ImageEmbeddingOperator, {"model": "descriptor", "input_size": 224}),
     (DatasetValidationOperator, {"release": "v1", "whole_dataset": True}),
     (DatasetValidationOperator, {"table": "releases"}),
     (DatasetValidationOperator, {"suite": {"expectations": [{"type": "x", "severity": "bad"}]}}),
     (DatasetValidationOperator, {"suite": {"expectation": []}}),
     (DatasetValidationOperator, {"suite": "a.json", "categories": ["cat"]}),
+    (SamplingReviewOperator, {"sample_id": "a", "compared_with": "a"}),
+    (SamplingReviewOperator, {"evaluations": "s3://b/evaluations.parquet"}),
 ]
 
 CASES = [

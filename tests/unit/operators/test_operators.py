@@ -26,10 +26,12 @@ from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOpera
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_embedding import ImageEmbeddingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
 from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
+from airflow_cv_dataops.operators.sampling_review import SamplingReviewOperator
 from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardOperator, ImageShardPlanOperator
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
@@ -309,10 +311,12 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     ImageShardCommitOperator: {"dataset": "digits", "source": "/data", "plan": {}, "results": []},
     LabelImportOperator: {"dataset": "digits", "source": "/data", "format": "coco"},
     PredictionImportOperator: {"dataset": "digits", "source": "/data", "model": "m"},
+    ImageEmbeddingOperator: {"dataset": "digits"},
     LabelAuditOperator: {"dataset": "digits"},
     DatasetValidationOperator: {"dataset": "digits"},
     DatasetHealthOperator: {"dataset": "digits"},
     HardExampleSamplingOperator: {"dataset": "digits"},
+    SamplingReviewOperator: {"dataset": "digits"},
     DatasetPromotionOperator: {"dataset": "digits"},
     DatasetRollbackOperator: {"dataset": "digits", "reason": "bad labels"},
     DatasetDescriptionOperator: {"dataset": "digits"},
@@ -343,8 +347,9 @@ def test_every_template_field_is_an_attribute_and_the_task_serialises(operator: 
     document = json.loads(json.dumps(serialization.to_dict(dag)))
     again = serialization.from_dict(document).get_task("t")
     assert again.task_type == operator.__name__
-    links = {LabelAuditOperator: "Audit report", DatasetDiffOperator: "Diff report"}
+    links = {LabelAuditOperator: "Audit report", DatasetDiffOperator: "Diff report", HardExampleSamplingOperator: "Sample report"}
     links |= {DatasetValidationOperator: "Data Docs", DatasetHealthOperator: "Dataset health"}
+    links |= {SamplingReviewOperator: "Sampling review"}
     links |= dict.fromkeys((DatasetPromotionOperator, DatasetDescriptionOperator), "Dataset card")
     wanted = {links[operator]} if operator in links else set()
     assert wanted == {link.name for link in operator.operator_extra_links}

@@ -21,10 +21,12 @@ from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOpera
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_embedding import ImageEmbeddingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
 from airflow_cv_dataops.operators.prediction_import import PredictionImportOperator
+from airflow_cv_dataops.operators.sampling_review import SamplingReviewOperator
 from airflow_cv_dataops.operators.sharded_image_ingest import ImageShardCommitOperator, ImageShardOperator, ImageShardPlanOperator
 from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
@@ -73,10 +75,17 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (ImageShardCommitOperator, {"source": "/in", "plan": {"shards": 0}, "results": []}, f"{_SHARDS}.commit_shards"),
         (LabelImportOperator, {"source": "/in", "format": "coco"}, "core.labels.importing.import_labels"),
         (PredictionImportOperator, {"source": "/in", "model": "cnn"}, "core.predictions.importing.import_predictions"),
+        (ImageEmbeddingOperator, {}, "core.embeddings.embedding.embed_images"),
+        (
+            ImageEmbeddingOperator,
+            {"embeddings": "/v.npy", "embedding_model": "m"},
+            "core.embeddings.importing.import_embeddings",
+        ),
         (LabelAuditOperator, {}, "core.audit.audit.audit_labels"),
         (DatasetValidationOperator, {}, "core.contracts.validate.validate_table"),
         (DatasetHealthOperator, {}, "core.health.health.check_health"),
         (HardExampleSamplingOperator, {}, "core.sampling.sample.sample_hard_examples"),
+        (SamplingReviewOperator, {}, "core.sampling.review.review.review_sample"),
         (DatasetPromotionOperator, {}, "core.release.promote.promote_dataset"),
         (DatasetRollbackOperator, {"reason": "bad labels"}, "core.release.rollback.rollback_stage"),
         (DatasetDescriptionOperator, {}, "core.release.describe.describe_dataset"),

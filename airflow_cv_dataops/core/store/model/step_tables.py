@@ -35,12 +35,28 @@ SAMPLES = TableModel(
         Column("image_id", "string", IMAGE_ID, required=True),
         Column("source_uri", "string", "The image's source.", required=True),
         Column("storage_uri", "string", "Where the bytes are kept.", required=True),
-        Column("score", "double", "How hard the image is by the strategy: 0 (certain) to 1 (as uncertain as can be).", required=True),
+        Column(
+            "score",
+            "double",
+            "How much the image is worth labelling, 0 to 1: the one score that it was chosen by, or the weighted mean of its ranks; null "
+            "where the strategy goes by no score.",
+        ),
         Column("reasons", "list<string>", "Why the image was chosen, for people."),
         Column("category", "string", "What the model takes the image for."),
-        Column("strategy", "string", "`entropy`, `margin` or `least_confidence`.", required=True),
-        Column("model", "string", "Whose predictions were used.", required=True),
-        Column("seed", "long", "The seed that broke ties.", required=True),
+        Column(
+            "strategy",
+            "string",
+            "What took the image: a strategy, a score of which the highest were taken, `random` (the share that is drawn) or `named` (by a "
+            "person).",
+            required=True,
+        ),
+        Column("model", "string", "Whose predictions were used; null where none were."),
+        Column("seed", "long", "The seed of what was drawn at random, and that broke ties.", required=True),
+        Column(
+            "image_partition",
+            "string",
+            "Partition of the image, where its labels belong; another than the row's own if the batch was chosen from several.",
+        ),
     ),
     partitioned_by=(PARTITION_KEY, "sample_id"),
     sort_by=("rank",),

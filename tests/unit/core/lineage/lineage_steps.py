@@ -42,6 +42,25 @@ STEPS = {
         outputs=(DIGITS.table_use("annotations", snapshot_id="9", rows=3, **DAY),),
         facts={"format": "coco", "files": 1, "records": 3, "matched": 3, "unmatched": 0, "problems": 0, "labelSet": "default"},
     ),
+    "embedding": StepLineage(
+        "embedding",
+        inputs=(
+            DatasetUse("s3://models/resnet50.onnx", holds="embedding_model", storage_format="onnx", files=1, rows=1),
+            DIGITS.table_use("images", snapshot_id="7", rows=3, **DAY),
+        ),
+        outputs=(DIGITS.table_use("embeddings", snapshot_id="9", rows=2, owner="resnet50", **DAY),),
+        facts={
+            "embeddingModel": "resnet50",
+            "source": "s3://models/resnet50.onnx",
+            "preprocessing": "upright RGB, squashed to 224 x 224 px",
+            "parametersId": "0123456789abcdef",
+            "dimensions": 2048,
+            "images": 3,
+            "embedded": 1,
+            "kept": 1,
+            "unreadable": 1,
+        },
+    ),
     "audit": StepLineage(
         "audit",
         inputs=(
@@ -77,6 +96,19 @@ STEPS = {
         outputs=(DIGITS.table_use("samples", snapshot_id="12", rows=2, **DAY),),
         facts={"sampleId": "hard_examples", "candidates": 3, "sampled": 2, "manifestUri": "s3://lake/wh/digits/samples/m.json"},
         parameters={"strategy": "entropy", "seed": 7, "budget": 2, "categories": ["3", "8"]},
+    ),
+    "sampling_review": StepLineage(
+        "sampling_review",
+        inputs=(DIGITS.table_use("samples", snapshot_id="12", rows=2, **DAY), DIGITS.table_use("annotations", snapshot_id="9", **DAY)),
+        outputs=(DIGITS.table_use("metrics", snapshot_id="15", rows=9, **DAY),),
+        facts={
+            "sampleId": "hard_examples",
+            "model": "cnn",
+            "judged": {"entropy": 90, "random": 50},
+            "wrong": {"entropy": 42, "random": 8},
+            "outcomes": {"entropy": "more"},
+            "reportUri": "s3://lake/wh/digits/reports/sampling_review_hard_examples/index.html",
+        },
     ),
     "health": StepLineage(
         "health",

@@ -1,0 +1,63 @@
+"""A table of near-duplicate clusters, from a file: which images show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.store.objects import read_uri
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_IMAGE = ("image_id", "source_uri", "file_name", "image", "file", "filename", "path")
+_CLUSTER = ("cluster", "cluster_id", "group", "component")
+_MOST_BYTES = 1 << 30
+_NO_OPTIONS: Mapping[str, Any] = {}
+
+
+def read_clusters(uri: str, options: Mapping[str, Any] = _NO_OPTIONS) -> Mapping[str, str]:
+    """Return the cluster of each image that a file names: a Parquet or CSV with a column for the image and one for its cluster.
+
+    :param uri: the file. :param options: of its object store.
+    :returns: by image id, source URI or file name, whichever the file has.
+    :raises ConfigurationError: there is no such file, or it has no such columns, or puts an image into two clusters.
+    """
+    import pyarrow.compute as pc
+
+    table = _table(uri, read_uri(uri, options))
+    names = {name.strip().lower(): name for name in table.column_names}
+    image, cluster = (next((names[name] for name in wanted if name in names), None) for wanted in (_IMAGE, _CLUSTER))
+    if image is None or cluster is None:
+        raise ConfigurationError(
+            f"clusters={uri!r} has the columns {', '.join(table.column_names)}: expected one of {', '.join(_IMAGE)} and one of "
+            f"{', '.join(_CLUSTER)}."
+        )
+    table = table.select([image, cluster]).rename_columns(["image", "cluster"])
+    table = table.filter(pc.and_(table["image"].is_valid(), table["cluster"].is_valid())).cast(_texts())
+    distinct = table.group_by(["image", "cluster"]).aggregate([])
+    found = dict(zip(distinct["image"].to_pylist(), distinct["cluster"].to_pylist(), strict=True))
+    if len(found) < distinct.num_rows:
+        twice = next(row["values"] for row in pc.value_counts(distinct["image"]).to_pylist() if row["counts"] > 1)
+        raise ConfigurationError(f"clusters={uri!r} puts {twice!r} into two clusters: give each image one.")
+    return found
+
+
+def _table(uri: str, data: bytes) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.csv as csv
+    import pyarrow.parquet as parquet
+
+    if len(data) > _MOST_BYTES:
+        raise ConfigurationError(f"clusters={uri!r} has {len(data):,} bytes, more than the {_MOST_BYTES:,} that are read.")
+    try:
+        return parquet.read_table(pa.BufferReader(data)) if data[:4] == b"PAR1" else csv.read_csv(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise ConfigurationError(f"clusters={uri!r} is neither Parquet nor CSV: {error}") from error
+
+
+def _texts() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([("image", pa.string()), ("cluster", pa.string())])

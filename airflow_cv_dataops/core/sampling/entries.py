@@ -1,0 +1,125 @@
+"""What is said of each image of a batch: in the manifest, in ``samples``, in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.predictions.batches import stored_classes
+from airflow_cv_dataops.core.sampling.batch.fill import NAMED, RANDOM
+from airflow_cv_dataops.core.sampling.candidates import Candidates
+from airflow_cv_dataops.core.sampling.choosing import Chosen
+from airflow_cv_dataops.core.sampling.pool import Pool
+from airflow_cv_dataops.core.sampling.scores.combining import reasons
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TOP = 5
+_MOST_BOXES = 300  # of an image: what COCO's evaluation looks at three times over
+_WORDS = {NAMED: "named by a person", RANDOM: "drawn at random"}
+# True of every image that is sampled, so no reason to choose one.
+_NO_REASON = "image_without_label"
+
+
+def entries_of(dataset: str, candidates: Candidates, chosen: Chosen) -> list[dict[str, Any]]:
+    """Return the manifest's entries in order of rank; a loop over the chosen images only, at most the budget."""
+    pool, scored = candidates.pool, bool(candidates.plan.scores)
+    images = pool.images.take(chosen.rows).to_pylist()
+    rows = chosen.rows.tolist()
+    ids = {candidates.prediction_ids[row] for row in rows} - {None}
+    probabilities, boxes, checks = likely_classes(pool, ids), boxes_of(pool, rows), findings_of(pool, rows)
+    words = reasons(pool, candidates.plan.scores, candidates.by_score, candidates.plan.weights, rows) if scored else [[]] * len(rows)
+    entries: list[dict[str, Any]] = []
+    for at, (row, image) in enumerate(zip(rows, images, strict=True)):
+        prediction = candidates.prediction_ids[row]
+        entries.append(
+            {
+                "rank": at + 1,
+                **{name: image[name] for name in ("image_id", "source_uri", "storage_uri", "file_name", "width", "height")},
+                "score": float(chosen.scores[at]) if scored else None,
+                "category": candidates.categories[row],
+                "probabilities": probabilities.get(prediction or "", {}),
+                "boxes": boxes.get(row, []),
+                "strategy": chosen.taken_by[at],
+                "reasons": [*_how(chosen.taken_by[at], candidates), *words[at], *(f"finding: {check}" for check in checks.get(row, ()))],
+                "dataset": dataset,
+                "partition_key": image["partition_key"],
+            }
+        )
+    return entries
+
+
+def sample_rows(entries: Sequence[Mapping[str, Any]], model: str | None, seed: int) -> pa.Table:
+    """Return the rows of ``samples``, without its key columns."""
+    import pyarrow as pa
+
+    from airflow_cv_dataops.core.store.schema import arrow_schema
+
+    schema = arrow_schema("samples")
+    of_entry = ("rank", "image_id", "source_uri", "storage_uri", "score", "reasons", "category", "strategy")
+    columns: dict[str, list[Any]] = {name: [entry[name] for entry in entries] for name in of_entry}
+    columns["image_partition"] = [entry["partition_key"] for entry in entries]
+    columns |= {name: [value] * len(entries) for name, value in (("model", model), ("seed", seed))}
+    return pa.table({name: pa.array(values, schema.field(name).type) for name, values in columns.items()})
+
+
+def _how(taken_by: str, candidates: Candidates) -> list[str]:
+    """Return how an image came into the batch, where its scores do not tell."""
+    if taken_by in _WORDS:
+        return [_WORDS[taken_by]]
+    strategy = candidates.plan.strategy
+    return [] if strategy.name == "top" else [f"{strategy.meaning[:1].lower()}{strategy.meaning[1:].rstrip('.')}"]
+
+
+def likely_classes(pool: Pool, prediction_ids: Collection[str]) -> dict[str, Mapping[str, float]]:
+    """Return for some predictions the five largest class probabilities by class, largest first; not for those that have none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: dict[str, Mapping[str, float]] = {}
+    if not prediction_ids:
+        return found
+    wanted = pa.array(sorted(prediction_ids), pa.string())
+    for part in pool.outputs(("prediction_id", "probabilities", "classes"), batch_rows=4_096):
+        for row in part.table.filter(pc.is_in(part.table["prediction_id"], value_set=wanted)).to_pylist():
+            names, values = stored_classes(row["classes"]), row["probabilities"]
+            if names and values is not None and len(values) == len(names):
+                largest = sorted(zip(names, values, strict=True), key=lambda item: (-item[1], item[0]))[:_TOP]
+                found[row["prediction_id"]] = {name: round(float(value), 6) for name, value in largest}
+    return found
+
+
+def boxes_of(pool: Pool, rows: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return the predicted boxes of some images, most confident first, at most 300 of one."""
+    import numpy as np
+    import pyarrow as pa
+
+    wanted = np.array(sorted(rows), dtype=np.int64)
+    found: dict[int, list[dict[str, Any]]] = {}
+    for part in pool.outputs(("prediction_id", "category", "score", "bbox")):
+        mask = np.isin(part.image, wanted) & np.asarray(part.table["bbox"].is_valid())
+        for image, row in zip(part.image[mask].tolist(), part.table.filter(pa.array(mask)).to_pylist(), strict=True):
+            box = [row["bbox"][side] for side in ("x", "y", "width", "height")]
+            if all(side is not None and np.isfinite(side) for side in box):
+                told = {"id": row["prediction_id"], "category": row["category"], "score": row["score"], "bbox": box}
+                found.setdefault(image, []).append(told)
+    for boxes in found.values():
+        boxes.sort(key=lambda box: (-(box["score"] or 0.0), box["id"]))
+        del boxes[_MOST_BOXES:]
+    return found
+
+
+def findings_of(pool: Pool, rows: Sequence[int]) -> dict[int, list[str]]:
+    """Return the checks that found something at each of some images, sorted."""
+    import numpy as np
+    import pyarrow as pa
+
+    wanted = np.array(sorted(rows), dtype=np.int64)
+    found: dict[int, set[str]] = {}
+    for part in pool.found(("check",)):
+        mask = np.isin(part.image, wanted)
+        for image, check in zip(part.image[mask].tolist(), part.table["check"].filter(pa.array(mask)).to_pylist(), strict=True):
+            if check != _NO_REASON:
+                found.setdefault(image, set()).add(check)
+    return {image: sorted(checks) for image, checks in found.items()}

@@ -1,0 +1,171 @@
+"""What came of a sampling, in numbers and in words."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.metrics import Metric
+from airflow_cv_dataops.core.sampling.candidates import Candidates
+from airflow_cv_dataops.core.sampling.choosing import Chosen
+from airflow_cv_dataops.core.sampling.options import SampleOptions
+from airflow_cv_dataops.core.sampling.pooling import Pooled
+from airflow_cv_dataops.core.summary import Summary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+_MOST_TOLD = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """``images`` = ``candidates`` + all that was left out before (``left_out``), each image once.
+
+    :param left_out: by reason. :param notes: what people should know before the batch is sent, in words.
+    """
+
+    options: SampleOptions
+    strategy: str
+    model: str | None
+    counts: Mapping[str, Any]
+    scores: Mapping[str, float | None]
+    left_out: Mapping[str, int]
+    notes: Sequence[str]
+    expected_gain: str = ""
+
+    @staticmethod
+    def of(
+        pooled: Pooled,
+        candidates: Candidates,
+        chosen: Chosen,
+        entries: Sequence[Mapping[str, Any]],
+        options: SampleOptions,
+        expected_gain: str = "",
+    ) -> Outcome:
+        left_out = {**pooled.left_out, **candidates.left_out}
+        by_category = Counter(entry["category"] or "" for entry in entries)
+        scores = [entry["score"] for entry in entries if entry["score"] is not None]
+        return Outcome(
+            options=options,
+            strategy=pooled.plan.name,
+            model=pooled.pool.model,
+            counts={
+                "images": pooled.images.num_rows,
+                "candidates": len(candidates.rows),
+                **left_out,
+                "declared_empty": pooled.declared_empty,
+                "near_duplicates": chosen.batch.near_duplicates,
+                "sampled": len(entries),
+                "sampled_at_random": chosen.batch.taken_by.count("random"),
+                "unmet_minimums": len(chosen.batch.unmet),
+                "by_category": dict(sorted(by_category.items())),
+            },
+            scores={
+                "score_max": max(scores, default=None),
+                "score_min": min(scores, default=None),
+                "score_mean": round(sum(scores) / len(scores), 9) if scores else None,
+                "spent": chosen.spent,
+            },
+            left_out=left_out,
+            notes=_notes(pooled, candidates, chosen, entries, options),
+            expected_gain=expected_gain,
+        )
+
+    def as_metrics(self) -> list[Metric]:
+        totals = [Metric(name, value) for name, value in self.counts.items() if name != "by_category"]
+        by_category = [Metric("sampled", count, {"category": name}) for name, count in self.counts["by_category"].items()]
+        return totals + by_category + [Metric(name, value) for name, value in self.scores.items() if value is not None]
+
+    def tell(self, dataset: str, partition_key: str, table: str) -> None:
+        """Say it in the log."""
+        log.info(
+            "Sample %s of %s, partition %s: %d of %d candidates by %s; see table %s",
+            *(self.options.sample_id, dataset, partition_key, self.counts["sampled"], self.counts["candidates"], self.strategy, table),
+        )
+        if told := ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.left_out.items() if count):
+            log.info("No candidates: %s", told)
+        for note in self.notes:
+            log.warning("%s", note)
+
+    def parameters(self, seed: int, manifest_uri: str | None) -> dict[str, Any]:
+        """Return what steered the sampling, for lineage: what was asked for beside the defaults."""
+        options = self.options
+        asked = {
+            "strategy": self.strategy,
+            "seed": seed,
+            "budget": int(options.budget) if float(options.budget).is_integer() else options.budget,
+            "budgetUnit": None if options.budget_unit == "images" else options.budget_unit,
+            "maxPerClass": options.max_per_class,
+            "scores": dict(options.scores) if options.scores else None,
+            "explore": options.explore or None,
+            "model": self.model,
+            "manifestUri": manifest_uri,
+        }
+        always = ("strategy", "seed", "budget", "maxPerClass", "model", "manifestUri")
+        return {name: value for name, value in asked.items() if value is not None or name in always}
+
+    def summary(
+        self,
+        dataset: str,
+        partition_key: str,
+        *,
+        snapshot_id: str,
+        seed: int,
+        manifest_uri: str | None,
+        report_uri: str | None,
+        input_snapshots: Mapping[str, str],
+        duration_seconds: float,
+    ) -> Summary:
+        return Summary(
+            dataset=dataset,
+            partition_key=partition_key,
+            snapshot_id=snapshot_id,
+            counts=self.counts,
+            metrics=self.scores,
+            report_uri=report_uri,
+            duration_seconds=duration_seconds,
+            details={
+                "sample_id": self.options.sample_id,
+                "strategy": self.strategy,
+                "model": self.model,
+                "seed": seed,
+                "budget": self.options.spending.in_words(),
+                "notes": list(self.notes),
+                **({"expected_gain": self.expected_gain} if self.expected_gain else {}),
+                "manifest_uri": manifest_uri,
+                "input_snapshots": {table: snapshot for table, snapshot in input_snapshots.items() if table != "samples"},
+            },
+        )
+
+
+def _notes(
+    pooled: Pooled, candidates: Candidates, chosen: Chosen, entries: Sequence[Mapping[str, Any]], options: SampleOptions
+) -> list[str]:
+    """Return what people should know: minimums that are not met, named images that are not in it, a batch below its budget."""
+    notes = [
+        f"Of {found.grouping} {found.group!r}, {found.taken:,} of at least {found.wanted:,} images could be taken; there are "
+        f"{found.available:,}."
+        for found in chosen.batch.unmet
+    ]
+    refused = [*pooled.not_in_pool, *_uris(pooled.pool.images, chosen.batch.refused)]
+    if refused:
+        shown = ", ".join(refused[:_MOST_TOLD])
+        notes.append(f"{len(refused):,} of the preselected images cannot be in the batch (labelled, queued, or against a limit): {shown}.")
+    if options.budget_unit == "images" and len(entries) < min(options.budget, len(candidates.rows)):
+        notes.append(
+            f"The batch has {len(entries):,} of {options.budget:,g} images: quotas and near duplicates leave no other of the "
+            f"{len(candidates.rows):,} candidates."
+        )
+    if (without := candidates.left_out.get("without_embedding", 0)) and len(candidates.rows):
+        notes.append(f"{without:,} images have no embedding and cannot be chosen: run ImageEmbeddingOperator on them.")
+    return notes
+
+
+def _uris(images: pa.Table, rows: Sequence[int]) -> list[str]:
+    return list(images["source_uri"].take(list(rows)).to_pylist()) if rows else []

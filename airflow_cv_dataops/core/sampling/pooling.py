@@ -1,0 +1,198 @@
+"""The pool of a sampling, from the tables: which images may be chosen, and how what is known of them is read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.sampling.batch.quotas import GROUPINGS
+from airflow_cv_dataops.core.sampling.options import SampleOptions
+from airflow_cv_dataops.core.sampling.pool import Known, Pool
+from airflow_cv_dataops.core.sampling.reading import Labels, Scope, TableRows, model_among, models_of, read_images, read_labels
+from airflow_cv_dataops.core.sampling.units import AUTO, Plan
+from airflow_cv_dataops.core.sampling.vectors import Embeddings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+_LIMITING = ("phash", "issues", "captured_at", "camera")
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """What a sampling goes by.
+
+    :param images: all images of the scope, each once. :param left_out: how many of them are not in the pool, by reason, each counted once.
+    :param preselected: rows of the pool. :param not_in_pool: names of preselected images that are not in the pool (labelled, say).
+    :param rows: how many rows of each table were read.
+    """
+
+    images: pa.Table
+    pool: Pool
+    plan: Plan
+    left_out: Mapping[str, int]
+    declared_empty: int
+    preselected: Sequence[int]
+    not_in_pool: Sequence[str]
+    rows: Mapping[str, int]
+
+
+def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where: str) -> Pooled:
+    """Read the scope. :param own: partition key and id of the sample that is made. :param where: what is looked at, for messages."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wants = options.units.plan(options.strategy, options.scores, has_embeddings=True)
+    images, image_rows = read_images(scope, (*_LIMITING, *wants.image_columns))
+    labels = read_labels(scope, own, options.labelled_in)
+    models = models_of(scope)
+    embeddings = _embeddings(scope, options, wants)
+    plan = options.units.plan(options.strategy, options.scores, has_embeddings=embeddings is not None)
+    model = _model(list(models), plan, options, where)
+
+    reasons = _reasons(images, labels, options)
+    is_pool = reasons == 0
+    chosen = images.filter(pa.array(is_pool))
+    known = pa.chunked_array([labels.ids, labels.queued]) if options.candidates == "unlabelled" else pa.chunked_array([labels.queued])
+    pool = Pool(
+        images=chosen,
+        predictions={name: _predictions(scope, name) for name in models},
+        model=model,
+        annotations=scope.rows("annotations") if options.candidates == "labelled" else None,
+        findings=scope.rows("findings"),
+        embeddings=None if embeddings is None else embeddings.of(chosen["image_id"]),
+        known=Known(labels.categories, None if embeddings is None else embeddings.some_of(pc.unique(known))),
+        similar_to=None if embeddings is None or not options.similar_to else _similar_to(embeddings, images, options.similar_to),
+        aggregate=options.aggregate,
+        empty_score=options.empty_score,
+    )
+    named = _rows_named("preselected", options.preselected, images)
+    place = np.cumsum(is_pool) - 1
+    return Pooled(
+        images=images,
+        pool=pool,
+        plan=plan,
+        left_out={name: int((reasons == code).sum()) for code, name in enumerate(_reason_names(options)) if code},
+        declared_empty=int(pc.sum(pc.is_in(images["image_id"], value_set=labels.empty)).as_py() or 0),
+        preselected=[int(place[row]) for row in named if is_pool[row]],
+        not_in_pool=[images["source_uri"][row].as_py() for row in named if not is_pool[row]],
+        rows={
+            "images": image_rows,
+            "annotations": labels.annotation_rows,
+            "predictions": sum(models.values()) if "models" in plan.needs else models.get(model or "", 0),
+            "samples": labels.sample_rows,
+            **({} if embeddings is None else {"embeddings": len(embeddings.matrix)}),
+        },
+    )
+
+
+def _embeddings(scope: Scope, options: SampleOptions, wants: Plan) -> Embeddings | None:
+    """Return the embeddings, if they are of use and there are any."""
+    if "embeddings" not in wants.needs and not (options.strategy == AUTO or options.similar_to):
+        return None
+    return Embeddings.of_scope(scope, options.embedding_model)
+
+
+def _model(models: Sequence[str], plan: Plan, options: SampleOptions, where: str) -> str | None:
+    goes_by_one = bool({"predictions", "probabilities"} & plan.needs)
+    if not models:
+        if plan.needs & {"predictions", "probabilities", "models"}:
+            log.warning("No predictions in %s: nothing can be sampled. Import predictions first.", where)
+        return None
+    if options.model is None and len(models) > 1 and not goes_by_one:
+        return None  # nobody asks what one model takes the images for
+    return model_among(models, options.model, where)
+
+
+def _predictions(scope: Scope, model: str) -> TableRows:
+    from pyiceberg.expressions import EqualTo
+
+    return scope.rows("predictions", EqualTo("model", model))
+
+
+def _reason_names(options: SampleOptions) -> tuple[str, ...]:
+    return ("", "already_labelled" if options.candidates == "unlabelled" else "not_labelled", "queued", "poor_quality")
+
+
+def _reasons(images: pa.Table, labels: Labels, options: SampleOptions) -> np.ndarray:
+    """Return for each image why it is not in the pool, a number of ``_reason_names``; 0: it is. The first reason counts."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids = images["image_id"]
+    reasons = np.zeros(images.num_rows, dtype=np.int8)
+    is_labelled = np.asarray(pc.is_in(ids, value_set=labels.ids))
+    reasons[is_labelled if options.candidates == "unlabelled" else ~is_labelled] = 1
+    if options.leave_out_queued:
+        reasons[(reasons == 0) & np.asarray(pc.is_in(ids, value_set=labels.queued))] = 2
+    if options.leave_out_issues:
+        wanted = pa.array(sorted(options.leave_out_issues), pa.string())
+        issues = images["issues"].combine_chunks()
+        has = pc.is_in(pc.list_flatten(issues), value_set=wanted)
+        rows = np.asarray(pc.list_parent_indices(issues))[np.asarray(has)]
+        is_poor = np.zeros(images.num_rows, dtype=bool)
+        is_poor[rows] = True
+        reasons[(reasons == 0) & is_poor] = 3
+    return reasons
+
+
+def _similar_to(embeddings: Embeddings, images: pa.Table, names: Sequence[str]) -> np.ndarray:
+    rows = _rows_named("similar_to", names, images)
+    found = embeddings.some_of(images["image_id"].take(rows))
+    if len(found) < len(rows):
+        raise ConfigurationError(f"similar_to: {len(rows) - len(found):,} of the {len(rows):,} images have no embedding.")
+    return found
+
+
+def _rows_named(argument: str, names: Sequence[str], images: pa.Table) -> list[int]:
+    """Return the rows of images that a person named by id, by source URI or by file name, each once.
+
+    :raises ConfigurationError: there is no such image, or two have the name.
+    """
+    if not names:
+        return []
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows: dict[int, None] = {}
+    for name in names:  # a person names few
+        for column in ("image_id", "source_uri", "file_name"):
+            found = pc.indices_nonzero(pc.equal(images[column], pa.scalar(name, pa.string()))).to_pylist()
+            if len(found) > 1:
+                where = ", ".join(images["source_uri"].take(found[:_MOST_NAMED]).to_pylist())
+                raise ConfigurationError(f"{argument}: {len(found)} images are called {name!r} ({where}): name it by its source_uri.")
+            if found:
+                rows[found[0]] = None
+                break
+        else:
+            raise ConfigurationError(
+                f"{argument}: there is no image {name!r} among those that are looked at, by id, source_uri or file_name."
+            )
+    return list(rows)
+
+
+def group_values(grouping: str, pool: Pool, categories: np.ndarray) -> list[str | None]:
+    """Return the group that each image of a pool is of.
+
+    ``source`` is the folder of its source URI, ``capture_day`` the day of EXIF's DateTimeOriginal.
+    """
+    import pyarrow.compute as pc
+
+    assert grouping in GROUPINGS
+    images = pool.images
+    if grouping == "category":
+        return list(categories.tolist())
+    if grouping == "source":
+        return list(pc.replace_substring_regex(images["source_uri"], "/[^/]*$", "").to_pylist())
+    if grouping == "capture_day":
+        return list(pc.utf8_slice_codeunits(images["captured_at"], 0, 10).to_pylist())
+    return list(images["camera" if grouping == "camera" else "partition_key"].to_pylist())

@@ -1,0 +1,99 @@
+"""From a batch to the values of its report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.sampling.batch.quotas import UNLIMITED, Quota
+from airflow_cv_dataops.core.sampling.candidates import Candidates
+from airflow_cv_dataops.core.sampling.choosing import Chosen
+from airflow_cv_dataops.core.sampling.outcome import Outcome
+from airflow_cv_dataops.core.sampling.pooling import group_values
+from airflow_cv_dataops.core.sampling.report.values import BatchImage, Distribution, LeftOut, PredictedBox, SampleReport
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_COMPARED = {"category": "category", "source": "source", "camera": "camera", "capture_day": "capture day", "partition": "partition"}
+_LEFT_OUT = {
+    "already_labelled": ("It has a label already", "a statement that nothing is there is one"),
+    "not_labelled": ("It has no label", "the batch is chosen among labelled images"),
+    "queued": ("Another sample holds it", "leave_out_queued=False would keep it"),
+    "poor_quality": ("It has a quality issue of leave_out_issues", ""),
+    "without_embedding": ("It has no embedding", "ImageEmbeddingOperator makes them"),
+    "without_prediction": ("The model says nothing of it", "import its predictions"),
+    "without_score": ("A score cannot be told of it", ""),
+    "near_duplicates": ("It shows the same as an image of the batch", "near_duplicates and clusters say what that is"),
+}
+
+
+def report_of(
+    outcome: Outcome, candidates: Candidates, chosen: Chosen, entries: Sequence[Mapping[str, Any]], *, where: tuple[str, str], seed: int
+) -> SampleReport:
+    """Return what the page shows. :param where: dataset and partition key."""
+    dataset, partition_key = where
+    meaning = candidates.plan.strategy.meaning if candidates.plan.strategy.name != "top" else candidates.plan.scores[0].meaning
+    counted = {**outcome.left_out, "near_duplicates": outcome.counts["near_duplicates"]}
+    spent = f"{outcome.scores['spent']:,.1f} of {outcome.options.spending.in_words()}" if outcome.options.budget_unit != "images" else ""
+    return SampleReport(
+        dataset=dataset,
+        partition_key=partition_key,
+        sample_id=outcome.options.sample_id,
+        strategy=f"{outcome.strategy}: {meaning}",
+        model=outcome.model,
+        seed=seed,
+        budget=outcome.options.spending.in_words(),
+        images=[_image(entry) for entry in entries],
+        left_out=[LeftOut(_LEFT_OUT[name][0], images, _LEFT_OUT[name][1]) for name, images in counted.items() if images],
+        distributions=_distributions(candidates, chosen),
+        numbers={"Expected cost": spent} if spent else {},
+        notes=outcome.notes,
+        expected_gain=outcome.expected_gain,
+        candidates=len(candidates.rows),
+    )
+
+
+def _image(entry: Mapping[str, Any]) -> BatchImage:
+    return BatchImage(
+        rank=entry["rank"],
+        image_id=entry["image_id"],
+        source_uri=entry["source_uri"],
+        storage_uri=entry["storage_uri"],
+        score=float("nan") if entry["score"] is None else entry["score"],
+        strategy=entry["strategy"],
+        category=entry["category"],
+        reasons=entry["reasons"],
+        partition_key=entry["partition_key"],
+        boxes=[PredictedBox(box["category"], box["score"] or 0.0, tuple(box["bbox"])) for box in entry["boxes"]],
+        probabilities=entry["probabilities"],
+    )
+
+
+def _distributions(candidates: Candidates, chosen: Chosen) -> list[Distribution]:
+    """Return the batch against its pool, of groupings that tell images apart or have a quota."""
+    quotas = {quota.grouping: quota for quota in chosen.quotas}
+    found = []
+    for grouping, title in _COMPARED.items():
+        values = group_values(grouping, candidates.pool, candidates.categories)
+        pool, batch = _counts(values, candidates.rows), _counts(values, chosen.rows)
+        if grouping in quotas or len(pool) > 1:
+            found.append(Distribution(title, pool, batch, _limits(quotas.get(grouping))))
+    return found
+
+
+def _counts(values: Sequence[str | None], rows: np.ndarray) -> dict[str, int]:
+    return dict(Counter(values[row] or "unknown" for row in rows.tolist()))
+
+
+def _limits(quota: Quota | None) -> dict[str, str]:
+    if quota is None:
+        return {}
+    told: dict[str, str] = {}
+    for name, most, least in zip(quota.names, quota.most.tolist(), quota.least.tolist(), strict=True):
+        words = [f"at least {least:,}"] if least else []
+        words += [f"at most {most:,}"] if most < UNLIMITED else []
+        if words:
+            told[name or "unknown"] = ", ".join(words)
+    return told

@@ -1,0 +1,171 @@
+"""What a batch is chosen from, and what limits it: on real tables."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from sampling_rows import KEY, box, chosen, image, label, manifest_of, output, write
+
+from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
+from airflow_cv_dataops.core.sampling.scores.score import score
+from airflow_cv_dataops.core.sampling.strategies.strategy import strategy
+
+pytestmark = pytest.mark.integration
+
+CERTAINTY = {"a": 0.51, "b": 0.55, "c": 0.6, "d": 0.7, "e": 0.8, "f": 0.9}
+
+
+@pytest.fixture
+def photos(make_dataset):
+    """Six images, the harder the earlier, none labelled."""
+    dataset = make_dataset("photos")
+    write(dataset, "images", [image(name) for name in CERTAINTY])
+    write(dataset, "predictions", [output(name, cat=cat) for name, cat in CERTAINTY.items()], owner="m")
+    return dataset
+
+
+def test_what_another_sample_holds_is_left_out_and_a_rerun_keeps_its_own(photos):
+    first = sample_hard_examples(photos, KEY, budget=2, sample_id="monday")
+    second = sample_hard_examples(photos, KEY, budget=2, sample_id="tuesday")
+    assert (chosen(first), chosen(second)) == (["a", "b"], ["c", "d"])
+    assert second.summary.counts["queued"] == 2
+    assert chosen(sample_hard_examples(photos, KEY, budget=2, sample_id="tuesday")) == ["c", "d"]
+    kept = sample_hard_examples(photos, KEY, budget=2, sample_id="wednesday", leave_out_queued=False)
+    assert chosen(kept) == ["a", "b"]
+
+
+def test_images_of_poor_quality_are_left_out_where_asked_for(photos):
+    write(photos, "images", [image(name, issues=["blurry", "dark"] if name == "a" else []) for name in CERTAINTY])
+    result = sample_hard_examples(photos, KEY, budget=2, leave_out_issues=["dark"])
+    assert (chosen(result), result.summary.counts["poor_quality"]) == (["b", "c"], 1)
+    assert chosen(sample_hard_examples(photos, KEY, budget=2)) == ["a", "b"]
+
+
+def test_several_partitions_are_one_pool_and_each_image_tells_its_own(photos):
+    write(photos, "images", [image("g")], key="2026-11-06")
+    write(photos, "predictions", [output("g", cat=0.5)], key="2026-11-06", owner="m")
+    assert chosen(sample_hard_examples(photos, KEY, budget=1)) == ["a"]
+    result = sample_hard_examples(photos, KEY, budget=2, partitions="all")
+    assert [(entry["image_id"], entry["partition_key"]) for entry in manifest_of(result)] == [("g", "2026-11-06"), ("a", KEY)]
+    rows = photos.read("samples", partition_key=KEY).sort_by("rank")
+    assert rows["image_partition"].to_pylist() == ["2026-11-06", KEY]
+    capped = sample_hard_examples(photos, KEY, budget=3, partitions=[KEY, "2026-11-06"], max_per={"partition": 1})
+    assert chosen(capped) == ["g", "a"]
+    assert "leave no other" in capped.summary.details["notes"][0]
+
+
+def test_labelled_images_can_be_the_pool(photos):
+    write(photos, "annotations", [label("a", category="dog"), label("f")], owner="default")
+    result = sample_hard_examples(photos, KEY, strategy="errors_against_labels", candidates="labelled")
+    assert chosen(result)[0] == "a", "the model says cat, the label says dog"
+    assert result.summary.counts["not_labelled"] == 4
+    with pytest.raises(ConfigurationError, match="candidates='labelled'"):
+        sample_hard_examples(photos, KEY, strategy="errors_against_labels")
+
+
+def test_a_named_image_comes_first_and_one_that_cannot_be_is_told(photos, caplog):
+    write(photos, "annotations", [label("b")], owner="default")
+    with caplog.at_level(logging.WARNING):
+        result = sample_hard_examples(photos, KEY, budget=2, preselected=["s3://photos/f.png", "b.png"], strategy="random")
+    first, second = manifest_of(result)
+    assert (first["image_id"], first["strategy"], first["reasons"]) == ("f", "named", ["named by a person"])
+    assert second["strategy"] == "random"
+    assert "1 of the preselected images cannot be in the batch" in caplog.text
+    with pytest.raises(ConfigurationError, match=r"no image 'x[.]png'"):
+        sample_hard_examples(photos, KEY, preselected=["x.png"])
+
+
+def test_near_duplicates_by_hash_and_by_a_table_of_clusters(photos, tmp_path):
+    hashes = {"a": "00000000000000ff", "b": "00000000000000fe"}
+    write(photos, "images", [image(name, phash=hashes.get(name, f"{position:x}" * 16)) for position, name in enumerate(CERTAINTY, 1)])
+    result = sample_hard_examples(photos, KEY, budget=2)
+    assert (chosen(result), result.summary.counts["near_duplicates"]) == (["a", "c"], 1)
+    assert chosen(sample_hard_examples(photos, KEY, budget=2, near_duplicates=None)) == ["a", "b"]
+    (tmp_path / "clusters.csv").write_text("file_name,cluster\na.png,1\nb.png,1\nc.png,1\nd.png,2\n")
+    clustered = sample_hard_examples(photos, KEY, budget=2, clusters=str(tmp_path / "clusters.csv"))
+    assert chosen(clustered) == ["a", "d"]
+    (tmp_path / "clusters.csv").write_text("file_name,cluster\nzebra.png,1\n")
+    with pytest.raises(ConfigurationError, match="no candidate is in any cluster"):
+        sample_hard_examples(photos, KEY, clusters=str(tmp_path / "clusters.csv"))
+
+
+def test_a_share_is_drawn_at_random_and_told(photos):
+    result = sample_hard_examples(photos, KEY, budget=4, explore=0.5, seed=3)
+    entries = manifest_of(result)
+    assert sorted(entry["strategy"] for entry in entries) == ["margin", "margin", "random", "random"]
+    assert result.summary.counts["sampled_at_random"] == 2
+    assert [entry["score"] for entry in entries] == sorted((entry["score"] for entry in entries), reverse=True), (
+        "hardest first, however taken"
+    )
+    random = [entry for entry in entries if entry["strategy"] == "random"]
+    assert all(entry["reasons"][0] == "drawn at random" for entry in random)
+
+
+def test_a_budget_in_boxes_is_what_the_model_expects(photos):
+    boxes = [box("a", 0.5, number=number) for number in range(6)] + [box("b", 0.5), box("c", 0.9, "blob")]
+    write(photos, "predictions", boxes, owner="m")
+    result = sample_hard_examples(photos, KEY, budget=4, budget_unit="boxes")
+    assert chosen(result)[0] in ("a", "b")
+    assert result.summary.metrics["spent"] == 4.0, "a: 3 expected boxes, b: one at least"
+    minutes = sample_hard_examples(photos, KEY, budget=1.0, budget_unit="minutes", cost={"image": 0.1, "box": 0.3})
+    assert minutes.summary.metrics["spent"] <= 1.0
+    assert minutes.summary.details["budget"] == "1 minutes, at 0.1 an image and 0.3 a box"
+
+
+def test_minimums_of_a_rare_category_are_filled_and_told_where_they_cannot(photos):
+    write(photos, "predictions", [output(name, cat=cat if name != "f" else 0.05) for name, cat in CERTAINTY.items()], owner="m")
+    result = sample_hard_examples(photos, KEY, budget=2, min_per={"category": {"dog": 1}})
+    assert chosen(result) == ["a", "f"]
+    short = sample_hard_examples(photos, KEY, budget=3, min_per={"category": {"dog": 2}})
+    assert short.summary.counts["unmet_minimums"] == 1
+    assert short.summary.details["notes"] == ["Of category 'dog', 1 of at least 2 images could be taken; there are 1."]
+
+
+def test_scores_are_combined_by_their_ranks_and_told(photos):
+    @score(meaning="Comes late in the alphabet.", words=lambda pool, row, value: f"letter {value:g}")
+    def letter(pool):
+        return np.array([float(ord(name[0])) for name in pool.images["image_id"].to_pylist()])
+
+    result = sample_hard_examples(photos, KEY, budget=1, custom=[letter], strategy="top", scores={"margin": 1, "letter": 3})
+    [entry] = manifest_of(result)
+    assert (entry["image_id"], entry["reasons"][0]) == ("f", "letter 102")
+
+
+def test_a_strategy_of_ones_own_is_held_by_the_limits(photos):
+    @strategy(meaning="The easiest.", needs=("scores",))
+    def easiest(choice):
+        while choice.open.any():
+            rows = np.flatnonzero(choice.open)
+            yield int(rows[np.argmin(choice.scores[rows])])
+
+    result = sample_hard_examples(photos, KEY, budget=2, custom=[easiest], strategy="easiest")
+    assert chosen(result) == ["f", "e"]
+    assert manifest_of(result)[0]["reasons"][0] == "the easiest"
+
+
+def test_what_a_strategy_goes_by_and_nobody_has_is_an_error(photos):
+    with pytest.raises(ConfigurationError, match="ImageEmbeddingOperator"):
+        sample_hard_examples(photos, KEY, strategy="k_center")
+    with pytest.raises(ConfigurationError, match="two or more"):
+        sample_hard_examples(photos, KEY, strategy="bald")
+
+
+def test_embeddings_decide_what_auto_is(photos):
+    vectors = {name: [float(position), 1.0] for position, name in enumerate(CERTAINTY)}
+    del vectors["f"]
+    rows = [
+        {"image_id": name, "source_uri": f"s3://photos/{name}.png", "embedding": vector, "preprocessing": "none", "source": "s3://e.npy"}
+        for name, vector in vectors.items()
+    ]
+    write(photos, "embeddings", rows, owner="clip")
+    result = sample_hard_examples(photos, KEY, budget=3)
+    assert result.summary.details["strategy"] == "uncertainty_herding"
+    assert result.summary.counts["without_embedding"] == 1
+    assert "1 images have no embedding" in result.summary.details["notes"][0]
+    spread = sample_hard_examples(photos, KEY, budget=2, strategy="k_center", similar_to=())
+    assert all(entry["score"] is None for entry in manifest_of(spread)), "no score was asked for"
+    close = sample_hard_examples(photos, KEY, budget=2, strategy="similarity", similar_to=["e.png"])
+    assert chosen(close) == ["e", "d"]
