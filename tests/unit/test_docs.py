@@ -196,7 +196,7 @@ def all_steps(folder: Path) -> dict[str, StepResult]:
         "image_embedding": embed_images(digits, key),
         "label_audit": audit_labels(digits, key, on_findings="warn"),
         "dataset_health": check_health(digits, key, on_findings="warn"),
-        "hard_example_sampling": sample_hard_examples(digits, key, budget=2),
+        "hard_example_sampling": sample_hard_examples(digits, key, strategy="entropy", budget=2),
         "sampling_review": reviewed(digits, key),
         "dataset_promotion": promote_dataset(digits, splits={"train": 1.0}),  # the images are noise, and would fall as chance has it
         "dataset_diff": report_diff(digits),

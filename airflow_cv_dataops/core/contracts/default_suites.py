@@ -133,6 +133,12 @@ def _samples() -> Iterator[Expectation]:
     yield _between("score", least=0, most=1)
 
 
+def _embeddings() -> Iterator[Expectation]:
+    yield from _keys("partition_key", "embedding_model", "image_id", "source_uri", "embedding")
+    yield _unique("partition_key", "embedding_model", "image_id")
+    yield _matches("image_id", _SHA256)
+
+
 def _metrics() -> Iterator[Expectation]:
     yield from _keys("partition_key", "step", "metric", "value")
     yield _unique("partition_key", "step", "metric", "dimensions")
@@ -235,6 +241,7 @@ _SUITES: Mapping[str, Callable[[], Iterator[Expectation]]] = {
     "predictions": _predictions,
     "findings": _findings,
     "samples": _samples,
+    "embeddings": _embeddings,
     "metrics": _metrics,
     "profiles": _profiles,
     "releases": _releases,

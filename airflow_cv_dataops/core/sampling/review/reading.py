@@ -45,8 +45,8 @@ class ReviewSources:
     model: str | None
     is_classifier: bool
     samples_there: Sequence[str]
-    keys: Sequence[str]
     snapshots: Mapping[str, str]
+    keys: Sequence[str] = ()
 
 
 def read_review(
@@ -78,7 +78,7 @@ def read_review(
         )
         tables = (("annotations", _LABELS), ("predictions", _PREDICTIONS))
         labels, predictions = (arrow_schema(table).empty_table().select(columns) for table, columns in tables)
-        return ReviewSources(sample, baseline, ids, labels, predictions, model, False, there, keys, snapshots)
+        return ReviewSources(sample, baseline, ids, labels, predictions, model, False, there, snapshots, keys)
     model = model or _model_of(sample, sample_id)
     places = ImagePlaces(ids)
     of_sets = In("label_set", tuple(label_sets)) if label_sets else AlwaysTrue()
@@ -89,7 +89,7 @@ def read_review(
             f"Model {model!r}, by which sample {sample_id} was drawn or which was named, has no predictions in table "
             f"{dataset.identifier('predictions')}, partition {partition_key}: import them, or name another model."
         )
-    return ReviewSources(sample, baseline, ids, labels, predictions, model, "classification" in tasks, there, keys, snapshots)
+    return ReviewSources(sample, baseline, ids, labels, predictions, model, "classification" in tasks, there, snapshots, keys)
 
 
 def images_of(dataset: Dataset, keys: Sequence[str], snapshot_id: str | None, image_ids: Sequence[str]) -> dict[str, dict[str, object]]:
