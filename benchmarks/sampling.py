@@ -88,8 +88,8 @@ def sample(home: str) -> dict[str, Any]:
     dataset.read("images", limit=1)
 
     def work() -> int:
-        sampled: int = sample_hard_examples(dataset, KEY, strategy="entropy", budget=1_000, max_per_class=50).summary.counts["sampled"]
-        return sampled
+        result = sample_hard_examples(dataset, KEY, strategy="entropy", budget=1_000, max_per_class=50, report=None)
+        return int(result.summary.counts["sampled"])
 
     return measured(work)
 

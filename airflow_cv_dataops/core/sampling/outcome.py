@@ -27,12 +27,14 @@ _MOST_TOLD = 10
 class Outcome:
     """``images`` = ``candidates`` + all that was left out before (``left_out``), each image once.
 
-    :param left_out: by reason. :param notes: what people should know before the batch is sent, in words.
+    :param weights: of the scores that the images were chosen by. :param left_out: by reason.
+    :param notes: what people should know before the batch is sent, in words.
     """
 
     options: SampleOptions
     strategy: str
     model: str | None
+    weights: Mapping[str, float]
     counts: Mapping[str, Any]
     scores: Mapping[str, float | None]
     left_out: Mapping[str, int]
@@ -55,6 +57,7 @@ class Outcome:
             options=options,
             strategy=pooled.plan.name,
             model=pooled.pool.model,
+            weights=pooled.plan.weights,
             counts={
                 "images": pooled.images.num_rows,
                 "candidates": len(candidates.rows),
@@ -102,7 +105,7 @@ class Outcome:
             "budget": int(options.budget) if float(options.budget).is_integer() else options.budget,
             "budgetUnit": None if options.budget_unit == "images" else options.budget_unit,
             "maxPerClass": options.max_per_class,
-            "scores": dict(options.scores) if options.scores else None,
+            "scores": dict(self.weights) if options.scores else None,
             "explore": options.explore or None,
             "model": self.model,
             "manifestUri": manifest_uri,
@@ -133,6 +136,7 @@ class Outcome:
             details={
                 "sample_id": self.options.sample_id,
                 "strategy": self.strategy,
+                "scores": dict(self.weights),
                 "model": self.model,
                 "seed": seed,
                 "budget": self.options.spending.in_words(),

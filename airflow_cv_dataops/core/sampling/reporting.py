@@ -12,6 +12,7 @@ from airflow_cv_dataops.core.sampling.choosing import Chosen
 from airflow_cv_dataops.core.sampling.outcome import Outcome
 from airflow_cv_dataops.core.sampling.pooling import group_values
 from airflow_cv_dataops.core.sampling.report.values import BatchImage, Distribution, LeftOut, PredictedBox, SampleReport
+from airflow_cv_dataops.core.sampling.units import Plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,14 +35,13 @@ def report_of(
 ) -> SampleReport:
     """Return what the page shows. :param where: dataset and partition key."""
     dataset, partition_key = where
-    meaning = candidates.plan.strategy.meaning if candidates.plan.strategy.name != "top" else candidates.plan.scores[0].meaning
     counted = {**outcome.left_out, "near_duplicates": outcome.counts["near_duplicates"]}
     spent = f"{outcome.scores['spent']:,.1f} of {outcome.options.spending.in_words()}" if outcome.options.budget_unit != "images" else ""
     return SampleReport(
         dataset=dataset,
         partition_key=partition_key,
         sample_id=outcome.options.sample_id,
-        strategy=f"{outcome.strategy}: {meaning}",
+        strategy=f"{outcome.strategy}: {_how(candidates.plan)}",
         model=outcome.model,
         seed=seed,
         budget=outcome.options.spending.in_words(),
@@ -53,6 +53,15 @@ def report_of(
         expected_gain=outcome.expected_gain,
         candidates=len(candidates.rows),
     )
+
+
+def _how(plan: Plan) -> str:
+    """Return what the strategy takes, in words."""
+    if len(plan.scores) == 1:
+        meaning = plan.scores[0].meaning.rstrip(".")
+        return meaning[:1].lower() + meaning[1:] if plan.strategy.name == "top" else f"{plan.strategy.meaning}, by {plan.scores[0].name}"
+    weights = ", ".join(f"{name} ({weight:g})" for name, weight in plan.weights.items())
+    return f"{plan.strategy.meaning}, by the ranks of {weights}" if weights else plan.strategy.meaning
 
 
 def _image(entry: Mapping[str, Any]) -> BatchImage:
