@@ -67,7 +67,7 @@ def test_every_event_of_the_demo_is_valid_and_none_is_missing(demo, validate_eve
     events = [json.loads(line) for line in (folder / "lineage" / "events.jsonl").read_text().splitlines()]
     validate_events(events)
     imports = ("import_labels", "import_predictions")
-    ours = ("wait_for_images", "ingest", *imports, "validate", "audit", "health", "sample", "promote", "export")
+    ours = ("wait_for_images", "ingest", *imports, "embed", "validate", "audit", "health", "sample", "promote", "export")
     for task_id in ours:
         kinds = [event["eventType"] for event in events if event["job"]["name"] == f"digits_dataops.{task_id}"]
         assert sorted(kinds) == ["COMPLETE"] * len(days) + ["START"] * len(days), task_id
@@ -90,7 +90,8 @@ def test_without_marquez_no_task_leaves_an_xcom_of_its_link(demo):
     folder, _, _ = demo
     with closing(sqlite3.connect(folder / "airflow" / "airflow.db")) as database:
         links = database.execute("SELECT key, min(length(value)) FROM xcom WHERE key LIKE '\\_link%' ESCAPE '\\' GROUP BY key").fetchall()
-    assert [key for key, _ in links] == ["_link_AuditReportLink", "_link_DataDocsLink", "_link_DatasetCardLink", "_link_DatasetHealthLink"]
+    kinds = ("AuditReport", "DataDocs", "DatasetCard", "DatasetHealth", "SampleReport")
+    assert [key for key, _ in links] == [f"_link_{kind}Link" for kind in kinds]
     assert all(shortest > len('""') for _, shortest in links)
 
 
@@ -103,7 +104,8 @@ def test_the_demo_draws_its_lineage_from_the_source_to_the_release(demo):
         graph = read_graph(lines)
     names = {key[1]: key for key in graph.datasets}
     upstream = {name for _, name in graph.upstream(names["digits.releases"])}
-    tables = {f"digits.{name}" for name in ("images", "rejects", "annotations", "predictions", "findings", "metrics", "releases")}
+    kinds = ("images", "rejects", "annotations", "predictions", "embeddings", "findings", "metrics", "releases")
+    tables = {f"digits.{name}" for name in kinds}
     assert upstream == {*(str(folder / "landing" / "digits" / name) for name in ("images", "labels.csv", "predictions.npz")), *tables}
     assert graph.datasets[names["digits.images"]].rows == 599 * len(days)
     assert graph.datasets[names["digits.annotations"]].rows == 400 * len(days)
