@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.table_contents import table_contents
+from airflow_cv_dataops.core.wording import few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,7 @@ class NoEmbeddingsError(ConfigurationError):
 
 def read_embeddings(
     dataset: Dataset,
-    partition_key: str | None = None,
+    partition_key: str | Sequence[str] | None = None,
     *,
     embedding_model: str | None = None,
     snapshot_id: str | int | None = None,
@@ -37,7 +38,7 @@ def read_embeddings(
     of their ``model``. An image of several partitions has the vector of the first by key. Vectors that are not finite are left out, and
     the log says how many. Memory holds the matrix once, and some 8,000 rows.
 
-    :param partition_key: ``None``: of all partitions.
+    :param partition_key: of this partition, or of these; ``None``: of all.
     :param embedding_model: ``None``: the only one that has any.
     :param snapshot_id: of table ``embeddings``, which is then the only one that is read; default: the current one.
     :return: ``image_id`` as an Arrow array of N strings, sorted; the vectors ``(N, D)`` float32, in the same order.
@@ -47,7 +48,8 @@ def read_embeddings(
     :raises DatasetNotFoundError: there is no such dataset, or no such snapshot.
     """
     dataset.check_there()
-    chosen = _choose(dataset, partition_key, embedding_model, snapshot_id)
+    keys = (partition_key,) if isinstance(partition_key, str) else None if partition_key is None else tuple(partition_key)
+    chosen = _choose(dataset, keys, embedding_model, snapshot_id)
     return _matrix(chosen)
 
 
@@ -59,36 +61,36 @@ class _Stored:
     table: str
     owner: str
     name: str
-    partition_key: str | None
+    keys: tuple[str, ...] | None
     snapshot_id: str | int | None
 
     def batches(self, *columns: str) -> Iterator[pa.Table]:
-        from pyiceberg.expressions import EqualTo
+        from pyiceberg.expressions import AlwaysTrue, And, EqualTo, In
 
+        of_keys = AlwaysTrue() if self.keys is None else In("partition_key", self.keys)
         return self.dataset.read_batches(
             self.table,
-            partition_key=self.partition_key,
             snapshot_id=self.snapshot_id,
             columns=columns,
-            where=EqualTo(self.owner, self.name),
+            where=And(of_keys, EqualTo(self.owner, self.name)),
             batch_rows=_BATCH_ROWS,
         )
 
 
-def _choose(dataset: Dataset, partition_key: str | None, name: str | None, snapshot_id: str | int | None) -> _Stored:
-    where = "" if partition_key is None else f", partition {partition_key}"
+def _choose(dataset: Dataset, keys: tuple[str, ...] | None, name: str | None, snapshot_id: str | int | None) -> _Stored:
+    where = "" if keys is None else f", partition{'s' if len(keys) > 1 else ''} {few(keys, 5)}"
     if snapshot_id is not None:
-        names = _names_at(dataset, partition_key, snapshot_id)
+        names = _names_at(dataset, keys, snapshot_id)
         found = _named(names, name, f"table {dataset.identifier('embeddings')} at snapshot {snapshot_id}{where}")
         if found is not None:
-            return _Stored(dataset, "embeddings", "embedding_model", found, partition_key, snapshot_id)
+            return _Stored(dataset, "embeddings", "embedding_model", found, keys, snapshot_id)
     else:
         there: dict[str, list[str]] = {}
         for table, owner in (("embeddings", "embedding_model"), ("predictions", "model")):
-            contents = table_contents(dataset, table, partition_key)
+            contents = table_contents(dataset, table, keys[0] if keys is not None and len(keys) == 1 else None)
             stored = [
-                _Stored(dataset, table, owner, one, partition_key, contents.snapshot_id)
-                for one in sorted({str(part) for key, part in contents.parts if partition_key in (None, key)})
+                _Stored(dataset, table, owner, one, keys, contents.snapshot_id)
+                for one in sorted({str(part) for key, part in contents.parts if keys is None or key in keys})
             ]
             there[table] = [one.name for one in stored if table == "embeddings" or (name in (None, one.name) and _has_any(one))]
             found = _named(there[table], name, f"table {dataset.identifier(table)}{where}")
@@ -112,11 +114,13 @@ def _named(names: list[str], name: str | None, where: str) -> str | None:
     return names[0] if names else None
 
 
-def _names_at(dataset: Dataset, partition_key: str | None, snapshot_id: str | int) -> list[str]:
+def _names_at(dataset: Dataset, keys: tuple[str, ...] | None, snapshot_id: str | int) -> list[str]:
     import pyarrow.compute as pc
+    from pyiceberg.expressions import In
 
+    of_keys = None if keys is None else In("partition_key", keys)
     names: set[str] = set()
-    for batch in dataset.read_batches("embeddings", partition_key=partition_key, snapshot_id=snapshot_id, columns=["embedding_model"]):
+    for batch in dataset.read_batches("embeddings", snapshot_id=snapshot_id, columns=["embedding_model"], where=of_keys):
         names.update(pc.unique(batch["embedding_model"]).to_pylist())
     return sorted(names)
 

@@ -90,7 +90,9 @@ def find_candidates(pool: Pool, plan: Plan, options: SampleOptions) -> Candidate
     probabilities = read_probabilities(pool) if "probabilities" in plan.needs and len(pool) and pool.model else None
     if probabilities is not None:
         reasons[(reasons == 0) & np.isnan(probabilities).any(axis=1)] = 2
-    rows = np.flatnonzero(reasons == 0) if pool.model or not plan.needs & {"predictions", "probabilities"} else np.array([], dtype=np.int64)
+    if not pool.model and plan.needs & {"predictions", "probabilities"}:
+        reasons[reasons == 0] = 2
+    rows = np.flatnonzero(reasons == 0)
     return Candidates(
         pool=pool,
         plan=plan,

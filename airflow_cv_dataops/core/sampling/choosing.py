@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.sampling.batch.fill import RANDOM, Batch, Limits, fill_batch
 from airflow_cv_dataops.core.sampling.batch.near_duplicates import NearDuplicates
 from airflow_cv_dataops.core.sampling.batch.quotas import Quota, quota_of
@@ -26,6 +25,7 @@ class Chosen:
     """A batch, ranked.
 
     :param rows: (B,) rows of the pool, in order of rank. :param taken_by: (B,) what took each. :param spent: in the budget's unit.
+    :param cheapest: what the cheapest candidate costs.
     """
 
     rows: np.ndarray
@@ -34,19 +34,18 @@ class Chosen:
     spent: float
     batch: Batch
     quotas: list[Quota]
+    cheapest: float
 
 
 def choose(candidates: Candidates, options: SampleOptions, seed: int, preselected: Collection[int], clusters: Mapping[str, str]) -> Chosen:
     """Fill the batch.
 
-    :param preselected: rows of the pool that come first. :param clusters: of near duplicates, by image id, source URI or file name.
+    :param preselected: rows of the pool that come first. :param clusters: of near duplicates, by image id; empty: none.
     :raises ConfigurationError: a share is asked for without a budget in images.
     """
     import numpy as np
 
     pool, plan, rows = candidates.pool, candidates.plan, candidates.rows
-    if not len(rows):
-        return Chosen(rows, [], candidates.scores, 0.0, Batch((), (), 0, (), tuple(preselected), 0), [])
     budget = options.spending
     costs = budget.costs(candidates.expected_boxes[rows])
     images = pool.images.take(rows)
@@ -54,7 +53,7 @@ def choose(candidates: Candidates, options: SampleOptions, seed: int, preselecte
     quotas = [
         quota_of(name, [values[row] for row in rows], most, least, whole)
         for name, (most, least) in options.quotas.items()
-        if (values := group_values(name, pool, candidates.categories)) is not None
+        for values in [group_values(name, pool, candidates.categories)]
     ]
     place = np.full(len(pool), -1)
     place[rows] = np.arange(len(rows))
@@ -62,7 +61,7 @@ def choose(candidates: Candidates, options: SampleOptions, seed: int, preselecte
         scores=candidates.scores,
         ties=tie_breaks(images["image_id"], seed),
         open=np.ones(len(rows), dtype=bool),
-        wanted=max(1, min(len(rows), int(budget.parts // max(1, int(costs.mean()))))),
+        wanted=max(1, min(len(rows), int(budget.parts // max(1, int(costs.mean()))))) if len(rows) else 1,
         seed=seed,
         embeddings=pool.embeddings[rows] if "embeddings" in plan.needs and pool.embeddings is not None else None,
         covered=pool.known.embeddings if "embeddings" in plan.needs else None,
@@ -72,7 +71,7 @@ def choose(candidates: Candidates, options: SampleOptions, seed: int, preselecte
         costs=costs,
         budget=budget.parts,
         quotas=quotas,
-        near=NearDuplicates(images["phash"], options.near_duplicates, _clusters(images, clusters) if clusters else None),
+        near=NearDuplicates(images["phash"], options.near_duplicates, _clusters(images, clusters)),
         explore=options.explore,
     )
     named = [int(place[row]) for row in preselected if place[row] >= 0]
@@ -86,6 +85,7 @@ def choose(candidates: Candidates, options: SampleOptions, seed: int, preselecte
         spent=budget.spent(batch.spent),
         batch=replace(batch, refused=tuple(row for row in preselected if place[row] < 0) + tuple(int(rows[row]) for row in batch.refused)),
         quotas=quotas,
+        cheapest=budget.spent(int(costs.min())) if len(costs) else 0.0,
     )
 
 
@@ -120,12 +120,5 @@ def _name(taken_by: str, strategy: str, name: str) -> str:
     return name if taken_by == strategy else taken_by
 
 
-def _clusters(images: pa.Table, clusters: Mapping[str, str]) -> list[str | None]:
-    """Return the cluster of each image. :raises ConfigurationError: no image is in any."""
-    columns = [images[name].to_pylist() for name in ("image_id", "source_uri", "file_name")]
-    found = [next((clusters[name] for name in names if name in clusters), None) for names in zip(*columns, strict=True)]
-    if not any(found):
-        raise ConfigurationError(
-            "clusters: no candidate is in any cluster of the file, by id, source_uri or file_name: is it of this dataset?"
-        )
-    return found
+def _clusters(images: pa.Table, clusters: Mapping[str, str]) -> list[str | None] | None:
+    return [clusters.get(name) for name in images["image_id"].to_pylist()] if clusters else None

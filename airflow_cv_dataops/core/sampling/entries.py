@@ -69,7 +69,7 @@ def _how(taken_by: str, candidates: Candidates) -> list[str]:
     if taken_by in _WORDS:
         return [_WORDS[taken_by]]
     strategy = candidates.plan.strategy
-    return [] if strategy.name == "top" else [f"{strategy.meaning[:1].lower()}{strategy.meaning[1:].rstrip('.')}"]
+    return [] if candidates.plan.scores else [f"{strategy.meaning[:1].lower()}{strategy.meaning[1:].rstrip('.')}"]
 
 
 def likely_classes(pool: Pool, prediction_ids: Collection[str]) -> dict[str, Mapping[str, float]]:

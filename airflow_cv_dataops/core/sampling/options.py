@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any
 
 from airflow_cv_dataops.core.arguments import check_choice
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.imaging.measures.issues import QUALITY_ISSUES
 from airflow_cv_dataops.core.sampling.arguments import check_labelled_in, check_sample_id, check_seed
 from airflow_cv_dataops.core.sampling.batch.budget import Budget, budget_of
 from airflow_cv_dataops.core.sampling.batch.quotas import Amount, check_amount, check_quotas
@@ -21,7 +21,6 @@ CANDIDATES = ("unlabelled", "labelled")
 MANIFESTS = ("jsonl", "csv", "coco")
 ALL_PARTITIONS = "all"
 _MOST_BITS = 64
-_ISSUE = re.compile(r"[a-z][a-z_]{0,62}")
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,8 @@ class SampleOptions:
         check_choice("candidates", self.candidates, CANDIDATES)
         check_partitions(self.partitions)
         check_issues(self.leave_out_issues)
+        check_names("preselected", self.preselected)
+        check_names("similar_to", self.similar_to)
         check_labelled_in(self.labelled_in)
         if self.empty_score is not None:
             check_share("empty_score", self.empty_score)
@@ -124,5 +125,13 @@ def check_partitions(partitions: Any) -> None:
 
 def check_issues(issues: Any) -> None:
     """:raises ConfigurationError: they are no list of names of quality issues."""
-    if isinstance(issues, str) or not all(isinstance(issue, str) and _ISSUE.fullmatch(issue) for issue in issues):
+    if isinstance(issues, str):
         raise ConfigurationError(f"leave_out_issues={issues!r} cannot be used: expected a list of quality issues, e.g. ['blurry', 'dark'].")
+    for issue in issues:
+        check_choice("leave_out_issues: a quality issue", issue, QUALITY_ISSUES)
+
+
+def check_names(name: str, names: Any) -> None:
+    """:raises ConfigurationError: they are no list of texts, each of which names an image."""
+    if isinstance(names, str) or not all(isinstance(one, str) for one in names):
+        raise ConfigurationError(f"{name}={names!r} cannot be used: expected a list of images, by id, source URI or file name.")

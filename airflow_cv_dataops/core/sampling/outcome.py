@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.metrics import Metric
+from airflow_cv_dataops.core.sampling.batch.fill import RANDOM
+from airflow_cv_dataops.core.sampling.batch.quotas import UNLIMITED
 from airflow_cv_dataops.core.sampling.candidates import Candidates
 from airflow_cv_dataops.core.sampling.choosing import Chosen
 from airflow_cv_dataops.core.sampling.options import SampleOptions
 from airflow_cv_dataops.core.sampling.pooling import Pooled
 from airflow_cv_dataops.core.summary import Summary
+from airflow_cv_dataops.core.wording import few
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,6 +51,8 @@ class Outcome:
         chosen: Chosen,
         entries: Sequence[Mapping[str, Any]],
         options: SampleOptions,
+        *,
+        missing_partitions: Sequence[str] = (),
         expected_gain: str = "",
     ) -> Outcome:
         left_out = {**pooled.left_out, **candidates.left_out}
@@ -76,7 +81,7 @@ class Outcome:
                 "spent": chosen.spent,
             },
             left_out=left_out,
-            notes=_notes(pooled, candidates, chosen, entries, options),
+            notes=_notes(pooled, candidates, chosen, options, missing_partitions),
             expected_gain=expected_gain,
         )
 
@@ -92,7 +97,7 @@ class Outcome:
             *(self.options.sample_id, dataset, partition_key, self.counts["sampled"], self.counts["candidates"], self.strategy, table),
         )
         if told := ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.left_out.items() if count):
-            log.info("No candidates: %s", told)
+            log.info("Left out: %s", told)
         for note in self.notes:
             log.warning("%s", note)
 
@@ -148,27 +153,63 @@ class Outcome:
         )
 
 
-def _notes(
-    pooled: Pooled, candidates: Candidates, chosen: Chosen, entries: Sequence[Mapping[str, Any]], options: SampleOptions
-) -> list[str]:
-    """Return what people should know: minimums that are not met, named images that are not in it, a batch below its budget."""
-    notes = [
-        f"Of {found.grouping} {found.group!r}, {found.taken:,} of at least {found.wanted:,} images could be taken; there are "
-        f"{found.available:,}."
-        for found in chosen.batch.unmet
+def _notes(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: SampleOptions, missing_partitions: Sequence[str]) -> list[str]:
+    """Return what people should know: what is absent, limits that do not fit, named images that are not in it, a batch below its budget."""
+    notes = []
+    if missing_partitions:
+        notes.append(f"Nobody has written to the partitions {few(missing_partitions, _MOST_TOLD)}: nothing is chosen from them.")
+    of_boxes = bool(candidates.expected_boxes.any())
+    notes += _told(
+        [
+            f"Of {_group(found.grouping, found.group, of_boxes)}, {found.taken:,} of at least {found.wanted:,} could be taken; there are "
+            f"{found.available:,}."
+            for found in chosen.batch.unmet
+        ]
+    )
+    limited = [
+        f"There is no {_group(quota.grouping, name, of_boxes)} in the pool, for which there is a limit."
+        for quota in chosen.quotas
+        for name in quota.without_image
+        if quota.most[list(quota.names).index(name)] < UNLIMITED
     ]
-    refused = [*pooled.not_in_pool, *_uris(pooled.pool.images, chosen.batch.refused)]
-    if refused:
-        shown = ", ".join(refused[:_MOST_TOLD])
-        notes.append(f"{len(refused):,} of the preselected images cannot be in the batch (labelled, queued, or against a limit): {shown}.")
-    if options.budget_unit == "images" and len(entries) < min(options.budget, len(candidates.rows)):
-        notes.append(
-            f"The batch has {len(entries):,} of {options.budget:,g} images: quotas and near duplicates leave no other of the "
-            f"{len(candidates.rows):,} candidates."
-        )
+    notes += _told(limited)
+    if refused := [*pooled.not_in_pool, *_uris(pooled.pool.images, chosen.batch.refused)]:
+        told = few(refused, _MOST_TOLD)
+        notes.append(f"{len(refused):,} of the preselected images cannot be in the batch (labelled, queued, or against a limit): {told}.")
+    notes += _shortfall(pooled, candidates, chosen, options)
     if (without := candidates.left_out.get("without_embedding", 0)) and len(candidates.rows):
         notes.append(f"{without:,} images have no embedding and cannot be chosen: run ImageEmbeddingOperator on them.")
     return notes
+
+
+def _shortfall(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: SampleOptions) -> list[str]:
+    """Say why the batch is smaller than asked for, or has no share at random."""
+    count, there = len(chosen.rows), len(candidates.rows)
+    if not there:
+        left_out = {**pooled.left_out, **candidates.left_out}
+        told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in left_out.items() if number)
+        return [f"No image can be chosen: of {pooled.images.num_rows:,} images, {told or 'none is left'}."]
+    notes = []
+    if not count:
+        notes.append(f"No image fits the budget of {options.spending.in_words()}: the cheapest costs {chosen.cheapest:,g}.")
+    elif count < there and options.budget_unit == "images" and count < options.budget:
+        notes.append(f"The batch has {count:,} of {options.budget:,g} images: no other of the {there:,} candidates is within the limits.")
+    elif count == there and options.budget_unit == "images" and count < options.budget:
+        notes.append(f"The batch has {count:,} of {options.budget:,g} images: there are no more candidates.")
+    if options.explore and count and RANDOM not in chosen.batch.taken_by:
+        notes.append("No image was drawn at random: the share of the budget for it is below what an image costs.")
+    return notes
+
+
+def _group(grouping: str, group: str, of_boxes: bool) -> str:
+    if grouping == "category" and of_boxes:
+        return f"images whose most uncertain box is {group!r}"
+    return f"{grouping.replace('_', ' ')} {group!r}"
+
+
+def _told(notes: list[str]) -> list[str]:
+    more = len(notes) - _MOST_TOLD
+    return notes if more <= 0 else [*notes[:_MOST_TOLD], f"The same of {more:,} more groups."]
 
 
 def _uris(images: pa.Table, rows: Sequence[int]) -> list[str]:

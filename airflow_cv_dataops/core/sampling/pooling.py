@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.image_places import ImagePlaces
 from airflow_cv_dataops.core.sampling.batch.quotas import GROUPINGS
 from airflow_cv_dataops.core.sampling.options import SampleOptions
 from airflow_cv_dataops.core.sampling.pool import Known, Pool
 from airflow_cv_dataops.core.sampling.reading import Labels, Scope, TableRows, model_among, models_of, read_images, read_labels
 from airflow_cv_dataops.core.sampling.units import AUTO, Plan
 from airflow_cv_dataops.core.sampling.vectors import Embeddings
+from airflow_cv_dataops.core.wording import few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,12 +31,14 @@ _MOST_NAMED = 5
 class Pooled:
     """What a sampling goes by.
 
-    :param images: all images of the scope, each once. :param left_out: how many of them are not in the pool, by reason, each counted once.
+    :param images: all images of the scope, each once. :param files: image_id, source_uri and file_name of all files.
+    :param left_out: how many of them are not in the pool, by reason, each counted once.
     :param preselected: rows of the pool. :param not_in_pool: names of preselected images that are not in the pool (labelled, say).
     :param rows: how many rows of each table were read.
     """
 
     images: pa.Table
+    files: pa.Table
     pool: Pool
     plan: Plan
     left_out: Mapping[str, int]
@@ -51,41 +55,42 @@ def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where:
     import pyarrow.compute as pc
 
     wants = options.units.plan(options.strategy, options.scores, has_embeddings=True)
-    images, image_rows = read_images(scope, (*_LIMITING, *wants.image_columns))
+    images, files = read_images(scope, (*_LIMITING, *wants.image_columns))
     labels = read_labels(scope, own, options.labelled_in)
     models = models_of(scope)
     embeddings = _embeddings(scope, options, wants)
-    plan = options.units.plan(options.strategy, options.scores, has_embeddings=embeddings is not None)
-    model = _model(list(models), plan, options, where)
-
     reasons = _reasons(images, labels, options)
     is_pool = reasons == 0
     chosen = images.filter(pa.array(is_pool))
+    vectors = None if embeddings is None else embeddings.of(chosen["image_id"])
+    plan = options.units.plan(options.strategy, options.scores, has_embeddings=vectors is not None and len(vectors) > 0)
+    model = _model(list(models), plan, options, where)
     known = pa.chunked_array([labels.ids, labels.queued]) if options.candidates == "unlabelled" else pa.chunked_array([labels.queued])
     pool = Pool(
         images=chosen,
-        predictions={name: _predictions(scope, name) for name in models},
+        predictions={name: _predictions(scope, name, _second_files(images, files)) for name in models},
         model=model,
         annotations=scope.rows("annotations") if options.candidates == "labelled" else None,
         findings=scope.rows("findings"),
-        embeddings=None if embeddings is None else embeddings.of(chosen["image_id"]),
+        embeddings=vectors,
         known=Known(labels.categories, None if embeddings is None else embeddings.some_of(pc.unique(known))),
-        similar_to=None if embeddings is None or not options.similar_to else _similar_to(embeddings, images, options.similar_to),
+        similar_to=None if embeddings is None or not options.similar_to else _similar_to(embeddings, files, options.similar_to),
         aggregate=options.aggregate,
         empty_score=options.empty_score,
     )
-    named = _rows_named("preselected", options.preselected, images)
+    named = ImagePlaces(images["image_id"].combine_chunks()).of(ids_named("preselected", options.preselected, files))
     place = np.cumsum(is_pool) - 1
     return Pooled(
         images=images,
+        files=files,
         pool=pool,
         plan=plan,
         left_out={name: int((reasons == code).sum()) for code, name in enumerate(_reason_names(options)) if code},
         declared_empty=int(pc.sum(pc.is_in(images["image_id"], value_set=labels.empty)).as_py() or 0),
-        preselected=[int(place[row]) for row in named if is_pool[row]],
-        not_in_pool=[images["source_uri"][row].as_py() for row in named if not is_pool[row]],
+        preselected=[int(place[row]) for row in named.tolist() if is_pool[row]],
+        not_in_pool=[images["source_uri"][row].as_py() for row in named.tolist() if not is_pool[row]],
         rows={
-            "images": image_rows,
+            "images": files.num_rows,
             "annotations": labels.annotation_rows,
             "predictions": sum(models.values()) if "models" in plan.needs else models.get(model or "", 0),
             "samples": labels.sample_rows,
@@ -112,10 +117,19 @@ def _model(models: Sequence[str], plan: Plan, options: SampleOptions, where: str
     return model_among(models, options.model, where)
 
 
-def _predictions(scope: Scope, model: str) -> TableRows:
+def _predictions(scope: Scope, model: str, without: pa.Array | None) -> TableRows:
     from pyiceberg.expressions import EqualTo
 
-    return scope.rows("predictions", EqualTo("model", model))
+    return replace(scope.rows("predictions", EqualTo("model", model)), without=without)
+
+
+def _second_files(images: pa.Table, files: pa.Table) -> pa.Array | None:
+    """Return the source URIs of files whose bytes another file has, which stands for the image; ``None``: there are none."""
+    import pyarrow.compute as pc
+
+    if files.num_rows == images.num_rows:
+        return None
+    return pc.unique(files.filter(pc.invert(pc.is_in(files["source_uri"], value_set=images["source_uri"].combine_chunks())))["source_uri"])
 
 
 def _reason_names(options: SampleOptions) -> tuple[str, ...]:
@@ -145,39 +159,39 @@ def _reasons(images: pa.Table, labels: Labels, options: SampleOptions) -> np.nda
     return reasons
 
 
-def _similar_to(embeddings: Embeddings, images: pa.Table, names: Sequence[str]) -> np.ndarray:
-    rows = _rows_named("similar_to", names, images)
-    found = embeddings.some_of(images["image_id"].take(rows))
-    if len(found) < len(rows):
-        raise ConfigurationError(f"similar_to: {len(rows) - len(found):,} of the {len(rows):,} images have no embedding.")
+def _similar_to(embeddings: Embeddings, files: pa.Table, names: Sequence[str]) -> np.ndarray:
+    ids = ids_named("similar_to", names, files)
+    found = embeddings.some_of(ids)
+    if len(found) < len(ids):
+        raise ConfigurationError(f"similar_to: {len(ids) - len(found):,} of the {len(ids):,} images have no embedding: embed them first.")
     return found
 
 
-def _rows_named(argument: str, names: Sequence[str], images: pa.Table) -> list[int]:
-    """Return the rows of images that a person named by id, by source URI or by file name, each once.
+def ids_named(argument: str, names: Sequence[str], files: pa.Table) -> pa.ChunkedArray:
+    """Return the ids of images that a person named by id, by source URI or by file name (of any file that has the image), each once.
 
-    :raises ConfigurationError: there is no such image, or two have the name.
+    :raises ConfigurationError: there is no such image, or several have the name.
     """
-    if not names:
-        return []
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    rows: dict[int, None] = {}
+    ids: dict[str, None] = {}
     for name in names:  # a person names few
+        found: list[str] = []
         for column in ("image_id", "source_uri", "file_name"):
-            found = pc.indices_nonzero(pc.equal(images[column], pa.scalar(name, pa.string()))).to_pylist()
+            rows = files.filter(pc.equal(files[column], pa.scalar(name, pa.string())))
+            found = pc.unique(rows["image_id"]).to_pylist()
             if len(found) > 1:
-                where = ", ".join(images["source_uri"].take(found[:_MOST_NAMED]).to_pylist())
+                where = few(rows["source_uri"].to_pylist(), _MOST_NAMED)
                 raise ConfigurationError(f"{argument}: {len(found)} images are called {name!r} ({where}): name it by its source_uri.")
             if found:
-                rows[found[0]] = None
                 break
-        else:
+        if not found:
             raise ConfigurationError(
-                f"{argument}: there is no image {name!r} among those that are looked at, by id, source_uri or file_name."
+                f"{argument}: there is no image {name!r} among those that are looked at, by id, source_uri or file_name with its extension."
             )
-    return list(rows)
+        ids[found[0]] = None
+    return pa.chunked_array([pa.array(ids, pa.string())])
 
 
 def group_values(grouping: str, pool: Pool, categories: np.ndarray) -> list[str | None]:

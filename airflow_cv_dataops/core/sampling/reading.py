@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.sampling.options import ALL_PARTITIONS, SampleOptions
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.schema import arrow_schema
+from airflow_cv_dataops.core.wording import few
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,20 +57,26 @@ class Scope:
 
 @dataclass(frozen=True)
 class TableRows:
-    """Rows of one table, read a few at a time whenever they are gone through."""
+    """Rows of one table, read a few at a time whenever they are gone through.
+
+    :param without: source URIs of files whose rows are left out: what is said of a picture that is stored twice is said once.
+    """
 
     scope: Scope
     table: str
     where: BooleanExpression | None = None
+    without: pa.Array | None = None
 
     def batches(self, columns: Sequence[str], batch_rows: int) -> Iterator[pa.Table]:
         """Yield columns, at most ``batch_rows`` at a time; the same order every time."""
         snapshot_id = self.scope.snapshots.get(self.table)
         if snapshot_id is None:
             return iter(())
-        return self.scope.dataset.read_batches(
-            self.table, snapshot_id=snapshot_id, columns=columns, where=self._filter(), batch_rows=batch_rows
+        wanted = list(columns) if self.without is None else list(dict.fromkeys((*columns, "source_uri")))
+        found = self.scope.dataset.read_batches(
+            self.table, snapshot_id=snapshot_id, columns=wanted, where=self._filter(), batch_rows=batch_rows
         )
+        return found if self.without is None else (self._of_one_file(batch).select(list(columns)) for batch in found)
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Return columns of all rows."""
@@ -76,6 +84,11 @@ class TableRows:
         if snapshot_id is None:
             return arrow_schema(self.table).empty_table().select(list(columns))
         return self.scope.dataset.read(self.table, snapshot_id=snapshot_id, columns=columns, where=self._filter())
+
+    def _of_one_file(self, rows: pa.Table) -> pa.Table:
+        import pyarrow.compute as pc
+
+        return rows.filter(pc.invert(pc.is_in(rows["source_uri"], value_set=self.without)))
 
     def _filter(self) -> Any:
         from pyiceberg.expressions import AlwaysTrue, And, In
@@ -100,13 +113,37 @@ class Labels:
     sample_rows: int
 
 
-def read_images(scope: Scope, columns: Sequence[str]) -> tuple[pa.Table, int]:
-    """Return each image once, and how many rows were read.
+def check_scope(scope: Scope) -> list[str]:
+    """Return which of the partitions that were asked for nobody has written to.
+
+    :raises DatasetNotFoundError: none of them has been written, or there is no such dataset.
+    """
+    if scope.keys is None:
+        scope.dataset.check_there()
+        return []
+    missing = []
+    for key in scope.keys:
+        try:
+            check_written(scope.dataset, key)
+        except DatasetNotFoundError:
+            if len(scope.keys) == 1:
+                raise
+            missing.append(key)
+    if len(missing) == len(scope.keys):
+        raise DatasetNotFoundError(
+            f"No step has written to any of the partitions {few(missing, 10)} of {scope.dataset.name!r}: check the spelling, or run an "
+            "ingest first."
+        )
+    return missing
+
+
+def read_images(scope: Scope, columns: Sequence[str]) -> tuple[pa.Table, pa.Table]:
+    """Return each image once, and image_id, source_uri and file_name of all files.
 
     Of byte-identical files the one with the smallest (partition_key, source_uri) stands. :param columns: beside ``IMAGES``.
     """
     files = scope.rows("images").read(tuple(dict.fromkeys((*IMAGES, *columns))))
-    return unique_images(files), files.num_rows
+    return unique_images(files), files.select(["image_id", "source_uri", "file_name"])
 
 
 def unique_images(images: pa.Table) -> pa.Table:
@@ -127,7 +164,6 @@ def read_labels(scope: Scope, own: tuple[str, str], labelled_in: str) -> Labels:
     """
     import pyarrow as pa
     import pyarrow.compute as pc
-    from pyiceberg.expressions import And, EqualTo, Not
 
     scope = scope.whole() if labelled_in == "dataset" else scope
     rows, ids, empty = 0, [pa.array([], pa.string())], [pa.array([], pa.string())]
@@ -139,8 +175,7 @@ def read_labels(scope: Scope, own: tuple[str, str], labelled_in: str) -> Labels:
         empty.append(pc.unique(batch.filter(pc.equal(batch["task"], "background"))["image_id"]))
         for found in pc.value_counts(batch["category"].drop_null()).to_pylist():
             categories[found["values"]] = categories.get(found["values"], 0) + found["counts"]
-    key, sample_id = own
-    samples = scope.rows("samples", Not(And(EqualTo("partition_key", key), EqualTo("sample_id", sample_id)))).read(["image_id"])
+    samples = _others_samples(scope, own)
     return Labels(
         ids=pc.unique(pa.chunked_array(ids)),
         empty=pc.unique(pa.chunked_array(empty)),
@@ -149,6 +184,20 @@ def read_labels(scope: Scope, own: tuple[str, str], labelled_in: str) -> Labels:
         annotation_rows=rows,
         sample_rows=samples.num_rows,
     )
+
+
+def _others_samples(scope: Scope, own: tuple[str, str]) -> pa.Table:
+    """Return the images of other samples: those that a run of one of the partitions has made, and those that hold images of them."""
+    from pyiceberg.expressions import And, EqualTo, In, Not, Or
+
+    key, sample_id = own
+    others = Not(And(EqualTo("partition_key", key), EqualTo("sample_id", sample_id)))
+    found = scope.dataset.load_table("samples") if "samples" in scope.snapshots else None
+    # Before there was the column, a batch was of its own partition.
+    if scope.keys is not None and found is not None and "image_partition" in found.schema().column_names:
+        others = And(others, Or(In("partition_key", scope.keys), In("image_partition", scope.keys)))
+        return scope.whole().rows("samples", others).read(["image_id"])
+    return scope.rows("samples", others).read(["image_id"])
 
 
 def models_of(scope: Scope) -> dict[str, int]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _COMPARED = {"category": "category", "source": "source", "camera": "camera", "capture_day": "capture day", "partition": "partition"}
 _LEFT_OUT = {
-    "already_labelled": ("It has a label already", "a statement that nothing is there is one"),
+    "already_labelled": ("It has a label already", "an image that is marked empty counts as labelled"),
     "not_labelled": ("It has no label", "the batch is chosen among labelled images"),
     "queued": ("Another sample holds it", "leave_out_queued=False would keep it"),
     "poor_quality": ("It has a quality issue of leave_out_issues", ""),
@@ -36,13 +36,14 @@ def report_of(
     """Return what the page shows. :param where: dataset and partition key."""
     dataset, partition_key = where
     counted = {**outcome.left_out, "near_duplicates": outcome.counts["near_duplicates"]}
-    spent = f"{outcome.scores['spent']:,.1f} of {outcome.options.spending.in_words()}" if outcome.options.budget_unit != "images" else ""
+    budget = outcome.options.spending
+    spent = f"{outcome.scores['spent']:,.1f} of {budget.amount_in_words}" if budget.unit != "images" else ""
     return SampleReport(
         dataset=dataset,
         partition_key=partition_key,
         sample_id=outcome.options.sample_id,
         strategy=f"{outcome.strategy}: {_how(candidates.plan)}",
-        model=outcome.model,
+        model=outcome.model if candidates.plan.needs & {"predictions", "probabilities", "models"} else None,
         seed=seed,
         budget=outcome.options.spending.in_words(),
         images=[_image(entry) for entry in entries],
@@ -86,10 +87,23 @@ def _distributions(candidates: Candidates, chosen: Chosen) -> list[Distribution]
     found = []
     for grouping, title in _COMPARED.items():
         values = group_values(grouping, candidates.pool, candidates.categories)
+        if grouping == "source":
+            values = _without_common_folder(values)
         pool, batch = _counts(values, candidates.rows), _counts(values, chosen.rows)
         if grouping in quotas or len(pool) > 1:
             found.append(Distribution(title, pool, batch, _limits(quotas.get(grouping))))
     return found
+
+
+def _without_common_folder(values: Sequence[str | None]) -> list[str | None]:
+    """Return folders without those above them that all have in common; where there is but one, its name."""
+    folders = sorted({value for value in values if value})
+    parts = [folder.split("/") for folder in folders]
+    least = min(map(len, parts), default=0)
+    same = next((at for at in range(least) if len({part[at] for part in parts}) > 1), least)
+    start = same if len(folders) > 1 else max(least - 1, 0)
+    short = {folder: "/".join(part[start:]) or "." for folder, part in zip(folders, parts, strict=True)}
+    return [None if value is None else short.get(value, value) for value in values]
 
 
 def _counts(values: Sequence[str | None], rows: np.ndarray) -> dict[str, int]:

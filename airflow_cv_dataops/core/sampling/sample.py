@@ -16,7 +16,7 @@ from airflow_cv_dataops.core.report.location import has_place
 from airflow_cv_dataops.core.sampling.batch.quotas import Amount
 from airflow_cv_dataops.core.sampling.candidates import check_needs, find_candidates
 from airflow_cv_dataops.core.sampling.choosing import choose
-from airflow_cv_dataops.core.sampling.clusters import read_clusters
+from airflow_cv_dataops.core.sampling.clusters import clusters_of, read_clusters
 from airflow_cv_dataops.core.sampling.entries import entries_of, sample_rows
 from airflow_cv_dataops.core.sampling.evaluations import read_evaluations
 from airflow_cv_dataops.core.sampling.learning_curve import learning_curve
@@ -25,15 +25,15 @@ from airflow_cv_dataops.core.sampling.manifest_formats import encode_manifest
 from airflow_cv_dataops.core.sampling.options import SampleOptions
 from airflow_cv_dataops.core.sampling.outcome import Outcome
 from airflow_cv_dataops.core.sampling.pooling import make_pool
-from airflow_cv_dataops.core.sampling.reading import Scope
+from airflow_cv_dataops.core.sampling.reading import Scope, check_scope
 from airflow_cv_dataops.core.sampling.report.write import write_sample_report
 from airflow_cv_dataops.core.sampling.reporting import report_of
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import without_credentials
-from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult
+from airflow_cv_dataops.core.wording import few
 
 if TYPE_CHECKING:
     from airflow_cv_dataops.core.sampling.scores.score import Score
@@ -143,7 +143,7 @@ def sample_hard_examples(
 
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.
     :raises ConfigurationError: an argument cannot be used, a score or the strategy lacks what it goes by, or the model is not to be told.
-    :raises DatasetNotFoundError: there is no such dataset, or no step has written to this partition of it.
+    :raises DatasetNotFoundError: there is no such dataset, or no step has written to any of the partitions that are chosen from.
     """
     started = time.monotonic()
     check_partition_key(partition_key)
@@ -176,19 +176,20 @@ def sample_hard_examples(
     )
     if next_labels is not None:
         check_whole_number("next_labels", next_labels, 1)
-    check_written(dataset, partition_key)
-    where = f"table {dataset.identifier('predictions')}, partition {partition_key}"
+    keys = options.partitions or [partition_key]
+    where = f"table {dataset.identifier('predictions')}, " + ("all partitions" if keys == "all" else f"partition {few(list(keys), 5)}")
     curve = None if evaluations is None else learning_curve(read_evaluations(evaluations, dataset.config.object_options))
     near = read_clusters(clusters, dataset.config.object_options) if isinstance(clusters, str) else clusters or {}
     scope = Scope.of(dataset, partition_key, options)
+    missing = check_scope(scope)
     pooled = make_pool(scope, (partition_key, sample_id), options, where)
     check_needs(pooled.plan, pooled.pool)
     found = find_candidates(pooled.pool, pooled.plan, options)
     seed = _seed(dataset.name, partition_key, pooled.plan.name, seed)
-    chosen = choose(found, options, seed, pooled.preselected, near)
+    chosen = choose(found, options, seed, pooled.preselected, clusters_of(pooled.files, near) if near else {})
     entries = entries_of(dataset.name, found, chosen)
     gain = curve.in_words(next_labels or max(len(entries), 1)) if curve else ""
-    outcome = Outcome.of(pooled, found, chosen, entries, options, gain)
+    outcome = Outcome.of(pooled, found, chosen, entries, options, missing_partitions=missing, expected_gain=gain)
     manifest_uri = _write_manifest(dataset, options, partition_key, entries)
     rows = sample_rows(entries, pooled.pool.model, seed)
     snapshot_id = dataset.replace_partition("samples", partition_key, rows, owner=sample_id)

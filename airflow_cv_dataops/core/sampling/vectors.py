@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from airflow_cv_dataops.core.sampling.reading import Scope
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +31,20 @@ class Embeddings:
 
         :raises ConfigurationError: several models have some and none is named, or the named one has none.
         """
-        key = scope.keys[0] if scope.keys is not None and len(scope.keys) == 1 else None
         try:
-            ids, matrix = read_embeddings(scope.dataset, key, embedding_model=embedding_model)
+            ids, matrix = read_embeddings(scope.dataset, scope.keys, embedding_model=embedding_model)
         except NoEmbeddingsError:
             if embedding_model is not None:
                 raise
             return None
-        return Embeddings(matrix, ImagePlaces(ids))
+        import pyarrow as pa
+
+        # A vector of zeros points nowhere: it would stand at the same distance from all others, and so for the most of them.
+        is_zero = ~matrix.any(axis=1)
+        if is_zero.any():
+            log.warning("%s embeddings are zero throughout, and count as none", f"{int(is_zero.sum()):,}")
+            ids, matrix = ids.filter(pa.array(~is_zero)), matrix[~is_zero]
+        return Embeddings(matrix, ImagePlaces(ids)) if len(matrix) else None
 
     def of(self, image_ids: pa.ChunkedArray) -> np.ndarray | None:
         """Return (N, D) float32, a row of NaN for an image that has none; ``None``: no image has one."""

@@ -45,7 +45,8 @@ class Budget:
         """Return what each image costs, (N,) int64 in millionths of the unit, at least 0."""
         import numpy as np
 
-        return np.rint((self.per_image + self.per_box * np.maximum(expected_boxes, 1)) * _PARTS).astype(np.int64)
+        costs = (self.per_image + self.per_box * np.maximum(expected_boxes, 1)) * _PARTS
+        return np.rint(np.minimum(costs, 2.0**62)).astype(np.int64)
 
     def spent(self, parts: int) -> float:
         """Return millionths as an amount."""
@@ -54,9 +55,13 @@ class Budget:
     def in_words(self) -> str:
         """Say it: ``120 minutes, at 0.1 an image and 0.25 a box``."""
         if self.unit in _FIXED:
-            return f"{self.amount:,g} {self.unit}"
-        unit = "minutes" if self.unit == "minutes" else "of money"
-        return f"{self.amount:,g} {unit}, at {self.per_image:g} an image and {self.per_box:g} a box"
+            return self.amount_in_words
+        return f"{self.amount_in_words}, at {self.per_image:g} an image and {self.per_box:g} a box"
+
+    @property
+    def amount_in_words(self) -> str:
+        """Say how much: ``120 minutes``, ``500 boxes``; of money the number alone."""
+        return f"{self.amount:,g}" if self.unit == "money" else f"{self.amount:,g} {self.unit}"
 
 
 def budget_of(amount: Any, unit: Any = "images", cost: Mapping[str, Any] | None = None) -> Budget:
@@ -90,6 +95,8 @@ def _cost(name: str, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
-    if isinstance(value, bool) or not 0 <= number <= _LARGEST:
-        raise ConfigurationError(f"cost[{name!r}]={value!r} cannot be used: expected a number from 0 to {_LARGEST:,.0f}.")
+    if isinstance(value, bool) or not (number == 0 or 1 / _PARTS <= number <= _LARGEST):
+        raise ConfigurationError(
+            f"cost[{name!r}]={value!r} cannot be used: expected 0, or a number from {1 / _PARTS:f} to {_LARGEST:,.0f}."
+        )
     return number

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.sampling.batch.room import Room, UnmetMinimum
 from airflow_cv_dataops.core.sampling.strategies.strategy import Choice
 
@@ -66,11 +67,14 @@ def fill_batch(choice: Choice, strategy: Strategy, limits: Limits, *, random: St
     taken_by = [NAMED] * len(room.taken)
     # What may be drawn is limited by what there is: of a pool below the budget, the same share.
     least = min(limits.budget, int(limits.costs[room.open].sum()) + room.spent)
-    _take_while(room, random, replace(choice, open=room.open), room.spent + math.floor(round(limits.explore * least, 6)))
+    if limits.explore:
+        room.cap(room.spent + math.floor(round(limits.explore * least, 6)))
+        _take_all(room, random, replace(choice, open=_read_only(room.open)))
+        room.cap(None)
     taken_by += [RANDOM] * (len(room.taken) - len(taken_by))
     room.minimums_first()
     if room.open.any():
-        _take_while(room, strategy, _around(replace(choice, open=room.open), room.taken), None)
+        _take_all(room, strategy, _around(replace(choice, open=_read_only(room.open)), room.taken))
     taken_by += [strategy.name] * (len(room.taken) - len(taken_by))
     return Batch(tuple(room.taken), tuple(taken_by), room.spent, room.unmet(available), tuple(refused), room.closed_as_duplicate)
 
@@ -82,16 +86,28 @@ def _take_if_open(room: Room, row: int) -> bool:
     return False
 
 
-def _take_while(room: Room, strategy: Callable[[Choice], object], choice: Choice, most: int | None) -> None:
-    """Take what a strategy proposes, up to what may have been spent by then; ``None``: as long as anything is open."""
+def _take_all(room: Room, strategy: Strategy, choice: Choice) -> None:
+    """Take what a strategy proposes as long as anything is open.
+
+    :raises ConfigurationError: it proposes what is no row, or not open.
+    """
     if not room.open.any():
         return
-    for row in strategy(choice):  # type: ignore[attr-defined]
-        if most is not None and room.spent + int(room.costs[row]) > most:
-            return
+    for row in strategy(choice):
+        if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < len(room.open) or not room.open[row]:
+            raise ConfigurationError(
+                f"Strategy {strategy.name!r} yielded {row!r}: expected the number of an image that is open at that moment."
+            )
         room.take(row)
         if not room.open.any():
             return
+
+
+def _read_only(mask: np.ndarray) -> np.ndarray:
+    """Return a view that follows a mask and cannot change it: the limits decide what is open."""
+    view = mask.view()
+    view.flags.writeable = False
+    return view
 
 
 def _around(choice: Choice, taken: Sequence[int]) -> Choice:

@@ -23,7 +23,8 @@ Amount = int | float
 class Quota:
     """The groups of one grouping, and their limits.
 
-    :param names: (G,) of the groups. :param codes: (N,) which group each image is of.
+    :param names: (G,) of the groups, those that are named in a limit and have no image included.
+    :param codes: (N,) which group each image is of.
     :param most: (G,) int64, how many at most; a very large number for no limit. :param least: (G,) int64, how many at least.
     """
 
@@ -32,6 +33,12 @@ class Quota:
     codes: np.ndarray
     most: np.ndarray
     least: np.ndarray
+
+    @property
+    def without_image(self) -> list[str]:
+        """Groups that have a limit and no image: a slip of the pen, or what is not there today."""
+        there = set(self.codes.tolist())
+        return [name for code, name in enumerate(self.names) if code not in there]
 
 
 UNLIMITED = 2**62
@@ -57,6 +64,7 @@ def quota_of(
 
     encoded = pc.fill_null(pa.array(values, pa.string()), "").dictionary_encode()
     names = [str(name) for name in encoded.dictionary.to_pylist()]
+    names += sorted({name for given in (most, least) if isinstance(given, Mapping) for name in given} - {*names, "*"})
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
     def limits(given: Amount | Mapping[str, Amount] | None, of_none: int, share: Any) -> np.ndarray:

@@ -43,6 +43,7 @@ class Room:
         self.costs, self._budget, self._quotas, self._near = costs, budget, quotas, near
         self._counts = [np.zeros(len(quota.names), dtype=np.int64) for quota in quotas]
         self._minimums_first = False
+        self._cap: int | None = None
         self._close(costs > budget)
         self._reopen()
 
@@ -69,6 +70,11 @@ class Room:
         self._close(self.costs > self._budget - self.spent)
         self._reopen()
 
+    def cap(self, spent: int | None) -> None:
+        """From now on, only images are open with which no more than this is spent in all; ``None``: than the budget."""
+        self._cap = spent
+        self._reopen()
+
     def minimums_first(self) -> None:
         """From now on, only images that a minimum still asks for are open, as long as there are any."""
         self._minimums_first = True
@@ -89,6 +95,8 @@ class Room:
 
     def _reopen(self) -> None:
         self.open[:] = self._possible
+        if self._cap is not None:
+            self.open &= self.costs <= self._cap - self.spent
         if not self._minimums_first:
             return
         import numpy as np

@@ -21,8 +21,9 @@ TIMES = 10
 def diverse_top(choice: Choice) -> Iterator[int]:
     """Yield, of the open rows with the highest scores, the one that is farthest from all that are covered or yielded.
 
-    The first is looked for among the best ``10 * wanted`` open rows, each further one among one fewer, so that where nothing but what is
-    taken is closed, these are the same rows throughout; when they are used up, among the next ``10 * wanted``. To filter by uncertainty
+    The first is looked for among the best ``10 * wanted`` open rows, at most half of all rows (of a pool that is small beside the batch,
+    scores would not count otherwise), each further one among one fewer, so that where nothing but what is taken is closed, these are the
+    same rows throughout; when they are used up, among as many next ones. To filter by uncertainty
     and then diversify is from Wei, Iyer and Bilmes (ICML 2015); that the shortlist is ten batches long is a choice of this package.
 
     Distances are Euclidean, of embeddings as they are given; see :func:`.k_center.k_center`, also for the first row where nothing is
@@ -31,7 +32,7 @@ def diverse_top(choice: Choice) -> Iterator[int]:
     assert choice.embeddings is not None
     space = EuclideanSpace(choice.embeddings, choice.covered)
     nearest, order, taken = NearestCenter(space), highest_first(choice.scores, choice.ties), 0
-    shortlist = TIMES * choice.wanted
+    shortlist = max(choice.wanted, min(TIMES * choice.wanted, len(choice) // 2))
     while choice.open.any():
         row = farthest(nearest, choice, _best(choice.open, order, shortlist - taken % shortlist))
         space.add(row)
