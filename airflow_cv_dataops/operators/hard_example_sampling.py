@@ -37,8 +37,7 @@ class HardExampleSamplingOperator(DatasetOperator):
     :param max_per: the same by ``category``, ``source``, ``camera``, ``partition`` or ``capture_day``, of every group or by its name, e.g.
         ``{"source": 0.25, "category": {"RBC": 20, "*": 50}}``. (templated)
     :param min_per: likewise, at least this many, e.g. ``{"category": {"Platelets": 10}}``. (templated)
-    :param explore: share of the budget that is drawn at random; what
-        :class:`~airflow_cv_dataops.operators.sampling_review.SamplingReviewOperator` compares with. (templated)
+    :param explore: share of the budget that is drawn at random, which the review of the sample compares with. (templated)
     :param near_duplicates: of images whose perceptual hashes differ in at most this many bits, one is chosen at most; ``off``: not looked
         at. (templated)
     :param clusters: Parquet or CSV file with clusters of near duplicates; ``{partition_key}`` is filled in. (templated)

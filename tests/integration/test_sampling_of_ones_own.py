@@ -32,7 +32,7 @@ def test_the_score_and_the_strategy_of_a_page_run(make_dataset, page, strategy, 
     write(dataset, "images", [image(name, brightness=bright) for name, bright in (("a", 0.1), ("b", 0.4), ("c", 0.9), ("d", None))])
     write(dataset, "predictions", [output(name, cat=0.6) for name in "abcd"], owner="m")
     units = units_of(page)
-    assert set(units) == {"darkness", strategy}
+    assert {"darkness", strategy} <= set(units)
     result = sample_hard_examples(dataset, KEY, custom=list(units.values()), strategy=strategy, scores={"darkness": 1}, budget=1)
     [entry] = manifest_of(result)
     assert entry["image_id"] == wanted

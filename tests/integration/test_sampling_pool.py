@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sampling_rows import KEY, box, chosen, image, label, manifest_of, output, write
 
-from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
 from airflow_cv_dataops.core.sampling.scores.score import score
 from airflow_cv_dataops.core.sampling.strategies.strategy import strategy
@@ -122,6 +122,69 @@ def test_minimums_of_a_rare_category_are_filled_and_told_where_they_cannot(photo
     short = sample_hard_examples(photos, KEY, budget=3, min_per={"category": {"dog": 2}})
     assert short.summary.counts["unmet_minimums"] == 1
     assert short.summary.details["notes"] == ["Of category 'dog', 1 of at least 2 could be taken; there are 1."]
+
+
+def test_a_limit_for_a_group_that_is_not_there_is_told(photos):
+    result = sample_hard_examples(photos, KEY, budget=2, min_per={"category": {"cow": 1}}, max_per={"category": {"Cat": 1}})
+    assert result.summary.counts["unmet_minimums"] == 1
+    assert result.summary.details["notes"] == [
+        "Of category 'cow', 0 of at least 1 could be taken; there are 0.",
+        "There is no category 'Cat' in the pool, for which there is a limit.",
+    ]
+
+
+def test_images_that_wait_in_a_sample_of_another_key_are_queued(photos):
+    write(photos, "images", [image("g")], key="2026-11-06")
+    assert chosen(sample_hard_examples(photos, "2026-11-06", budget=1, partitions=[KEY], sample_id="one")) == ["a"]
+    assert chosen(sample_hard_examples(photos, KEY, budget=1)) == ["b"]
+    assert chosen(sample_hard_examples(photos, "2026-11-06", budget=1, partitions=[KEY], sample_id="two")) == ["c"]
+
+
+def test_partitions_that_nobody_has_written_are_told_and_if_all_are_an_error(photos):
+    result = sample_hard_examples(photos, "2026-11-09", budget=1, partitions=[KEY, "2026-11-66"])
+    assert chosen(result) == ["a"]
+    assert result.summary.details["notes"] == ["Nobody has written to the partitions 2026-11-66: nothing is chosen from them."]
+    with pytest.raises(DatasetNotFoundError, match="2026-11-66"):
+        sample_hard_examples(photos, KEY, partitions=["2026-11-66", "2026-11-67"])
+
+
+def test_an_empty_batch_says_why(photos):
+    dear = sample_hard_examples(photos, KEY, budget=1, budget_unit="money", cost={"image": 2})
+    assert dear.summary.details["notes"] == ["No image fits the budget of 1, at 2 an image and 0 a box: the cheapest costs 2."]
+    write(photos, "annotations", [label(name) for name in CERTAINTY], owner="default")
+    assert sample_hard_examples(photos, KEY).summary.details["notes"] == ["No image can be chosen: of 6 images, 6 already labelled."]
+
+
+def test_a_picture_that_is_stored_twice_has_its_boxes_once_and_all_its_names(photos, tmp_path):
+    write(photos, "images", [*(image(name) for name in CERTAINTY), image("z", "a")])
+    boxes = [box("a", 0.5) | {"source_uri": "s3://photos/a.png"}, box("a", 0.5, number=1) | {"source_uri": "s3://photos/z.png"}]
+    write(photos, "predictions", boxes, owner="m")
+    result = sample_hard_examples(photos, KEY, budget=5, budget_unit="boxes", preselected=["z.png"])
+    assert [len(entry["boxes"]) for entry in manifest_of(result) if entry["image_id"] == "a"] == [1]
+    (tmp_path / "clusters.csv").write_text("file_name,cluster\nz.png,x\nb.png,x\nc.png,\nd.png,\n")
+    clustered = sample_hard_examples(photos, KEY, budget=6, clusters=str(tmp_path / "clusters.csv"), near_duplicates=None)
+    assert sorted(chosen(clustered)) == ["a", "c", "d", "e", "f"], "a blank cluster is none"
+
+
+def test_a_vector_of_zeros_is_no_embedding(photos):
+    rows = [
+        {"image_id": name, "source_uri": f"s3://photos/{name}.png", "embedding": [float(name != "a"), float(at)], "source": "s3://e.npy"}
+        for at, name in enumerate(CERTAINTY)
+    ]
+    write(photos, "embeddings", rows, owner="clip")
+    result = sample_hard_examples(photos, KEY, budget=6)
+    assert result.summary.counts["without_embedding"] == 1
+    assert "a" not in chosen(result)
+
+
+@pytest.mark.parametrize("rows", [[2.5], [-1], [99], ["first"], [0, 0]])
+def test_a_strategy_that_yields_what_is_not_open_is_named(photos, rows):
+    @strategy(meaning="Whatever.")
+    def odd(choice):
+        yield from rows
+
+    with pytest.raises(ConfigurationError, match="'odd' yielded"):
+        sample_hard_examples(photos, KEY, budget=6, custom=[odd], strategy="odd")
 
 
 def test_scores_are_combined_by_their_ranks_and_told(photos):

@@ -69,8 +69,7 @@ def review_sample(
     :param min_answered: with fewer judged images a strategy is not judged, and has no rate.
     :param min_score: boxes of which a detector is less confident, 0 to 1, do not count.
     :param iou: how far a box must agree with a label, above 0, at most 1.
-    :param evaluations: how good models were at several label counts; see
-        :func:`~airflow_cv_dataops.core.sampling.evaluations.read_evaluations`.
+    :param evaluations: how good models were at several label counts, as ``read_evaluations`` takes them.
     :param next_labels: for how many more labels the gain is told; default: as many as the sample has images.
     :param report: how large the page may get; ``None``: no page.
     :param recorded_at: the ``recorded_at`` of the metrics; default: now.

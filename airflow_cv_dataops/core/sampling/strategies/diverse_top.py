@@ -23,8 +23,8 @@ def diverse_top(choice: Choice) -> Iterator[int]:
 
     The first is looked for among the best ``10 * wanted`` open rows, at most half of all rows (of a pool that is small beside the batch,
     scores would not count otherwise), each further one among one fewer, so that where nothing but what is taken is closed, these are the
-    same rows throughout; when they are used up, among as many next ones. To filter by uncertainty
-    and then diversify is from Wei, Iyer and Bilmes (ICML 2015); that the shortlist is ten batches long is a choice of this package.
+    same rows throughout; when they are used up, among as many next ones. What scores as the last of them is among them. To filter by
+    uncertainty and then diversify is from Wei, Iyer and Bilmes (ICML 2015); how long the shortlist is, is a choice of this package.
 
     Distances are Euclidean, of embeddings as they are given; see :func:`.k_center.k_center`, also for the first row where nothing is
     covered.
@@ -34,17 +34,15 @@ def diverse_top(choice: Choice) -> Iterator[int]:
     nearest, order, taken = NearestCenter(space), highest_first(choice.scores, choice.ties), 0
     shortlist = max(choice.wanted, min(TIMES * choice.wanted, len(choice) // 2))
     while choice.open.any():
-        row = farthest(nearest, choice, _best(choice.open, order, shortlist - taken % shortlist))
+        row = farthest(nearest, choice, _best(choice, order, shortlist - taken % shortlist))
         space.add(row)
         taken += 1
         yield row
 
 
-def _best(is_open: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
-    """Return (N,) which rows are the first ``count`` open ones of an order."""
+def _best(choice: Choice, order: np.ndarray, count: int) -> np.ndarray:
+    """Return (N,) which rows are the first ``count`` open ones of an order by score, and those that score as the last of them."""
     import numpy as np
 
-    rows = order[np.flatnonzero(is_open[order])[:count]]
-    among = np.zeros(len(is_open), dtype=bool)
-    among[rows] = True
-    return among
+    rows = order[np.flatnonzero(choice.open[order])[:count]]
+    return choice.open & (choice.scores >= choice.scores[rows[-1]])
