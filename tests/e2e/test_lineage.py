@@ -109,7 +109,7 @@ def test_every_event_fits_the_published_schemas(of_events, validate_events):
 
 def test_the_way_back_from_the_release_leads_over_every_step_to_what_was_landed(told):
     upstream = told.answers.upstream(told.table("digits", "releases"))
-    names = ("images", "rejects", "annotations", "predictions", "findings", "metrics", "releases")
+    names = ("images", "rejects", "annotations", "predictions", "embeddings", "findings", "metrics", "releases")
     landed = {told.source(f"digits/{name}") for name in ("images", "labels.csv", "predictions.npz")}
     assert upstream == {*landed, *(told.table("digits", name) for name in names)}
 
@@ -133,7 +133,7 @@ def test_every_table_has_a_schema_its_location_as_symlink_and_a_version_for_each
 
 
 def test_what_several_steps_write_has_all_of_them_as_producers(told):
-    steps = ("ingest", "import_labels", "import_predictions", "audit", "validate", "health", "sample")
+    steps = ("ingest", "import_labels", "import_predictions", "audit", "validate", "health", "sample", "embed")
     assert told.answers.producers(told.table("digits", "metrics")) == {f"digits_dataops.{step}" for step in steps}
     finders = {f"digits_dataops.{step}" for step in steps[1:6]}
     assert told.answers.producers(told.table("digits", "findings")) == finders
@@ -164,8 +164,8 @@ def test_a_backfill_adds_versions_and_runs_but_no_dataset(told):
     tables = {
         name for namespace, name in told.answers.datasets() if namespace == told.table("digits", "")[0] and name.startswith("digits.")
     }
-    known = ("images", "rejects", "annotations", "predictions", "findings", "samples", "metrics", "profiles", "releases", "release_items")
-    assert tables == {f"digits.{name}" for name in known}
+    of_images = ("images", "rejects", "annotations", "predictions", "embeddings", "findings", "samples")
+    assert tables == {f"digits.{name}" for name in (*of_images, "metrics", "profiles", "releases", "release_items")}
     assert told.answers.runs((told.namespace, "digits_dataops.ingest")) == {"COMPLETED": 3}
 
 

@@ -49,8 +49,8 @@ class Scope:
         """Return rows of a table in these partitions. :param where: a further filter."""
         return TableRows(self, table, where)
 
-    def use(self, table: str, rows: int) -> DatasetUse:
-        """Describe the table for lineage."""
+    def use(self, table: str, rows: int | None) -> DatasetUse:
+        """Describe the table for lineage. :param rows: ``None``: it was not needed."""
         key = self.keys[0] if self.keys is not None and len(self.keys) == 1 else None
         return self.dataset.table_use(table, partition_key=key, snapshot_id=self.snapshots.get(table), rows=rows)
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+READS = ("images", "predictions", "annotations", "findings", "embeddings")
 _REPORT = ReportLimits()
 
 
@@ -210,12 +211,12 @@ def sample_hard_examples(
         duration_seconds=time.monotonic() - started,
     )
     output = dataset.table_use("samples", partition_key=partition_key, owner=sample_id, snapshot_id=snapshot_id, rows=len(entries))
-    read = pooled.rows
     return StepResult(
         summary,
         StepLineage(
             "sampling",
-            tuple(scope.use(table, read[table]) for table in read if table in scope.snapshots and table != "samples"),
+            # All that were planned, as far as they are there: an event that names others would change the job's edges.
+            tuple(scope.use(table, pooled.rows.get(table)) for table in READS if table in scope.snapshots),
             (output, metrics_use),
             facts={
                 "sampleId": sample_id,
