@@ -87,14 +87,14 @@ def test_of_the_best_ten_times_as_many_the_farthest_come():
 
 
 def test_a_shortlist_that_is_used_up_goes_on_with_the_next_best():
-    choice = choice_of(np.arange(40), scores=[1.0] * 10 + [0.5] * 30, covered=[0], wanted=1)
+    choice = choice_of(np.arange(40), scores=np.linspace(1, 0.5, 40), covered=[0], wanted=1)
     rows = taken(diverse_top, choice)
     assert sorted(rows[:10]) == list(range(10))
     assert sorted(rows[10:20]) == list(range(10, 20))
 
 
 def test_the_best_that_is_opened_again_is_on_the_shortlist():
-    choice = choice_of(np.arange(40), scores=[1.0] * 10 + [0.5] * 30, covered=[0], wanted=1)
+    choice = choice_of(np.arange(40), scores=np.linspace(1, 0.5, 40), covered=[0], wanted=1)
     choice.open[:10] = False
     rows = diverse_top(choice)
     assert next(rows) == 19
