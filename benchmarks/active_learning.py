@@ -6,8 +6,8 @@ Digits are scikit-learn's 1,797 (8 x 8); cells are the 4,886 boxes of BCCD (thre
 the test set of 10,000 below ``../shared/data/labelnoise_mnist``, its pixels averaged to 14 x 14. A third of the images is kept for testing.
 From 50 labels drawn at random, each of ten rounds labels 50 images more, and the model (logistic regression on the pixels, always the same)
 is trained anew. Strategies see the model's probabilities and the embeddings of the built-in descriptor, as sampling gives them. All
-strategies of a seed begin with the same labels and are tested on the same images. The default was chosen on digits and cells; MNIST
-served no choice.
+strategies of a seed begin with the same labels and are tested on the same images. The default was chosen on digits alone; cells
+and MNIST served no choice.
 
 What is compared is the area under the accuracy curve: the mean accuracy of the rounds, the first aside, which is everybody's. Differences
 are paired by seed; SE is their standard error.

@@ -25,7 +25,7 @@ SHOWN = {
     "random": ("random", "#57606a", ":"),
 }
 DATA = ("digits", "cells", "mnist")
-_TITLES = {"digits": "digits (chosen on)", "cells": "blood cells (chosen on)", "mnist": "MNIST (served no choice)"}
+_TITLES = {"digits": "digits (chosen on)", "cells": "blood cells (served no choice)", "mnist": "MNIST (served no choice)"}
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,14 +17,11 @@ from airflow_cv_dataops.core.sampling.units import DEFAULT_SCORE, Plan
 if TYPE_CHECKING:
     import numpy as np
 
-log = logging.getLogger(__name__)
-
 _ADVICE = {
     "models": "it compares models: import the predictions of two or more",
     "embeddings": "no image of the pool has an embedding: run ImageEmbeddingOperator, or import embeddings",
     "annotations": "it goes by labels: give candidates='labelled'",
     "similar_to": "it needs images to compare with: give similar_to",
-    "findings": "the labels of the pool have not been audited, or nothing was found",
 }
 
 
@@ -56,17 +52,15 @@ class Candidates:
 def check_needs(plan: Plan, pool: Pool) -> None:
     """:raises ConfigurationError: a score or the strategy lacks what it cannot do without, for every image."""
     there = {
-        "predictions": True,  # a pool without any gives no candidates, and the log says so
-        "probabilities": True,
         "models": len(pool.predictions) > 1,
         "embeddings": pool.embeddings is not None,
         "annotations": pool.annotations is not None,
-        "findings": True,
         "similar_to": pool.similar_to is not None,
     }
     wanted = [(unit.name, need) for unit in plan.scores for need in unit.needs] + [(plan.name, need) for need in plan.strategy.needs]
     for name, need in wanted:
         if len(pool) and not there.get(need, True):
+            # A pool without any predictions gives no candidates, and the log says so; one without findings has nothing to score by.
             raise ConfigurationError(f"{name!r} cannot be worked out: {_ADVICE[need]}.")
 
 

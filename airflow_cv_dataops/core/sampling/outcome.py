@@ -70,7 +70,7 @@ class Outcome:
                 "declared_empty": pooled.declared_empty,
                 "near_duplicates": chosen.batch.near_duplicates,
                 "sampled": len(entries),
-                "sampled_at_random": chosen.batch.taken_by.count("random"),
+                "sampled_at_random": chosen.batch.taken_by.count(RANDOM),
                 "unmet_minimums": len(chosen.batch.unmet),
                 "by_category": dict(sorted(by_category.items())),
             },
