@@ -127,7 +127,7 @@ def _predictions_by_opinion(
     with np.errstate(invalid="ignore"):
         confident = np.flatnonzero(boxes_of(predictions).usable & (scores >= min_score))
     image = places.of(predictions["image_id"])
-    ids = pc.rank(predictions["prediction_id"], tiebreaker="dense").to_numpy().astype(np.int64)
+    ids = ranks_of(predictions["prediction_id"])
     rows = confident[np.lexsort((ids[confident], -scores[confident], image[confident]))]
     starts, ends = (np.searchsorted(image[rows], opinion_image, side) for side in ("left", "right"))
     lengths = ends - starts
@@ -181,3 +181,12 @@ def _is_first(numbers: np.ndarray) -> np.ndarray:
     found = np.zeros(len(numbers), dtype=bool)
     found[np.unique(numbers, return_index=True)[1]] = True
     return found
+
+
+def ranks_of(names: pa.ChunkedArray) -> np.ndarray:
+    """Return a number for each name, in the order of the names, equal ones for equal names; no name is one of them."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    # As one array: PyArrow 19 cannot rank a column that has no chunk.
+    return pc.rank(pc.fill_null(names, "").combine_chunks(), tiebreaker="dense").to_numpy().astype(np.int64)

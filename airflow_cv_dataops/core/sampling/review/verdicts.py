@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.image_places import ImagePlaces
 from airflow_cv_dataops.core.labels.records import BACKGROUND
-from airflow_cv_dataops.core.sampling.review.box_errors import BoxErrors, box_errors, boxes_of
+from airflow_cv_dataops.core.sampling.review.box_errors import BoxErrors, box_errors, boxes_of, ranks_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,12 +122,11 @@ def of_one_file(predictions: pa.Table, places: ImagePlaces) -> pa.Table:
     """Return the predictions of one file of each image, the first by its source: byte-identical files may each have their own."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if not predictions.num_rows:
         return predictions
     image = places.of(predictions["image_id"])
-    source = pc.rank(pc.fill_null(predictions["source_uri"], ""), tiebreaker="dense").to_numpy().astype(np.int64)
+    source = ranks_of(predictions["source_uri"])
     first = np.full(len(places), np.iinfo(np.int64).max)
     np.minimum.at(first, image, source)
     return predictions.filter(pa.array(source == first[image]))
@@ -151,7 +150,7 @@ def _likeliest_last(predictions: pa.Table, codes: np.ndarray) -> np.ndarray:
     import pyarrow.compute as pc
 
     scores = pc.fill_null(predictions["score"], -1.0).to_numpy()
-    ids = pc.rank(predictions["prediction_id"], tiebreaker="dense").to_numpy().astype(np.int64)
+    ids = ranks_of(predictions["prediction_id"])
     return np.lexsort((-ids, scores, codes >= 0))
 
 
@@ -164,9 +163,8 @@ def _codes(column: pa.ChunkedArray, names: pa.Array) -> np.ndarray:
 def _opinions(given: pa.Table, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return each label's opinion, and each opinion's image, ascending."""
     import numpy as np
-    import pyarrow.compute as pc
 
-    ranks = [pc.rank(pc.fill_null(given[name], ""), tiebreaker="dense").to_numpy().astype(np.int64) for name in ("label_set", "source_uri")]
+    ranks = [ranks_of(given[name]) for name in ("label_set", "source_uri")]
     if not given.num_rows:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     keys, opinion = np.unique(np.stack([image, *ranks], axis=1), axis=0, return_inverse=True)
@@ -176,9 +174,8 @@ def _opinions(given: pa.Table, image: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _has_several(group: np.ndarray, names: pa.ChunkedArray, groups: int) -> np.ndarray:
     """Say which groups have rows with different names; no name is one of them."""
     import numpy as np
-    import pyarrow.compute as pc
 
-    ranks = pc.rank(pc.fill_null(names, ""), tiebreaker="dense").to_numpy().astype(np.int64)
+    ranks = ranks_of(names)
     lowest, highest = np.full(groups, np.iinfo(np.int64).max), np.full(groups, -1)
     np.minimum.at(lowest, group, ranks)
     np.maximum.at(highest, group, ranks)

@@ -34,7 +34,8 @@ def saved(write: Any, *arrays: Any, **named: Any) -> bytes:
 @pytest.mark.parametrize("column", ["embedding", "embeddings", "vector", "features", "Embedding"])
 @pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.large_list(pa.float16()), pa.list_(pa.float32(), 2), pa.list_(pa.int32())])
 def test_parquet_has_a_column_of_names_and_one_of_lists(column: str, kind: pa.DataType) -> None:
-    lists = pa.array(VECTORS.astype(int).tolist() if kind.value_type == pa.int32() else VECTORS.astype(np.float16).tolist(), kind)
+    numbers = VECTORS.astype(kind.value_type.to_pandas_dtype())
+    lists = pa.array([list(row) for row in numbers], kind)  # of NumPy's numbers: older PyArrow takes no others for half precision
     found = parquet(image=NAMES, score=[1.0, 2.0, 3.0], **{column: lists})
     assert (list(found.ids), found.vectors.tolist(), found.problems) == (NAMES, VECTORS.tolist(), {})
     assert found.vectors.dtype == np.float32
