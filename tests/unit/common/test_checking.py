@@ -18,7 +18,7 @@ from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
 from airflow_cv_dataops.operators.label_import import LabelImportOperator
 
 LATER = "{{ params.later }}"
-# Airflow before 3.2 has no literal(): a value that is not rendered is written in raw there.
+# Airflow before 3.1.8 has no literal(): a value that is not rendered is written in raw there.
 LITERAL = getattr(sdk, "literal", "{{% raw %}}{}{{% endraw %}}".format)
 
 
