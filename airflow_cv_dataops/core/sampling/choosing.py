@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+_IDS_AT_ONCE = 65_536
+
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
@@ -48,7 +50,7 @@ def choose(candidates: Candidates, options: SampleOptions, seed: int, preselecte
     pool, plan, rows = candidates.pool, candidates.plan, candidates.rows
     budget = options.spending
     costs = budget.costs(candidates.expected_boxes[rows])
-    images = pool.images.take(rows)
+    images = pool.images.select(["image_id", "phash"]).take(rows)
     whole = int(options.budget) if options.budget_unit == "images" else None
     quotas = [
         quota_of(name, [values[row] for row in rows], most, least, whole)
@@ -95,10 +97,11 @@ def tie_breaks(image_ids: pa.ChunkedArray, seed: int) -> np.ndarray:
 
     start = hashlib.sha256(f"{seed}\0".encode())
     digests = bytearray()
-    for name in image_ids.to_pylist():
-        digest = start.copy()
-        digest.update(name.encode())
-        digests += digest.digest()[:8]
+    for first in range(0, len(image_ids), _IDS_AT_ONCE):
+        for name in image_ids.slice(first, _IDS_AT_ONCE).to_pylist():
+            digest = start.copy()
+            digest.update(name.encode())
+            digests += digest.digest()[:8]
     return np.frombuffer(bytes(digests), dtype=">u8").astype(np.uint64)
 
 

@@ -11,6 +11,7 @@ from airflow_cv_dataops.core.sampling.candidates import Candidates
 from airflow_cv_dataops.core.sampling.choosing import Chosen
 from airflow_cv_dataops.core.sampling.pool import Pool
 from airflow_cv_dataops.core.sampling.scores.combining import reasons
+from airflow_cv_dataops.core.sampling.scores.rows import rows_at_once
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,13 +82,25 @@ def likely_classes(pool: Pool, prediction_ids: Collection[str]) -> dict[str, Map
     if not prediction_ids:
         return found
     wanted = pa.array(sorted(prediction_ids), pa.string())
-    for part in pool.outputs(("prediction_id", "probabilities", "classes"), batch_rows=4_096):
-        for row in part.table.filter(pc.is_in(part.table["prediction_id"], value_set=wanted)).to_pylist():
-            names, values = stored_classes(row["classes"]), row["probabilities"]
+    batch_rows = rows_at_once(pool.predictions.get(pool.model or ""))
+    for part in pool.outputs(("prediction_id", "probabilities", "classes"), batch_rows=batch_rows):
+        rows = part.table.filter(pc.is_in(part.table["prediction_id"], value_set=wanted))
+        for number, name in enumerate(rows["prediction_id"].to_pylist()):
+            names, values = stored_classes(rows["classes"][number].as_py()), rows["probabilities"][number].values
             if names and values is not None and len(values) == len(names):
-                largest = sorted(zip(names, values, strict=True), key=lambda item: (-item[1], item[0]))[:_TOP]
-                found[row["prediction_id"]] = {name: round(float(value), 6) for name, value in largest}
+                found[name] = _largest(names, values)
     return found
+
+
+def _largest(names: Sequence[str], probabilities: pa.Array) -> dict[str, float]:
+    """Return the five largest by class, of equal ones the first names; without a loop over all of what may be thousands of classes."""
+    import numpy as np
+
+    values = probabilities.to_numpy(zero_copy_only=False)
+    known = np.flatnonzero(~np.isnan(values))
+    least = np.partition(values[known], -_TOP)[-_TOP] if len(known) > _TOP else -np.inf
+    of_those = [(-float(values[at]), names[at]) for at in known[values[known] >= least].tolist()]
+    return {name: round(-value, 6) for value, name in sorted(of_those)[:_TOP]}
 
 
 def boxes_of(pool: Pool, rows: Sequence[int]) -> dict[int, list[dict[str, Any]]]:

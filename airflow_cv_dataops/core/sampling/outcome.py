@@ -64,7 +64,7 @@ class Outcome:
             model=pooled.pool.model,
             weights=pooled.plan.weights,
             counts={
-                "images": pooled.images.num_rows,
+                "images": pooled.images,
                 "candidates": len(candidates.rows),
                 **left_out,
                 "declared_empty": pooled.declared_empty,
@@ -188,7 +188,7 @@ def _shortfall(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: 
     if not there:
         left_out = {**pooled.left_out, **candidates.left_out}
         told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in left_out.items() if number)
-        return [f"No image can be chosen: of {pooled.images.num_rows:,} images, {told or 'none is left'}."]
+        return [f"No image can be chosen: of {pooled.images:,} images, {told or 'none is left'}."]
     notes = []
     if not count:
         notes.append(f"No image fits the budget of {options.spending.in_words()}: the cheapest costs {chosen.cheapest:,g}.")

@@ -31,13 +31,13 @@ _MOST_NAMED = 5
 class Pooled:
     """What a sampling goes by.
 
-    :param images: all images of the scope, each once. :param files: image_id, source_uri and file_name of all files.
+    :param images: how many images the scope has, each once. :param files: image_id, source_uri and file_name of all files.
     :param left_out: how many of them are not in the pool, by reason, each counted once.
     :param preselected: rows of the pool. :param not_in_pool: names of preselected images that are not in the pool (labelled, say).
     :param rows: how many rows of each table were read.
     """
 
-    images: pa.Table
+    images: int
     files: pa.Table
     pool: Pool
     plan: Plan
@@ -61,7 +61,7 @@ def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where:
     embeddings = _embeddings(scope, options, wants)
     reasons = _reasons(images, labels, options)
     is_pool = reasons == 0
-    chosen = images.filter(pa.array(is_pool))
+    chosen = images if is_pool.all() else images.filter(pa.array(is_pool))
     vectors = None if embeddings is None else embeddings.of(chosen["image_id"])
     plan = options.units.plan(options.strategy, options.scores, has_embeddings=vectors is not None and len(vectors) > 0)
     model = _model(list(models), plan, options, where)
@@ -81,7 +81,7 @@ def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where:
     named = ImagePlaces(images["image_id"].combine_chunks()).of(ids_named("preselected", options.preselected, files))
     place = np.cumsum(is_pool) - 1
     return Pooled(
-        images=images,
+        images=images.num_rows,
         files=files,
         pool=pool,
         plan=plan,

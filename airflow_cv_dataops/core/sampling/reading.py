@@ -153,7 +153,8 @@ def unique_images(images: pa.Table) -> pa.Table:
     order = [(name, "ascending") for name in ("partition_key", "source_uri") if name in images.column_names]
     ordered = images.sort_by(order)
     codes = ordered["image_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    return ordered.take(np.sort(np.unique(codes, return_index=True)[1]))
+    first = np.unique(codes, return_index=True)[1]
+    return ordered if len(first) == len(codes) else ordered.take(np.sort(first))
 
 
 def read_labels(scope: Scope, own: tuple[str, str], labelled_in: str) -> Labels:
