@@ -33,7 +33,8 @@ class HardExampleSamplingOperator(DatasetOperator):
     :param budget: how much may be spent, in ``budget_unit``. (templated)
     :param budget_unit: ``images``, ``boxes``, ``minutes`` or ``money``. (templated)
     :param cost: what an ``image`` and a ``box`` cost, in ``minutes`` or ``money``, e.g. ``{"image": 0.1, "box": 0.25}``. (templated)
-    :param max_per_class: at most this many images (a count), or this share of the budget (below 1), of one predicted category. (templated)
+    :param max_per_class: at most this many images (a count), or this share of the budget (below 1), of one predicted category;
+        an image in which a detector sees several categories counts for each. (templated)
     :param max_per: the same by ``category``, ``source``, ``camera``, ``partition`` or ``capture_day``, of every group or by its name, e.g.
         ``{"source": 0.25, "category": {"RBC": 20, "*": 50}}``. (templated)
     :param min_per: likewise, at least this many, e.g. ``{"category": {"Platelets": 10}}``. (templated)

@@ -11,8 +11,8 @@ from airflow_cv_dataops.core.sampling.batch.fill import RANDOM, Batch, Limits, f
 from airflow_cv_dataops.core.sampling.batch.near_duplicates import NearDuplicates
 from airflow_cv_dataops.core.sampling.batch.quotas import Quota, quota_of
 from airflow_cv_dataops.core.sampling.candidates import Candidates
+from airflow_cv_dataops.core.sampling.grouping import groups_of
 from airflow_cv_dataops.core.sampling.options import SampleOptions
-from airflow_cv_dataops.core.sampling.pooling import group_values
 from airflow_cv_dataops.core.sampling.strategies.strategy import Choice
 
 if TYPE_CHECKING:
@@ -53,9 +53,8 @@ def choose(candidates: Candidates, options: SampleOptions, seed: int, preselecte
     images = pool.images.select(["image_id", "phash"]).take(rows)
     whole = int(options.budget) if options.budget_unit == "images" else None
     quotas = [
-        quota_of(name, [values[row] for row in rows], most, least, whole)
+        quota_of(name, groups_of(name, pool, candidates.categories).take(rows), most, least, whole)
         for name, (most, least) in options.quotas.items()
-        for values in [group_values(name, pool, candidates.categories)]
     ]
     place = np.full(len(pool), -1)
     place[rows] = np.arange(len(rows))

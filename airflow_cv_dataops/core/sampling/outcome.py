@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.metrics import Metric
-from airflow_cv_dataops.core.sampling.batch.fill import RANDOM
+from airflow_cv_dataops.core.sampling.batch.fill import RANDOM, Batch
 from airflow_cv_dataops.core.sampling.batch.quotas import UNLIMITED
 from airflow_cv_dataops.core.sampling.candidates import Candidates
 from airflow_cv_dataops.core.sampling.choosing import Chosen
 from airflow_cv_dataops.core.sampling.options import SampleOptions
 from airflow_cv_dataops.core.sampling.pooling import Pooled
+from airflow_cv_dataops.core.sampling.scores.hardest import finds_boxes
 from airflow_cv_dataops.core.summary import Summary
-from airflow_cv_dataops.core.wording import few
+from airflow_cv_dataops.core.wording import counted, few
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MOST_TOLD = 10
+_MOST_FULL = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +160,7 @@ def _notes(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: Samp
     notes = []
     if missing_partitions:
         notes.append(f"Nobody has written to the partitions {few(missing_partitions, _MOST_TOLD)}: nothing is chosen from them.")
-    of_boxes = bool(candidates.expected_boxes.any())
+    of_boxes = finds_boxes(pooled.pool)
     notes += _told(
         [
             f"Of {_group(found.grouping, found.group, of_boxes)}, {found.taken:,} of at least {found.wanted:,} could be taken; there are "
@@ -167,10 +169,10 @@ def _notes(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: Samp
         ]
     )
     limited = [
-        f"There is no {_group(quota.grouping, name, of_boxes)} in the pool, for which there is a limit."
+        f"There is no {_group(quota.grouping, quota.groups.names[group], of_boxes, 'image')} in the pool, for which there is a limit."
         for quota in chosen.quotas
-        for name in quota.without_image
-        if quota.most[list(quota.names).index(name)] < UNLIMITED
+        for group in quota.without_image
+        if quota.most[group] < UNLIMITED
     ]
     notes += _told(limited)
     if refused := [*pooled.not_in_pool, *_uris(pooled.pool.images, chosen.batch.refused)]:
@@ -190,20 +192,32 @@ def _shortfall(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: 
         told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in left_out.items() if number)
         return [f"No image can be chosen: of {pooled.images:,} images, {told or 'none is left'}."]
     notes = []
+    unit, most = options.budget_unit, options.spending.amount_in_words
+    short = f"The batch has {count:,} of {most}" if unit == "images" else f"The batch takes {chosen.spent:,.10g} of {most}"
     if not count:
         notes.append(f"No image fits the budget of {options.spending.in_words()}: the cheapest costs {chosen.cheapest:,g}.")
-    elif count < there and options.budget_unit == "images" and count < options.budget:
-        notes.append(f"The batch has {count:,} of {options.budget:,g} images: no other of the {there:,} candidates is within the limits.")
-    elif count == there and options.budget_unit == "images" and count < options.budget:
-        notes.append(f"The batch has {count:,} of {options.budget:,g} images: there are no more candidates.")
+    elif count < there and (chosen.batch.full or (unit == "images" and count < options.budget)):
+        kept_out = _kept_out(chosen.batch, finds_boxes(pooled.pool))
+        notes.append(f"{short}: no other of the {there:,} candidates is within the limits.{kept_out}")
+    elif count == there and unit == "images" and count < options.budget:
+        notes.append(f"{short}: there are no more candidates.")
     if options.explore and count and RANDOM not in chosen.batch.taken_by:
         notes.append("No image was drawn at random: the share of the budget for it is below what an image costs.")
     return notes
 
 
-def _group(grouping: str, group: str, of_boxes: bool) -> str:
+def _kept_out(batch: Batch, of_boxes: bool) -> str:
+    """Say which full groups keep out what the budget has room for, those that keep out most first."""
+    if not batch.full:
+        return ""
+    told = [f"{_group(one.grouping, one.group, of_boxes)} ({one.most:,} at most; {one.kept_out:,} more would fit)" for one in batch.full]
+    return f" Full groups keep {counted(batch.kept_out, 'image')} out: {few(told, _MOST_FULL)}."
+
+
+def _group(grouping: str, group: str, of_boxes: bool, images: str = "images") -> str:
+    """Name a group. :param of_boxes: an image has categories by its boxes. :param images: whether one is spoken of, or several."""
     if grouping == "category" and of_boxes:
-        return f"images whose most uncertain box is {group!r}"
+        return f"{images} with {group!r}" if group else f"{images} without a box"
     return f"{grouping.replace('_', ' ')} {group!r}"
 
 

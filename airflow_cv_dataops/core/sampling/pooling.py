@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.image_places import ImagePlaces
-from airflow_cv_dataops.core.sampling.batch.quotas import GROUPINGS
 from airflow_cv_dataops.core.sampling.options import SampleOptions
 from airflow_cv_dataops.core.sampling.pool import Known, Pool
 from airflow_cv_dataops.core.sampling.reading import Labels, Scope, TableRows, model_among, models_of, read_images, read_labels
@@ -192,21 +191,3 @@ def ids_named(argument: str, names: Sequence[str], files: pa.Table) -> pa.Chunke
             )
         ids[found[0]] = None
     return pa.chunked_array([pa.array(ids, pa.string())])
-
-
-def group_values(grouping: str, pool: Pool, categories: np.ndarray) -> list[str | None]:
-    """Return the group that each image of a pool is of.
-
-    ``source`` is the folder of its source URI, ``capture_day`` the day of EXIF's DateTimeOriginal.
-    """
-    import pyarrow.compute as pc
-
-    assert grouping in GROUPINGS
-    images = pool.images
-    if grouping == "category":
-        return list(categories.tolist())
-    if grouping == "source":
-        return list(pc.replace_substring_regex(images["source_uri"], "/[^/]*$", "").to_pylist())
-    if grouping == "capture_day":
-        return list(pc.utf8_slice_codeunits(images["captured_at"], 0, 10).to_pylist())
-    return list(images["camera" if grouping == "camera" else "partition_key"].to_pylist())

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow_cv_dataops.core.sampling.batch.groups import Groups
 from airflow_cv_dataops.core.sampling.batch.quotas import UNLIMITED, Quota
 from airflow_cv_dataops.core.sampling.candidates import Candidates
 from airflow_cv_dataops.core.sampling.choosing import Chosen
+from airflow_cv_dataops.core.sampling.grouping import groups_of
 from airflow_cv_dataops.core.sampling.outcome import Outcome
-from airflow_cv_dataops.core.sampling.pooling import group_values
 from airflow_cv_dataops.core.sampling.report.values import BatchImage, Distribution, LeftOut, PredictedBox, SampleReport
+from airflow_cv_dataops.core.sampling.scores.hardest import finds_boxes
 from airflow_cv_dataops.core.sampling.units import Plan
 
-if TYPE_CHECKING:
-    import numpy as np
-
 _COMPARED = {"category": "category", "source": "source", "camera": "camera", "capture_day": "capture day", "partition": "partition"}
+_BY_BOXES = (
+    "An image counts for every category of which the model predicts a box with a confidence of at least 0.5, so shares may add up to more "
+    "than 100%; where there is no such box, for that of its most uncertain box."
+)
 _LEFT_OUT = {
     "already_labelled": ("It has a label already", "an image that is marked empty counts as labelled"),
     "not_labelled": ("It has no label", "the batch is chosen among labelled images"),
@@ -86,37 +88,51 @@ def _distributions(candidates: Candidates, chosen: Chosen) -> list[Distribution]
     quotas = {quota.grouping: quota for quota in chosen.quotas}
     found = []
     for grouping, title in _COMPARED.items():
-        values = group_values(grouping, candidates.pool, candidates.categories)
-        if grouping == "source":
-            values = _without_common_folder(values)
-        pool, batch = _counts(values, candidates.rows), _counts(values, chosen.rows)
-        if grouping in quotas or len(pool) > 1:
-            found.append(Distribution(title, pool, batch, _limits(quotas.get(grouping))))
+        groups = groups_of(grouping, candidates.pool, candidates.categories)
+        pool, batch = groups.take(candidates.rows), groups.take(chosen.rows)
+        if grouping not in quotas and (pool.sizes() > 0).sum() < 2:
+            continue
+        names = _short_names(groups.names) if grouping == "source" else {}
+        found.append(
+            Distribution(
+                title,
+                _counts(pool, names),
+                _counts(batch, names),
+                _limits(quotas.get(grouping), names),
+                images=(len(pool), len(batch)) if groups.overlap else None,
+                note=_BY_BOXES if grouping == "category" and finds_boxes(candidates.pool) else "",
+            )
+        )
     return found
 
 
-def _without_common_folder(values: Sequence[str | None]) -> list[str | None]:
-    """Return folders without those above them that all have in common; where there is but one, its name."""
-    folders = sorted({value for value in values if value})
+def _short_names(names: Sequence[str]) -> dict[str, str]:
+    """Return folders without those above them that all have in common, by folder; where there is but one, its name."""
+    folders = sorted(name for name in names if name)
     parts = [folder.split("/") for folder in folders]
     least = min(map(len, parts), default=0)
     same = next((at for at in range(least) if len({part[at] for part in parts}) > 1), least)
     start = same if len(folders) > 1 else max(least - 1, 0)
-    short = {folder: "/".join(part[start:]) or "." for folder, part in zip(folders, parts, strict=True)}
-    return [None if value is None else short.get(value, value) for value in values]
+    return {folder: "/".join(part[start:]) or "." for folder, part in zip(folders, parts, strict=True)}
 
 
-def _counts(values: Sequence[str | None], rows: np.ndarray) -> dict[str, int]:
-    return dict(Counter(values[row] or "unknown" for row in rows.tolist()))
+def _counts(groups: Groups, names: Mapping[str, str]) -> dict[str, int]:
+    """Return how many images each group has, of those that have any. :param names: what some groups are called on the page."""
+    counted = zip(groups.names, groups.sizes().tolist(), strict=True)
+    return {_shown(name, names): images for name, images in counted if images}
 
 
-def _limits(quota: Quota | None) -> dict[str, str]:
+def _shown(name: str, names: Mapping[str, str]) -> str:
+    return names.get(name, name) or "unknown"
+
+
+def _limits(quota: Quota | None, names: Mapping[str, str]) -> dict[str, str]:
     if quota is None:
         return {}
     told: dict[str, str] = {}
-    for name, most, least in zip(quota.names, quota.most.tolist(), quota.least.tolist(), strict=True):
+    for name, most, least in zip(quota.groups.names, quota.most.tolist(), quota.least.tolist(), strict=True):
         words = [f"at least {least:,}"] if least else []
         words += [f"at most {most:,}"] if most < UNLIMITED else []
         if words:
-            told[name or "unknown"] = ", ".join(words)
+            told[_shown(name, names)] = ", ".join(words)
     return told

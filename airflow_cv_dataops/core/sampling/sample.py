@@ -99,7 +99,8 @@ def sample_hard_examples(
 
     :param cost: what an ``image`` and a ``box`` cost, of ``minutes`` or ``money``.
 
-    :param max_per_class: how many images of one predicted category at most: a count (int), or a share of the budget (float).
+    :param max_per_class: how many images of one predicted category at most: a count (int), or a share of the budget (float); an image in
+        which a detector sees several categories counts for each.
 
     :param max_per: the same by grouping: ``category``, ``source`` (folder), ``camera``, ``partition``, ``capture_day``; of every group,
         or by its name with ``*`` for all others.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.sampling.batch.room import Room, UnmetMinimum
+from airflow_cv_dataops.core.sampling.batch.room import FullGroup, Room, UnmetMinimum
 from airflow_cv_dataops.core.sampling.strategies.strategy import Choice
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Batch:
 
     :param spent: of the budget, in its parts. :param refused: rows that were named and could not be taken.
     :param near_duplicates: how many images were left out because one that shows the same was taken.
+    :param kept_out: how many images would fit the budget that is left, and are of a group that is full.
+    :param full: these groups, those that keep out most first.
     """
 
     rows: Sequence[int]
@@ -49,6 +51,8 @@ class Batch:
     unmet: Sequence[UnmetMinimum]
     refused: Sequence[int]
     near_duplicates: int
+    kept_out: int = 0
+    full: Sequence[FullGroup] = ()
 
 
 def fill_batch(choice: Choice, strategy: Strategy, limits: Limits, *, random: Strategy, named: Sequence[int] = ()) -> Batch:
@@ -59,10 +63,7 @@ def fill_batch(choice: Choice, strategy: Strategy, limits: Limits, *, random: St
 
     :param choice: without regard to limits: its ``open`` is not used. :param named: rows, each once.
     """
-    import numpy as np
-
     room = Room(limits.costs, limits.budget, limits.quotas, limits.near)
-    available = [np.bincount(quota.codes[room.open], minlength=len(quota.names)) for quota in limits.quotas]
     refused = [row for row in named if not _take_if_open(room, row)]
     taken_by = [NAMED] * len(room.taken)
     # What may be drawn is limited by what there is: of a pool below the budget, the same share.
@@ -76,7 +77,16 @@ def fill_batch(choice: Choice, strategy: Strategy, limits: Limits, *, random: St
     if room.open.any():
         _take_all(room, strategy, _around(replace(choice, open=_read_only(room.open)), room.taken))
     taken_by += [strategy.name] * (len(room.taken) - len(taken_by))
-    return Batch(tuple(room.taken), tuple(taken_by), room.spent, room.unmet(available), tuple(refused), room.closed_as_duplicate)
+    return Batch(
+        rows=tuple(room.taken),
+        taken_by=tuple(taken_by),
+        spent=room.spent,
+        unmet=room.unmet(),
+        refused=tuple(refused),
+        near_duplicates=room.closed_as_duplicate,
+        kept_out=int(room.kept_out.sum()),
+        full=room.full(),
+    )
 
 
 def _take_if_open(room: Room, row: int) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import check_choice
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.sampling.batch.groups import Groups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,22 +24,20 @@ Amount = int | float
 class Quota:
     """The groups of one grouping, and their limits.
 
-    :param names: (G,) of the groups, those that are named in a limit and have no image included.
-    :param codes: (N,) which group each image is of.
+    :param groups: over the images that may be chosen; G groups, those that are named in a limit and have no image included. An image of
+        several groups counts for each of them.
     :param most: (G,) int64, how many at most; a very large number for no limit. :param least: (G,) int64, how many at least.
     """
 
     grouping: str
-    names: Sequence[str]
-    codes: np.ndarray
+    groups: Groups
     most: np.ndarray
     least: np.ndarray
 
     @property
-    def without_image(self) -> list[str]:
-        """Groups that have a limit and no image: a slip of the pen, or what is not there today."""
-        there = set(self.codes.tolist())
-        return [name for code, name in enumerate(self.names) if code not in there]
+    def without_image(self) -> list[int]:
+        """Groups that have a limit and no image, by their numbers: a slip of the pen, or what is not there today."""
+        return [group for group, images in enumerate(self.groups.sizes().tolist()) if not images]
 
 
 UNLIMITED = 2**62
@@ -46,33 +45,28 @@ UNLIMITED = 2**62
 
 def quota_of(
     grouping: str,
-    values: Sequence[str | None],
+    groups: Groups,
     most: Amount | Mapping[str, Amount] | None,
     least: Amount | Mapping[str, Amount] | None,
     budget: int | None,
 ) -> Quota:
     """Return the quota of a grouping over images.
 
-    :param values: (N,) the group of each image; ``None`` is a group of its own, named ``""``.
+    :param groups: of the images that may be chosen; groups without an image are left out, unless a limit names them.
     :param most: for every group, or by name with ``*`` for all others. :param least: likewise.
     :param budget: how many images a share is of; ``None``: the budget is in something else, and a share is refused.
     :raises ConfigurationError: a share without a budget in images.
     """
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
-    encoded = pc.fill_null(pa.array(values, pa.string()), "").dictionary_encode()
-    names = [str(name) for name in encoded.dictionary.to_pylist()]
-    names += sorted({name for given in (most, least) if isinstance(given, Mapping) for name in given} - {*names, "*"})
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    groups = groups.only_named(sorted({name for given in (most, least) if isinstance(given, Mapping) for name in given} - {"*"}))
 
     def limits(given: Amount | Mapping[str, Amount] | None, of_none: int, share: Any) -> np.ndarray:
         by_name: Mapping[str, Amount] = given if isinstance(given, Mapping) else {} if given is None else {"*": given}
-        amounts = [by_name.get(name, by_name.get("*")) for name in names]
+        amounts = [by_name.get(name, by_name.get("*")) for name in groups.names]
         return np.array([of_none if amount is None else share(grouping, amount, budget) for amount in amounts], dtype=np.int64)
 
-    return Quota(grouping, names, codes, limits(most, UNLIMITED, _at_most), limits(least, 0, _at_least))
+    return Quota(grouping, groups, limits(most, UNLIMITED, _at_most), limits(least, 0, _at_least))
 
 
 def check_quotas(name: str, given: Any) -> None:

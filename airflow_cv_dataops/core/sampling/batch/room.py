@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.sampling.batch.near_duplicates import NearDuplicates
 from airflow_cv_dataops.core.sampling.batch.quotas import Quota
+from airflow_cv_dataops.core.sampling.batch.tally import Tally
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +23,19 @@ class UnmetMinimum:
     wanted: int
     taken: int
     available: int
+
+
+@dataclass(frozen=True)
+class FullGroup:
+    """A group that is full.
+
+    :param kept_out: how many images of it would be open without maximums; one that is of several full groups counts for each.
+    """
+
+    grouping: str
+    group: str
+    most: int
+    kept_out: int
 
 
 class Room:
@@ -39,12 +53,12 @@ class Room:
         self.taken: list[int] = []
         self.spent = 0
         self.closed_as_duplicate = 0
-        self._possible = np.ones(len(costs), dtype=bool)
-        self.costs, self._budget, self._quotas, self._near = costs, budget, quotas, near
-        self._counts = [np.zeros(len(quota.names), dtype=np.int64) for quota in quotas]
+        self._possible = costs <= budget
+        self._is_shown = np.zeros(len(costs), dtype=bool)  # by what is taken: itself, or a near duplicate
+        self.costs, self._budget, self._near = costs, budget, near
+        self._tallies = [Tally(quota, self._possible) for quota in quotas]
         self._minimums_first = False
         self._cap: int | None = None
-        self._close(costs > budget)
         self._reopen()
 
     def take(self, row: int) -> None:
@@ -58,16 +72,17 @@ class Room:
             raise ValueError(f"image {row} may not be taken now")
         self.taken.append(row)
         self.spent += int(self.costs[row])
-        duplicates = self._near.of(row) if self._near else np.empty(0, dtype=np.int64)
-        self.closed_as_duplicate += int(self._possible[duplicates].sum()) - int(self._possible[row] and row in duplicates)
-        self._possible[duplicates] = False
         self._possible[row] = False
-        for quota, counts in zip(self._quotas, self._counts, strict=True):
-            group = quota.codes[row]
-            counts[group] += 1
-            if counts[group] >= quota.most[group]:
-                self._close(quota.codes == group)
-        self._close(self.costs > self._budget - self.spent)
+        duplicates = np.unique(self._near.of(row)) if self._near else np.empty(0, dtype=np.int64)
+        self.closed_as_duplicate += int(self._possible[duplicates].sum())
+        full = [(tally, tally.take(row)) for tally in self._tallies]
+        self._is_shown[row] = True
+        self._is_shown[duplicates] = True
+        self._close(duplicates)
+        for tally, groups in full:
+            if len(groups):
+                self._close(tally.quota.groups.rows_of(groups))
+        self._close(np.flatnonzero(self._possible & (self.costs > self._budget - self.spent)))
         self._reopen()
 
     def cap(self, spent: int | None) -> None:
@@ -76,36 +91,71 @@ class Room:
         self._reopen()
 
     def minimums_first(self) -> None:
-        """From now on, only images that a minimum still asks for are open, as long as there are any."""
+        """From now on, only images that a minimum still asks for are open, as long as there are any.
+
+        Of these first those of groups of which every image that is left is wanted: what is taken for another group may close one.
+        """
         self._minimums_first = True
         self._reopen()
 
-    def unmet(self, available: Sequence[np.ndarray]) -> list[UnmetMinimum]:
-        """Return the minimums that are not met. :param available: by quota, (G,) how many images of each group there were."""
+    def unmet(self) -> list[UnmetMinimum]:
+        """Return the minimums that are not met."""
         import numpy as np
 
         return [
-            UnmetMinimum(quota.grouping, quota.names[group], int(quota.least[group]), int(counts[group]), int(there[group]))
-            for quota, counts, there in zip(self._quotas, self._counts, available, strict=True)
-            for group in np.flatnonzero(counts < quota.least).tolist()
+            UnmetMinimum(
+                tally.quota.grouping,
+                tally.quota.groups.names[group],
+                int(tally.quota.least[group]),
+                int(tally.taken[group]),
+                int(tally.available[group]),
+            )
+            for tally in self._tallies
+            for group in np.flatnonzero(tally.taken < tally.quota.least).tolist()
         ]
 
+    @property
+    def kept_out(self) -> np.ndarray:
+        """(N,) bool, images that may not be taken because a group of theirs is full, and for no other reason."""
+        return ~self._possible & ~self._is_shown & (self.costs <= self._budget - self.spent)
+
+    def full(self) -> list[FullGroup]:
+        """Return the groups that are full and keep images out, those that keep out most first."""
+        import numpy as np
+
+        kept_out = np.flatnonzero(self.kept_out)
+        found = []
+        for tally in self._tallies if len(kept_out) else ():
+            quota, many = tally.quota, tally.quota.groups.take(kept_out).sizes()
+            found += [
+                FullGroup(quota.grouping, quota.groups.names[group], int(quota.most[group]), int(many[group]))
+                for group in np.flatnonzero((tally.taken >= quota.most) & (many > 0)).tolist()
+            ]
+        return sorted(found, key=lambda group: (-group.kept_out, group.grouping, group.group))
+
     def _close(self, rows: np.ndarray) -> None:
-        self._possible &= ~rows
+        """Close images. :param rows: in any order; those that are closed already change nothing."""
+        import numpy as np
+
+        rows = np.unique(rows[self._possible[rows]])
+        self._possible[rows] = False
+        for tally in self._tallies:
+            tally.lose(rows)
 
     def _reopen(self) -> None:
+        import numpy as np
+
         self.open[:] = self._possible
         if self._cap is not None:
             self.open &= self.costs <= self._cap - self.spent
         if not self._minimums_first:
             return
-        import numpy as np
-
-        asked = np.zeros(len(self.open), dtype=bool)
-        for quota, counts in zip(self._quotas, self._counts, strict=True):
-            asked |= (counts < quota.least)[quota.codes]
-        asked &= self._possible
-        if asked.any():
-            self.open[:] = asked
-        else:
-            self._minimums_first = False
+        for marked in ([tally.pressing for tally in self._tallies], [tally.asking for tally in self._tallies]):
+            wanted = np.zeros(len(self.open), dtype=bool)
+            for groups in marked:
+                wanted |= groups.images
+            wanted &= self._possible
+            if wanted.any():
+                self.open[:] = wanted
+                return
+        self._minimums_first = False

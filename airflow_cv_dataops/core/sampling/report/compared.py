@@ -16,13 +16,14 @@ _BAR = 200  # units of the widest bar
 
 @dataclass(frozen=True)
 class _Row:
-    """:param pool: images of the pool. :param batch: images of the batch."""
+    """:param pool: images of the pool. :param batch: images of the batch. :param is_counted: they are known."""
 
     name: str
     pool: int
     batch: int
     limit: str = ""
     is_rest: bool = False
+    is_counted: bool = True
 
 
 def compared_html(distribution: Distribution) -> str:
@@ -33,15 +34,16 @@ def compared_html(distribution: Distribution) -> str:
     rows = _rows(distribution)
     if not rows:
         return ""
-    pool, batch = sum(distribution.pool.values()), sum(distribution.batch.values())
-    highest = max(max(_part(row.pool, pool), _part(row.batch, batch)) for row in rows) or 1.0
+    pool, batch = distribution.images or (sum(distribution.pool.values()), sum(distribution.batch.values()))
+    highest = max(max(_part(row.pool, pool), _part(row.batch, batch)) for row in rows if row.is_counted) or 1.0
     lines = "".join(_line(row, pool, batch, highest) for row in rows)
+    note = f'<p class="small free">{clean(distribution.note)}</p>' if distribution.note else ""
     shown = sum(not row.is_rest for row in rows)
     more = f": {shown:,} of {len(_names(distribution)):,}" if rows[-1].is_rest else ""
     name = cut(distribution.name, _LONGEST_NAME)
     return (
         f'<figure class="compared"><figcaption>By <bdi>{clean(name)}</bdi>{more}</figcaption>'
-        f'<p class="legend"><span class="swatch pool">pool, {pool:,}</span><span class="swatch batch">batch, {batch:,}</span></p>'
+        f'<p class="legend"><span class="swatch pool">pool, {pool:,}</span><span class="swatch batch">batch, {batch:,}</span></p>{note}'
         '<table><colgroup><col class="value"><col class="shares"><col class="words-of"></colgroup>'
         f'<thead class="unseen"><tr><th scope="col">{clean(name)}</th><th scope="col">share of pool and of batch</th>'
         f'<th scope="col">difference</th></tr></thead><tbody>{lines}</tbody></table></figure>'
@@ -75,7 +77,8 @@ def _rows(distribution: Distribution) -> list[_Row]:
     ]
     if rest := names - set(first):
         pool, batch = (sum(counts.get(name, 0) for name in rest) for counts in (distribution.pool, distribution.batch))
-        rows.append(_Row(f"{len(rest):,} more", pool, batch, is_rest=True))
+        # Where an image may have several values, it would count for several of the rest.
+        rows.append(_Row(f"{len(rest):,} more", pool, batch, is_rest=True, is_counted=distribution.images is None))
     return rows
 
 
@@ -88,6 +91,8 @@ def _order(distribution: Distribution, name: str) -> tuple[int, int, str]:
 
 
 def _line(row: _Row, pool: int, batch: int, highest: float) -> str:
+    if not row.is_counted:
+        return f'<tr><th scope="row"><i>{row.name}</i></th><td></td><td></td></tr>'
     kind, words = against_pool(row.pool, row.batch, pool, batch)
     name = f"<i>{row.name}</i>" if row.is_rest else f"<bdi>{clean(cut(row.name, _LONGEST_NAME)) or '(empty)'}</bdi>"
     limit = f'<span class="limit free">{clean(cut(row.limit, _LONGEST_LIMIT))}</span>' if row.limit else ""

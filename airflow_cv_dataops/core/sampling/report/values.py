@@ -66,12 +66,16 @@ class Distribution:
     :param name: of the attribute, such as ``category``, ``source`` or ``capture day``.
     :param pool: how many images that could have been chosen have each value, the chosen ones included.
     :param batch: how many of the chosen ones have it. :param limits: by value, in words, such as ``at most 20``.
+    :param images: how many images the pool and the batch have, where an image may have several values; ``None``: the counts add up to that.
+    :param note: which values an image has, in words, where the name does not tell.
     """
 
     name: str
     pool: Mapping[str, int]
     batch: Mapping[str, int]
     limits: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[int, int] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ class Choice:
     :param scores: (N,) 0 to 1, higher for an image that is worth more; never NaN. Ranks of several scores, or one score as it is.
     :param ties: (N,) uint64, different for each image and the same whatever the order of the rows: of equal images, the smallest first.
     :param open: (N,) bool, which images may be taken now. The limits change it in place after each image that is taken: an image is closed
-        once taken, once its group is full, once it would exceed the budget, once a near duplicate is in the batch. **A strategy yields open
-        rows only**, and ends when none is open.
+        once taken, once one of its groups is full, once it would exceed the budget, once a near duplicate is in the batch. **A strategy
+        yields open rows only**, and ends when none is open.
     :param wanted: how many images are expected to be taken, at least 1; the batch may end earlier or later.
     :param seed: of whatever is drawn at random; equal seeds give equal batches.
     :param embeddings: (N, D) float32, finite, as they were given (not normalised).

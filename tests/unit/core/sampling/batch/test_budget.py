@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.sampling.batch.budget import budget_of
+from airflow_cv_dataops.core.sampling.batch.groups import Groups
 from airflow_cv_dataops.core.sampling.batch.quotas import check_quotas, quota_of
 
 
@@ -55,4 +57,4 @@ def test_quotas_that_say_nothing_are_refused(given):
 
 def test_a_share_needs_a_budget_in_images():
     with pytest.raises(ConfigurationError, match="budget in images"):
-        quota_of("source", ["a"], 0.5, None, None)
+        quota_of("source", Groups.of_values(pa.array(["a"])), 0.5, None, None)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.sampling.batch.budget import budget_of
 from airflow_cv_dataops.core.sampling.batch.fill import Limits, fill_batch
+from airflow_cv_dataops.core.sampling.batch.groups import Groups
 from airflow_cv_dataops.core.sampling.batch.near_duplicates import NearDuplicates
 from airflow_cv_dataops.core.sampling.batch.quotas import quota_of
 from airflow_cv_dataops.core.sampling.batch.room import Room, UnmetMinimum
@@ -34,6 +35,10 @@ def a_choice(scores):
     scores = np.asarray(scores, dtype=float)
     count = len(scores)
     return Choice(scores=scores, ties=np.arange(count, dtype=np.uint64), open=np.ones(count, bool), wanted=max(count, 1), seed=1)
+
+
+def groups(values):
+    return Groups.of_values(pa.array(values, pa.string()))
 
 
 def fill(scores, *, costs=None, budget=3, quotas=(), near=None, explore=0.0, named=()):
@@ -70,21 +75,21 @@ def test_the_share_at_random_is_drawn_before_the_strategy():
 
 def test_minimums_come_before_what_scores_higher_and_then_quotas_hold():
     kinds = ["cat", "cat", "dog", "cat", None]
-    quota = quota_of("category", kinds, {"cat": 1, "*": 5}, {"dog": 1}, 3)
+    quota = quota_of("category", groups(kinds), {"cat": 1, "*": 5}, {"dog": 1}, 3)
     assert fill([0.9, 0.8, 0.1, 0.7, 0.2], quotas=[quota]).rows == (2, 0, 4)
 
 
 def test_a_minimum_that_cannot_be_met_is_told_with_what_there_is():
-    quota = quota_of("source", ["a", "a", "b"], {"a": 1}, {"a": 2, "b": 1}, 3)
+    quota = quota_of("source", groups(["a", "a", "b"]), {"a": 1}, {"a": 2, "b": 1}, 3)
     batch = fill([0.9, 0.8, 0.7], quotas=[quota])
     assert batch.rows == (0, 2)
     assert list(batch.unmet) == [UnmetMinimum("source", "a", 2, 1, 2)]
 
 
 def test_shares_are_of_the_budget_and_rounded_to_the_safe_side():
-    quota = quota_of("category", ["a", "b"], 0.29, 0.29, 100)
+    quota = quota_of("category", groups(["a", "b"]), 0.29, 0.29, 100)
     assert (quota.most.tolist(), quota.least.tolist()) == ([29, 29], [29, 29])
-    assert quota_of("category", ["a"], 0.001, 0.001, 10).most.tolist() == [1], "a share is at least one image"
+    assert quota_of("category", groups(["a"]), 0.001, 0.001, 10).most.tolist() == [1], "a share is at least one image"
 
 
 def test_near_duplicates_are_of_hashes_or_of_clusters():
@@ -118,7 +123,7 @@ def test_all_limits_hold_exactly_and_nothing_that_fits_is_left(data):
     caps = [data.draw(st.none() | st.integers(1, 6)) for _ in range(2)]
     floors = [data.draw(st.none() | st.integers(1, 3)) for _ in range(2)]
     quotas = [
-        quota_of(name, values, cap, floor, amount)
+        quota_of(name, groups(values), cap, floor, amount)
         for name, values, cap, floor in zip(("category", "capture_day"), (kinds, days), caps, floors, strict=True)
     ]
     bits = data.draw(st.sampled_from([None, 0, 1]))
@@ -130,8 +135,8 @@ def test_all_limits_hold_exactly_and_nothing_that_fits_is_left(data):
     rows = list(batch.rows)
     assert len(rows) == len(set(rows)) == len(batch.taken_by)
     assert batch.spent == sum(costs[rows]) <= amount * 1_000_000
-    groups = [Counter(values[row] for row in rows) for values in (kinds, days)]
-    for counts, cap in zip(groups, caps, strict=True):
+    found = [Counter(values[row] for row in rows) for values in (kinds, days)]
+    for counts, cap in zip(found, caps, strict=True):
         assert all(number <= (cap or 99) for number in counts.values())
     shows = {row: None if bits is None or hashes[row] is None else int(hashes[row], 16) for row in range(count)}
 
@@ -141,13 +146,13 @@ def test_all_limits_hold_exactly_and_nothing_that_fits_is_left(data):
     assert not any(are_near(one, other) for at, one in enumerate(rows) for other in rows[:at])
     for row in set(range(count)) - set(rows):
         fits = batch.spent + costs[row] <= budget.parts
-        has_room = all(counts[values[row]] < (cap or 99) for counts, values, cap in zip(groups, (kinds, days), caps, strict=True))
+        has_room = all(counts[values[row]] < (cap or 99) for counts, values, cap in zip(found, (kinds, days), caps, strict=True))
         assert not (fits and has_room and not any(are_near(row, taken) for taken in rows)), "an image that would fit was left"
     random = sum(costs[row] for row, by in zip(rows, batch.taken_by, strict=True) if by == "random")
     assert random <= explore * min(budget.parts, int(costs.sum())) + 1
     if not named and bits is None and caps == [None, None] and unit == "images":
         assert batch.taken_by.count("random") == int(explore * min(amount, count)), "the share at random is exact"
-    for counts, floor, values in zip(groups, floors, (kinds, days), strict=True):
+    for counts, floor, values in zip(found, floors, (kinds, days), strict=True):
         for group, number in counts.items():
             told = [one for one in batch.unmet if one.group == (group or "") and one.taken < one.wanted]
             assert floor is None or number >= floor or told, "a minimum that is not met is told"
@@ -156,12 +161,12 @@ def test_all_limits_hold_exactly_and_nothing_that_fits_is_left(data):
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1)), min_size=1, max_size=20), st.integers(1, 8), st.integers(1, 4))
 def test_minimums_of_one_grouping_are_met_whenever_they_can_be(images, budget, floor):
-    groups = [group for group, _ in images]
-    quota = quota_of("source", groups, None, floor, budget)
+    sources = [group for group, _ in images]
+    quota = quota_of("source", groups(sources), None, floor, budget)
     batch = fill([score for _, score in images], budget=budget, quotas=[quota])
-    there = Counter(groups)
+    there = Counter(sources)
     wanted = sum(min(floor, number) for number in there.values())
-    taken = Counter(groups[row] for row in batch.rows)
+    taken = Counter(sources[row] for row in batch.rows)
     if wanted <= budget:
         assert all(taken[group] >= min(floor, number) for group, number in there.items())
     assert {one.group for one in batch.unmet} == {group for group in there if taken[group] < floor}

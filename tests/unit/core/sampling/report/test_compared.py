@@ -78,6 +78,21 @@ def test_a_value_with_a_limit_is_shown_though_it_is_rare_or_absent():
     assert shown[19] == "Blasts at least 5 pool 0% 0 batch 0% 0 neither in the pool nor in the batch"
 
 
+def test_values_of_which_an_image_may_have_several_are_shares_of_the_images():
+    html = compared_html(Distribution("category", {"RBC": 8, "WBC": 4}, {"RBC": 3, "WBC": 3}, images=(10, 4), note="Of every <category>."))
+    assert rows(html) == ["RBC pool 80% 8 batch 75% 3 as in the pool", "WBC pool 40% 4 batch 75% 3 1.9 times its pool share"]
+    assert "pool, 10<" in html
+    assert "batch, 4<" in html
+    assert "Of every &lt;category&gt;." in html
+
+
+def test_the_rest_of_values_of_which_an_image_may_have_several_is_not_counted():
+    pool = {f"{number:02}": 100 - number for number in range(30)}
+    html = compared_html(Distribution("category", pool, {"00": 5}, images=(100, 5)))
+    assert rows(html)[-1] == "10 more"
+    assert ": 20 of 30<" in html
+
+
 def test_nothing_to_compare_makes_no_figure():
     assert compared_html(Distribution("source", {}, {})) == ""
 
