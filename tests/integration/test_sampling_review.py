@@ -145,6 +145,29 @@ def test_only_the_named_label_sets_are_answers(photos):
     assert numbers(photos)["unanswered", "entropy"] == 35
 
 
+def test_a_label_set_that_is_not_there_is_told(photos, caplog):
+    """In log, summary and page, but no error: before the first labels come back none of their label set is there."""
+    told = (
+        f"There is no label of label set ruond_2 in partition {KEY} (label sets there: round_2): where only it has the answers, images "
+        "count as unanswered. Import the labels, or check the spelling in label_sets."
+    )
+    summary = review_sample(photos, KEY, label_sets=["ruond_2"]).summary
+    assert summary.details["verdicts"][-1] == told
+    assert [record.levelname for record in caplog.records if record.getMessage() == told] == ["WARNING"]
+    assert "no label of label set ruond_2" in read_report(photos, summary.report_uri).decode()
+    with_one = review_sample(photos, KEY, label_sets=["round_2", "ruond_2"]).summary
+    assert with_one.details["verdicts"][-1] == told
+    assert with_one.details["outcomes"] == {"entropy": "more"}
+    assert "label set" not in " ".join(review_sample(photos, KEY, label_sets=["round_2"]).summary.details["verdicts"])
+
+
+def test_a_label_set_that_is_about_other_images_is_there(photos):
+    write(photos, "annotations", [label("another image", "cat")], owner="round_3")
+    summary = review_sample(photos, KEY, label_sets=["round_3"]).summary
+    assert summary.counts["unanswered"] == 60
+    assert not any("label set" in sentence for sentence in summary.details["verdicts"])
+
+
 def test_a_label_that_comes_later_is_counted_by_the_next_run(photos):
     review_sample(photos, KEY)
     late = [row["image_id"] for row in photos.read("samples").sort_by("rank").to_pylist() if row["strategy"] == "entropy"][-5:]
@@ -172,7 +195,7 @@ def test_evaluations_add_the_gain_of_as_many_labels_as_the_sample_has(photos):
     found = numbers(photos)
     assert 0 < found["expected_gain_low", None] < found["expected_gain", None] < found["expected_gain_high", None]
     assert "What more labels would bring" in read_report(photos, result.summary.report_uri).decode()
-    assert {name for name, _ in found} == {name for name in documented() if not name.endswith("_per_image")}
+    assert {name for name, _ in found} == {name for name in documented() if "_per_image" not in name}
     short = review_sample(photos, KEY, evaluations=evaluations[:2], report=None)
     assert "there are 2" in short.summary.details["gain"]
     assert ("expected_gain", None) not in numbers(photos)
@@ -191,8 +214,14 @@ def test_a_detector_is_judged_by_its_boxes(photos):
     found = numbers(photos)
     assert found["confusions_per_image", "entropy"] == pytest.approx(10 / 35)
     assert found["misses_per_image", "random"] == found["errors_per_image", "random"] == 1
+    difference = found["errors_per_image_difference", "entropy"]
+    assert difference == pytest.approx(15 / 35 - 1) == summary.metrics["errors_per_image_difference.entropy"]
+    assert found["errors_per_image_difference_high", "entropy"] < 0
     assert {name for name, _ in found} | {"wrong_rate_ratio"} == documented() - {"expected_gain", "expected_gain_low", "expected_gain_high"}
-    assert 'class="box suggested"' in read_report(photos, summary.report_uri).decode()
+    page = read_report(photos, summary.report_uri).decode()
+    assert 'class="box suggested"' in page
+    assert "−0.57 errors an image" in page
+    assert "0.4 times as many errors an image as at random" in page
 
 
 def test_the_lineage_names_what_was_read_and_the_metrics(photos):

@@ -1,15 +1,19 @@
 """All power laws that could have made some points, weighed by how well they fit.
 
-With ``m`` the value at the largest count N and r = n / N, the law ``a - b n^-c`` is ``a (1 - r^-c) + m r^-c``: linear in ``a`` and ``m``
-once ``c`` is given. So ``c`` and the noise are on a grid, and there ``a`` and ``m`` follow a normal distribution that is known in full.
+With ``l`` the value at the smallest count and r how many times as many labels there are, the law ``a - b n^-c`` is
+``a (1 - r^-c) + l r^-c``: linear in ``a`` and ``l`` once ``c`` is given. So ``c`` and the noise are on a grid, and there ``a`` and ``l``
+follow a normal distribution that is known in full. (From the smallest count on ``r^-c`` is 1 at most, however far apart counts are.)
 
 What is taken for granted before any point is seen:
 
-- ``m <= a <= best``, each value as likely as another;
+- ``m <= a <= best``, ``m`` being the value at the largest count, each value as likely as another;
 - ``c`` from 0.05 to 2, each order of magnitude as likely as another (deep models: 0.07 to 0.35, Hestness et al. 2017; linear: up to 1);
 - noise of one evaluation: where standard errors are given, those times 1 (log-normal, 95 % from 0.4 to 2.7), for trainings differ beside
   test sets; else 5 % of the way from the worst value to the best (log-normal, 95 % from 0.5 to 50 %). Many points outvote it.
   Chosen on simulated curves of other seeds than those that ``benchmarks/learning_curve.py`` reports.
+
+Where the points say more of ``c`` than the grid's steps can tell (standard errors far below the curve's rise), the grid is made anew around
+those that carry weight, until several do.
 
 Nothing is drawn by lot: the weighed curves are thinned out at even steps of their weight.
 """
@@ -32,13 +36,16 @@ _ASYMPTOTES = 40
 _REACH = 4.0  # standard deviations
 _LEVELS = 9
 _DRAWS = 4_000
+_LEAST_EXPONENTS, _CARRIES = 4, 0.01
+_MOST_REFINEMENTS = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Draws:
     """Curves, each as likely as another; arrays of one length. Values are higher where they are better.
 
-    :param labels: the largest label count N. :param level: the value there. :param noise: the standard deviation of one evaluation.
+    :param labels: the smallest label count. :param level: the value there.
+    :param noise: the standard deviation of one evaluation, of the one whose standard error is in the middle.
     """
 
     labels: int
@@ -66,68 +73,120 @@ class Draws:
         return np.where(self.asymptote > target, needed, np.inf)
 
 
-def weigh_curves(labels: Sequence[int], values: Sequence[float], errors: Sequence[float | None], *, best: float) -> Draws:
-    """Return the curves that points allow.
+def weigh_curves(labels: Sequence[int], values: Sequence[float], errors: Sequence[float | None], *, best: float) -> Draws | None:
+    """Return the curves that points allow; ``None`` where they allow none, all being too far from them for their noise.
 
     :param values: higher is better. :param errors: standard errors; ``None`` where one is not known.
     """
     import numpy as np
 
     counts, seen = np.asarray(labels, float), np.asarray(values, float)
-    unit, median, spread = _noise(seen, errors, best)
-    exponent = np.geomspace(*_EXPONENTS)
-    noise_steps = np.linspace(-2.5, 2.5, _NOISES)
-    noise = median * np.exp(spread * noise_steps)
-    weight = unit**-2
-    ratio = (counts / counts.max())[None, :] ** -exponent[:, None]
-    of_asymptote, of_level = 1 - ratio, ratio  # (exponents, points): what multiplies a and m
-    # Normal equations of weighted least squares, one for each exponent; the noise only scales their inverse.
-    s_aa, s_am, s_mm = (weight * of_asymptote**2).sum(1), (weight * of_asymptote * of_level).sum(1), (weight * of_level**2).sum(1)
-    t_a, t_m = (weight * of_asymptote * seen).sum(1), (weight * of_level * seen).sum(1)
-    determinant = s_aa * s_mm - s_am**2
-    a_hat, m_hat = (s_mm * t_a - s_am * t_m) / determinant, (s_aa * t_m - s_am * t_a) / determinant
-    residual = seen - a_hat[:, None] * of_asymptote - m_hat[:, None] * of_level
-    misfit = (weight * residual**2).sum(1)
+    noise = _noise(seen, errors, best)
+    exponents = np.geomspace(*_EXPONENTS)
+    # Far outside of what models reach numbers may overflow: then there is no weight that is finite, and nothing is told.
+    with np.errstate(all="ignore"):
+        for _ in range(_MOST_REFINEMENTS):
+            curves = _weighed(exponents, counts, seen, noise, best)
+            weight = curves.weights.sum(axis=(1, 2, 3))
+            if not 0 < weight.sum() < math.inf:
+                return None
+            finer = _finer(exponents, weight)
+            if finer is None:
+                break
+            exponents = finer
+    chosen = _thinned(curves.weights.ravel())
+    at_exponent, at_noise, at_a, at_level = np.unravel_index(chosen, curves.weights.shape)
+    return Draws(
+        labels=int(counts.min()),
+        asymptote=curves.asymptote[at_exponent, at_noise, at_a],
+        level=curves.level[at_exponent, at_noise, at_a, at_level],
+        exponent=exponents[at_exponent],
+        noise=noise.steps[at_noise] * float(np.median(noise.unit)),
+    )
 
-    sd_a = np.sqrt(s_mm / determinant)[:, None] * noise[None, :]
+
+@dataclass(frozen=True, eq=False)
+class _Noise:
+    """:param unit: of each point. :param steps: how many units the noise may be. :param prior: logarithm of how likely each step is."""
+
+    unit: np.ndarray
+    steps: np.ndarray
+    prior: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Weighed:
+    """A grid of curves: of exponents, noises, asymptotes, and (``level``, ``weights``) values at the smallest count."""
+
+    asymptote: np.ndarray
+    level: np.ndarray
+    weights: np.ndarray
+
+
+def _weighed(exponents: np.ndarray, counts: np.ndarray, seen: np.ndarray, noise: _Noise, best: float) -> _Weighed:
+    import numpy as np
+
+    weight = noise.unit**-2
+    reach = (counts / counts.min())[None, :] ** -exponents[:, None]  # (exponents, points): r^-c, 1 at the smallest count, then falling
+    of_asymptote, of_level = 1 - reach, reach
+    # Weighted least squares, one for each exponent, as a line in r^-c around its middle; the noise only scales the inverse.
+    s_al, s_ll = (weight * of_asymptote * of_level).sum(1), (weight * of_level**2).sum(1)
+    middle_reach, middle_seen = (weight * reach).sum(1) / weight.sum(), (weight * seen).sum() / weight.sum()
+    off = reach - middle_reach[:, None]
+    spread = (weight * off**2).sum(1)
+    slope = (weight * off * (seen - middle_seen)).sum(1) / spread
+    # Of the normal equations, but by what they come to: of their difference rounding leaves nothing where counts lie far apart.
+    determinant = weight.sum() * spread
+    a_hat = middle_seen - slope * middle_reach
+    level_hat = a_hat + slope
+    misfit = (weight * (seen - middle_seen - slope[:, None] * off) ** 2).sum(1)
+
+    sd_a = np.sqrt(s_ll / determinant)[:, None] * noise.steps[None, :]
     low = np.maximum(a_hat[:, None] - _REACH * sd_a, seen.min())
     high = np.minimum(a_hat[:, None] + _REACH * sd_a, best)
     step = np.maximum(high - low, 0) / _ASYMPTOTES
     a = low[..., None] + (np.arange(_ASYMPTOTES) + 0.5) * step[..., None]  # (exponents, noises, asymptotes)
-    # m given a: another normal distribution, whose middle moves with a.
-    middle = m_hat[:, None, None] - (s_am / s_mm)[:, None, None] * (a - a_hat[:, None, None])
-    sd_m = (1 / np.sqrt(s_mm))[:, None] * noise[None, :]
-    m = middle[..., None] + sd_m[..., None, None] * _normal_steps(_LEVELS)
-    points = len(seen)
+    # The level given a: another normal distribution, whose middle moves with a.
+    middle = level_hat[:, None, None] - (s_al / s_ll)[:, None, None] * (a - a_hat[:, None, None])
+    sd_level = (1 / np.sqrt(s_ll))[:, None] * noise.steps[None, :]
+    level = middle[..., None] + sd_level[..., None, None] * _normal_steps(_LEVELS)
+    # A step of the level is a smaller one of m, by r^-c there.
     log_weight = (
-        -points * np.log(noise)[None, :]
-        - misfit[:, None] / (2 * noise**2)[None, :]
-        + np.log(sd_m)
-        - noise_steps[None, :] ** 2 / 2
+        -len(seen) * np.log(noise.steps)[None, :]
+        - misfit[:, None] / (2 * noise.steps**2)[None, :]
+        + np.log(sd_level)
+        - (exponents * math.log(counts.max() / counts.min()))[:, None]
+        + noise.prior[None, :]
         + np.log(np.maximum(step, 1e-300))
     )[..., None] - ((a - a_hat[:, None, None]) / sd_a[..., None]) ** 2 / 2
-    shape = m.shape
-    weights = np.exp(log_weight - log_weight.max())[..., None] * (m <= a[..., None]) * (step > 0)[..., None, None]
-    chosen = _thinned(weights.ravel())
-    at_exponent, at_noise, at_a, at_m = np.unravel_index(chosen, shape)
-    typical = float(np.median(unit))
-    return Draws(
-        labels=int(counts.max()),
-        asymptote=a[at_exponent, at_noise, at_a],
-        level=m[at_exponent, at_noise, at_a, at_m],
-        exponent=exponent[at_exponent],
-        noise=noise[at_noise] * typical,
-    )
+    is_allowed = (level <= a[..., None]) & (step > 0)[..., None, None]
+    # Of those that are allowed the best has the weight 1: what is not may fit better, by more than numbers can hold.
+    highest = np.max(log_weight, where=is_allowed.any(-1), initial=-math.inf)
+    weights = np.where(is_allowed, np.exp(np.minimum(log_weight - highest, 0))[..., None], 0.0)
+    return _Weighed(a, level, weights)
 
 
-def _noise(seen: np.ndarray, errors: Sequence[float | None], best: float) -> tuple[np.ndarray, float, float]:
-    """Return the points' noise in units, what a unit is likely to be, and how sure that is (standard deviation of its logarithm)."""
+def _finer(exponents: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
+    """Return exponents between those next to the ones that carry weight; ``None`` where enough of them do."""
+    import numpy as np
+
+    carry = np.flatnonzero(weight > _CARRIES * weight.max())
+    if len(carry) >= _LEAST_EXPONENTS:
+        return None
+    low, high = exponents[max(carry[0] - 1, 0)], exponents[min(carry[-1] + 1, len(exponents) - 1)]
+    return np.geomspace(low, high, len(exponents))
+
+
+def _noise(seen: np.ndarray, errors: Sequence[float | None], best: float) -> _Noise:
     import numpy as np
 
     known = [error for error in errors if error is not None]
     if len(known) < len(errors):  # of which some nobody knows how far they are off: all count alike
-        return np.ones(len(seen)), _NOISE * max(best - float(seen.min()), 1e-9), _NOISE_SPREAD
-    return np.asarray(known, float), 1.0, _KNOWN_NOISE_SPREAD
+        unit, median, spread = np.ones(len(seen)), _NOISE * max(best - float(seen.min()), 1e-9), _NOISE_SPREAD
+    else:
+        unit, median, spread = np.asarray(known, float), 1.0, _KNOWN_NOISE_SPREAD
+    sure = np.linspace(-2.5, 2.5, _NOISES)
+    return _Noise(unit, median * np.exp(spread * sure), -(sure**2) / 2)
 
 
 def _thinned(weights: np.ndarray) -> np.ndarray:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 LEAST_COUNTS = 3
 FAR = 4
+FARTHEST, FARTHEST_ON_AVERAGE = 5, 2
+_ADVICE = (
+    "Give evaluations of one model trained to the end, or, where trainings differ by more than their standard errors or images say, leave "
+    "those out."
+)
 _UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
@@ -113,6 +118,9 @@ class LearningCurve:
 def learning_curve(evaluations: Iterable[Evaluation], *, higher_is_better: bool = True, best: float | None = None) -> LearningCurve:
     """Estimate a learning curve. The same points give the same curve, in whatever order they are.
 
+    A curve is told only where it goes through the points: at every label count within 5 times the noise of what was measured there, and
+    within 2 times on average (root mean square), where the noise is what the points and their standard errors say of it, together.
+
     :param evaluations: of one model on test sets that stay as they are; several of one label count may stand side by side.
     :param higher_is_better: whether values are to rise (accuracy, mAP) or to fall (an error).
     :param best: the best value that there can be; default: 1, of an error 0.
@@ -135,6 +143,10 @@ def learning_curve(evaluations: Iterable[Evaluation], *, higher_is_better: bool 
         [point.standard_error for point in points],
         best=sign * best,
     )
+    if draws is None:
+        return LearningCurve(points, higher_is_better, f"the points do not lie on any power law. {_ADVICE}")
+    if reason := _off_the_law(points, draws, sign):
+        return LearningCurve(points, higher_is_better, reason)
     return LearningCurve(
         points, higher_is_better, "", Interval.of_draws(sign * draws.asymptote), Interval.of_draws(draws.exponent), _draws=draws
     )
@@ -163,9 +175,34 @@ def _no_estimate(points: Sequence[Evaluation], sign: int) -> str:
 
     logs = np.log([point.labels for point in points])
     values = sign * np.array([point.value for point in points])
+    values -= values[0]  # of equal values nothing is left that rounding could make rise
     # In the logarithm of the labels the law rises everywhere; of noise around a level half of all slopes do.
-    slope = float(((logs - logs.mean()) * (values - values.mean())).sum())
+    with np.errstate(all="ignore"):  # values near the largest number there is
+        slope = float(((logs - logs.mean()) * (values - values.mean())).sum())
     if slope > 0:
         return ""
     word = "rise" if sign > 0 else "fall"
     return f"the values do not {word} from {counts[0]:,} to {counts[-1]:,} labels, so more labels of this kind are not shown to help."
+
+
+def _off_the_law(points: Sequence[Evaluation], draws: Draws, sign: int) -> str:
+    """Return why curves cannot be told that pass what was measured by; empty where they do not."""
+    import numpy as np
+
+    errors = [point.standard_error for point in points]
+    known = [error for error in errors if error is not None]
+    unit = np.array(known if len(known) == len(errors) else [1.0] * len(points))
+    noise = float(np.median(draws.noise) / np.median(unit))
+    labels, values = np.array([point.labels for point in points]), sign * np.array([point.value for point in points])
+    counts, at = np.unique(labels, return_inverse=True)
+    weight = np.bincount(at, weights=unit**-2)
+    seen = np.bincount(at, weights=values * unit**-2) / weight
+    told = np.array([Interval.of_draws(draws.values(int(count))).expected for count in counts])
+    off = np.abs(seen - told) * np.sqrt(weight) / noise
+    if off.max() <= FARTHEST and np.sqrt((off**2).mean()) <= FARTHEST_ON_AVERAGE:
+        return ""
+    worst = int(off.argmax())
+    return (
+        f"the points do not lie on any power law: at {counts[worst]:,} labels {sign * seen[worst]:.4g} was measured, where the nearest "
+        f"curve has {sign * told[worst]:.4g}. {_ADVICE}"
+    )

@@ -1,4 +1,8 @@
-"""How often the model was wrong, by strategy, beside what was drawn at random; in numbers and in words."""
+"""How often the model was wrong, by strategy, beside what was drawn at random; in numbers and in words.
+
+Of a detector the errors per image decide: with many objects an image it is wrong on nearly all images, those drawn at random as well, so
+that the share of wrong images could show no difference however many more errors a sample has found.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.intervals import Interval, difference_interval, wilson_interval
+from airflow_cv_dataops.core.intervals import Counted, Interval, difference_interval, mean_difference_interval, wilson_interval
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.sampling.review.verdicts import RIGHT, UNANSWERED, UNCLEAR, WITHOUT_PREDICTION, WRONG, Verdicts
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 RANDOM = "random"
 MORE, FEWER, NO_DIFFERENCE, NOT_JUDGED = "more", "fewer", "no_difference", "not_judged"
 _MANY_UNANSWERED = 0.2
+_UNKNOWN = Interval(math.nan, math.nan, math.nan)
 _KINDS = ("misses", "false_positives", "confusions")
 
 
@@ -27,6 +32,7 @@ class Group:
     :param name: the strategy, or the other sample. :param images: how many. :param unanswered: nobody has labelled them yet.
     :param unclear: their labels contradict each other or cannot be compared. :param without_prediction: the model has not seen them.
     :param errors: of a detector: misses, false positives and confusions per judged image.
+    :param errors_variance: of a detector: of all errors of an image, between judged images; NaN at fewer than two.
     """
 
     name: str
@@ -38,6 +44,7 @@ class Group:
     wrong: int
     min_answered: int
     errors: Mapping[str, float] = field(default_factory=dict)
+    errors_variance: float = math.nan
 
     @property
     def answered(self) -> int:
@@ -56,12 +63,18 @@ class Group:
     def wrong_rate(self) -> Interval:
         """The share of judged images on which the model was wrong, with Wilson's interval; NaN where too few were judged."""
         if not self.is_judged:
-            return Interval(math.nan, math.nan, math.nan)
+            return _UNKNOWN
         return Interval(self.wrong / self.judged, *wilson_interval(self.wrong, self.judged))
 
     @property
-    def errors_per_image(self) -> float:
-        return sum(self.errors.values()) if self.errors and self.is_judged else math.nan
+    def errors_counted(self) -> Counted:
+        """All errors of a detector on judged images."""
+        return Counted(self.judged, sum(self.errors.values()), self.errors_variance)
+
+    @property
+    def errors_per_image(self) -> Interval:
+        """The errors of a detector per judged image, with the interval of the mean; NaN where too few were judged, and of a classifier."""
+        return self.errors_counted.interval() if self.errors and self.is_judged else _UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -75,8 +88,25 @@ class Comparison:
     def difference(self) -> Interval:
         """The strategy's wrong rate less the random one's, -1 to 1, with Newcombe's interval; NaN where one of them is not judged."""
         if self.baseline is None or not (self.group.is_judged and self.baseline.is_judged):
-            return Interval(math.nan, math.nan, math.nan)
+            return _UNKNOWN
         return difference_interval(self.group.wrong, self.group.judged, self.baseline.wrong, self.baseline.judged)
+
+    @property
+    def errors_difference(self) -> Interval:
+        """The strategy's errors per image less the random ones'; NaN where one of them is not judged, and of a classifier."""
+        if self.baseline is None or not (self.group.errors_per_image.is_known and self.baseline.errors_per_image.is_known):
+            return _UNKNOWN
+        return mean_difference_interval(self.group.errors_counted, self.baseline.errors_counted)
+
+    @property
+    def is_of_detector(self) -> bool:
+        """Whether errors were counted, image by image."""
+        return bool(self.group.errors or (self.baseline is not None and self.baseline.errors))
+
+    @property
+    def deciding(self) -> Interval:
+        """The difference that makes the verdict: of a detector that of errors per image, else that of wrong rates."""
+        return self.errors_difference if self.is_of_detector else self.difference
 
     @property
     def ratio(self) -> float:
@@ -86,16 +116,25 @@ class Comparison:
         return self.group.wrong_rate.expected / self.baseline.wrong_rate.expected
 
     @property
+    def errors_ratio(self) -> float:
+        """How many times as many errors an image has; NaN where that is not judged, or random ones have none."""
+        if not self.errors_difference.is_known or self.baseline is None or not self.baseline.errors_per_image.expected:
+            return math.nan
+        return self.group.errors_per_image.expected / self.baseline.errors_per_image.expected
+
+    @property
     def why_not_judged(self) -> str:
         """Say why there is no difference; empty where there is one."""
         if self.baseline is None:
             return "no images drawn at random"
-        few = " and ".join(group.name for group in (self.group, self.baseline) if not group.is_judged)
-        return f"{few} {'have' if ' and ' in few else 'has'} fewer than {self.group.min_answered:,} judged images" if few else ""
+        # Of a single image's errors nobody knows how far images differ.
+        least = max(self.group.min_answered, 2) if self.is_of_detector else self.group.min_answered
+        few = " and ".join(group.name for group in (self.group, self.baseline) if group.judged < least)
+        return f"{few} {'have' if ' and ' in few else 'has'} fewer than {least:,} judged images" if few else ""
 
     @property
     def outcome(self) -> str:
-        found = self.difference
+        found = self.deciding
         if not found.is_known:
             return NOT_JUDGED
         return MORE if found.low > 0 else FEWER if found.high < 0 else NO_DIFFERENCE
@@ -105,17 +144,21 @@ class Comparison:
         if self.baseline is None:
             return f"{_told(self.group)}; whether that is more often than at random nobody can say: there are no images drawn at random."
         both = f"{_told(self.group)}; {_told(self.baseline)}"
-        found = self.difference
-        if not found.is_known:
+        if not self.deciding.is_known:
             return f"{both}; not judged: {self.why_not_judged}."
+        found, counted = self.difference, self.errors_difference
+        difference = f"{points(found.expected)} points ({points(found.low)} to {points(found.high)})"
+        more, fewer = "the model wrong more often than", "the model wrong less often than"
+        if self.is_of_detector:
+            errors = f"{signed(counted.expected)} errors an image ({signed(counted.low)} to {signed(counted.high)})"
+            difference = f"{errors}, of the share of wrong images {difference}"
+            more, fewer = "more errors of the model than", "fewer errors of the model than"
         verdict = {
-            MORE: f"{self.group.name} found the model wrong more often than chance did",
-            FEWER: f"{self.group.name} found the model wrong less often than chance did",
+            MORE: f"{self.group.name} found {more} chance did",
+            FEWER: f"{self.group.name} found {fewer} chance did",
             NO_DIFFERENCE: "no difference shown",
         }[self.outcome]
-        return (
-            f"{both}; difference {points(found.expected)} points ({points(found.low)} to {points(found.high)}): {verdict}.{self._caution()}"
-        )
+        return f"{both}; difference {difference}: {verdict}.{self._caution()}"
 
     def _caution(self) -> str:
         groups = [group for group in (self.group, self.baseline) if group is not None]
@@ -154,9 +197,10 @@ def group_of(name: str, places: np.ndarray, verdicts: Verdicts, min_answered: in
     state = verdicts.state[places]
     counts = np.bincount(state, minlength=WRONG + 1).tolist()
     judged = places[state >= RIGHT]
-    errors = {}
+    errors, variance = {}, math.nan
     if verdicts.errors is not None and len(judged):
         errors = {kind: float(getattr(verdicts.errors, kind)[judged].mean()) for kind in _KINDS}
+        variance = float(verdicts.errors.total[judged].var(ddof=1)) if len(judged) > 1 else math.nan
     return Group(
         name=name,
         images=len(places),
@@ -167,6 +211,7 @@ def group_of(name: str, places: np.ndarray, verdicts: Verdicts, min_answered: in
         wrong=counts[WRONG],
         min_answered=min_answered,
         errors=errors,
+        errors_variance=variance,
     )
 
 
@@ -182,13 +227,15 @@ def metrics_of(groups: Sequence[Group], found: Sequence[Comparison]) -> Iterator
         for name in ("images", "answered", "unanswered", "unclear", "without_prediction", "judged", "wrong"):
             yield Metric(name, getattr(group, name), of)
         yield from _with_interval("wrong_rate", group.wrong_rate, of)
-        yield Metric("errors_per_image", group.errors_per_image, of)
+        yield from _with_interval("errors_per_image", group.errors_per_image, of)
         if group.is_judged:
             yield from (Metric(f"{kind}_per_image", value, of) for kind, value in group.errors.items())
     for comparison in found:
         of = {"strategy": comparison.group.name}
         yield from _with_interval("wrong_rate_difference", comparison.difference, of)
         yield Metric("wrong_rate_ratio", comparison.ratio, of)
+        yield from _with_interval("errors_per_image_difference", comparison.errors_difference, of)
+        yield Metric("errors_per_image_ratio", comparison.errors_ratio, of)
 
 
 def gain_metrics(gain: Interval) -> Iterator[Metric]:
@@ -205,8 +252,10 @@ def _told(group: Group) -> str:
     """Return ``entropy: the model was wrong on 42 of 90 judged images (47%, 37 to 57%)``."""
     rate = group.wrong_rate
     share = f" ({percent(rate.expected)}%, {percent(rate.low)} to {percent(rate.high)}%)" if rate.is_known else ""
+    errors = group.errors_per_image
+    made = f" and made {errors.expected:.2f} errors an image ({errors.low:.2f} to {errors.high:.2f})" if errors.is_known else ""
     waiting = f", {group.unanswered:,} unanswered" if group.unanswered else ""
-    return f"{group.name}: the model was wrong on {group.wrong:,} of {group.judged:,} judged images{share}{waiting}"
+    return f"{group.name}: the model was wrong on {group.wrong:,} of {group.judged:,} judged images{share}{made}{waiting}"
 
 
 def percent(share: float) -> str:
@@ -216,5 +265,13 @@ def percent(share: float) -> str:
 
 def points(difference: float) -> str:
     """Return percentage points with their sign; 0 has none."""
-    whole = round(100 * difference)
-    return f"{'+' if whole > 0 else '−' if whole < 0 else ''}{abs(whole)}"
+    return _with_sign(round(100 * difference), 0)
+
+
+def signed(difference: float) -> str:
+    """Return a number of errors with its sign; 0 has none."""
+    return _with_sign(round(difference, 2), 2)
+
+
+def _with_sign(number: float, places: int) -> str:
+    return f"{'+' if number > 0 else '−' if number < 0 else ''}{abs(number):.{places}f}"

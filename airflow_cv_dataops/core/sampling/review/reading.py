@@ -35,6 +35,8 @@ class ReviewSources:
     :param model: ``None``: neither sample has a row, so that nobody needs one.
     :param is_classifier: whether the model says what an image as a whole is.
     :param samples_there: names of all samples of the partition. :param keys: of the partitions that the images are of.
+    :param absent_label_sets: which of those that were named have no label in these partitions, not of any image.
+    :param label_sets_there: where some are absent: names of all label sets in these partitions.
     """
 
     sample: pa.Table
@@ -47,6 +49,8 @@ class ReviewSources:
     samples_there: Sequence[str]
     snapshots: Mapping[str, str]
     keys: Sequence[str] = ()
+    absent_label_sets: Sequence[str] = ()
+    label_sets_there: Sequence[str] = ()
 
 
 def read_review(
@@ -82,14 +86,17 @@ def read_review(
     model = model or _model_of(sample, sample_id)
     places = ImagePlaces(ids)
     of_sets = In("label_set", tuple(label_sets)) if label_sets else AlwaysTrue()
-    labels, _ = _of_images(dataset, "annotations", keys, snapshots, _LABELS, places, of_sets)
-    predictions, tasks = _of_images(dataset, "predictions", keys, snapshots, _PREDICTIONS, places, EqualTo("model", model))
+    labels, found = _of_images(dataset, "annotations", keys, snapshots, _LABELS, places, of_sets, tell="label_set")
+    absent = sorted(set(label_sets or ()) - found)
+    sets_there = _label_sets(dataset, keys, snapshots) if absent else []
+    predictions, tasks = _of_images(dataset, "predictions", keys, snapshots, _PREDICTIONS, places, EqualTo("model", model), tell="task")
     if not tasks:
         raise ConfigurationError(
             f"Model {model!r}, by which sample {sample_id} was drawn or which was named, has no predictions in table "
             f"{dataset.identifier('predictions')}, partition {partition_key}: import them, or name another model."
         )
-    return ReviewSources(sample, baseline, ids, labels, predictions, model, "classification" in tasks, there, snapshots, keys)
+    is_classifier = "classification" in tasks
+    return ReviewSources(sample, baseline, ids, labels, predictions, model, is_classifier, there, snapshots, keys, absent, sets_there)
 
 
 def images_of(dataset: Dataset, keys: Sequence[str], snapshot_id: str | None, image_ids: Sequence[str]) -> dict[str, dict[str, object]]:
@@ -129,17 +136,33 @@ def _of_images(
     columns: Sequence[str],
     places: ImagePlaces,
     where: BooleanExpression | None,
+    *,
+    tell: str | None = None,
 ) -> tuple[pa.Table, set[str]]:
-    """Return the rows that are about the images, and which tasks any row has; the others are never held."""
+    """Return the rows that are about the images, the others are never held, and which values any row has. :param tell: of which column."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyiceberg.expressions import AlwaysTrue, And, In
 
     of_keys = And(In("partition_key", tuple(keys)), where or AlwaysTrue())
-    parts, tasks = [arrow_schema(table).empty_table().select(list(columns))], set()
+    parts, told = [arrow_schema(table).empty_table().select(list(columns))], set()
     if table in snapshots:
         for batch in dataset.read_batches(table, snapshot_id=snapshots[table], columns=columns, where=of_keys):
-            if "task" in columns:
-                tasks.update(pc.unique(batch["task"]).to_pylist())
+            if tell is not None:
+                told.update(pc.unique(batch[tell]).to_pylist())
             parts.append(batch.filter(pa.array(places.of(batch["image_id"]) >= 0)))
-    return pa.concat_tables(parts), tasks
+    return pa.concat_tables(parts), told
+
+
+def _label_sets(dataset: Dataset, keys: Sequence[str], snapshots: Mapping[str, str]) -> list[str]:
+    """Return the names of all label sets that have a label in some partitions."""
+    import pyarrow.compute as pc
+    from pyiceberg.expressions import In
+
+    names: set[str] = set()
+    if snapshot_id := snapshots.get("annotations"):
+        for batch in dataset.read_batches(
+            "annotations", snapshot_id=snapshot_id, columns=("label_set",), where=In("partition_key", tuple(keys))
+        ):
+            names.update(pc.unique(batch["label_set"]).drop_null().to_pylist())
+    return sorted(names)

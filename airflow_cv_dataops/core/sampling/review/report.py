@@ -1,11 +1,13 @@
-"""The page of a review: the verdict, the rates with intervals, what more labels would bring, the model's mistakes as pictures."""
+"""The page of a review: the verdict, rates and errors per image, what more labels would bring, the model's mistakes as pictures."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from airflow_cv_dataops.core.intervals import Interval
 from airflow_cv_dataops.core.report.document import html_document, resource
 from airflow_cv_dataops.core.report.entries import Gallery
 from airflow_cv_dataops.core.report.limits import ReportLimits
@@ -17,7 +19,17 @@ from airflow_cv_dataops.core.sampling.learning_curve import LearningCurve
 from airflow_cv_dataops.core.sampling.review.curve_chart import curve_chart
 from airflow_cv_dataops.core.sampling.review.mistakes import Mistake, mistakes
 from airflow_cv_dataops.core.sampling.review.mistakes_html import mistake_cards
-from airflow_cv_dataops.core.sampling.review.outcome import FEWER, MORE, NO_DIFFERENCE, NOT_JUDGED, Comparison, Group, percent, points
+from airflow_cv_dataops.core.sampling.review.outcome import (
+    FEWER,
+    MORE,
+    NO_DIFFERENCE,
+    NOT_JUDGED,
+    Comparison,
+    Group,
+    percent,
+    points,
+    signed,
+)
 from airflow_cv_dataops.core.sampling.review.reading import ReviewSources
 from airflow_cv_dataops.core.sampling.review.verdicts import Verdicts
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -106,12 +118,15 @@ def _verdicts(review: Review) -> str:
 
 def _tile(comparison: Comparison) -> Tile:
     style, words = _BADGES[comparison.outcome]
-    difference = comparison.difference
+    difference = comparison.deciding
     if not difference.is_known:
         return Tile(comparison.group.name, "not judged", comparison.why_not_judged, style)
-    interval = f"95% interval {points(difference.low)} to {points(difference.high)}"
-    times = f"{comparison.ratio:.1f} times as often wrong as at random; " if comparison.ratio == comparison.ratio else ""
-    return Tile(f"{comparison.group.name}: {words}", f"{points(difference.expected)} points", f"{times}{interval}", style)
+    ratio, as_many, told, unit = comparison.ratio, "times as often wrong as at random", points, "points"
+    if comparison.is_of_detector:
+        ratio, as_many, told, unit = comparison.errors_ratio, "times as many errors an image as at random", signed, "errors an image"
+    interval = f"95% interval {told(difference.low)} to {told(difference.high)}"
+    times = f"{ratio:.1f} {as_many}; " if ratio == ratio else ""
+    return Tile(f"{comparison.group.name}: {words}", f"{told(difference.expected)} {unit}", f"{times}{interval}", style)
 
 
 def _rates(review: Review) -> str:
@@ -119,48 +134,53 @@ def _rates(review: Review) -> str:
         return ""
     with_errors = any(group.errors for group in review.groups)
     highest = max([group.wrong_rate.high for group in review.groups if group.is_judged], default=1.0)
+    most = max([group.errors_per_image.high for group in review.groups if group.errors_per_image.is_known], default=1.0)
     baseline = review.comparisons[0].baseline if review.comparisons else None
-    rows = "".join(_row(group, highest, baseline, with_errors) for group in review.groups)
+    rows = "".join(_row(group, highest, most, baseline, with_errors) for group in review.groups)
     counts = ("wrong", "judged", "unanswered", "unclear", "not predicted")
-    head = table_head("chosen by", "model wrong, 95% interval", *counts, *(("errors an image",) if with_errors else ()))
+    errors = ("errors an image, 95% interval",) if with_errors else ()
+    head = table_head("chosen by", *errors, "model wrong, 95% interval", *counts)
     line = " The upright line is what was drawn at random." if baseline is not None and baseline.is_judged else ""
+    counted, kind = ("Errors per judged image, which decide, and wrong", " detector") if with_errors else ("Wrong", "")
     told = (
-        f"Wrong of judged images. An image without a label is unanswered, never right.{line} "
+        f"{counted} of judged images. An image without a label is unanswered, never right.{line} "
         f"With fewer than {review.min_answered:,} judged images there is no rate."
     )
     return (
-        f'<section><h2>How often the model was wrong</h2><p class="small">{told}</p><div class="scroll"><table class="rates">{head}'
+        f'<section><h2>How often the model was wrong</h2><p class="small">{told}</p><div class="scroll"><table class="rates{kind}">{head}'
         f"<tbody>{rows}</tbody></table></div></section>"
     )
 
 
-def _row(group: Group, highest: float, baseline: Group | None, with_errors: bool) -> str:
+def _row(group: Group, highest: float, most: float, baseline: Group | None, with_errors: bool) -> str:
     numbers = (group.wrong, group.judged, group.unanswered, group.unclear, group.without_prediction)
     counts = "".join(f'<td class="number">{count:,}</td>' for count in numbers)
     errors = ""
     if with_errors:
+        found = group.errors_per_image
         kinds = ", ".join(f"{value:.2f} {kind.replace('_', ' ')}" for kind, value in group.errors.items()) if group.is_judged else ""
-        total = f"{group.errors_per_image:.2f}" if kinds else "–"
-        errors = f'<td class="number">{total} <span class="small">{kinds}</span></td>'
+        told = f"<b>{found.expected:.2f}</b> <span>{found.low:.2f} to {found.high:.2f}</span>"
+        at_random = None if baseline is None else baseline.errors_per_image.expected
+        errors = f'<td class="rate">{_bar(found, most, at_random, told)}<span class="small kinds">{kinds}</span></td>'
     style = ' class="baseline"' if baseline is not None and group is baseline else ""
-    rate = f'<td class="rate">{_bar(group, highest, baseline)}</td>'
-    return f'<tr{style}><th scope="row"><bdi>{clean(group.name)}</bdi></th>{rate}{counts}{errors}</tr>'
+    rate = group.wrong_rate
+    told = f"<b>{percent(rate.expected)}%</b> <span>{percent(rate.low)} to {percent(rate.high)}%</span>" if rate.is_known else ""
+    wrong = f'<td class="rate">{_bar(rate, highest, None if baseline is None else baseline.wrong_rate.expected, told)}</td>'
+    return f'<tr{style}><th scope="row"><bdi>{clean(group.name)}</bdi></th>{errors}{wrong}{counts}</tr>'
 
 
-def _bar(group: Group, highest: float, baseline: Group | None) -> str:
-    if not group.is_judged:
+def _bar(found: Interval, highest: float, at_random: float | None, told: str) -> str:
+    """Return an interval as a bar, and in words. :param at_random: where the upright line is; NaN and ``None``: nowhere."""
+    if not found.is_known:
         return '<span class="small">too few judged</span>'
-    rate, scale = group.wrong_rate, _BAR / (highest or 1)
-    start, end, at = (scale * value for value in (rate.low, rate.high, rate.expected))
-    other = ""
-    if baseline is not None and baseline.is_judged:
-        line = scale * baseline.wrong_rate.expected
-        other = f'<path class="random" d="M{line:.1f} -6V18"/>'
+    scale = _BAR / (highest or 1)
+    start, end, at = (scale * value for value in (found.low, found.high, found.expected))
+    other = "" if at_random is None or math.isnan(at_random) else f'<path class="random" d="M{scale * at_random:.1f} -6V18"/>'
     return (
         f'<svg class="interval" viewBox="0 0 {_BAR} 12" preserveAspectRatio="none" aria-hidden="true">'
         f'<path class="axis" d="M0 6H{_BAR}"/>{other}'
         f'<rect x="{start:.1f}" y="2" width="{max(1.5, end - start):.1f}" height="8" rx="4"/><path class="rate" d="M{at:.1f} -1V13"/></svg>'
-        f"<b>{percent(rate.expected)}%</b> <span>{percent(rate.low)} to {percent(rate.high)}%</span>"
+        f"{told}"
     )
 
 

@@ -32,6 +32,7 @@ from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
 from airflow_cv_dataops.core.summary import StepResult, Summary
+from airflow_cv_dataops.core.wording import few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,8 @@ def review_sample(
     """Tell how often a model was wrong on a sample that people have labelled since, beside images drawn at random.
 
     A classifier is wrong on an image whose label is another category than the one that it finds most likely; a detector on one with a
-    miss, a false positive or a confusion. An image without label is never counted as right. Only metrics and the page are written.
+    miss, a false positive or a confusion; of a detector the errors per image decide whether the sample found more. An image without label
+    is never counted as right. Only metrics and the page are written.
 
     :param sample_id: the sample; its rows of strategy ``random`` are what the others are compared with.
     :param compared_with: another sample of the partition that was drawn at random, in place of those rows.
@@ -87,13 +89,14 @@ def review_sample(
     found = _compared(sources, judged, places, sample_id, compared_with, min_answered)
     groups = groups_of(found) or _alone(sources, judged, places, min_answered)
     curve, more = _curve(measured, next_labels, sources)
-    said = _in_words(found, groups, sources, sample_id, compared_with)
+    doubts = _doubts(sources)
+    said = [*_in_words(found, groups, sources, sample_id, compared_with), *doubts]
     metrics = [*metrics_of(groups, found), *(gain_metrics(curve.gain(more)) if curve else ())]
     metrics_use = write_metrics(dataset, partition_key, f"{SAMPLING_REVIEW}{sample_id}", metrics, recorded_at or datetime.now(UTC))
     review = Review(dataset.name, partition_key, sample_id, sources.model, tuple(found), tuple(groups), said, curve, more, min_answered)
     report_uri = write_review_report(dataset, review, sources, judged, min_score=min_score, limits=report) if report else None
     for sentence in said:
-        log.info("%s", sentence)
+        log.log(logging.WARNING if sentence in doubts else logging.INFO, "%s", sentence)
     summary = Summary(
         dataset=dataset.name,
         partition_key=partition_key,
@@ -152,6 +155,19 @@ def _in_words(
     return said
 
 
+def _doubts(sources: ReviewSources) -> list[str]:
+    """Say which of the named label sets are not there: labels that are still to come, or a slip of the pen; the review cannot tell."""
+    if not sources.absent_label_sets:
+        return []
+    absent, there = few(sources.absent_label_sets, 10), few(sources.label_sets_there, 10) or "none"
+    only = "these have" if len(sources.absent_label_sets) > 1 else "it has"
+    where = f"partition{'s' if len(sources.keys) > 1 else ''} {few(sources.keys, 3)}"
+    return [
+        f"There is no label of label set {absent} in {where} (label sets there: {there}): where only {only} the answers, images count as "
+        "unanswered. Import the labels, or check the spelling in label_sets."
+    ]
+
+
 def _counts(sources: ReviewSources, groups: Sequence[Group]) -> dict[str, Any]:
     own = [group for group in groups if sources.baseline.num_rows == 0 or group is not groups[-1]]
     names = ("images", "answered", "unanswered", "unclear", "without_prediction", "judged", "wrong")
@@ -162,6 +178,7 @@ def _counts(sources: ReviewSources, groups: Sequence[Group]) -> dict[str, Any]:
 
 def _numbers(found: Sequence[Comparison], groups: Sequence[Group], curve: LearningCurve | None, more: int) -> dict[str, float | None]:
     numbers: dict[str, float | None] = {f"wrong_rate.{group.name}": group.wrong_rate.expected for group in groups}
+    numbers |= {f"errors_per_image.{group.name}": group.errors_per_image.expected for group in groups if group.errors}
     for comparison in found:
         difference = comparison.difference
         numbers |= {
@@ -169,6 +186,13 @@ def _numbers(found: Sequence[Comparison], groups: Sequence[Group], curve: Learni
             f"wrong_rate_difference_low.{comparison.group.name}": difference.low,
             f"wrong_rate_difference_high.{comparison.group.name}": difference.high,
         }
+        if comparison.is_of_detector:
+            errors = comparison.errors_difference
+            numbers |= {
+                f"errors_per_image_difference.{comparison.group.name}": errors.expected,
+                f"errors_per_image_difference_low.{comparison.group.name}": errors.low,
+                f"errors_per_image_difference_high.{comparison.group.name}": errors.high,
+            }
     if curve is not None:
         gain = curve.gain(more)
         numbers |= {"expected_gain": gain.expected, "expected_gain_low": gain.low, "expected_gain_high": gain.high}

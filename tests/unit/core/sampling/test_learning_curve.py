@@ -119,6 +119,70 @@ def test_an_interval_is_in_order_never_above_the_best_and_grows_with_the_labels(
     assert curve.gain(more + 1).expected >= gain.expected - 1e-12
 
 
+@pytest.mark.parametrize("error", [0.01, 1e-4, 1e-6])
+@pytest.mark.parametrize("counts", [(10, 100, 1_000_000), (3, 17, 49, 6_231, 6_336), (163, 22_445, 219_464_602, 74_200_684_801)])
+@pytest.mark.parametrize("exponent", [0.1, 0.4, 1.5])
+def test_points_on_a_law_are_met_however_far_apart_and_however_certain(counts, error, exponent):
+    curve = learning_curve([Evaluation(count, law(count / counts[0], 0.9, 0.5, exponent), error) for count in counts])
+    assert curve.reason == ""
+    for count in counts:
+        interval = curve.value(count)
+        assert interval.low - error < law(count / counts[0], 0.9, 0.5, exponent) < interval.high + error
+        assert interval.expected == pytest.approx(law(count / counts[0], 0.9, 0.5, exponent), abs=5 * error)
+
+
+def test_points_on_no_law_are_told_to_be_on_none_and_what_to_do():
+    jump = [Evaluation(count, value, 1e-6) for count, value in ((100, 0.5), (200, 0.5), (400, 0.5), (800, 0.9))]
+    curve = learning_curve(jump)
+    assert curve.reason.startswith("the points do not lie on any power law: at ")
+    assert curve.in_words(50).startswith("No estimate of what 50 more labels would bring: the points do not lie on any power law: at ")
+    assert curve.in_words(50).endswith("leave those out.")
+    assert math.isnan(curve.gain(50).expected)
+    assert learning_curve([Evaluation(point.labels, point.value) for point in jump]).reason == ""
+
+
+def test_equal_values_do_not_rise_by_what_rounding_leaves():
+    for value in (0.1, 0.3, 0.7, 0.9):
+        assert (
+            "do not rise" in learning_curve([Evaluation(count, value) for count in (10, 70, 900, 1_234, 50_000, 600_000, 7_000_000)]).reason
+        )
+
+
+def test_numbers_beyond_reason_are_no_error():
+    for value in (-1e308, -1e200):
+        curve = learning_curve([Evaluation(50, value), Evaluation(100, 0.5), Evaluation(200, 0.6)])
+        assert curve.reason or curve.value(400).is_known
+
+
+@given(
+    counts=st.sets(st.one_of(st.integers(1, 2_000), st.integers(1, 10**12)), min_size=3, max_size=7),
+    values=st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.5, 0.9, 1.0])), min_size=14, max_size=14),
+    errors=st.one_of(st.none(), st.floats(1e-9, 0.3), st.lists(st.floats(1e-9, 0.3), min_size=14, max_size=14)),
+    is_sorted=st.booleans(),
+    times=st.integers(1, 2),
+)
+def test_a_curve_goes_through_what_was_measured_or_says_why_there_is_none(counts, values, errors, is_sorted, times):
+    """At every count within one width of the interval of one evaluation, which is some 6 times the noise."""
+    labels = sorted([*counts] * times)
+    values = (sorted(values) if is_sorted else values)[-len(labels) :]
+    errors = errors if isinstance(errors, list) else [errors] * 14
+    curve = learning_curve([Evaluation(*point) for point in zip(labels, values, errors, strict=False)])
+    assert "nan" not in curve.in_words(100)
+    if curve.reason:
+        assert math.isnan(curve.value(100).expected)
+        return
+    for interval in (curve.asymptote, curve.exponent, curve.gain(100), *map(curve.value, labels)):
+        assert all(map(math.isfinite, (interval.low, interval.expected, interval.high)))
+        assert interval.low <= interval.expected <= interval.high
+    if len(set(errors)) > 1:
+        return  # of which the least certain one may be as far off as it says
+    for count in counts:
+        measured = curve.measured(count)
+        width = measured.high - measured.low
+        mean = sum(value for label, value in zip(labels, values, strict=True) if label == count) / times
+        assert measured.low - width <= mean <= measured.high + width
+
+
 def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     """60 simulated curves with noise of 0.01; `benchmarks/learning_curve.py` has the numbers for more laws, at 2 and 4 times the labels."""
     held = 0

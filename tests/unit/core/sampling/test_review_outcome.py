@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_cv_dataops.core.sampling.review.box_errors import BoxErrors
 from airflow_cv_dataops.core.sampling.review.outcome import Comparison, Group, comparisons, groups_of, metrics_of
 from airflow_cv_dataops.core.sampling.review.verdicts import RIGHT, UNANSWERED, WRONG, Verdicts
 
@@ -70,6 +71,77 @@ def test_a_model_that_was_never_wrong_at_random_has_no_ratio():
     found = Comparison(group("entropy", 42, 90), group("random", 0, 50))
     assert math.isnan(found.ratio)
     assert found.outcome == "more"
+
+
+def detected(chosen: np.ndarray, random: np.ndarray, least: int = 20) -> Comparison:
+    """Return what a review says of a detector with so many misses on each image."""
+    misses = np.concatenate([chosen, random]).astype(float)
+    state = np.where(misses > 0, WRONG, RIGHT).astype(np.int8)
+    names = ["entropy"] * len(chosen) + ["random"] * len(random)
+    nothing = np.zeros(len(misses))
+    return comparisons(names, np.arange(len(misses)), None, "", Verdicts(state, BoxErrors(misses, nothing, nothing)), min_answered=least)[0]
+
+
+def test_a_dense_detector_that_is_wrong_everywhere_is_judged_by_its_errors_per_image():
+    """Twenty boxes an image: wrong on all images, chosen or not, with three times as many errors on the chosen ones."""
+    found = detected(np.tile([4, 6, 8], 20), np.tile([1, 2, 3], 10))
+    assert (found.group.wrong_rate.expected, found.baseline.wrong_rate.expected) == (1, 1)
+    assert found.difference.low < 0 < found.difference.high
+    assert found.outcome == "more"
+    assert found.errors_difference.expected == 4
+    assert found.errors_ratio == 3
+    assert found.in_words() == (
+        "entropy: the model was wrong on 60 of 60 judged images (100%, 94 to 100%) and made 6.00 errors an image (5.40 to 6.67); "
+        "random: the model was wrong on 30 of 30 judged images (100%, 89 to 100%) and made 2.00 errors an image (1.54 to 2.60); "
+        "difference +4.00 errors an image (+3.15 to +4.81), of the share of wrong images 0 points (−6 to +11): "
+        "entropy found more errors of the model than chance did."
+    )
+
+
+def test_a_dense_detector_with_equal_errors_shows_no_difference():
+    found = detected(np.tile([4, 6, 8], 20), np.tile([4, 6, 8], 10))
+    assert (found.outcome, found.errors_difference.expected) == ("no_difference", 0)
+    assert found.in_words().endswith("no difference shown.")
+
+
+def test_a_detector_with_fewer_errors_says_so():
+    found = detected(np.tile([1, 2, 3], 10), np.tile([4, 6, 8], 20))
+    assert found.outcome == "fewer"
+    assert found.in_words().endswith("entropy found fewer errors of the model than chance did.")
+
+
+def test_one_image_with_very_many_errors_shows_no_difference():
+    assert detected(np.array([60] + [1] * 29), np.ones(30)).outcome == "no_difference"
+
+
+def test_random_images_without_any_error_are_still_not_certain():
+    """Twenty images without an error may be drawn where one in ten has one: two errors on as many chosen ones show nothing."""
+    found = detected(np.array([1, 1] + [0] * 18), np.zeros(20))
+    assert found.outcome == "no_difference"
+    assert math.isnan(found.errors_ratio)
+    assert detected(np.zeros(20), np.zeros(20)).errors_difference.low < 0
+    assert detected(np.full(20, 3), np.zeros(20)).outcome == "more"
+
+
+def test_of_a_single_image_a_detector_is_not_judged():
+    found = detected(np.array([9]), np.zeros(20), least=1)
+    assert found.outcome == "not_judged"
+    assert found.in_words().endswith("not judged: entropy has fewer than 2 judged images.")
+
+
+def test_a_classifier_has_no_errors_per_image():
+    found = Comparison(group("entropy", 42, 90), group("random", 8, 50))
+    assert not found.is_of_detector
+    assert not any(math.isfinite(metric.value) for metric in metrics_of(groups_of([found]), [found]) if "errors_per_image" in metric.name)
+
+
+def test_the_metrics_of_a_detector_have_the_difference_with_its_interval():
+    found = detected(np.tile([4, 6, 8], 20), np.tile([1, 2, 3], 10))
+    values = {(metric.name, metric.dimensions["strategy"]): metric.value for metric in metrics_of(groups_of([found]), [found])}
+    low, high = (values[f"errors_per_image_difference_{end}", "entropy"] for end in ("low", "high"))
+    assert low < values["errors_per_image_difference", "entropy"] == 4 < high
+    assert values["errors_per_image_low", "random"] < values["errors_per_image", "random"] == 2 < values["errors_per_image_high", "random"]
+    assert values["errors_per_image_ratio", "entropy"] == 3
 
 
 @given(
