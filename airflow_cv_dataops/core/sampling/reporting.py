@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _COMPARED = {"category": "category", "source": "source", "camera": "camera", "capture_day": "capture day", "partition": "partition"}
+_ORDERED = ("capture_day", "partition")
 _LEFT_OUT = {
     "already_labelled": ("It has a label already", "an image that is marked empty counts as labelled"),
     "not_labelled": ("It has no label", "the batch is chosen among labelled images"),
@@ -87,23 +88,25 @@ def _distributions(candidates: Candidates, chosen: Chosen) -> list[Distribution]
     found = []
     for grouping, title in _COMPARED.items():
         values = group_values(grouping, candidates.pool, candidates.categories)
+        limits = _limits(quotas.get(grouping))
         if grouping == "source":
-            values = _without_common_folder(values)
+            short = _without_common_folder(values)
+            limits = {short.get(name, name): limit for name, limit in limits.items()}
+            values = [short.get(value, value) if value else value for value in values]
         pool, batch = _counts(values, candidates.rows), _counts(values, chosen.rows)
         if grouping in quotas or len(pool) > 1:
-            found.append(Distribution(title, pool, batch, _limits(quotas.get(grouping))))
+            found.append(Distribution(title, pool, batch, limits, grouping in _ORDERED))
     return found
 
 
-def _without_common_folder(values: Sequence[str | None]) -> list[str | None]:
-    """Return folders without those above them that all have in common; where there is but one, its name."""
+def _without_common_folder(values: Sequence[str | None]) -> dict[str, str]:
+    """Return for each folder its name without those above it that all have in common; where there is but one, its own name."""
     folders = sorted({value for value in values if value})
     parts = [folder.split("/") for folder in folders]
     least = min(map(len, parts), default=0)
     same = next((at for at in range(least) if len({part[at] for part in parts}) > 1), least)
     start = same if len(folders) > 1 else max(least - 1, 0)
-    short = {folder: "/".join(part[start:]) or "." for folder, part in zip(folders, parts, strict=True)}
-    return [None if value is None else short.get(value, value) for value in values]
+    return {folder: "/".join(part[start:]) or "." for folder, part in zip(folders, parts, strict=True)}
 
 
 def _counts(values: Sequence[str | None], rows: np.ndarray) -> dict[str, int]:

@@ -66,12 +66,14 @@ class Distribution:
     :param name: of the attribute, such as ``category``, ``source`` or ``capture day``.
     :param pool: how many images that could have been chosen have each value, the chosen ones included.
     :param batch: how many of the chosen ones have it. :param limits: by value, in words, such as ``at most 20``.
+    :param is_ordered: the values have an order of their own, that of their names, such as days; others stand by their share of the pool.
     """
 
     name: str
     pool: Mapping[str, int]
     batch: Mapping[str, int]
     limits: Mapping[str, str] = field(default_factory=dict)
+    is_ordered: bool = False
 
 
 @dataclass(frozen=True)
