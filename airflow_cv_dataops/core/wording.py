@@ -37,6 +37,15 @@ def share(value: float) -> str:
     return f"{100 * value:.3g}%"
 
 
+def percent(value: float) -> str:
+    """Return a share of 0 to 1 in whole percent, near 0 and 1 with one digit more: never ``0%`` or ``100%`` of what is not that."""
+    hundredths = 100 * value
+    if 0 < hundredths < 0.05 or 99.95 <= hundredths < 100:
+        return "under 0.1%" if value < 0.5 else "over 99.9%"
+    is_near_an_end = 0 < hundredths < 0.95 or 99.05 < hundredths < 100
+    return f"{hundredths:.1f}%" if is_near_an_end else f"{hundredths:.0f}%"
+
+
 def duration(seconds: float) -> str:
     """Return a duration in words: ``4 s``, ``3 min``, ``2 h 5 min``, ``3 days``."""
     if seconds < 9.95:

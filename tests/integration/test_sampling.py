@@ -81,7 +81,7 @@ def test_the_manifest_holds_what_the_rows_hold_and_no_clock(photos):
         "probabilities": {"cat": pytest.approx(0.55), "dog": pytest.approx(0.45)},
         "boxes": [],
         "strategy": "entropy",
-        "reasons": ["entropy 0.993 by model m, taken for cat"],
+        "reasons": ["the model wavers between cat and dog (55% against 45%)"],
         "dataset": "photos",
         "partition_key": KEY,
     }
@@ -119,7 +119,7 @@ def test_findings_about_a_chosen_image_stand_in_its_reasons(photos):
     unlabelled = {**found, "check": "image_without_label"}
     write(photos, "findings", [{"finding_id": "1", **found}, {"finding_id": "2", **unlabelled}], owner="quality")
     [entry] = manifest_of(sample_hard_examples(photos, KEY, strategy="entropy", budget=1))
-    assert entry["reasons"] == ["entropy 0.993 by model m, taken for cat", "finding: blurry"]
+    assert entry["reasons"] == ["the model wavers between cat and dog (55% against 45%)", "audits found: blurry"]
 
 
 def test_boxes_are_scored_by_their_confidence_and_an_image_without_a_box_as_asked(photos):
@@ -132,7 +132,7 @@ def test_boxes_are_scored_by_their_confidence_and_an_image_without_a_box_as_aske
     entries = manifest_of(sample_hard_examples(photos, KEY, strategy="margin"))
     assert [(entry["image_id"], entry["score"], entry["category"]) for entry in entries[:2]] == [("b", 0.8, "blob"), ("c", 0.2, "cell")]
     assert sorted(entry["image_id"] for entry in entries[2:]) == ["d", "f"]
-    assert entries[2]["reasons"] == ["model m predicted no box"]
+    assert entries[2]["reasons"] == ["the model predicts no box"]
     left_out = sample_hard_examples(photos, KEY, strategy="margin", empty_score=None, aggregate="mean")
     assert [entry["score"] for entry in manifest_of(left_out)] == [0.41, 0.2]
     assert left_out.summary.counts["without_prediction"] == 2

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import numpy as np
 import pytest
 from sampling_rows import KEY, box, chosen, image, label, manifest_of, output, write
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
+from airflow_cv_dataops.core.report.location import read_report
 from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
 from airflow_cv_dataops.core.sampling.scores.score import score
 from airflow_cv_dataops.core.sampling.strategies.strategy import strategy
@@ -194,7 +196,7 @@ def test_scores_are_combined_by_their_ranks_and_told(photos):
 
     result = sample_hard_examples(photos, KEY, budget=1, custom=[letter], strategy="top", scores={"margin": 1, "letter": 3})
     [entry] = manifest_of(result)
-    assert (entry["image_id"], entry["reasons"][0]) == ("f", "letter 102")
+    assert (entry["image_id"], entry["reasons"][0]) == ("f", "letter 102 [letter]")
 
 
 def test_a_strategy_of_ones_own_is_held_by_the_limits(photos):
@@ -232,3 +234,24 @@ def test_embeddings_decide_what_auto_is(photos):
     assert all(entry["score"] is None for entry in manifest_of(spread)), "no score was asked for"
     close = sample_hard_examples(photos, KEY, budget=2, strategy="similarity", similar_to=["e.png"])
     assert chosen(close) == ["e", "d"]
+
+
+def test_the_report_names_folders_without_what_they_have_in_common_limits_beside_them(photos):
+    folders = {name: f"s3://photos/{'left' if name in 'abc' else 'right'}/{name}.png" for name in CERTAINTY}
+    write(photos, "images", [image(name, source_uri=uri) for name, uri in folders.items()])
+    result = sample_hard_examples(photos, KEY, budget=2, max_per={"source": 1})
+    page = read_report(photos, result.lineage.facts["reportUri"]).decode()
+    told = re.findall(r'<th scope="row"><bdi>(\w+)</bdi><span class="limit free">([^<]*)</span>', page)
+    assert told == [("left", "at most 1"), ("right", "at most 1")]
+
+
+def test_why_a_strategy_that_goes_by_no_score_took_an_image_is_said_of_that_image(photos):
+    rows = [
+        {"image_id": name, "source_uri": f"s3://photos/{name}.png", "embedding": [float(at), 1.0], "source": "s3://e.npy"}
+        for at, name in enumerate(CERTAINTY)
+    ]
+    write(photos, "embeddings", rows, owner="net")
+    [first, _] = manifest_of(sample_hard_examples(photos, KEY, budget=2, strategy="k_center"))
+    assert first["reasons"] == ["least like anything that is labelled or was taken before it"]
+    [first] = manifest_of(sample_hard_examples(photos, KEY, budget=1, strategy="diverse_top", scores={"entropy": 1}))
+    assert first["reasons"][1:] == ["of the highest scores, and unlike what is labelled or was taken before it"]

@@ -11,6 +11,7 @@ from airflow_cv_dataops.core.sampling.candidates import Candidates
 from airflow_cv_dataops.core.sampling.choosing import Chosen
 from airflow_cv_dataops.core.sampling.pool import Pool
 from airflow_cv_dataops.core.sampling.scores.combining import reasons
+from airflow_cv_dataops.core.sampling.scores.faults import finding
 from airflow_cv_dataops.core.sampling.scores.rows import rows_at_once
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def entries_of(dataset: str, candidates: Candidates, chosen: Chosen) -> list[dic
                 "probabilities": probabilities.get(prediction or "", {}),
                 "boxes": boxes.get(row, []),
                 "strategy": chosen.taken_by[at],
-                "reasons": [*_how(chosen.taken_by[at], candidates), *words[at], *(f"finding: {check}" for check in checks.get(row, ()))],
+                "reasons": _reasons(chosen.taken_by[at], candidates, words[at], checks.get(row, ())),
                 "dataset": dataset,
                 "partition_key": image["partition_key"],
             }
@@ -65,12 +66,14 @@ def sample_rows(entries: Sequence[Mapping[str, Any]], model: str | None, seed: i
     return pa.table({name: pa.array(values, schema.field(name).type) for name, values in columns.items()})
 
 
-def _how(taken_by: str, candidates: Candidates) -> list[str]:
-    """Return how an image came into the batch, where its scores do not tell."""
-    if taken_by in _WORDS:
-        return [_WORDS[taken_by]]
+def _reasons(taken_by: str, candidates: Candidates, words: Sequence[str], checks: Sequence[str]) -> list[str]:
+    """Return why an image is in the batch: who or what took it where no strategy did, its scores, the strategy, what audits found."""
     strategy = candidates.plan.strategy
-    return [] if candidates.plan.scores else [f"{strategy.meaning[:1].lower()}{strategy.meaning[1:].rstrip('.')}"]
+    meaning = "" if words else f"{strategy.meaning[:1].lower()}{strategy.meaning[1:].rstrip('.')}"
+    first, last = (_WORDS[taken_by], "") if taken_by in _WORDS else ("", strategy.words or meaning)
+    # The score that goes by findings has named them.
+    found = "" if "label_issues" in candidates.plan.weights or not checks else f"audits found: {', '.join(map(finding, checks))}"
+    return [reason for reason in (first, *words, last, found) if reason]
 
 
 def likely_classes(pool: Pool, prediction_ids: Collection[str]) -> dict[str, Mapping[str, float]]:

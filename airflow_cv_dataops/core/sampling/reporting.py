@@ -20,6 +20,7 @@ _BY_BOXES = (
     "An image counts for every category of which the model predicts a box with a confidence of at least 0.5, so shares may add up to more "
     "than 100%; where there is no such box, for that of its most uncertain box."
 )
+_ORDERED = ("capture_day", "partition")
 _LEFT_OUT = {
     "already_labelled": ("It has a label already", "an image that is marked empty counts as labelled"),
     "not_labelled": ("It has no label", "the batch is chosen among labelled images"),
@@ -101,6 +102,7 @@ def _distributions(candidates: Candidates, chosen: Chosen) -> list[Distribution]
                 _limits(quotas.get(grouping), names),
                 images=(len(pool), len(batch)) if groups.overlap else None,
                 note=_BY_BOXES if grouping == "category" and finds_boxes(candidates.pool) else "",
+                is_ordered=grouping in _ORDERED,
             )
         )
     return found
@@ -118,8 +120,11 @@ def _short_names(names: Sequence[str]) -> dict[str, str]:
 
 def _counts(groups: Groups, names: Mapping[str, str]) -> dict[str, int]:
     """Return how many images each group has, of those that have any. :param names: what some groups are called on the page."""
-    counted = zip(groups.names, groups.sizes().tolist(), strict=True)
-    return {_shown(name, names): images for name, images in counted if images}
+    found: dict[str, int] = {}
+    for name, images in zip(groups.names, groups.sizes().tolist(), strict=True):
+        if images:  # a group may itself be called unknown
+            found[_shown(name, names)] = found.get(_shown(name, names), 0) + images
+    return found
 
 
 def _shown(name: str, names: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_cv_dataops.core.wording import duration, few, one_line, readable
+from airflow_cv_dataops.core.wording import duration, few, one_line, percent, readable
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,14 @@ def test_a_few_of_many() -> None:
     assert few(["a", "b"], 2) == "a, b"
     assert few(["a", "b", "c"], 1) == "a and 2 more"
     assert one_line("a\n  b\x00\n\nc") == "a b\ufffd c"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        *((0, "0%"), (0.0004, "under 0.1%"), (0.004, "0.4%"), (0.0097, "1%"), (0.514, "51%"), (0.983, "98%")),
+        *((0.992, "99.2%"), (0.9996, "over 99.9%"), (1, "100%")),
+    ],
+)
+def test_a_share_in_whole_percent_has_a_digit_more_near_its_ends(value: float, words: str) -> None:
+    assert percent(value) == words

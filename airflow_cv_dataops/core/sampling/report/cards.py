@@ -12,7 +12,7 @@ from airflow_cv_dataops.core.report.plots import clean, cut
 from airflow_cv_dataops.core.report.views import Box
 from airflow_cv_dataops.core.sampling.report.values import BatchImage, PredictedBox
 from airflow_cv_dataops.core.store.objects import without_credentials
-from airflow_cv_dataops.core.wording import printable, share
+from airflow_cv_dataops.core.wording import percent, printable
 
 _MOST_BOXES = 200
 _MOST_REASONS = 8
@@ -124,7 +124,7 @@ def _tags(boxes: Sequence[_Drawn], image: GalleryImage) -> Iterator[str]:
 
 def _box_in_words(predicted: PredictedBox, longest: int) -> str:
     name = "(no category)" if predicted.category is None else printable(cut(predicted.category, longest))
-    return clean(f"{name} {predicted.score:.2f}" if math.isfinite(predicted.score) else name)
+    return clean(f"{name} {percent(predicted.score)}" if 0 <= predicted.score <= 1 else name)
 
 
 def _head(chosen: BatchImage) -> str:
@@ -168,7 +168,7 @@ def _probabilities(probabilities: Mapping[str, float]) -> str:
     rows = "".join(
         f'<dt class="free">{clean(cut(name, _LONGEST_NAME))}</dt>'
         '<dd><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="track" width="100" height="8"/><rect width="{100 * value:.1f}" height="8"/></svg><span>{share(value)}</span></dd>'
+        f'<rect class="track" width="100" height="8"/><rect width="{100 * value:.1f}" height="8"/></svg><span>{percent(value)}</span></dd>'
         for name, value in largest
     )
     return f'<dl class="probabilities" aria-label="Probabilities">{rows}</dl>' if rows else ""

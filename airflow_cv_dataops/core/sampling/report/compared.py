@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from airflow_cv_dataops.core.report.plots import clean, cut
 from airflow_cv_dataops.core.sampling.report.values import Distribution
-from airflow_cv_dataops.core.wording import share
+from airflow_cv_dataops.core.wording import percent
 
 _MOST_ROWS = 20
 _LONGEST_NAME = 60
@@ -27,7 +27,9 @@ class _Row:
 
 
 def compared_html(distribution: Distribution) -> str:
-    """Return the figure: at most 20 values, those of most images in the pool first, and how many more there are.
+    """Return the figure: at most 20 values, those of most images in the pool, and how many more there are.
+
+    They stand in the order of their shares, days and whatever else has an order of its own in that.
 
     A value with a limit is always among them, also where neither pool nor batch has it.
     """
@@ -63,7 +65,7 @@ def against_pool(row_pool: int, row_batch: int, pool: int, batch: int) -> tuple[
     if abs(row_batch - expected) < 1:
         return "even", "as in the pool"
     if not row_batch:
-        return "under", f"none, against {_about(expected)} in proportion"
+        return "under", f"none in the batch; {expected:,.0f} would be proportionate"
     times = row_batch / expected
     return ("over" if times > 1 else "under"), f"{_times(times)} its pool share"
 
@@ -73,7 +75,7 @@ def _rows(distribution: Distribution) -> list[_Row]:
     first = sorted(names, key=lambda name: (name not in distribution.limits, *_order(distribution, name)))[:_MOST_ROWS]
     rows = [
         _Row(name, distribution.pool.get(name, 0), distribution.batch.get(name, 0), distribution.limits.get(name, ""))
-        for name in sorted(first, key=lambda name: _order(distribution, name))
+        for name in (sorted(first) if distribution.is_ordered else sorted(first, key=lambda name: _order(distribution, name)))
     ]
     if rest := names - set(first):
         pool, batch = (sum(counts.get(name, 0) for name in rest) for counts in (distribution.pool, distribution.batch))
@@ -108,7 +110,7 @@ def _bar(side: str, part: float, count: int, highest: float) -> str:
     return (
         f'<div class="pair"><svg viewBox="0 0 {_BAR} 10" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect class="{side}" width="{length:.1f}" height="10"/></svg>'
-        f'<span><span class="unseen">{side} </span>{share(part)}<span class="count"> {count:,}</span></span></div>'
+        f'<span><span class="unseen">{side} </span>{percent(part)}<span class="count"> ({count:,})</span></span></div>'
     )
 
 
@@ -118,7 +120,3 @@ def _part(count: int, whole: int) -> float:
 
 def _times(ratio: float) -> str:
     return f"{ratio:,.0f} times" if ratio >= 9.95 else f"{ratio:.2g} times"
-
-
-def _about(expected: float) -> str:
-    return f"{expected:,.0f}" if expected >= 9.95 else f"{expected:.2g}"

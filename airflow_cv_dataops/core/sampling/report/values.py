@@ -68,6 +68,7 @@ class Distribution:
     :param batch: how many of the chosen ones have it. :param limits: by value, in words, such as ``at most 20``.
     :param images: how many images the pool and the batch have, where an image may have several values; ``None``: the counts add up to that.
     :param note: which values an image has, in words, where the name does not tell.
+    :param is_ordered: the values have an order of their own, that of their names, such as days; others stand by their share of the pool.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Distribution:
     limits: Mapping[str, str] = field(default_factory=dict)
     images: tuple[int, int] | None = None
     note: str = ""
+    is_ordered: bool = False
 
 
 @dataclass(frozen=True)

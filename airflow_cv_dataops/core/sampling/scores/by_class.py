@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.sampling.scores.categories import frequencies, numbers_of
+from airflow_cv_dataops.core.sampling.scores.doubt import NO_BOX, NOTHING, box, of_image, sureness
 from airflow_cv_dataops.core.sampling.scores.hardest import finds_boxes
 from airflow_cv_dataops.core.sampling.scores.rows import row_uncertainty, rows_at_once
+from airflow_cv_dataops.core.sampling.scores.said import Said, said_of
 from airflow_cv_dataops.core.sampling.scores.score import score
 from airflow_cv_dataops.core.sampling.scores.uncertainty import DIGITS, billionths
+from airflow_cv_dataops.core.wording import few, percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,12 +20,13 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.sampling.pool import Pool
 
 _COLUMNS = ("category", "score", "probabilities", "classes")
+_MOST_CLASSES = 4
 
 
 @score(
     meaning="The model is unsure of boxes of several classes, or of rare ones.",
     needs=("predictions",),
-    words=lambda pool, row, value: _words(pool, row, value),
+    words=lambda pool, row, value: _words(pool, row),
 )
 def entropy_by_class(pool: Pool) -> np.ndarray:
     """Return the entropy of an image's predictions, aggregated within each predicted class, then over the classes by weight, (N,).
@@ -100,13 +104,28 @@ def _aggregated(group: np.ndarray, doubt: np.ndarray, groups: int, aggregate: st
     return total / 10**DIGITS / divisor
 
 
-def _words(pool: Pool, row: int, value: float) -> str:
-    """Say which class makes most of the score: ``entropy_by_class 0.310, most of Platelets, of 2 classes``."""
+def _words(pool: Pool, row: int) -> str:
+    """Say of which categories the model is unsure: ``… of boxes of several categories: Platelets (41%), WBC (55%)``."""
     import numpy as np
 
-    found = _classes(pool)
+    found, counted = _classes(pool), frequencies(pool)
     first, last = np.searchsorted(found.image, [row, row + 1])
-    if first == last:
-        return f"entropy_by_class {value:.3f}, no box predicted"
-    most = frequencies(pool).names[found.category[first + np.argmax(found.part[first:last])]]
-    return f"entropy_by_class {value:.3f}, most by {most}" + (f" of {last - first} classes" if last - first > 1 else "")
+    hardest: dict[str | None, Said] = {}
+    for said in said_of(pool, row):
+        if said.doubt > (hardest[said.category].doubt if said.category in hardest else -1):
+            hardest[said.category] = said
+    order = first + np.argsort(-found.part[first:last], kind="stable")
+    classes = [(number, hardest[counted.names[number]]) for number in found.category[order].tolist() if counted.names[number] in hardest]
+    if not classes:
+        return NOTHING if found.is_predicted[row] else NO_BOX
+    if not finds_boxes(pool):
+        return of_image(classes[0][1], "entropy")
+    unsure = [(number, said) for number, said in classes if said.is_unsure]
+    if not unsure:
+        return f"the model is least sure of a box of {box(classes[0][1])}"
+    if len(unsure) == 1:
+        ((number, said),) = unsure
+        of = f", of which there are {counted.counts[number]:,.0f} of {counted.total:,.0f} labels" if counted.is_labelled else ""
+        return f"the model is unsure of a box of {box(said)}{of}"
+    names = [f"{said.category} ({percent(sureness(said) or 0)})" for _, said in unsure]
+    return f"the model is unsure of boxes of several categories: {few(names, _MOST_CLASSES)}"

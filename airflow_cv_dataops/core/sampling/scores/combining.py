@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.sampling.scores.said import will_be_put_in_words
 from airflow_cv_dataops.core.sampling.scores.uncertainty import DIGITS
 
 if TYPE_CHECKING:
@@ -59,12 +60,13 @@ def reasons(
     """
     check_weights(weights)
     turned = _ranks(values, weights)
-    by_name, said = {score.name: score for score in scores}, []
-    for row in map(int, rows):  # of the chosen few
+    by_name, said, rows = {score.name: score for score in scores}, [], list(map(int, rows))
+    will_be_put_in_words(pool, rows)
+    for row in rows:  # of the chosen few
         parts = {name: abs(weights[name]) * (float(turned[name][row]) - 0.5) for name in weights}
         ordered = sorted(parts, key=lambda name: (-round(parts[name], DIGITS), name))
         contributing = [name for name in ordered if parts[name] > 0] or ordered[:1]
-        said.append([_in_words(by_name[name], pool, row, float(values[name][row]), weights[name]) for name in contributing])
+        said.append([_in_words(by_name[name], pool, row, float(values[name][row]), weights) for name in contributing])
     return said
 
 
@@ -102,6 +104,10 @@ def _average_ranks(values: np.ndarray) -> np.ndarray:
     return middle[number.reshape(-1)] / max(len(values), 1)
 
 
-def _in_words(score: Score, pool: Pool, row: int, value: float, weight: float) -> str:
-    words = score.in_words(pool, row, value)
-    return words if weight > 0 else f"{words} (lower counts more)"
+def _in_words(score: Score, pool: Pool, row: int, value: float, weights: Mapping[str, float]) -> str:
+    """Return the score's words; of several scores, and of one that is turned round, with its name, by which ``scores`` knows it."""
+    is_turned = weights[score.name] < 0
+    # Without words of its own a score is told by its name already.
+    named = [score.name] if score.words and (is_turned or len(weights) > 1) else []
+    notes = [*named, *(["the lower the better"] if is_turned else [])]
+    return score.in_words(pool, row, value) + (f" [{', '.join(notes)}]" if notes else "")

@@ -12,8 +12,10 @@ from airflow_cv_dataops.core.predictions.batches import stored_classes
 from airflow_cv_dataops.core.sampling.scores.categories import numbers_of
 from airflow_cv_dataops.core.sampling.scores.members import committee
 from airflow_cv_dataops.core.sampling.scores.rows import rows_at_once
+from airflow_cv_dataops.core.sampling.scores.said import said_of
 from airflow_cv_dataops.core.sampling.scores.score import score
 from airflow_cv_dataops.core.sampling.scores.votes import Votes, entropy_of_votes
+from airflow_cv_dataops.core.wording import few, percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
 
     from airflow_cv_dataops.core.sampling.pool import Pool
 
+_MOST_TOLD = 5
+
 
 @score(
     meaning="The models take the image for different categories.",
     needs=("models",),
-    words=lambda pool, row, value: f"models say {_said(_model_votes(pool), row)}",
+    words=lambda pool, row, value: _voted(_model_votes(pool), row, "the models"),
 )
 def vote_entropy(pool: Pool) -> np.ndarray:
     """Return the entropy of the models' most probable categories, 0 to 1; see :func:`.votes.entropy_of_votes`.
@@ -38,7 +42,7 @@ def vote_entropy(pool: Pool) -> np.ndarray:
 @score(
     meaning="The models' class probabilities lie far from their mean.",
     needs=("models",),
-    words=lambda pool, row, value: f"consensus_kl {value:.3f} over {committee(pool).members[row]} models",
+    words=lambda pool, row, value: _opinions(pool, row),
 )
 def consensus_kl(pool: Pool) -> np.ndarray:
     """Return the mean Kullback-Leibler divergence of the models' class probabilities from their mean, by log K, 0 to 1.
@@ -53,7 +57,7 @@ def consensus_kl(pool: Pool) -> np.ndarray:
 @score(
     meaning="Each model is sure of itself, but not of the same.",
     needs=("models",),
-    words=lambda pool, row, value: f"bald {value:.3f} over {committee(pool).members[row]} models",
+    words=lambda pool, row, value: _opinions(pool, row),
 )
 def bald(pool: Pool) -> np.ndarray:
     """Return the mutual information of category and model, by log K, 0 to 1: the entropy of the mean minus the mean of the entropies.
@@ -67,7 +71,7 @@ def bald(pool: Pool) -> np.ndarray:
 @score(
     meaning="Annotators gave the image different categories.",
     needs=("annotations",),
-    words=lambda pool, row, value: f"annotators say {_said(_annotator_votes(pool), row)}",
+    words=lambda pool, row, value: _voted(_annotator_votes(pool), row, "the annotators"),
 )
 def annotator_vote_entropy(pool: Pool) -> np.ndarray:
     """Return the entropy of the annotators' categories of an image as a whole, 0 to 1; see :func:`.votes.entropy_of_votes`.
@@ -134,8 +138,25 @@ def _votes(parts: list[pa.Table], known: set[str]) -> tuple[Votes, list[str]]:
     return Votes(image, numbers_of(voter, voters), numbers_of(choice, choices), len(choices)), choices
 
 
-def _said(voted: tuple[Votes, list[str]], row: int) -> str:
-    """Say what was voted for, most votes first: ``2 cat, 1 dog``."""
+def _voted(voted: tuple[Votes, list[str]], row: int, who: str) -> str:
+    """Say what was voted for, most votes first: ``the models disagree: 2 say 'cat', 1 says 'dog'``."""
     votes, names = voted
-    counts = Counter(names[choice] for choice in votes.choice[votes.image == row].tolist())
-    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    own = votes.image == row
+    ballots = set(zip(votes.voter[own].tolist(), votes.choice[own].tolist(), strict=True))
+    counts = Counter(names[choice] for _, choice in ballots)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    told = few([f"{count} {'says' if count == 1 else 'say'} '{name}'" for name, count in ordered], _MOST_TOLD)
+    return f"{who} {'disagree' if len(counts) > 1 else 'agree'}: {told}"
+
+
+def _opinions(pool: Pool, row: int) -> str:
+    """Say which class each model finds most probable: ``the models disagree: one says cat (92%), other says dog (88%)``."""
+    said = []
+    for model in sorted(pool.predictions):
+        # Of several predictions a committee takes only equal ones.
+        said += [(model, one.likeliest[0]) for one in said_of(pool, row, model) if one.likeliest and not one.is_box][:1]
+    classes = sorted({name for _, (name, _) in said})
+    if len(classes) == 1:
+        told = few([f"{model} with {percent(value)}" for model, (_, value) in said], _MOST_TOLD)
+        return f"the models all say {classes[0]}: {told}"
+    return f"the models disagree: {few([f'{model} says {name} ({percent(value)})' for model, (name, value) in said], _MOST_TOLD)}"

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.sampling.scores.categories import numbers_of
+from airflow_cv_dataops.core.sampling.scores.doubt import sureness
 from airflow_cv_dataops.core.sampling.scores.hardest import finds_boxes
 from airflow_cv_dataops.core.sampling.scores.misclassified import judged
 from airflow_cv_dataops.core.sampling.scores.missed import compared
+from airflow_cv_dataops.core.sampling.scores.said import said_of
 from airflow_cv_dataops.core.sampling.scores.score import score
 from airflow_cv_dataops.core.sampling.scores.uncertainty import DIGITS, billionths
-from airflow_cv_dataops.core.wording import few
+from airflow_cv_dataops.core.wording import few, percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,23 +99,31 @@ def _gathered(pool: Pool) -> _Witnesses:
     return _Witnesses(doubt, image, check, checks)
 
 
+def finding(check: str) -> str:
+    """Return what a check found, as a person reads it: ``tiny bbox``."""
+    return check.replace("_", " ")
+
+
 def _error_words(pool: Pool, row: int, value: float) -> str:
-    """Say what the model gets wrong: ``model m misses 2 boxes (Platelets), takes 1 RBC for WBC``."""
+    """Say what the model gets wrong: ``the model misses 2 labelled boxes (Platelets), takes 1 RBC for WBC``."""
     if not finds_boxes(pool):
-        return f"model {pool.model} {judged(pool).words(row)}: errors_against_labels {value:.3f}"
-    parts = compared(pool).words(row)
-    return (
-        f"model {pool.model} {', '.join(parts)}"
-        if parts
-        else f"model {pool.model} is unsure of its boxes: errors_against_labels {value:.3f}"
-    )
+        return judged(pool).words(row, next((sureness(one) for one in said_of(pool, row) if not one.is_box), None))
+    if parts := compared(pool).words(row):
+        return f"the model {', '.join(parts)}"
+    if value:
+        return f"the model and the labels differ only in how sure it is (agreement {percent(1 - value)})"
+    return "the model finds what is labelled and nothing else"
 
 
 def _finding_words(pool: Pool, row: int) -> str:
-    """Say which checks found something, and how often: ``found by suspect_label, tiny_bbox (3 times)``."""
+    """Say which checks found something, and how often: ``audits found: suspect label, tiny bbox (3 times)``."""
     import numpy as np
 
     found = _witnesses(pool)
     counts = np.bincount(found.check[found.image == row], minlength=len(found.checks)).tolist()
-    said = [name if count == 1 else f"{name} ({count} times)" for name, count in zip(found.checks, counts, strict=True) if count]
-    return f"found by {few(said, _MOST_CHECKS)}" if said else "no finding"
+    said = [
+        finding(name) if count == 1 else f"{finding(name)} ({count} times)"
+        for name, count in zip(found.checks, counts, strict=True)
+        if count
+    ]
+    return f"audits found: {few(said, _MOST_CHECKS)}" if said else "audits found nothing"

@@ -12,11 +12,14 @@ from airflow_cv_dataops.core.sampling.scores.categories import category_names
 from airflow_cv_dataops.core.sampling.scores.hardest import finds_boxes
 from airflow_cv_dataops.core.sampling.scores.score import score
 from airflow_cv_dataops.core.sampling.scores.uncertainty import DIGITS, billionths
+from airflow_cv_dataops.core.wording import few, percent
 
 if TYPE_CHECKING:
     import numpy as np
 
     from airflow_cv_dataops.core.sampling.pool import Pool
+
+_MOST_TOLD = 5
 
 
 @score(meaning="The models draw different boxes.", needs=("models",), words=lambda pool, row, value: _words(pool, row, value))
@@ -72,6 +75,9 @@ def _pair(first: PoolBoxes, second: PoolBoxes, images: int) -> np.ndarray:
 
 
 def _words(pool: Pool, row: int, value: float) -> str:
-    """Say how many boxes each model draws: ``boxes of models disagree by 0.420: one draws 3, other draws 5``."""
+    """Say how many boxes each model draws, and how far they lie over one another: ``the models' boxes overlap by 58%: one draws 3, …``."""
     counts = {model: int((boxes.image == row).sum()) for model, boxes in _drawn(pool).items()}
-    return f"boxes of models disagree by {value:.3f}: " + ", ".join(f"{model} draws {count}" for model, count in counts.items())
+    if not any(counts.values()):
+        return "no model draws a box"
+    told = few([f"{model} draws {count}" for model, count in counts.items()], _MOST_TOLD)
+    return f"the models' boxes overlap by {percent(1 - value)} on average: {told}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.sampling.scores.categories import category_names, numbers_of
 from airflow_cv_dataops.core.sampling.scores.rows import class_probabilities, rows_at_once
 from airflow_cv_dataops.core.sampling.scores.uncertainty import DIGITS, billionths, distributions
+from airflow_cv_dataops.core.wording import percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,11 +34,12 @@ class Judged:
     predicted: np.ndarray
     names: Sequence[str]
 
-    def words(self, row: int) -> str:
-        """Say what is labelled and what the model says."""
+    def words(self, row: int, sureness: float | None) -> str:
+        """Say what is labelled and what the model says. :param sureness: how sure it is of that, 0 to 1."""
         given = sorted({self.names[number] for number in self.label[self.label_image == row].tolist()})
         says = self.names[self.predicted[row]] if self.predicted[row] >= 0 else "something else"
-        return f"says {says}, labelled {', '.join(given)}"
+        told = "and the model agrees" if given == [says] else f"but the model says {says}"
+        return f"labelled {', '.join(given)}, {told}" + ("" if sureness is None else f" ({percent(sureness)})")
 
 
 def judged(pool: Pool) -> Judged:

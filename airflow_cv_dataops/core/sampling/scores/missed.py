@@ -59,7 +59,7 @@ class Compared:
         return result
 
     def words(self, row: int) -> list[str]:
-        """Say what is wrong in an image, by its unit with the highest error: ``misses 2 boxes (Platelets)``; nothing where nothing is."""
+        """Say what is wrong in an image, by its unit with the highest error: ``misses 1 labelled box (WBC)``; nothing where nothing is."""
         import numpy as np
 
         units = np.flatnonzero(self.unit_image == row)
@@ -76,7 +76,7 @@ class Compared:
                 taken[given, self.names[self.predictions.category[match]]] += 1
         too_many = (self.prediction_unit == unit) & self.is_unexplained & (self.predictions.confidence >= _SAYS)
         extra = Counter(self.names[number] for number in self.predictions.category[too_many].tolist())
-        parts = [f"misses {_boxes(missed)}"] if missed else []
+        parts = [f"misses {_boxes(missed, 'labelled ')}"] if missed else []
         parts += [f"takes {count} {given} for {other}" for (given, other), count in sorted(taken.items())]
         return [*parts, f"draws {_boxes(extra)} without a label"] if extra else parts
 
@@ -158,8 +158,8 @@ def _for_units(drawn: PoolBoxes, unit_image: np.ndarray) -> tuple[PoolBoxes, np.
     return drawn.take(np.repeat(first, count) + offset), unit
 
 
-def _boxes(counts: Counter[str]) -> str:
-    """Return ``1 box (WBC)``, ``3 boxes (2 RBC, 1 WBC)``."""
+def _boxes(counts: Counter[str], what: str = "") -> str:
+    """Return ``1 box (WBC)``, ``3 labelled boxes (2 RBC, 1 WBC)``."""
     total = sum(counts.values())
     each = next(iter(counts)) if len(counts) == 1 else ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    return f"{total} box{'' if total == 1 else 'es'} ({each})"
+    return f"{total} {what}box{'' if total == 1 else 'es'} ({each})"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.sampling.scores.score import score
 from airflow_cv_dataops.core.sampling.scores.uncertainty import DIGITS
+from airflow_cv_dataops.core.wording import percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,13 +40,14 @@ def novelty(pool: Pool) -> np.ndarray:
         log.warning("No image with an embedding is labelled yet: to novelty all images are equally new.")
         told = np.zeros(len(pool), dtype=bool) if pool.embeddings is None else _has_direction(pool.embeddings)
         return np.where(told, 1.0, np.nan)
-    return np.round((1 - _nearest(pool, pool.known.embeddings)) / 2, DIGITS)
+    labelled = pool.known.embeddings
+    return pool.kept("novelty", lambda: np.round((1 - _nearest(pool, labelled)) / 2, DIGITS))
 
 
 @score(
     meaning="The image looks like one that a person named.",
     needs=("embeddings", "similar_to"),
-    words=lambda pool, row, value: f"similarity: cosine {2 * value - 1:.3f} to the nearest image that was named",
+    words=lambda pool, row, value: _named_words(pool, value),
 )
 def similarity(pool: Pool) -> np.ndarray:
     """Return the cosine to the nearest of the named images' embeddings as ``(1 + cos) / 2``, (N,), 0 (opposite) to 1 (same direction).
@@ -56,7 +58,8 @@ def similarity(pool: Pool) -> np.ndarray:
 
     if pool.similar_to is None:
         return np.full(len(pool), np.nan)
-    return np.round((1 + _nearest(pool, pool.similar_to)) / 2, DIGITS)
+    named = pool.similar_to
+    return pool.kept("similarity", lambda: np.round((1 + _nearest(pool, named)) / 2, DIGITS))
 
 
 def _nearest(pool: Pool, others: np.ndarray) -> np.ndarray:
@@ -120,5 +123,23 @@ def _directions(embeddings: np.ndarray) -> np.ndarray:
 
 def _new_words(pool: Pool, value: float) -> str:
     if pool.known.embeddings is None or not _has_direction(pool.known.embeddings).any():
-        return "novelty: nothing is labelled yet"
-    return f"novelty: cosine {1 - 2 * value:.3f} to the nearest labelled image"
+        return "nothing is labelled yet, so that all images are equally new"
+    return _placed(novelty(pool), value, "what is labelled")
+
+
+def _named_words(pool: Pool, value: float) -> str:
+    return _placed(1 - similarity(pool), 1 - value, "the images that were named")
+
+
+def _placed(distances: np.ndarray, distance: float, what: str) -> str:
+    """Say where an image's distance stands in the pool: ``farther from what is labelled than 97% of the pool (distance 0.42 of 1)``."""
+    import numpy as np
+
+    known = distances[~np.isnan(distances)]
+    nearer, farther = (int(count) for count in ((known < distance).sum(), (known > distance).sum()))
+    told = f"(distance {distance:.2f} of 1)"
+    if nearer == farther == 0:
+        return f"as far from {what} as all of the pool {told}"
+    if nearer >= farther:
+        return f"farther from {what} than {percent(nearer / len(known))} of the pool {told}"
+    return f"nearer to {what} than {percent(farther / len(known))} of the pool {told}"

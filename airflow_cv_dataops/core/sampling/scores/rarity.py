@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.sampling.scores.categories import frequencies, numbers_of, weights
+from airflow_cv_dataops.core.sampling.scores.doubt import NO_BOX
 from airflow_cv_dataops.core.sampling.scores.hardest import finds_boxes
 from airflow_cv_dataops.core.sampling.scores.score import score
 from airflow_cv_dataops.core.sampling.scores.uncertainty import DIGITS, billionths
-from airflow_cv_dataops.core.wording import share
+from airflow_cv_dataops.core.wording import percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.sampling.pool import Pool
 
 MEASURES = ("brightness", "contrast", "sharpness", "entropy", "colourfulness", "aspect_ratio", "bytes")
+# What the lowest and the highest values are, where the measure's own name does not say it.
+_ENDS = {
+    "entropy": ("least detail", "most detail"),
+    "colourfulness": ("palest colours", "strongest colours"),
+    "aspect_ratio": ("narrowest shape, width by height", "widest shape, width by height"),
+    "bytes": ("smallest files", "largest files"),
+}
 
 
 @score(
@@ -46,7 +54,7 @@ def category_rarity(pool: Pool) -> np.ndarray:
 @score(
     meaning="The image's measures (brightness, sharpness, shape, …) are unlike those of the pool.",
     images=MEASURES,
-    words=lambda pool, row, value: _measure_words(pool, row, value),
+    words=lambda pool, row, value: _measure_words(pool, row),
 )
 def image_rarity(pool: Pool) -> np.ndarray:
     """Return how far out an image's measures lie among those of the pool, (N,), 0 (in the middle of all) to 1 (alone at the end of each).
@@ -96,14 +104,25 @@ def _gathered(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _category_words(pool: Pool, row: int) -> str:
-    """Say which category, and how rare: ``Platelets: 3 of 400 labels``."""
+    """Say which category, and how rare: ``the model sees Platelets, of which there are few labels: 3 of 400``."""
     counted, highest = frequencies(pool), int(_rarest(pool)[0][row])
     if highest < 0:
-        return "no category predicted"
+        return "the model names no category" if _rarest(pool)[1][row] else NO_BOX
     number = _stride(pool) - 1 - highest % _stride(pool)
-    if counted.is_labelled:
-        return f"{counted.names[number]}: {counted.counts[number]:,.0f} of {counted.total:,.0f} labels"
-    return f"{counted.names[number]}: {counted.counts[number]:,.1f} of {counted.total:,.1f} expected in the pool"
+    name, count, total = counted.names[number], float(counted.counts[number]), counted.total
+    is_rare = count * _stride(pool) < total
+    if not counted.is_labelled:
+        what = "objects" if finds_boxes(pool) else "images"
+        told = f"it expects {_about(count)} among {_about(total)} {what} of the pool"
+        return f"the model sees {name}{', which is rare' if is_rare else ''}: {told}"
+    if not count:
+        return f"the model sees {name}, of which there is no label yet"
+    few_of = "of which there are few labels" if is_rare else "of which there are labels"
+    return f"the model sees {name}, {few_of}: {count:,.0f} of {total:,.0f}"
+
+
+def _about(number: float) -> str:
+    return f"{number:,.0f}" if number >= 9.95 else f"{number:.2g}"
 
 
 def _tails(pool: Pool) -> Mapping[str, np.ndarray]:
@@ -136,14 +155,15 @@ def _tail(values: np.ndarray) -> np.ndarray:
     return result
 
 
-def _measure_words(pool: Pool, row: int, value: float) -> str:
-    """Name the most unusual measure with its value: ``sharpness 3.21 is among the lowest 0.4% of the pool``."""
+def _measure_words(pool: Pool, row: int) -> str:
+    """Name the most unusual measure with its value: ``among the 0.4% of the pool with the lowest sharpness (3.21)``."""
     import numpy as np
 
     tails = {name: tail[row] for name, tail in _tails(pool).items() if not np.isnan(tail[row])}
     name = max(tails, key=lambda measure: tails[measure])
     values = _values(pool, name)
     below, above = int((values <= values[row]).sum()), int((values >= values[row]).sum())
-    end = "lowest" if below <= above else "highest"
-    part = share(min(below, above) / int((~np.isnan(values)).sum()))
-    return f"image_rarity {value:.3f}: {name} {values[row]:.4g}, among the {end} {part} of the pool"
+    end = _ENDS.get(name, (f"lowest {name}", f"highest {name}"))[below > above]
+    part = percent(min(below, above) / int((~np.isnan(values)).sum()))
+    shown = f"{values[row]:,.0f}{' bytes' if name == 'bytes' else ''}" if values[row] >= 1_000 or name == "bytes" else f"{values[row]:.3g}"
+    return f"among the {part} of the pool with the {end} ({shown})"

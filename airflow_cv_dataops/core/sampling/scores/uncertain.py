@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.sampling.scores.doubt import NO_BOX, NOTHING, of_boxes, of_image
 from airflow_cv_dataops.core.sampling.scores.hardest import hardest
+from airflow_cv_dataops.core.sampling.scores.said import said_of
 from airflow_cv_dataops.core.sampling.scores.score import score
 
 if TYPE_CHECKING:
@@ -17,13 +19,11 @@ if TYPE_CHECKING:
 
     from airflow_cv_dataops.core.sampling.pool import Pool
 
-_OF_SEVERAL = {"mean": "mean", "sum": "sum", "count_normalised": "sum by the root of their number"}
-
 
 @score(
     meaning="The model's most probable class is far from certain.",
     needs=("predictions",),
-    words=lambda pool, row, value: _words(pool, row, value, "least_confidence"),
+    words=lambda pool, row, value: _words(pool, row, "least_confidence"),
 )
 def least_confidence(pool: Pool) -> np.ndarray:
     """Return ``(1 - p1) K / (K - 1)`` of each image's predictions, aggregated. Settles 2009, section 3.1."""
@@ -33,7 +33,7 @@ def least_confidence(pool: Pool) -> np.ndarray:
 @score(
     meaning="The model's second most probable class comes close to its first.",
     needs=("predictions",),
-    words=lambda pool, row, value: _words(pool, row, value, "margin"),
+    words=lambda pool, row, value: _words(pool, row, "margin"),
 )
 def margin(pool: Pool) -> np.ndarray:
     """Return ``1 - (p1 - p2)`` of each image's predictions, aggregated. Settles 2009, section 3.1."""
@@ -43,22 +43,20 @@ def margin(pool: Pool) -> np.ndarray:
 @score(
     meaning="The model spreads its probability over many classes.",
     needs=("predictions",),
-    words=lambda pool, row, value: _words(pool, row, value, "entropy"),
+    words=lambda pool, row, value: _words(pool, row, "entropy"),
 )
 def entropy(pool: Pool) -> np.ndarray:
     """Return ``-sum(p log p) / log K`` of each image's predictions, aggregated. Settles 2009, section 3.1."""
     return hardest(pool, "entropy").scores
 
 
-def _words(pool: Pool, row: int, value: float, measure: str) -> str:
-    """Say how uncertain the model is, and of what: ``margin 0.912 by model m, taken for cat``."""
+def _words(pool: Pool, row: int, measure: str) -> str:
+    """Say what the model doubts: ``the model wavers between cat and dog (51% against 47%)``."""
     found = hardest(pool, measure)
     if not found.is_predicted[row]:
-        return f"model {pool.model} predicted no box"
-    told = f"{measure} {value:.3f} by model {pool.model}"
-    category = found.categories[row] or "no category"
-    if not found.boxes[row]:
-        return f"{told}, taken for {category}"
-    boxes = "1 box" if found.boxes[row] == 1 else f"{found.boxes[row]:,} boxes"
-    several = _OF_SEVERAL.get(pool.aggregate, "highest")
-    return f"{told}, {several} of {boxes}, hardest: {category}"
+        return NO_BOX
+    said = said_of(pool, row)
+    most = max((one for one in said if one.prediction_id == found.ids[row]), key=lambda one: one.doubt, default=None)
+    if most is None:
+        return NOTHING
+    return of_boxes([one for one in said if one.is_box], most, pool.aggregate) if most.is_box else of_image(most, measure)

@@ -19,7 +19,11 @@ _ROWS_AT_ONCE = 4_096
 _NOTHING = 1e-12
 
 
-@strategy(meaning="images that the model is unsure of and that would teach it different things", needs=("embeddings", "probabilities"))
+@strategy(
+    meaning="images that the model is unsure of and that would teach it different things",
+    needs=("embeddings", "probabilities"),
+    words="would teach the model something else than the images that were taken before it",
+)
 def badge(choice: Choice) -> Iterator[int]:
     """Yield open rows drawn by k-means++ over gradient embeddings (Ash et al. 2020, arXiv 1906.03671).
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 TIMES = 10
 
 
-@strategy(meaning="of the images with the highest scores those that are least alike", needs=("scores", "embeddings"))
+@strategy(
+    meaning="of the images with the highest scores those that are least alike",
+    needs=("scores", "embeddings"),
+    words="of the highest scores, and unlike what is labelled or was taken before it",
+)
 def diverse_top(choice: Choice) -> Iterator[int]:
     """Yield, of the open rows with the highest scores, the one that is farthest from all that are covered or yielded.
 

@@ -20,7 +20,11 @@ _ROWS_AT_ONCE = 2_048
 _NOTHING = 1e-5
 
 
-@strategy(meaning="images with high scores of which no two are alike (determinantal point process)", needs=("scores", "embeddings"))
+@strategy(
+    meaning="images with high scores of which no two are alike (determinantal point process)",
+    needs=("scores", "embeddings"),
+    words="scores high, and is unlike the others that were taken",
+)
 def k_dpp(choice: Choice) -> Iterator[int]:
     """Yield open rows by greedy MAP inference of a k-DPP (Chen, Zhang and Zhou 2018, arXiv 1709.05135).
 

@@ -19,7 +19,11 @@ _FEWEST_CANDIDATES = 512
 _SHORTFALL = 0.01
 
 
-@strategy(meaning="the image that stands for the most others that none stands for yet", needs=("embeddings",))
+@strategy(
+    meaning="the image that stands for the most others that none stands for yet",
+    needs=("embeddings",),
+    words="stands for many images that look like it and that no labelled or taken one stands for",
+)
 def max_herding(choice: Choice) -> Iterator[int]:
     """Yield the open row that raises generalised coverage most (Bae, Noh and Sutherland 2024, arXiv 2407.12212).
 
@@ -37,7 +41,9 @@ def max_herding(choice: Choice) -> Iterator[int]:
 
 
 @strategy(
-    meaning="the image that stands for the most others that are uncertain and that none stands for yet", needs=("scores", "embeddings")
+    meaning="the image that stands for the most others that are uncertain and that none stands for yet",
+    needs=("scores", "embeddings"),
+    words="stands for images with high scores that look like it and that no labelled or taken one stands for",
 )
 def uncertainty_herding(choice: Choice) -> Iterator[int]:
     """Yield the open row that raises uncertainty coverage most (Bae, Oliveira and Sutherland 2025, arXiv 2412.20644).

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 4_096
 
 
-@strategy(meaning="the image that is least like any that is labelled or taken", needs=("embeddings",))
+@strategy(
+    meaning="the image that is least like any that is labelled or taken",
+    needs=("embeddings",),
+    words="least like anything that is labelled or was taken before it",
+)
 def k_center(choice: Choice) -> Iterator[int]:
     """Yield the open row that is farthest from its nearest covered or yielded one (Sener and Savarese 2018, arXiv 1708.00489, greedy).
 

@@ -53,6 +53,7 @@ class Strategy:
     :param meaning: what it takes, one sentence for people.
     :param run: yields rows of the choice, each open at that moment, in the order in which they are taken.
     :param needs: what it cannot do without, of ``NEEDS``.
+    :param words: why an image was taken, beside its scores, for people; without: ``meaning``, of a strategy that goes by no score.
     :raises ConfigurationError: the name or a need cannot be used.
     """
 
@@ -60,6 +61,7 @@ class Strategy:
     meaning: str
     run: Callable[[Choice], Iterator[int]]
     needs: tuple[str, ...] = ()
+    words: str = ""
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.name):
@@ -71,13 +73,14 @@ class Strategy:
         return self.run(choice)
 
 
-def strategy(*, meaning: str, needs: tuple[str, ...] = ()) -> Callable[[Callable[[Choice], Iterator[int]]], Strategy]:
+def strategy(*, meaning: str, needs: tuple[str, ...] = (), words: str = "") -> Callable[[Callable[[Choice], Iterator[int]]], Strategy]:
     """Make a :class:`Strategy` of a generator function, under the function's name.
 
     :param meaning: what it takes, one sentence for people.
     :param needs: what it cannot do without: ``scores``, ``embeddings``, ``probabilities``.
+    :param words: why an image was taken, beside its scores, for people.
     """
-    return lambda run: Strategy(run.__name__, meaning, run, needs)
+    return lambda run: Strategy(run.__name__, meaning, run, needs, words)
 
 
 sampling_strategy = strategy

@@ -19,7 +19,11 @@ _DRAW = 5  # tells these draws from those of other strategies
 _ROWS_AT_ONCE = 1_024
 
 
-@strategy(meaning="the most typical image of the largest cluster of which least is known", needs=("embeddings",))
+@strategy(
+    meaning="the most typical image of the largest cluster of which least is known",
+    needs=("embeddings",),
+    words="typical of a group of images that look alike, of which few are labelled or taken",
+)
 def typiclust(choice: Choice) -> Iterator[int]:
     """Yield the most typical open row of the cluster with the fewest covered and yielded rows (Hacohen, Dekel and Weinshall, 2202.02794).
 

@@ -30,7 +30,7 @@ def widths(html: str, side: str) -> list[float]:
         ((300, 38, 400, 50), ("even", "as in the pool")),  # half an image more
         ((4, 1, 400, 50), ("even", "as in the pool")),  # half an image in proportion: twice its share says nothing
         ((4, 0, 400, 50), ("even", "as in the pool")),
-        ((40, 0, 400, 50), ("under", "none, against 5 in proportion")),
+        ((40, 0, 400, 50), ("under", "none in the batch; 5 would be proportionate")),
         ((0, 2, 400, 50), ("over", "not in the pool")),
         ((0, 0, 400, 50), ("none", "neither in the pool nor in the batch")),
         ((40, 0, 400, 0), ("none", "")),  # an empty batch is compared with nothing
@@ -52,12 +52,18 @@ def test_over_and_under_are_told_only_of_a_whole_image_or_more(pool, batch, othe
 def test_values_stand_in_the_order_of_the_pool_with_both_shares_on_one_scale():
     html = compared_html(Distribution("category", {"WBC": 100, "RBC": 300}, {"WBC": 30, "RBC": 10}, {"RBC": "at most 10"}))
     assert rows(html) == [
-        "RBC at most 10 pool 75% 300 batch 25% 10 0.33 times its pool share",
-        "WBC pool 25% 100 batch 75% 30 3 times its pool share",
+        "RBC at most 10 pool 75% (300) batch 25% (10) 0.33 times its pool share",
+        "WBC pool 25% (100) batch 75% (30) 3 times its pool share",
     ]
     assert (widths(html, "pool"), widths(html, "batch")) == ([200, 66.7], [66.7, 200])
     assert "pool, 400" in html
     assert "batch, 40" in html
+
+
+def test_days_stand_in_the_order_of_their_dates_whatever_their_shares():
+    pool = {"2026-11-07": 10, "2026-11-05": 30, "unknown": 5, "2026-11-06": 20}
+    days = rows(compared_html(Distribution("capture day", pool, {"2026-11-06": 4}, is_ordered=True)))
+    assert [row.split()[0] for row in days] == ["2026-11-05", "2026-11-06", "2026-11-07", "unknown"]
 
 
 def test_of_many_values_twenty_are_shown_and_the_rest_is_counted():
@@ -65,7 +71,7 @@ def test_of_many_values_twenty_are_shown_and_the_rest_is_counted():
     html = compared_html(Distribution("source", pool, {"00": 5, "29": 2}))
     shown = rows(html)
     assert [row.split()[0] for row in shown[:-1]] == [f"{number:02}" for number in range(20)]
-    assert shown[-1] == "10 more pool 29.4% 755 batch 28.6% 2 as in the pool"
+    assert shown[-1] == "10 more pool 29% (755) batch 29% (2) as in the pool"
     assert ": 20 of 30<" in html
 
 
@@ -75,7 +81,7 @@ def test_a_value_with_a_limit_is_shown_though_it_is_rare_or_absent():
     shown = rows(compared_html(Distribution("category", pool, {"00": 5}, limits)))
     assert len(shown) == 21
     assert shown[18].startswith("29 at least 3 pool")
-    assert shown[19] == "Blasts at least 5 pool 0% 0 batch 0% 0 neither in the pool nor in the batch"
+    assert shown[19] == "Blasts at least 5 pool 0% (0) batch 0% (0) neither in the pool nor in the batch"
 
 
 def test_values_of_which_an_image_may_have_several_are_shares_of_the_images():
@@ -98,4 +104,4 @@ def test_nothing_to_compare_makes_no_figure():
 
 
 def test_an_empty_batch_shows_the_pool_alone():
-    assert rows(compared_html(Distribution("source", {"a": 4}, {}))) == ["a pool 100% 4 batch 0% 0"]
+    assert rows(compared_html(Distribution("source", {"a": 4}, {}))) == ["a pool 100% (4) batch 0% (0)"]

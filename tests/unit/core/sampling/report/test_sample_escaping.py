@@ -60,7 +60,7 @@ def test_names_written_from_right_to_left_do_not_turn_what_stands_beside_them():
     inline = [tag for tag, _ in told if re.match(r"<(b|i|span|text)\b", tag)]
     assert [tag for tag in inline if tag != "<b>" and not re.search(r'class="[^"]*\bfree\b', tag)] == []
     assert body.count("<b>\u202e") == body.count("<bdi><b>\u202e") == 2  # strategy and model
-    assert "\ufffdgnp.exe 0.50" in body  # where a number follows, the mark that turns it is taken away
+    assert "\ufffdgnp.exe 50%" in body  # where a number follows, the mark that turns it is taken away
 
 
 def test_the_script_makes_elements_without_reading_html():

@@ -48,7 +48,7 @@ def test_boxes_lie_over_the_whole_image_and_the_most_uncertain_one_is_marked(cel
     assert 'viewBox="0 0 64 48"' in first
     drawn = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)" class="box (\w+)"', first)
     assert sorted(drawn) == [("1", "2", "10", "12", "suggested"), ("3", "30", "9", "9", "suggested"), ("30", "5", "20", "8", "given")]
-    assert "3 boxes, most uncertain: WBC 0.46" in words(first)
+    assert "3 boxes, most uncertain: WBC 46%" in words(first)
 
 
 def test_no_box_is_marked_where_no_score_is_a_confidence(cells, batch_of, page_of):
@@ -63,9 +63,9 @@ def test_no_box_is_marked_where_no_score_is_a_confidence(cells, batch_of, page_o
 def test_of_very_many_boxes_the_most_uncertain_are_drawn(cells, batch_of, page_of):
     boxes = [PredictedBox("RBC", 0.5 + number / 1000, (number % 60, number % 40, 4, 4)) for number in range(300)]
     [first, *_] = cards(page_of(cells, sample(batch_of(cells, boxes=boxes)[:1])))
-    assert "300 boxes (200 drawn), most uncertain: RBC 0.50" in words(first)
-    assert "RBC 0.70" in first
-    assert "RBC 0.71" not in first
+    assert "300 boxes (200 drawn), most uncertain: RBC 50%" in words(first)
+    assert "RBC 70%" in first
+    assert "RBC 71%" not in first
 
 
 def test_the_five_largest_probabilities_are_shown(cells, batch_of, page_of):

@@ -24,9 +24,24 @@ def test_an_image_counts_for_each_class_and_more_for_the_rarer():
     rows = [box("a", "RBC", 0, 0.5), box("b", "WBC", 0, 0.5), box("c", "RBC", 0, 0.5), box("c", "WBC", 0, 0.5), box("d", "WBC", 0, 1.0)]
     pool = pool_of("abcde", rows, known=KNOWN)
     assert entropy_by_class(pool).tolist() == near([3 / 11, 8 / 11, 1, 0, 0])
-    assert entropy_by_class.in_words(pool, 2, 1.0) == "entropy_by_class 1.000, most by WBC of 2 classes"
-    assert entropy_by_class.in_words(pool, 0, 0.273) == "entropy_by_class 0.273, most by RBC"
-    assert entropy_by_class.in_words(pool, 4, 0.0) == "entropy_by_class 0.000, no box predicted"
+    assert entropy_by_class.in_words(pool, 2, 1.0) == "the model is unsure of boxes of several categories: WBC (50%), RBC (50%)"
+    assert (
+        entropy_by_class.in_words(pool, 0, 0.273)
+        == "the model is unsure of a box of RBC (confidence 50%), of which there are 7 of 9 labels"
+    )
+    assert entropy_by_class.in_words(pool, 3, 0.0) == "the model is least sure of a box of WBC (confidence 100%)"
+    assert entropy_by_class.in_words(pool, 4, 0.0) == "the model predicts no box"
+
+
+def test_of_each_category_the_box_that_the_model_doubts_most_is_told():
+    rows = [box("a", "RBC", 0, 0.99), box("a", "RBC", 20, 0.65), box("a", "WBC", 0, 0.41), box("a", "WBC", 20, 0.1)]
+    words = "the model is unsure of boxes of several categories: WBC (41%), RBC (65%)"
+    assert entropy_by_class.in_words(pool_of("a", rows, known=KNOWN), 0, 0.9) == words
+
+
+def test_of_a_classifier_it_says_what_the_image_is_taken_for():
+    pool = pool_of("a", [classified("a", {"cat": 0.55, "dog": 0.45})])
+    assert entropy_by_class.in_words(pool, 0, 0.9) == "the model wavers between cat and dog (55% against 45%)"
 
 
 @pytest.mark.parametrize(("aggregate", "of_two"), [("max", 1), ("mean", 0.5), ("sum", 1), ("count_normalised", 1 / 2**0.5)])

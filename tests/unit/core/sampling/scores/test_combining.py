@@ -106,10 +106,18 @@ def test_what_contributed_most_is_said_first_and_what_did_not_contribute_is_not_
     values = of(a=[0.1, 0.2, 0.3, 0.4], b=[4, 3, 2, 1], c=[1, 1, 1, 1])
     scores = [named(name) for name in values]
     said = reasons(pool, scores, values, {"a": 1, "b": -3, "c": 1}, [3, 2, 0])
-    assert said[0] == ["b 1.000 (lower counts more)", "a 0.400"]
-    assert said[1] == ["b 2.000 (lower counts more)", "a 0.300"]
+    assert said[0] == ["b 1.000 [the lower the better]", "a 0.400"]
+    assert said[1] == ["b 2.000 [the lower the better]", "a 0.300"]
     assert said[2] == ["c 1.000"], "below the middle by the others: what comes nearest"
 
 
 def test_one_score_always_gives_a_reason():
     assert reasons(Pool(images("ab")), [named("a")], of(a=[0.1, 0.2]), {"a": 1}, [0]) == [["a 0.100"]]
+
+
+def test_a_score_in_words_of_its_own_is_named_where_that_tells_it_from_others_or_says_that_it_is_turned_round():
+    pool, values = Pool(images("ab")), of(a=[0.1, 0.2], b=[0.3, 0.4])
+    scores = [Score(name, "For tests.", lambda pool: np.zeros(len(pool)), words=lambda pool, row, value: f"{value:.1f}") for name in "ab"]
+    assert reasons(pool, scores, values, {"a": 1}, [1]) == [["0.2"]]
+    assert reasons(pool, scores, values, {"a": 2, "b": 1}, [1]) == [["0.2 [a]", "0.4 [b]"]]
+    assert reasons(pool, scores, values, {"a": -1}, [0]) == [["0.1 [a, the lower the better]"]]

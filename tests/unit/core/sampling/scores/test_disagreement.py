@@ -34,8 +34,8 @@ def test_opposite_models_disagree_entirely_and_doubtful_ones_not_at_all():
     assert bald(pool).tolist() == near([1, 0, 0, NAN])
     assert consensus_kl(pool).tolist() == near([1, 0, 0, NAN])
     assert vote_entropy(pool).tolist() == near([1, 0, 0, NAN])
-    assert bald.in_words(pool, 0, 1.0) == "bald 1.000 over 2 models"
-    assert vote_entropy.in_words(pool, 0, 1.0) == "models say 1 cat, 1 dog"
+    assert bald.in_words(pool, 0, 1.0) == "the models disagree: one says cat (100%), other says dog (100%)"
+    assert vote_entropy.in_words(pool, 0, 1.0) == "the models disagree: 1 says 'cat', 1 says 'dog'"
 
 
 def test_the_divergence_from_the_mean_and_the_mutual_information_follow_their_formulas_and_are_one():
@@ -60,12 +60,20 @@ def test_two_against_one_is_the_entropy_of_two_thirds():
     pool = pool_of_models("a", **{name: [classified("a", p)] for name, p in rows.items()})
     expected = -(2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3)) / math.log(3)
     assert vote_entropy(pool).tolist() == near([expected])
-    assert vote_entropy.in_words(pool, 0, expected) == "models say 2 cat, 1 cow"
+    assert vote_entropy.in_words(pool, 0, expected) == "the models disagree: 2 say 'cat', 1 says 'cow'"
+    told = "one says cat (100%), three says cow (70%), two says cat (100%)"
+    assert consensus_kl.in_words(pool, 0, 0.5) == f"the models disagree: {told}"
 
 
 def test_classes_are_told_apart_by_name_and_not_by_place():
     pool = pool_of_models("a", one=[classified("a", {"cat": 0.8, "dog": 0.2})], two=[classified("a", {"dog": 0.2, "cat": 0.8})])
     assert bald(pool).tolist() == near([0])
+
+
+def test_models_that_say_the_same_are_told_by_how_surely():
+    pool = pool_of_models("a", one=[classified("a", {"cat": 0.923, "dog": 0.077})], two=[classified("a", {"cat": 0.55, "dog": 0.45})])
+    assert bald.in_words(pool, 0, 0.1) == "the models all say cat: one with 92%, two with 55%"
+    assert vote_entropy.in_words(pool, 0, 0.0) == "the models agree: 2 say 'cat'"
 
 
 def test_a_class_that_a_model_does_not_know_has_probability_0_from_it():
@@ -136,7 +144,8 @@ def test_annotators_disagree_by_image_and_those_without_a_name_do_not_count():
     ]
     pool = Pool(images("abcd"), annotations=Listed("annotations", labels))
     assert annotator_vote_entropy(pool).tolist() == near([1, 0, NAN, NAN])
-    assert annotator_vote_entropy.in_words(pool, 0, 1.0) == "annotators say 1 cat, 1 dog"
+    assert annotator_vote_entropy.in_words(pool, 0, 1.0) == "the annotators disagree: 1 says 'cat', 1 says 'dog'"
+    assert annotator_vote_entropy.in_words(pool, 1, 0.0) == "the annotators agree: 2 say 'cat'"
 
 
 def test_an_annotator_with_two_categories_has_one_vote():

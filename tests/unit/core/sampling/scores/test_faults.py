@@ -43,18 +43,19 @@ def test_misses_confusions_and_boxes_without_a_label_count_by_confidence():
     # 0.1 of the first label, the second is taken for something else, the third missed, and 0.6 too many: by 3 labels and 0.6.
     pool = labelled("a", labels, predictions)
     assert errors_against_labels(pool).tolist() == near([(0.1 + 1 + 1 + 0.6) / 3.6])
-    words = "model m misses 1 box (RBC), takes 1 RBC for WBC, draws 1 box (WBC) without a label"
+    words = "the model misses 1 labelled box (RBC), takes 1 RBC for WBC, draws 1 box (WBC) without a label"
     assert errors_against_labels.in_words(pool, 0, 0.75) == words
 
 
 def test_several_misses_are_counted_by_category():
     pool = labelled("a", [box("a", "RBC", 0), box("a", "RBC", 20), box("a", "WBC", 40)], [box("b", "RBC", 0, 0.9)])
-    assert errors_against_labels.in_words(pool, 0, 1.0) == "model m misses 3 boxes (2 RBC, 1 WBC)"
+    assert errors_against_labels.in_words(pool, 0, 1.0) == "the model misses 3 labelled boxes (2 RBC, 1 WBC)"
 
 
 def test_doubt_alone_is_named_as_such():
     pool = labelled("a", [box("a", "RBC", 0)], [box("a", "RBC", 0, 0.7)])
-    assert errors_against_labels.in_words(pool, 0, 0.3) == "model m is unsure of its boxes: errors_against_labels 0.300"
+    assert errors_against_labels.in_words(pool, 0, 0.3) == "the model and the labels differ only in how sure it is (agreement 70%)"
+    assert errors_against_labels.in_words(pool, 0, 0.0) == "the model finds what is labelled and nothing else"
 
 
 def test_a_label_is_found_once_by_the_most_confident_box():
@@ -82,7 +83,7 @@ def test_a_second_annotator_is_a_second_opinion_and_no_missed_object():
     # 0 by ann's labels, half by bob's.
     pool = labelled("a", labels, [box("a", "RBC", 0, 1.0)])
     assert errors_against_labels(pool).tolist() == near([0.25])
-    assert errors_against_labels.in_words(pool, 0, 0.25) == "model m misses 1 box (WBC)"
+    assert errors_against_labels.in_words(pool, 0, 0.25) == "the model misses 1 labelled box (WBC)"
 
 
 def test_an_image_with_a_mask_that_has_no_box_is_not_told():
@@ -118,7 +119,8 @@ def test_a_classified_image_is_wrong_by_what_its_label_lacks_of_the_probability(
     labels = [label("a", "cat"), label("b", "dog"), label("c", "cow"), label("e", "cat")]
     pool = labelled("abcde", labels, predictions)
     assert errors_against_labels(pool).tolist() == near([0.25, 0.75, 1, NAN, NAN])
-    assert errors_against_labels.in_words(pool, 1, 0.75) == "model m says cat, labelled dog: errors_against_labels 0.750"
+    assert errors_against_labels.in_words(pool, 1, 0.75) == "labelled dog, but the model says cat (75%)"
+    assert errors_against_labels.in_words(pool, 0, 0.25) == "labelled cat, and the model agrees (75%)"
 
 
 def test_several_labels_of_a_classified_image_are_averaged():
@@ -156,8 +158,8 @@ def test_findings_count_by_severity_and_score():
     ]
     pool = Pool(images("abcdefg"), findings=Listed("findings", findings))
     assert label_issues(pool).tolist() == near([0.9, 0.45, 0.2, 0, 0, 0, 1 - 0.4 * 0.4 * 0.1])
-    assert label_issues.in_words(pool, 6, 0.984) == "found by suspect_label, tiny_bbox (2 times)"
-    assert label_issues.in_words(pool, 4, 0.0) == "no finding"
+    assert label_issues.in_words(pool, 6, 0.984) == "audits found: suspect label, tiny bbox (2 times)"
+    assert label_issues.in_words(pool, 4, 0.0) == "audits found nothing"
 
 
 def test_a_pool_without_findings_has_no_issues():

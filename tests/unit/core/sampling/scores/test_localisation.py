@@ -25,7 +25,8 @@ def test_equal_boxes_agree_and_boxes_apart_disagree_entirely():
     other = [box("a", "RBC", 0, 0.6), box("b", "RBC", 50, 0.6)]
     pool = pool_of_models("abc", one=one, other=other)
     assert localisation_disagreement(pool).tolist() == near([0, 1, 0]), "in c neither found anything"
-    assert localisation_disagreement.in_words(pool, 1, 1.0) == "boxes of models disagree by 1.000: one draws 1, other draws 1"
+    assert localisation_disagreement.in_words(pool, 1, 1.0) == "the models' boxes overlap by 0% on average: one draws 1, other draws 1"
+    assert localisation_disagreement.in_words(pool, 2, 0.0) == "no model draws a box"
 
 
 def test_matched_boxes_are_off_by_what_they_do_not_share_and_others_by_1_weighted_by_confidence():

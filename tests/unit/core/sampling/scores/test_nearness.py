@@ -33,7 +33,8 @@ def labelled(*vectors):
 def test_novelty_is_the_distance_to_the_nearest_labelled_image():
     pool = pool_of(known=labelled([5, 0]))
     assert novelty(pool).tolist() == near([0, 0.5, 1, (1 - 0.5**0.5) / 2, NAN, NAN])
-    assert novelty.in_words(pool, 1, 0.5) == "novelty: cosine 0.000 to the nearest labelled image"
+    assert novelty.in_words(pool, 1, 0.5) == "farther from what is labelled than 50% of the pool (distance 0.50 of 1)"
+    assert novelty.in_words(pool, 0, 0.0) == "nearer to what is labelled than 75% of the pool (distance 0.00 of 1)"
     assert novelty(pool_of(known=labelled([5, 0], [0, 1], [NAN, 1], [0, 0]))).tolist() == near([0, 0, 0.5, (1 - 0.5**0.5) / 2, NAN, NAN])
 
 
@@ -42,13 +43,19 @@ def test_where_nothing_is_labelled_all_images_are_equally_new(known, caplog):
     with caplog.at_level(logging.WARNING):
         assert novelty(pool_of(known=known)).tolist() == near([1, 1, 1, 1, NAN, NAN])
     assert "equally new" in caplog.text
-    assert novelty.in_words(pool_of(known=known), 0, 1.0) == "novelty: nothing is labelled yet"
+    assert novelty.in_words(pool_of(known=known), 0, 1.0) == "nothing is labelled yet, so that all images are equally new"
 
 
 def test_similarity_is_the_cosine_to_the_nearest_named_image():
     pool = pool_of(similar_to=np.array([[1, 0], [-1, 0]], dtype=np.float32))
     assert similarity(pool).tolist() == near([1, 0.5, 1, (1 + 0.5**0.5) / 2, NAN, NAN])
-    assert similarity.in_words(pool, 1, 0.5) == "similarity: cosine 0.000 to the nearest image that was named"
+    assert similarity.in_words(pool, 1, 0.5) == "farther from the images that were named than 75% of the pool (distance 0.50 of 1)"
+    assert similarity.in_words(pool, 0, 1.0) == "nearer to the images that were named than 50% of the pool (distance 0.00 of 1)"
+
+
+def test_what_is_as_far_as_all_others_is_no_farther():
+    pool = Pool(images("a"), embeddings=EMBEDDINGS[1:2], known=labelled([1, 0]))
+    assert novelty.in_words(pool, 0, 0.5) == "as far from what is labelled as all of the pool (distance 0.50 of 1)"
 
 
 def test_without_embeddings_nothing_can_be_told():

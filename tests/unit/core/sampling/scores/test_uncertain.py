@@ -10,6 +10,7 @@ import pytest
 from unit.core.sampling.pools import InBatches, box, classified, images, pool_of
 
 from airflow_cv_dataops.core.sampling.pool import Pool
+from airflow_cv_dataops.core.sampling.scores.combining import reasons
 from airflow_cv_dataops.core.sampling.scores.hardest import hardest
 from airflow_cv_dataops.core.sampling.scores.uncertain import entropy, least_confidence, margin
 
@@ -25,26 +26,75 @@ def test_a_classified_image_scores_by_its_probabilities():
     assert margin(pool).tolist() == near([0, 0.8, NAN])
     assert least_confidence(pool).tolist() == near([0, 0.75, NAN])
     assert entropy(pool)[1] == near(-(0.5 * math.log(0.5) + 0.3 * math.log(0.3) + 0.2 * math.log(0.2)) / math.log(3))
-    assert margin.in_words(pool, 1, 0.8) == "margin 0.800 by model m, taken for cat"
+    assert margin.in_words(pool, 1, 0.8) == "the model wavers between cat and dog (50% against 30%)"
+    assert margin.in_words(pool, 0, 0.0) == "the model takes it for cat (100%)"
+
+
+@pytest.mark.parametrize(
+    ("score", "probabilities", "words"),
+    [
+        (entropy, {"3": 0.28, "8": 0.31, "9": 0.2, "0": 0.21}, "spreads its probability over several classes: 8 (31%), 3 (28%), 0 (21%)"),
+        (entropy, {"3": 0.49, "8": 0.48, "9": 0.03}, "wavers between 3 and 8 (49% against 48%)"),
+        (entropy, {"3": 0.9, "8": 0.096, "9": 0.004}, "takes it for 3 (90%), next 8 (10%)"),
+        (least_confidence, {"3": 0.41, "8": 0.3, "9": 0.29}, "gives its first guess, 3, only 41%"),
+        (least_confidence, {"3": 0.9, "8": 0.1}, "takes it for 3 (90%)"),
+        (margin, {"3": 0.9957, "8": 0.004, "9": 0.0003}, "takes it for 3 (99.6%), next 8 (0.4%)"),
+        (margin, {"3": 6.0, "8": 4.0}, "wavers between 3 and 8 (60% against 40%)"),  # no shares of 1 as they are stored
+        (margin, {"3": 0.38, "8": 0.13, "9": 0.13, "0": 0.12, "1": 0.12, "2": 0.12}, "takes it for 3 (38%), next 8 (13%)"),
+        (margin, {"3": 1.0}, "takes it for 3 (100%)"),
+    ],
+)
+def test_what_is_said_of_a_classified_image_holds_whether_the_model_is_in_doubt_or_not(score, probabilities, words):
+    assert score.in_words(pool_of("a", [classified("a", probabilities)]), 0, 0.5) == f"the model {words}"
+
+
+def test_of_a_classifier_that_gives_a_confidence_alone_that_is_told():
+    pool = pool_of("ab", [classified("a", category="cat", score=0.55), classified("b", category="cat", score=0.97)])
+    assert margin.in_words(pool, 0, 0.9) == "the model is unsure that it is cat (confidence 55%)"
+    assert margin.in_words(pool, 1, 0.06) == "the model takes it for cat (confidence 97%)"
+
+
+def test_predictions_are_gone_through_once_for_all_images_that_are_put_in_words(monkeypatch):
+    pool = pool_of("abc", [classified(name, {"cat": 0.5, "dog": 0.5}) for name in "abc"])
+    values = {"margin": margin(pool)}
+    passes = []
+    outputs = Pool.outputs
+    monkeypatch.setattr(Pool, "outputs", lambda *given, **named: passes.append(named) or outputs(*given, **named))
+    assert len(reasons(pool, [margin], values, {"margin": 1}, [0, 1, 2])) == 3
+    assert len(passes) == 1
 
 
 BOXES = [box("a", "RBC", 0, 0.5), box("a", "WBC", 20, 0.9), box("b", "RBC", 0, 1.0)]
 
 
 @pytest.mark.parametrize(
-    ("aggregate", "scores", "words"),
+    ("aggregate", "scores"),
     [
-        ("max", [1, 0, 0], "highest"),
-        ("mean", [0.6, 0, 0], "mean"),
-        ("sum", [1.2, 0, 0], "sum"),
-        ("count_normalised", [1.2 / 2**0.5, 0, 0], "sum by the root of their number"),
+        ("max", [1, 0, 0]),
+        ("mean", [0.6, 0, 0]),
+        ("sum", [1.2, 0, 0]),
+        ("count_normalised", [1.2 / 2**0.5, 0, 0]),
     ],
 )
-def test_boxes_are_aggregated_by_image_and_an_image_without_a_box_scores_0(aggregate, scores, words):
+def test_boxes_are_aggregated_by_image_and_an_image_without_a_box_scores_0(aggregate, scores):
     pool = pool_of("abc", BOXES, aggregate=aggregate)
     assert margin(pool).tolist() == near(scores)
-    assert margin.in_words(pool, 0, scores[0]) == f"margin {scores[0]:.3f} by model m, {words} of 2 boxes, hardest: RBC"
-    assert margin.in_words(pool, 2, 0.0) == "model m predicted no box"
+    assert margin.in_words(pool, 0, scores[0]) == "of 2 boxes the model is least sure of one: RBC (confidence 50%)"
+    assert margin.in_words(pool, 1, 0.0) == "the model predicts a single box: RBC (confidence 100%)"
+    assert margin.in_words(pool, 2, 0.0) == "the model predicts no box"
+
+
+def test_where_more_than_the_hardest_box_counts_it_is_told_of_how_many_the_model_is_unsure():
+    rows = [box("a", "RBC", 0, 0.46), box("a", "WBC", 20, 0.7), box("a", "WBC", 40, 0.99), box("b", "WBC", 0, 0.3)]
+    words = "the model is unsure of 2 of 3 boxes, most of one: RBC (confidence 46%)"
+    assert margin.in_words(pool_of("ab", rows, aggregate="mean"), 0, 0.5) == words
+    assert margin.in_words(pool_of("ab", rows), 0, 0.9) == "of 3 boxes the model is least sure of one: RBC (confidence 46%)"
+    assert margin.in_words(pool_of("ab", rows), 1, 0.6) == "the model is unsure of its only box: WBC (confidence 30%)"
+
+
+def test_a_box_with_class_probabilities_is_told_by_them():
+    rows = [box("a", "RBC", 0, 0.9, probabilities=[0.51, 0.45, 0.04], classes='["RBC", "WBC", "Platelets"]'), box("a", "RBC", 20, 0.99)]
+    assert margin.in_words(pool_of("a", rows), 0, 0.94) == "of 2 boxes the model is least sure of one: RBC or WBC (51% against 45%)"
 
 
 def test_an_image_without_a_box_may_be_left_out():
