@@ -63,9 +63,9 @@ def test_the_page_counts_images_of_every_category_and_says_which(cells):
     result = sample_hard_examples(cells, KEY, budget=3, min_per={"category": {"Platelets": 2}}, max_per={"source": {"s3://photos/left": 2}})
     page = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", read_report(cells, result.summary.report_uri).decode()))
     assert "every category of which the model predicts a box with a confidence of at least 0.5" in page
-    assert "RBC pool 100% 6 batch 100% 3" in page
-    assert "Platelets at least 2 pool 33.3% 2 batch 66.7% 2" in page
-    assert "left at most 2 pool 50% 3 batch 33.3% 1" in page, "the limit of a folder stands beside it"
+    assert "RBC pool 100% (6) batch 100% (3)" in page
+    assert "Platelets at least 2 pool 33% (2) batch 67% (2)" in page
+    assert "left at most 2 pool 50% (3) batch 33% (1)" in page, "the limit of a folder stands beside it"
 
 
 def test_a_classifier_says_one_category_an_image(cells):

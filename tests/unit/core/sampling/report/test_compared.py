@@ -86,7 +86,7 @@ def test_a_value_with_a_limit_is_shown_though_it_is_rare_or_absent():
 
 def test_values_of_which_an_image_may_have_several_are_shares_of_the_images():
     html = compared_html(Distribution("category", {"RBC": 8, "WBC": 4}, {"RBC": 3, "WBC": 3}, images=(10, 4), note="Of every <category>."))
-    assert rows(html) == ["RBC pool 80% 8 batch 75% 3 as in the pool", "WBC pool 40% 4 batch 75% 3 1.9 times its pool share"]
+    assert rows(html) == ["RBC pool 80% (8) batch 75% (3) as in the pool", "WBC pool 40% (4) batch 75% (3) 1.9 times its pool share"]
     assert "pool, 10<" in html
     assert "batch, 4<" in html
     assert "Of every &lt;category&gt;." in html
