@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class SamplingReviewOperator(DatasetOperator):
     """Compare how often the model was wrong on a sample and on images drawn at random, by strategy, once labels came back.
 
+    Of a detector the errors per image are compared.
+
     :param sample_id: the sample; its rows of strategy ``random`` are what the others are compared with. (templated)
     :param compared_with: another sample of the partition that was drawn at random, in place of those rows. (templated)
     :param label_sets: whose labels are answers; default: all. (templated)
@@ -39,7 +41,8 @@ class SamplingReviewOperator(DatasetOperator):
 
     what_it_does = (
         "Compares the labels that came back for a sample of the partition with a model's `predictions`, and says how often the model was "
-        "wrong on it, by strategy, beside images drawn at random. Writes `metrics` and a page."
+        "wrong on it, by strategy, beside images drawn at random; of a detector also how many errors it made an image. Writes `metrics` "
+        "and a page."
     )
     template_fields: Sequence[str] = (
         *DatasetOperator.template_fields,

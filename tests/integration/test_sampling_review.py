@@ -220,7 +220,7 @@ def test_a_detector_is_judged_by_its_boxes(photos):
     assert {name for name, _ in found} | {"wrong_rate_ratio"} == documented() - {"expected_gain", "expected_gain_low", "expected_gain_high"}
     page = read_report(photos, summary.report_uri).decode()
     assert 'class="box suggested"' in page
-    assert "−0.57 errors an image" in page
+    assert "−0.57 an image" in page
     assert "0.4 times as many errors an image as at random" in page
 
 

@@ -123,7 +123,7 @@ def _tile(comparison: Comparison) -> Tile:
         return Tile(comparison.group.name, "not judged", comparison.why_not_judged, style)
     ratio, as_many, told, unit = comparison.ratio, "times as often wrong as at random", points, "points"
     if comparison.is_of_detector:
-        ratio, as_many, told, unit = comparison.errors_ratio, "times as many errors an image as at random", signed, "errors an image"
+        ratio, as_many, told, unit = comparison.errors_ratio, "times as many errors an image as at random", signed, "an image"
     interval = f"95% interval {told(difference.low)} to {told(difference.high)}"
     times = f"{ratio:.1f} {as_many}; " if ratio == ratio else ""
     return Tile(f"{comparison.group.name}: {words}", f"{told(difference.expected)} {unit}", f"{times}{interval}", style)
