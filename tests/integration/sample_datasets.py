@@ -12,7 +12,10 @@ import numpy as np
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
 from airflow_cv_dataops.core.sampling.report.values import BatchImage, Distribution, LeftOut, PredictedBox, SampleReport
+from airflow_cv_dataops.core.sampling.scores.doubt import of_image
+from airflow_cv_dataops.core.sampling.scores.said import Said
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.wording import percent
 
 KEY = "2026-11-05"
 SEED = 20261105
@@ -46,7 +49,7 @@ def batch_of_cells(dataset: Dataset, bccd: Path, folder: Path) -> SampleReport:
                 score=math.nan if explored else 1 - rank / 100,
                 strategy="exploration" if explored else "box entropy",
                 category=min(Counter(box.category for box in found).items(), key=lambda pair: (-pair[1], str(pair[0])))[0],
-                reasons=["drawn at random"] if explored else ["the detector is uncertain of a box", "rare category: Platelets"],
+                reasons=["drawn at random"] if explored else _reasons(found),
                 partition_key=KEY,
                 boxes=found,
             )
@@ -68,6 +71,15 @@ def batch_of_cells(dataset: Dataset, bccd: Path, folder: Path) -> SampleReport:
         notes=["Minimum not met: Blasts at least 5, the pool has none."],
         candidates=134,
     )
+
+
+def _reasons(boxes: list[PredictedBox]) -> list[str]:
+    """Return reasons as sampling words them; those of rare categories only where there is a box of one."""
+    hardest = min(boxes, key=lambda box: abs(box.score - 0.5))
+    told = f"of {len(boxes)} boxes the model is least sure of one: {hardest.category} (confidence {percent(hardest.score)}) [entropy]"
+    has_platelets = any(box.category == "Platelets" for box in boxes)
+    rare = "the model sees Platelets, of which there are few labels: 145 of 1,694 [category_rarity]"
+    return [told, rare] if has_platelets else [told]
 
 
 def batch_of_digits(dataset: Dataset, folder: Path) -> SampleReport:
@@ -92,7 +104,7 @@ def batch_of_digits(dataset: Dataset, folder: Path) -> SampleReport:
                 score=1 - likely[0][0],
                 strategy="least_confidence",
                 category=likely[0][1],
-                reasons=[f"the model hesitates between {likely[0][1]} and {likely[1][1]}"],
+                reasons=[of_image(Said("", likely[0][1], None, [(name, value) for value, name in likely[:3]], False), "least_confidence")],
                 partition_key=KEY,
                 probabilities={name: probability for probability, name in likely},
             )

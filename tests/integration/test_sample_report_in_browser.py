@@ -59,7 +59,7 @@ def test_pictures_load_and_the_filters_choose_cards(look: Any, cells: str) -> No
         assert page.locator("#status").inner_text() == "Showing 2 of 12 images."
         page.locator("button[type=reset]").click()
         page.locator(".card:visible").nth(11).wait_for()
-        page.locator("#text").fill("RARE category")
+        page.locator("#text").fill("least SURE")
         assert page.locator(".card:visible").count() == 10
         page.locator("#text").fill("no such thing")
         assert page.locator("#status").inner_text() == "Showing 0 of 12 images."

@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 from airflow_cv_dataops.core.diff.showcase import EMPTY_STATED, IMAGE_KINDS, KINDS, Shown
+from airflow_cv_dataops.core.report.drawing import box_svg, file_html, image_svg, look_html, numbers, outlined, without_picture_html
 from airflow_cv_dataops.core.report.entries import GalleryImage, box_of, outline_of
 from airflow_cv_dataops.core.report.plots import clean, cut
 from airflow_cv_dataops.core.report.views import Box
 
 _MOST_LINES = 12
 _LONGEST_CATEGORY = 60
-_DOT = 1 / 80  # of the view's width: a box that is smaller is drawn as a dot
-_PIXELS_SHOW = 96  # a view of fewer pixels is enlarged pixel by pixel
 _STYLE_OF_SIDE = {"before": "given", "after": "suggested"}
 _TAG = 1 / 24  # of the view's width: the height of a number
 _STYLES = {"image added": "good", "added": "good", "image removed": "error", "removed": "error"}
@@ -64,53 +62,32 @@ def card_html(card: Card) -> str:
 
 def _look(card: Card) -> str:
     image, entry = card.image, card.entry
-    if image is None:
-        return '<div class="empty">The table of images no longer has this image.</div>'
-    picture = image.values.get("picture")
-    if picture is None:
-        why = image.values.get("problem") or "Without picture: this page holds pictures of the first images only."
-        return f'<div class="empty">{clean(why)}</div>'
+    picture = None if image is None else image.values.get("picture")
+    if image is None or picture is None:
+        return without_picture_html(image)
     whole = (0, 0, image.width, image.height)
     view = entry.get("view") or whole
-    crisp = ' class="crisp"' if max(view[2], view[3]) <= _PIXELS_SHOW else ""
-    parts = [_picture(part, crisp) for part in (picture, entry.get("crop")) if part]
-    # Dark lines below the coloured ones, so that they show on any picture; below all, so that equal boxes show both colours.
-    shapes = [(drawn.side, shape) for drawn in drawn_of(card.shown) for shape in _shapes(drawn, view)]
-    for style in ("halo", "box"):
-        parts += [f'<{shape} class="{style} {_STYLE_OF_SIDE[side]}"/>' for side, shape in shapes]
-    parts += _tags(card.shown, view)
+    pictures = [image_svg(part, part["view"], view) for part in (picture, entry.get("crop")) if part]
+    # Equal labels of both releases show both colours: those of after are broken lines.
+    shapes = [(_STYLE_OF_SIDE[drawn.side], shape) for drawn in drawn_of(card.shown) for shape in _shapes(drawn, view)]
     spoken = clean(cut("; ".join(_plain_lines(card.shown)), 400))
-    return (
-        f'<button class="look" type="button" aria-label="Look closer: {spoken}"><svg class="drawn" viewBox="{_numbers(view)}" '
-        f'data-whole="{_numbers(whole)}" role="img"><title>{spoken}</title>{"".join(parts)}</svg></button>'
-    )
-
-
-def _picture(part: Mapping[str, Any], crisp: str) -> str:
-    x, y, width, height = part["view"]
-    href = f"data:{part['type']};base64,{part['data']}"
-    return f'<image{crisp} x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" preserveAspectRatio="none" href="{href}"/>'
+    return look_html(spoken, view, (*pictures, *outlined(shapes), *_tags(card.shown, view)), f' data-whole="{numbers(whole)}"')
 
 
 def _shapes(drawn: Drawn, view: Sequence[float]) -> Iterator[str]:
     for polygon in drawn.polygons:
-        yield f'polygon points="{_numbers(polygon)}"'
-    least = view[2] * _DOT
-    for x, y, width, height in drawn.boxes:
-        if abs(width) < least and abs(height) < least:
-            yield f'circle cx="{x + width / 2:g}" cy="{y + height / 2:g}" r="{3 * least:g}"'
-        else:
-            left, top = min(x, x + width), min(y, y + height)
-            yield f'rect x="{left:g}" y="{top:g}" width="{abs(width):g}" height="{abs(height):g}"'
+        yield f'polygon points="{numbers(polygon)}"'
+    for box in drawn.boxes:
+        yield box_svg(box, view[2])
 
 
 def _tags(shown: Shown, view: Sequence[float]) -> Iterator[str]:
     """Yield the number of its line for each label that is drawn, once: at its place in the release after, if it is there."""
-    numbers = _numbers_of_lines(shown)
+    lines = _numbers_of_lines(shown)
     corners = {drawn.row: (drawn.side, *drawn.boxes[0][:2]) for drawn in drawn_of(shown) if drawn.boxes}
     size = view[2] * _TAG
     for row, (side, x, y) in corners.items():
-        if number := numbers.get(_line(shown.labels[row])):
+        if number := lines.get(_line(shown.labels[row])):
             left, top = (
                 min(max(value, first), first + length - size) for value, first, length in zip((x, y), view[:2], view[2:], strict=True)
             )
@@ -137,10 +114,10 @@ def _lines_of_image(shown: Shown) -> Iterator[str]:
 def _lines_of_labels(shown: Shown) -> Iterator[str]:
     """Yield what changed in labels, as HTML, each with its number in the picture; what several have in common once."""
     counts = Counter(_line(row) for row in shown.labels)
-    numbers = _numbers_of_lines(shown)
-    for line, number in numbers.items():
+    lines = _numbers_of_lines(shown)
+    for line, number in lines.items():
         yield f'<span class="number">{number}</span> {line}' + (f" <b>×{counts[line]}</b>" if counts[line] > 1 else "")
-    left = shown.count - sum(counts[line] for line in numbers)
+    left = shown.count - sum(counts[line] for line in lines)
     if left > 0:
         yield f"and {left:,} more {'label' if left == 1 else 'labels'}"
 
@@ -169,15 +146,7 @@ def _plain_lines(shown: Shown) -> list[str]:
 
 
 def _file(image: GalleryImage | None, shown: Shown) -> str:
-    if image is None:
-        return f'<p class="file free">{clean(shown.image_id)}</p>'
-    uri = image.values["uri"]
-    name = clean(unquote(uri.rsplit("/", 1)[-1]))
-    served = f' data-image="{clean(image.values["id"])}"' if "id" in image.values else ""
-    if image.values.get("link"):
-        address = f'href="{clean(uri)}" title="{clean(uri)}"'
-        return f'<p class="file"{served}><a class="free" {address} target="_blank" rel="noopener noreferrer">{name}</a></p>'
-    return f'<p class="file free"{served} title="{clean(uri)}">{name}</p>'
+    return f'<p class="file free">{clean(shown.image_id)}</p>' if image is None else file_html(image.values["uri"], image)
 
 
 def _before(name: str | None) -> str:
@@ -190,7 +159,3 @@ def _after(name: str | None) -> str:
 
 def _name(name: str | None) -> str:
     return "(none)" if name is None else clean(cut(name, _LONGEST_CATEGORY))
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return " ".join(f"{value:g}" for value in values)

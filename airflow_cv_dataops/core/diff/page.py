@@ -43,7 +43,8 @@ def diff_page(diff: ReleaseDiff, cards: Sequence[str]) -> bytes:
 {_gallery(diff, cards)}
 </main>"""
     style = [resource("airflow_cv_dataops.core.report", "page.css"), resource(__package__, "diff.css")]
-    return html_document(title, body, style=style, script=resource(__package__, "diff.js"), data={"kinds": list(KINDS)})
+    script = resource("airflow_cv_dataops.core.report", "gallery.js") + resource(__package__, "diff.js")
+    return html_document(title, body, style=style, script=script, data={"kinds": list(KINDS)})
 
 
 def _release(release: Release | None, style: str) -> str:

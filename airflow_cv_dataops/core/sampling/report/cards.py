@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
 
+from airflow_cv_dataops.core.report.drawing import box_svg, file_html, image_svg, look_html, outlined, without_picture_html
 from airflow_cv_dataops.core.report.entries import GalleryImage, box_of
 from airflow_cv_dataops.core.report.plots import clean, cut
 from airflow_cv_dataops.core.report.views import Box
@@ -20,8 +20,6 @@ _MOST_PROBABILITIES = 5
 _LONGEST_REASON = 300
 _LONGEST_NAME = 60
 _LONGEST_TAG = 24
-_DOT = 1 / 80  # of the image's width: a box that is smaller is drawn as a dot
-_PIXELS_SHOW = 96  # an image of fewer pixels is enlarged pixel by pixel
 _TAG = 1 / 21  # of the image's longer side: the height of the words beside a box
 
 
@@ -72,39 +70,13 @@ def _uncertain(score: float) -> float:
 
 def _look(card: Card, boxes: Sequence[_Drawn]) -> str:
     image = card.image
-    if image is None:
-        return '<div class="empty">The table of images has no such image any more.</div>'
-    picture = image.values.get("picture")
-    if picture is None:
-        why = image.values.get("problem") or "Without picture: this page holds pictures of the first images only."
-        return f'<div class="empty">{clean(why)}</div>'
+    picture = None if image is None else image.values.get("picture")
+    if image is None or picture is None:
+        return without_picture_html(image)
+    whole = (0, 0, image.width, image.height)
+    shapes = [(drawn.style, box_svg(drawn.box, image.width)) for drawn in boxes]
     spoken = clean(cut(f"image {card.chosen.rank}, {'; '.join(card.chosen.reasons)}", 400))
-    return (
-        f'<button class="look" type="button" aria-label="Look closer: {spoken}"><svg class="drawn" '
-        f'viewBox="0 0 {image.width} {image.height}" role="img"><title>{spoken}</title>{_image(picture, image)}'
-        f"{''.join(_shapes(boxes, image))}{''.join(_tags(boxes, image))}</svg></button>"
-    )
-
-
-def _image(picture: Mapping[str, str], image: GalleryImage) -> str:
-    crisp = ' class="crisp"' if max(image.width, image.height) <= _PIXELS_SHOW else ""
-    size = f'width="{image.width}" height="{image.height}" preserveAspectRatio="none"'
-    return f'<image{crisp} {size} href="data:{picture["type"]};base64,{picture["data"]}"/>'
-
-
-def _shapes(boxes: Sequence[_Drawn], image: GalleryImage) -> Iterator[str]:
-    """Yield the boxes: dark lines below the coloured ones, so that they show on any picture."""
-    shapes = [(drawn.style, _shape(drawn.box, image.width * _DOT)) for drawn in boxes]
-    for style in ("halo", "box"):
-        for kind, shape in shapes:
-            yield f'<{shape} class="{style} {kind}"/>'
-
-
-def _shape(box: Box, least: float) -> str:
-    x, y, width, height = box
-    if abs(width) < least and abs(height) < least:
-        return f'circle cx="{x + width / 2:g}" cy="{y + height / 2:g}" r="{3 * least:g}"'
-    return f'rect x="{min(x, x + width):g}" y="{min(y, y + height):g}" width="{abs(width):g}" height="{abs(height):g}"'
+    return look_html(spoken, whole, (image_svg(picture, whole, whole), *outlined(shapes), *_tags(boxes, image)))
 
 
 def _tags(boxes: Sequence[_Drawn], image: GalleryImage) -> Iterator[str]:
@@ -176,10 +148,4 @@ def _probabilities(probabilities: Mapping[str, float]) -> str:
 
 def _file(card: Card) -> str:
     image = card.image
-    uri = cut(without_credentials(card.chosen.source_uri), 1_000) if image is None else image.values["uri"]
-    name = clean(unquote(uri.rsplit("/", 1)[-1]))
-    served = f' data-image="{clean(image.values["id"])}"' if image is not None and "id" in image.values else ""
-    if image is not None and image.values.get("link"):
-        address = f'href="{clean(uri)}" title="{clean(uri)}"'
-        return f'<p class="file"{served}><a class="free" {address} target="_blank" rel="noopener noreferrer">{name}</a></p>'
-    return f'<p class="file free"{served} title="{clean(uri)}">{name}</p>'
+    return file_html(cut(without_credentials(card.chosen.source_uri), 1_000) if image is None else image.values["uri"], image)

@@ -46,7 +46,8 @@ def sample_page(report: SampleReport, cards: Sequence[Card]) -> bytes:
 {_gallery(report, cards)}
 </main>"""
     style = [resource("airflow_cv_dataops.core.report", "page.css"), resource(__package__, "sample.css")]
-    return html_document(title, body, style=style, script=resource(__package__, "sample.js"), data=_groups(cards))
+    script = resource("airflow_cv_dataops.core.report", "gallery.js") + resource(__package__, "sample.js")
+    return html_document(title, body, style=style, script=script, data=_groups(cards))
 
 
 def card_bytes(card: Card, *, pictured: bool) -> int:

@@ -22,7 +22,7 @@ _SHORTFALL = 0.01
 @strategy(
     meaning="the image that stands for the most others that none stands for yet",
     needs=("embeddings",),
-    words="stands for many images that look like it and that no labelled or taken one stands for",
+    words="looks like many images for which nothing labelled or taken stands yet",
 )
 def max_herding(choice: Choice) -> Iterator[int]:
     """Yield the open row that raises generalised coverage most (Bae, Noh and Sutherland 2024, arXiv 2407.12212).
@@ -43,7 +43,7 @@ def max_herding(choice: Choice) -> Iterator[int]:
 @strategy(
     meaning="the image that stands for the most others that are uncertain and that none stands for yet",
     needs=("scores", "embeddings"),
-    words="stands for images with high scores that look like it and that no labelled or taken one stands for",
+    words="looks like images with high scores for which nothing labelled or taken stands yet",
 )
 def uncertainty_herding(choice: Choice) -> Iterator[int]:
     """Yield the open row that raises uncertainty coverage most (Bae, Oliveira and Sutherland 2025, arXiv 2412.20644).
