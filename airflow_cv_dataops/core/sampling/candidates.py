@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.sampling.options import SampleOptions
 from airflow_cv_dataops.core.sampling.pool import Pool
+from airflow_cv_dataops.core.sampling.pooling import Pooled
 from airflow_cv_dataops.core.sampling.probabilities import read_probabilities
 from airflow_cv_dataops.core.sampling.scores.combining import combined
 from airflow_cv_dataops.core.sampling.scores.hardest import hardest
@@ -22,6 +23,7 @@ _ADVICE = {
     "embeddings": "no image of the pool has an embedding: run ImageEmbeddingOperator, or import embeddings",
     "annotations": "it goes by labels: give candidates='labelled'",
     "similar_to": "it needs images to compare with: give similar_to",
+    "findings": "no step has written a finding, and no audit has looked: run LabelAuditOperator first",
 }
 
 
@@ -49,18 +51,20 @@ class Candidates:
     left_out: Mapping[str, int]
 
 
-def check_needs(plan: Plan, pool: Pool) -> None:
+def check_needs(pooled: Pooled) -> None:
     """:raises ConfigurationError: a score or the strategy lacks what it cannot do without, for every image."""
+    plan, pool = pooled.plan, pooled.pool
     there = {
         "models": len(pool.predictions) > 1,
         "embeddings": pool.embeddings is not None,
         "annotations": pool.annotations is not None,
         "similar_to": pool.similar_to is not None,
+        "findings": pooled.has_findings or not pooled.unaudited,
     }
     wanted = [(unit.name, need) for unit in plan.scores for need in unit.needs] + [(plan.name, need) for need in plan.strategy.needs]
     for name, need in wanted:
         if len(pool) and not there.get(need, True):
-            # A pool without any predictions gives no candidates, and the log says so; one without findings has nothing to score by.
+            # A pool without any predictions gives no candidates, and the log says so.
             raise ConfigurationError(f"{name!r} cannot be worked out: {_ADVICE[need]}.")
 
 

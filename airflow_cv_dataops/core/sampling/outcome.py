@@ -160,6 +160,13 @@ def _notes(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: Samp
     notes = []
     if missing_partitions:
         notes.append(f"Nobody has written to the partitions {few(missing_partitions, _MOST_TOLD)}: nothing is chosen from them.")
+    if pooled.unaudited:
+        unseen = few(pooled.unaudited, _MOST_TOLD)
+        notes.append(f"No audit has looked at the partitions {unseen}: their images count as if audits had found nothing.")
+    if same := _tell_nothing(candidates):
+        notes.append(
+            f"{few(same, _MOST_TOLD)} says the same of all {len(candidates.rows):,} candidates, and so nothing of which to choose."
+        )
     of_boxes = finds_boxes(pooled.pool)
     notes += _told(
         [
@@ -182,6 +189,12 @@ def _notes(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: Samp
     if (without := candidates.left_out.get("without_embedding", 0)) and len(candidates.rows):
         notes.append(f"{without:,} images have no embedding and cannot be chosen: run ImageEmbeddingOperator on them.")
     return notes
+
+
+def _tell_nothing(candidates: Candidates) -> list[str]:
+    """Return the names of scores by which no candidate stands before another."""
+    scores = {name: candidates.by_score[name][candidates.rows] for name in candidates.plan.weights} if len(candidates.rows) > 1 else {}
+    return [name for name, values in scores.items() if values.min() == values.max()]
 
 
 def _shortfall(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: SampleOptions) -> list[str]:

@@ -11,7 +11,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.image_places import ImagePlaces
 from airflow_cv_dataops.core.sampling.options import SampleOptions
 from airflow_cv_dataops.core.sampling.pool import Known, Pool
-from airflow_cv_dataops.core.sampling.reading import Labels, Scope, TableRows, model_among, models_of, read_images, read_labels
+from airflow_cv_dataops.core.sampling.reading import Labels, Scope, TableRows, model_among, models_of, read_images, read_labels, unaudited
 from airflow_cv_dataops.core.sampling.units import AUTO, Plan
 from airflow_cv_dataops.core.sampling.vectors import Embeddings
 from airflow_cv_dataops.core.wording import few
@@ -34,6 +34,8 @@ class Pooled:
     :param left_out: how many of them are not in the pool, by reason, each counted once.
     :param preselected: rows of the pool. :param not_in_pool: names of preselected images that are not in the pool (labelled, say).
     :param rows: how many rows of each table were read.
+    :param unaudited: partitions of the pool that no audit has looked at, where a score goes by findings.
+    :param has_findings: the scope has findings of any step.
     """
 
     images: int
@@ -45,6 +47,8 @@ class Pooled:
     preselected: Sequence[int]
     not_in_pool: Sequence[str]
     rows: Mapping[str, int]
+    unaudited: Sequence[str] = ()
+    has_findings: bool = True
 
 
 def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where: str) -> Pooled:
@@ -77,6 +81,7 @@ def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where:
         aggregate=options.aggregate,
         empty_score=options.empty_score,
     )
+    goes_by_findings = "findings" in plan.needs
     named = ImagePlaces(images["image_id"].combine_chunks()).of(ids_named("preselected", options.preselected, files))
     place = np.cumsum(is_pool) - 1
     return Pooled(
@@ -95,6 +100,8 @@ def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where:
             "samples": labels.sample_rows,
             **({} if embeddings is None else {"embeddings": len(embeddings.matrix)}),
         },
+        unaudited=unaudited(scope, sorted(pc.unique(chosen["partition_key"]).to_pylist())) if goes_by_findings else (),
+        has_findings=not goes_by_findings or next(scope.rows("findings").batches(["check"], 1), None) is not None,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
+from airflow_cv_dataops.core.metrics import AUDIT, CONTRACT
 from airflow_cv_dataops.core.sampling.options import ALL_PARTITIONS, SampleOptions
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -199,6 +200,19 @@ def _others_samples(scope: Scope, own: tuple[str, str]) -> pa.Table:
         others = And(others, Or(In("partition_key", scope.keys), In("image_partition", scope.keys)))
         return scope.whole().rows("samples", others).read(["image_id"])
     return scope.rows("samples", others).read(["image_id"])
+
+
+def unaudited(scope: Scope, keys: Sequence[str]) -> list[str]:
+    """Return which partitions no audit and no contract has looked at, whatever was written since.
+
+    :param keys: sorted; those of the images that are chosen from.
+    """
+    import pyarrow.compute as pc
+    from pyiceberg.expressions import And, In, Or, StartsWith
+
+    looking = And(In("partition_key", tuple(keys)), Or(StartsWith("step", AUDIT), StartsWith("step", CONTRACT)))
+    looked_at = set(pc.unique(scope.dataset.read("metrics", columns=["partition_key"], where=looking)["partition_key"]).to_pylist())
+    return [key for key in keys if key not in looked_at]
 
 
 def models_of(scope: Scope) -> dict[str, int]:

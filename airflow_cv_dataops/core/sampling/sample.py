@@ -185,7 +185,7 @@ def sample_hard_examples(
     scope = Scope.of(dataset, partition_key, options)
     missing = check_scope(scope)
     pooled = make_pool(scope, (partition_key, sample_id), options, where)
-    check_needs(pooled.plan, pooled.pool)
+    check_needs(pooled)
     found = find_candidates(pooled.pool, pooled.plan, options)
     seed = _seed(dataset.name, partition_key, pooled.plan.name, seed)
     chosen = choose(found, options, seed, pooled.preselected, clusters_of(pooled.files, near) if near else {})
