@@ -100,7 +100,7 @@ def weigh_curves(labels: Sequence[int], values: Sequence[float], errors: Sequenc
         labels=int(counts.min()),
         asymptote=curves.asymptote[at_exponent, at_noise, at_a],
         level=curves.level[at_exponent, at_noise, at_a, at_level],
-        exponent=exponents[at_exponent],
+        exponent=curves.exponents[at_exponent],
         noise=noise.steps[at_noise] * float(np.median(noise.unit)),
     )
 
@@ -118,6 +118,7 @@ class _Noise:
 class _Weighed:
     """A grid of curves: of exponents, noises, asymptotes, and (``level``, ``weights``) values at the smallest count."""
 
+    exponents: np.ndarray
     asymptote: np.ndarray
     level: np.ndarray
     weights: np.ndarray
@@ -163,7 +164,7 @@ def _weighed(exponents: np.ndarray, counts: np.ndarray, seen: np.ndarray, noise:
     # Of those that are allowed the best has the weight 1: what is not may fit better, by more than numbers can hold.
     highest = np.max(log_weight, where=is_allowed.any(-1), initial=-math.inf)
     weights = np.where(is_allowed, np.exp(np.minimum(log_weight - highest, 0))[..., None], 0.0)
-    return _Weighed(a, level, weights)
+    return _Weighed(exponents, a, level, weights)
 
 
 def _finer(exponents: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
