@@ -110,6 +110,14 @@ def test_the_page_fits_the_window_and_follows_the_colour_scheme(
                 keep(page, f"sample-report-{name}-{scheme}")
 
 
+def test_on_a_phone_bars_leave_room_for_their_words(look: Any, cells: str) -> None:
+    with look(cells, PHONE) as page:
+        row = page.locator(".compared tbody tr").first
+        bars, words = row.locator(".pair svg").first.bounding_box(), row.locator("td").last.bounding_box()
+        assert bars["width"] < PHONE[0] / 3
+        assert words["x"] > bars["x"] + bars["width"], "beside the bars, not below them"
+
+
 def test_without_javascript_all_pictures_and_words_are_there(look: Any, cells: str) -> None:
     with look(cells, java_script_enabled=False) as page:
         assert page.locator(".card:visible").count() == 12
