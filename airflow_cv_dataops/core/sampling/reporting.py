@@ -95,7 +95,7 @@ def _distributions(candidates: Candidates, chosen: Chosen) -> list[Distribution]
             values = [short.get(value, value) if value else value for value in values]
         pool, batch = _counts(values, candidates.rows), _counts(values, chosen.rows)
         if grouping in quotas or len(pool) > 1:
-            found.append(Distribution(title, pool, batch, limits, grouping in _ORDERED))
+            found.append(Distribution(title, pool, batch, limits, is_ordered=grouping in _ORDERED))
     return found
 
 
