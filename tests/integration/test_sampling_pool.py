@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from sampling_rows import KEY, box, chosen, image, label, manifest_of, output, write
+from sampling_rows import KEY, NOW, box, chosen, image, label, manifest_of, output, write
 
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.report.location import read_report
@@ -255,3 +255,37 @@ def test_why_a_strategy_that_goes_by_no_score_took_an_image_is_said_of_that_imag
     assert first["reasons"] == ["least like anything that is labelled or was taken before it"]
     [first] = manifest_of(sample_hard_examples(photos, KEY, budget=1, strategy="diverse_top", scores={"entropy": 1}))
     assert first["reasons"][1:] == ["of the highest scores, and unlike what is labelled or was taken before it"]
+
+
+def audited(dataset, key=KEY):
+    write(dataset, "metrics", [{"metric": "images", "value": 6.0, "recorded_at": NOW}], key=key, owner="audit:quality")
+
+
+def by_findings(dataset, **options):
+    return sample_hard_examples(dataset, KEY, strategy="label_issues", candidates="labelled", budget=2, **options)
+
+
+def test_findings_that_no_audit_looked_for_are_an_error_and_those_that_none_found_are_told(photos):
+    write(photos, "annotations", [label(name) for name in CERTAINTY], owner="default")
+    with pytest.raises(
+        ConfigurationError, match="'label_issues' cannot be worked out: no step has written a finding, and no audit has looked"
+    ):
+        by_findings(photos)
+    audited(photos)
+    result = by_findings(photos)
+    assert len(chosen(result)) == 2
+    assert result.summary.details["notes"] == ["label_issues says the same of all 6 candidates, and so nothing of which to choose."]
+
+
+def test_partitions_that_no_audit_looked_at_are_told_where_others_were(photos):
+    write(photos, "images", [image("g")], key="2026-11-06")
+    write(photos, "annotations", [label("a"), label("b")], owner="default")
+    write(photos, "annotations", [label("g")], key="2026-11-06", owner="default")
+    found = {"finding_id": "1", "check": "suspect_label", "severity": "error", "message": "Odd.", "image_id": "b"}
+    write(photos, "findings", [found], owner="quality")
+    audited(photos)
+    result = by_findings(photos, partitions="all")
+    assert chosen(result)[0] == "b"
+    assert result.summary.details["notes"] == [
+        "No audit has looked at the partitions 2026-11-06: their images count as if audits had found nothing."
+    ]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.labels.formats.image_columns import LINES_LOOKED_AT
 from airflow_cv_dataops.core.labels.records import clean_text, excerpt
-from airflow_cv_dataops.core.predictions.named_rows import ID_ARRAYS, array_of, arrays_of, first_array, id_name, texts_of
+from airflow_cv_dataops.core.predictions.array_files import array_of, arrays_of
+from airflow_cv_dataops.core.predictions.named_rows import ID_ARRAYS, first_array, id_name, texts_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import lzma
 import struct
 import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
 
 # A file is refused, compressed or not, beyond this size: 80 classes of 2,048 x 2,048 px in half precision fit.
 MAX_FILE_BYTES = 1 << 30
+# An array of embeddings or class probabilities: 4,000,000 images of 512 numbers fit.
+MAX_ARRAY_BYTES = 1 << 33
 # NumPy itself reads no header longer than 10,000 bytes without being told to.
 HEADER_BYTES = 1 << 14
 
@@ -32,6 +35,8 @@ _HEADER_ERRORS = (
     OverflowError,
     struct.error,
 )
+
+_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, OSError, EOFError, ValueError)
 
 _ARRAYS = ("probabilities", "probs", "pred_probs", "predictions", "arr_0")
 _CLASSES = ("classes", "class_names", "categories")
@@ -68,8 +73,47 @@ def read_header(start: bytes) -> ArrayHeader:
     except _HEADER_ERRORS as error:
         raise ValueError(f"not a NumPy file: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}") from error
     if dtype.hasobject:
-        raise ValueError("it holds Python objects, which are never unpickled; save numbers")
+        raise ValueError("it holds Python objects, which are never unpickled; save texts as an array of dtype `U`, numbers as numbers")
+    if any(side < 0 for side in shape):
+        raise ValueError(f"not a NumPy file: its header has the shape {shape}")
     return ArrayHeader(shape, dtype, is_fortran, stream.tell())
+
+
+def array_of(data: bytes) -> np.ndarray:
+    """Return the array of an ``.npy``, a view of ``data``. :raises ValueError: it is none, holds Python objects, or is cut short."""
+    import numpy as np
+
+    header = read_header(data[:HEADER_BYTES])
+    _check_is_there(header, len(data))
+    try:
+        flat = np.frombuffer(memoryview(data)[header.offset : header.offset + header.bytes], dtype=header.dtype)
+        return flat.reshape(header.shape, order="F" if header.is_fortran else "C")
+    except ValueError as error:
+        raise ValueError(f"not a NumPy file: {error}") from error
+
+
+def arrays_of(data: bytes) -> dict[str, np.ndarray]:
+    """Return the arrays of an ``.npz``.
+
+    :raises ValueError: it is none, one holds Python objects or is larger than 8 GB, or less is there than its header promises.
+    """
+    found = {}
+    with _archive(data) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name == member.filename:  # a note beside the arrays
+                continue
+            try:
+                with _opened(archive, member) as file:
+                    header = read_header(_start_of(file))
+                # Before anything is unpacked: of what is as small as this, an archive may claim any size.
+                _check_is_there(header, member.file_size)
+                if member.file_size > MAX_ARRAY_BYTES:
+                    raise ValueError(f"its {member.file_size:,} bytes are more than the {MAX_ARRAY_BYTES:,} that are read")
+                found[name] = array_of(_bytes_of(archive, member))
+            except ValueError as error:
+                raise ValueError(f"array {name!r}: {error}") from error
+    return found
 
 
 def probability_header(data: bytes, name: str, size: int) -> tuple[ArrayHeader, tuple[str, ...] | None]:
@@ -85,8 +129,8 @@ def probability_header(data: bytes, name: str, size: int) -> tuple[ArrayHeader, 
         return header, None
     with _archive(data) as archive:
         member = _member(archive)
-        with archive.open(member) as file:
-            header = read_header(file.read(HEADER_BYTES))
+        with _opened(archive, member) as file:
+            header = read_header(_start_of(file))
         _check(header, member.file_size)
         return header, _classes(archive)
 
@@ -107,6 +151,11 @@ def read_probabilities(data: bytes, name: str) -> np.ndarray:
     return flat.reshape(header.shape, order="F" if header.is_fortran else "C")
 
 
+def _check_is_there(header: ArrayHeader, size: int) -> None:
+    if header.bytes > size - header.offset:
+        raise ValueError(f"its header promises {header.bytes:,} bytes, {max(size - header.offset, 0):,} are there")
+
+
 def _check(header: ArrayHeader, size: int) -> None:
     if header.dtype.kind != "f" or len(header.shape) not in (2, 3) or 0 in header.shape:
         raise ValueError(f"expected floats of shape (classes, height, width) or (height, width), found {header.dtype} of {header.shape}")
@@ -123,7 +172,7 @@ def _is_archive(name: str) -> bool:
 def _archive(data: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError) as error:
+    except _ARCHIVE_ERRORS as error:
         raise ValueError(f"not an .npz archive: {error}") from error
 
 
@@ -153,7 +202,23 @@ def _classes(archive: zipfile.ZipFile) -> tuple[str, ...] | None:
 
 
 def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with _opened(archive, member) as file:
+        return _unpacked(file, -1)
+
+
+def _start_of(file: IO[bytes]) -> bytes:
+    return _unpacked(file, HEADER_BYTES)
+
+
+def _unpacked(file: IO[bytes], size: int) -> bytes:
     try:
-        return archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        return file.read(size)
+    except (*_ARCHIVE_ERRORS, MemoryError) as error:
+        raise ValueError(f"not an .npz archive: {error or type(error).__name__}") from error
+
+
+def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    try:
+        return archive.open(member)
+    except _ARCHIVE_ERRORS as error:
         raise ValueError(f"not an .npz archive: {error}") from error

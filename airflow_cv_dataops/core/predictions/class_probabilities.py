@@ -16,11 +16,10 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.labels.formats.csv_texts import DELIMITERS, decoded, is_utf_16, most_frequent_delimiter, stated_delimiter
 from airflow_cv_dataops.core.labels.formats.image_columns import LINES_LOOKED_AT
 from airflow_cv_dataops.core.labels.records import clean_text, excerpt, number
+from airflow_cv_dataops.core.predictions.array_files import array_of, arrays_of
 from airflow_cv_dataops.core.predictions.class_columns import RANGE_TOLERANCE, SUM_TOLERANCE, check_names, class_columns, matrix
 from airflow_cv_dataops.core.predictions.named_rows import (
     ID_ARRAYS,
-    array_of,
-    arrays_of,
     first_array,
     id_name,
     id_place,

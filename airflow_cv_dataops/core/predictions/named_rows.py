@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.labels.formats.image_columns import IMAGE_IDS, IMAGE_NAMES, column_place, image_column
 from airflow_cv_dataops.core.labels.records import clean_text, excerpt
+from airflow_cv_dataops.core.predictions.array_files import array_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,32 +24,6 @@ def read_ids(data: bytes, name: str) -> list[str]:
     if name.lower().endswith(".npy"):
         return texts_of(array_of(data))
     return [clean_text(line.strip()) for line in data.decode("utf-8-sig").splitlines() if line.strip()]
-
-
-def array_of(data: bytes) -> np.ndarray:
-    """Return the array of an ``.npy``. :raises ValueError: it is none, or holds Python objects."""
-    import numpy as np
-
-    try:
-        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(_refusal(error)) from error
-
-
-def arrays_of(data: bytes) -> dict[str, np.ndarray]:
-    """Return the arrays of an ``.npz``. :raises ValueError: it is none, or holds Python objects."""
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
-        raise ValueError(_refusal(error)) from error
-    except AttributeError:
-        raise ValueError("not an .npz archive") from None
-    return arrays
 
 
 def id_name(columns: Sequence[str], id_column: str | None, lines: Sequence[Sequence[object]]) -> str:
@@ -94,9 +68,3 @@ def matrix_of_lists(column: pa.ChunkedArray) -> np.ndarray:
     values = np.full((len(lengths), wanted), np.nan)
     values[fits] = np.asarray(flat.cast("double").fill_null(np.nan)).reshape(-1, wanted)
     return values
-
-
-def _refusal(error: Exception) -> str:
-    if "pickle" in str(error).lower():
-        return "it holds Python objects, which are never unpickled; save ids as an array of strings (dtype `U`) and numbers as numbers"
-    return f"not a NumPy file: {error}"

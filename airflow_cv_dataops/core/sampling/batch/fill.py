@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.sampling.batch.room import FullGroup, Room, UnmetMinimum
@@ -103,14 +104,32 @@ def _take_all(room: Room, strategy: Strategy, choice: Choice) -> None:
     """
     if not room.open.any():
         return
-    for row in strategy(choice):
-        if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < len(room.open) or not room.open[row]:
+    for row in _proposed(strategy, choice):
+        place = _whole(row)
+        if place is None or not 0 <= place < len(room.open) or not room.open[place]:
             raise ConfigurationError(
                 f"Strategy {strategy.name!r} yielded {row!r}: expected the number of an image that is open at that moment."
             )
-        room.take(row)
+        room.take(place)
         if not room.open.any():
             return
+
+
+def _proposed(strategy: Strategy, choice: Choice) -> Iterator[Any]:
+    """Yield what a strategy yields; what it raises is passed on, with a note whose it is."""
+    try:
+        yield from strategy(choice)
+    except Exception as error:
+        error.add_note(f"Raised by strategy {strategy.name!r} on a choice of {len(choice):,} images.")
+        raise
+
+
+def _whole(row: Any) -> int | None:
+    """Return a row as a number, NumPy's too; ``None``: it is none."""
+    try:
+        return None if isinstance(row, bool) else operator.index(row)
+    except TypeError:
+        return None
 
 
 def _read_only(mask: np.ndarray) -> np.ndarray:

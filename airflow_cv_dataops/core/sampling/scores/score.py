@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 
@@ -46,20 +46,49 @@ class Score:
             raise ConfigurationError(f"Score {self.name!r} needs {', '.join(unknown)}: expected some of {', '.join(NEEDS)}.")
 
     def __call__(self, pool: Pool) -> np.ndarray:
-        """Return the score of each image. :raises ConfigurationError: the function returned something else."""
+        """Return the score of each image.
+
+        :raises ConfigurationError: the function returned something else. What it raises itself is passed on, with a note whose it is.
+        """
         import numpy as np
 
-        values = np.asarray(self.run(pool), dtype=np.float64)
+        try:
+            returned = self.run(pool)
+        except Exception as error:
+            error.add_note(f"Raised by score {self.name!r} on a pool of {len(pool):,} images.")
+            raise
+        expected = "expected one finite number an image, NaN where it cannot tell"
+        try:
+            # A masked number is one that it cannot tell; NumPy would take what is below the mask.
+            values = np.asarray(np.ma.filled(np.ma.asarray(returned, dtype=np.float64), np.nan))
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"Score {self.name!r} returned {_told(returned)}, which are no numbers: {expected}.") from error
         if values.shape != (len(pool),) or np.isinf(values).any():
             raise ConfigurationError(
-                f"Score {self.name!r} returned numbers of shape {values.shape} for {len(pool):,} images, or infinite ones: expected one "
-                "finite number an image, NaN where it cannot tell."
+                f"Score {self.name!r} returned numbers of shape {values.shape} for {len(pool):,} images, or infinite ones: {expected}."
             )
         return values
 
     def in_words(self, pool: Pool, row: int, value: float) -> str:
-        """Say why an image has its score."""
-        return self.words(pool, row, value) if self.words else f"{self.name} {value:.3f}"
+        """Say why an image has its score. :raises ConfigurationError: ``words`` returned no text."""
+        if self.words is None:
+            return f"{self.name} {value:.3f}"
+        try:
+            said = self.words(pool, row, value)
+        except Exception as error:
+            error.add_note(f"Raised by the words of score {self.name!r}, of image {pool.images['image_id'][row]} with {value:.6g}.")
+            raise
+        if not isinstance(said, str):
+            raise ConfigurationError(f"The words of score {self.name!r} returned {_told(said)}: expected a text.")
+        return said
+
+
+def _told(value: Any) -> str:
+    """Return what came, in short: its type, and that of its first element where it has some."""
+    kind = type(value).__name__
+    if isinstance(value, (list, tuple)) and value:
+        return f"{kind} of {type(value[0]).__name__}"
+    return f"{kind} of {value.dtype}" if hasattr(value, "dtype") else f"{kind} ({value!r:.40})"
 
 
 def score(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from airflow_cv_dataops.core.embeddings.files import FileOfVectors, read_vectors
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.predictions import array_files
 
 NAMES = ["a.png", "b.png", "c.png"]
 VECTORS = np.arange(6, dtype=np.float32).reshape(3, 2)
@@ -110,3 +112,60 @@ def test_a_file_that_cannot_be_used_says_why(data: bytes, name: str, says: str) 
 def test_an_npy_without_ids_is_about_nothing() -> None:
     with pytest.raises(ConfigurationError, match="give the file with the ids as `ids`"):
         read_vectors(saved(np.save, VECTORS), "v.npy")
+
+
+def an_npy(shape: str, descr: str = "<f4", numbers: bytes = b"\0" * 16) -> bytes:
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + numbers
+
+
+HOSTILE = {
+    "a million million rows": (an_npy("(1000000000000, 512)"), "promises 2,048,000,000,000,000 bytes, 16 are there"),
+    "more than numbers can hold": (an_npy("(9223372036854775807, 9223372036854775807)"), "promises .* bytes, 16 are there"),
+    "cut short": (an_npy("(3, 2)"), "promises 24 bytes, 16 are there"),
+    "negative": (an_npy("(-1, 2)"), r"its header has the shape \(-1, 2\)"),
+    "no tuple": (an_npy("4"), "not a NumPy file"),
+    "objects": (an_npy("(2, 2)", "|O"), "never unpickled"),
+    "texts of no length": (an_npy("(1000000000000,)", "<U0"), "not a NumPy file"),
+    "an unknown version": (b"\x93NUMPY\x09\x00" + b"\0" * 60, "not a NumPy file"),
+    "a header without an end": (b"\x93NUMPY\x01\x00\xff\xff{'descr'", "not a NumPy file"),
+    "nothing": (b"", "not a NumPy file"),
+}
+
+
+@pytest.mark.parametrize(("data", "told"), HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("packed", [False, True], ids=["npy", "npz"])
+def test_what_a_header_claims_is_not_believed(data: bytes, told: str, packed: bool) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("embeddings.npy", data)
+    name, content = ("v.npz", file.getvalue()) if packed else ("v.npy", data)
+    with pytest.raises(ValueError, match=("array 'embeddings': .*" if packed else "") + told):
+        read_vectors(content, name, ids=["a", "b", "c"])
+
+
+def test_an_archive_that_is_damaged_or_unpacks_to_more_than_is_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = saved(np.savez_compressed, ids=np.array(NAMES), embeddings=np.random.default_rng(1).random((3, 500)))
+    at = whole.index(b"embeddings.npy") + 200  # within what is packed
+    damaged = whole[:at] + bytes([whole[at] ^ 0xFF]) * 8 + whole[at + 8 :]
+    with pytest.raises(ValueError, match=r"array 'embeddings': not an \.npz archive"):
+        read_vectors(damaged, "v.npz")
+    with pytest.raises(ValueError, match=r"not an \.npz archive"):
+        read_vectors(whole[:-40], "v.npz")
+    monkeypatch.setattr(array_files, "MAX_ARRAY_BYTES", 10_000)
+    with pytest.raises(ValueError, match="array 'embeddings': its 12,128 bytes are more than the 10,000 that are read"):
+        read_vectors(whole, "v.npz")
+
+
+@pytest.mark.parametrize(
+    "vectors", [np.asfortranarray(VECTORS), VECTORS.astype(">f8"), VECTORS.astype("<i2")], ids=["order", "ends", "whole"]
+)
+def test_orders_of_numbers_and_of_bytes_say_the_same(vectors: np.ndarray) -> None:
+    assert read_vectors(saved(np.save, vectors), "v.npy", ids=NAMES).vectors.tolist() == VECTORS.tolist()
+
+
+def test_notes_beside_the_arrays_of_an_archive_are_passed_over() -> None:
+    file = io.BytesIO(saved(np.savez, ids=np.array(NAMES), embeddings=VECTORS))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("notes.txt", "made on Monday")
+    assert read_vectors(file.getvalue(), "v.npz").vectors.tolist() == VECTORS.tolist()

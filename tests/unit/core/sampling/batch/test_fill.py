@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.sampling.batch.budget import budget_of
 from airflow_cv_dataops.core.sampling.batch.fill import Limits, fill_batch
 from airflow_cv_dataops.core.sampling.batch.groups import Groups
 from airflow_cv_dataops.core.sampling.batch.near_duplicates import NearDuplicates
 from airflow_cv_dataops.core.sampling.batch.quotas import quota_of
 from airflow_cv_dataops.core.sampling.batch.room import Room, UnmetMinimum
-from airflow_cv_dataops.core.sampling.strategies.strategy import Choice, strategy
+from airflow_cv_dataops.core.sampling.strategies.strategy import Choice, Strategy, strategy
 
 
 @strategy(meaning="The highest scores.", needs=("scores",))
@@ -170,3 +172,29 @@ def test_minimums_of_one_grouping_are_met_whenever_they_can_be(images, budget, f
     if wanted <= budget:
         assert all(taken[group] >= min(floor, number) for group, number in there.items())
     assert {one.group for one in batch.unmet} == {group for group in there if taken[group] < floor}
+
+
+ONE = Limits(np.ones(3, dtype=np.int64), 1)
+
+
+@pytest.mark.parametrize("row", [np.int64(1), np.uint8(1), 1])
+def test_a_strategy_may_yield_numbers_of_numpy(row: Any) -> None:
+    easy = Strategy("easy", "any", lambda choice: iter([row]))
+    assert fill_batch(a_choice([0, 0, 0]), easy, ONE, random=first).rows == (1,)
+
+
+@pytest.mark.parametrize("row", [True, 1.0, "1", None, np.array([1, 2]), -1, 3])
+def test_what_is_no_open_row_is_told_with_the_name_of_the_strategy(row: Any) -> None:
+    odd = Strategy("odd", "any", lambda choice: iter([row]))
+    with pytest.raises(ConfigurationError, match=r"Strategy 'odd' yielded .*expected the number of an image that is open"):
+        fill_batch(a_choice([0, 0, 0]), odd, ONE, random=first)
+
+
+def test_what_a_strategy_raises_says_whose_it_is() -> None:
+    def fails(choice: Any) -> Any:
+        yield 0
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        fill_batch(a_choice([0, 0, 0]), Strategy("odd", "any", fails), Limits(np.ones(3, dtype=np.int64), 2), random=first)
+    assert raised.value.__notes__ == ["Raised by strategy 'odd' on a choice of 3 images."]
