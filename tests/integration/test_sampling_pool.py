@@ -289,3 +289,21 @@ def test_partitions_that_no_audit_looked_at_are_told_where_others_were(photos):
     assert result.summary.details["notes"] == [
         "No audit has looked at the partitions 2026-11-06: their images count as if audits had found nothing."
     ]
+
+
+def test_an_image_to_compare_with_may_lie_in_another_partition(photos):
+    """Last month's failure is the example; its embedding is of the model that the pool's are of."""
+    vectors = {name: [float(place), 1.0] for place, name in enumerate(CERTAINTY)}
+    rows = [{"image_id": name, "embedding": vector} for name, vector in vectors.items()]
+    write(photos, "embeddings", rows, owner="net")
+    failed = image("failed")
+    write(photos, "images", [failed], key="2026-10-01")
+    with pytest.raises(ConfigurationError, match="similar_to: 1 of the 1 images have no embedding"):
+        sample_hard_examples(photos, KEY, budget=2, strategy="similarity", similar_to=["failed.png"])
+    write(photos, "embeddings", [{"image_id": "failed", "embedding": [5.0, 1.0]}], key="2026-10-01", owner="net")
+    write(photos, "embeddings", [{"image_id": "failed", "embedding": [0.0, 1.0]}], key="2026-10-01", owner="other")
+    near = sorted(vectors, key=lambda name: abs(vectors[name][0] - 5))[:2]
+    for name in ("failed", "failed.png", failed["source_uri"]):
+        assert sorted(chosen(sample_hard_examples(photos, KEY, budget=2, strategy="similarity", similar_to=[name]))) == sorted(near)
+    with pytest.raises(ConfigurationError, match="similar_to: there is no image 'gone.png' in the dataset"):
+        sample_hard_examples(photos, KEY, budget=2, strategy="similarity", similar_to=["failed", "gone.png"])

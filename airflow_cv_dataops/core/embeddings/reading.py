@@ -53,6 +53,13 @@ def read_embeddings(
     return _matrix(chosen)
 
 
+def embedding_model_of(dataset: Dataset, partition_key: str | Sequence[str] | None = None, embedding_model: str | None = None) -> str:
+    """Return whose embeddings :func:`read_embeddings` would read. It raises what that would."""
+    dataset.check_there()
+    keys = (partition_key,) if isinstance(partition_key, str) else None if partition_key is None else tuple(partition_key)
+    return _choose(dataset, keys, embedding_model, None).name
+
+
 @dataclass(frozen=True)
 class _Stored:
     """Vectors of one model in one table, at one snapshot; gone through twice, in the same order."""

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.image_places import ImagePlaces
+from airflow_cv_dataops.core.sampling.named_images import ids_named, similar_to
 from airflow_cv_dataops.core.sampling.options import SampleOptions
 from airflow_cv_dataops.core.sampling.pool import Known, Pool
 from airflow_cv_dataops.core.sampling.reading import Labels, Scope, TableRows, model_among, models_of, read_images, read_labels, unaudited
 from airflow_cv_dataops.core.sampling.units import AUTO, Plan
 from airflow_cv_dataops.core.sampling.vectors import Embeddings
-from airflow_cv_dataops.core.wording import few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +76,7 @@ def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where:
         findings=scope.rows("findings"),
         embeddings=vectors,
         known=Known(labels.categories, None if embeddings is None else embeddings.some_of(pc.unique(known))),
-        similar_to=None if embeddings is None or not options.similar_to else _similar_to(embeddings, files, options.similar_to),
+        similar_to=None if embeddings is None or not options.similar_to else similar_to(scope, embeddings, files, options),
         aggregate=options.aggregate,
         empty_score=options.empty_score,
     )
@@ -163,38 +162,3 @@ def _reasons(images: pa.Table, labels: Labels, options: SampleOptions) -> np.nda
         is_poor[rows] = True
         reasons[(reasons == 0) & is_poor] = 3
     return reasons
-
-
-def _similar_to(embeddings: Embeddings, files: pa.Table, names: Sequence[str]) -> np.ndarray:
-    ids = ids_named("similar_to", names, files)
-    found = embeddings.some_of(ids)
-    if len(found) < len(ids):
-        raise ConfigurationError(f"similar_to: {len(ids) - len(found):,} of the {len(ids):,} images have no embedding: embed them first.")
-    return found
-
-
-def ids_named(argument: str, names: Sequence[str], files: pa.Table) -> pa.ChunkedArray:
-    """Return the ids of images that a person named by id, by source URI or by file name (of any file that has the image), each once.
-
-    :raises ConfigurationError: there is no such image, or several have the name.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    ids: dict[str, None] = {}
-    for name in names:  # a person names few
-        found: list[str] = []
-        for column in ("image_id", "source_uri", "file_name"):
-            rows = files.filter(pc.equal(files[column], pa.scalar(name, pa.string())))
-            found = pc.unique(rows["image_id"]).to_pylist()
-            if len(found) > 1:
-                where = few(rows["source_uri"].to_pylist(), _MOST_NAMED)
-                raise ConfigurationError(f"{argument}: {len(found)} images are called {name!r} ({where}): name it by its source_uri.")
-            if found:
-                break
-        if not found:
-            raise ConfigurationError(
-                f"{argument}: there is no image {name!r} among those that are looked at, by id, source_uri or file_name with its extension."
-            )
-        ids[found[0]] = None
-    return pa.chunked_array([pa.array(ids, pa.string())])
