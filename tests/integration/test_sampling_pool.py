@@ -294,16 +294,50 @@ def test_partitions_that_no_audit_looked_at_are_told_where_others_were(photos):
 def test_an_image_to_compare_with_may_lie_in_another_partition(photos):
     """Last month's failure is the example; its embedding is of the model that the pool's are of."""
     vectors = {name: [float(place), 1.0] for place, name in enumerate(CERTAINTY)}
-    rows = [{"image_id": name, "embedding": vector} for name, vector in vectors.items()]
-    write(photos, "embeddings", rows, owner="net")
+
+    def embedded(name, vector):
+        return {
+            "image_id": name,
+            "source_uri": f"s3://photos/{name}.png",
+            "embedding": vector,
+            "preprocessing": "none",
+            "source": "s3://e.npy",
+        }
+
+    write(photos, "embeddings", [embedded(name, vector) for name, vector in vectors.items()], owner="net")
     failed = image("failed")
     write(photos, "images", [failed], key="2026-10-01")
     with pytest.raises(ConfigurationError, match="similar_to: 1 of the 1 images have no embedding"):
         sample_hard_examples(photos, KEY, budget=2, strategy="similarity", similar_to=["failed.png"])
-    write(photos, "embeddings", [{"image_id": "failed", "embedding": [5.0, 1.0]}], key="2026-10-01", owner="net")
-    write(photos, "embeddings", [{"image_id": "failed", "embedding": [0.0, 1.0]}], key="2026-10-01", owner="other")
+    write(photos, "embeddings", [embedded("failed", [5.0, 1.0])], key="2026-10-01", owner="net")
+    write(photos, "embeddings", [embedded("failed", [0.0, 1.0])], key="2026-10-01", owner="other")
     near = sorted(vectors, key=lambda name: abs(vectors[name][0] - 5))[:2]
     for name in ("failed", "failed.png", failed["source_uri"]):
         assert sorted(chosen(sample_hard_examples(photos, KEY, budget=2, strategy="similarity", similar_to=[name]))) == sorted(near)
-    with pytest.raises(ConfigurationError, match="similar_to: there is no image 'gone.png' in the dataset"):
+    with pytest.raises(ConfigurationError, match=r"similar_to: there is no image 'gone\.png' in the dataset"):
         sample_hard_examples(photos, KEY, budget=2, strategy="similarity", similar_to=["failed", "gone.png"])
+
+
+def boxes_of(result, image_id="a"):
+    return [[seen["score"] for seen in entry["boxes"]] for entry in manifest_of(result) if entry["image_id"] == image_id]
+
+
+def test_predictions_for_the_second_of_two_equal_files_count_where_the_first_has_none(photos):
+    write(photos, "images", [image("a"), image("z", "a"), image("b"), image("y", "b")])
+    of_z = [box("a", 0.5, number=at) | {"source_uri": "s3://photos/z.png"} for at in range(2)]
+    of_both = [box("b", 0.25) | {"source_uri": "s3://photos/b.png"}, box("b", 0.75, number=1) | {"source_uri": "s3://photos/y.png"}]
+    write(photos, "predictions", [*of_z, *of_both], owner="m")
+    result = sample_hard_examples(photos, KEY, budget=2)
+    assert result.summary.counts["without_prediction"] == 0
+    assert (boxes_of(result), boxes_of(result, "b")) == ([[0.5, 0.5]], [[0.25]])
+
+
+def test_a_file_that_is_in_two_partitions_has_its_boxes_once(photos):
+    seen = {"source_uri": "s3://photos/a.png"}
+    for key, score_of_box in (("2026-11-06", 0.75), (KEY, 0.5)):
+        write(photos, "images", [image("a")], key=key)
+        write(photos, "predictions", [box("a", score_of_box) | seen | {"prediction_id": key}], key=key, owner="m")
+    result = sample_hard_examples(photos, KEY, budget=2, partitions="all")
+    assert boxes_of(result) == [[0.5]]
+    write(photos, "predictions", [box("b", 0.5)], owner="m")
+    assert boxes_of(sample_hard_examples(photos, KEY, budget=2, partitions="all")) == [[0.75]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
@@ -53,11 +53,15 @@ def read_embeddings(
     return _matrix(chosen)
 
 
-def embedding_model_of(dataset: Dataset, partition_key: str | Sequence[str] | None = None, embedding_model: str | None = None) -> str:
-    """Return whose embeddings :func:`read_embeddings` would read. It raises what that would."""
-    dataset.check_there()
-    keys = (partition_key,) if isinstance(partition_key, str) else None if partition_key is None else tuple(partition_key)
-    return _choose(dataset, keys, embedding_model, None).name
+def read_embeddings_of(
+    image_ids: Sequence[str], dataset: Dataset, like: Sequence[str] | None, *, embedding_model: str | None
+) -> tuple[pa.Array, np.ndarray]:
+    """Return the embeddings of a few images, in whatever partition, as :func:`read_embeddings` does.
+
+    :param like: from the table and by the model that ``read_embeddings`` takes for these partitions.
+    """
+    chosen = _choose(dataset, None if like is None else tuple(like), embedding_model, None)
+    return _matrix(replace(chosen, keys=None, image_ids=tuple(image_ids)))
 
 
 @dataclass(frozen=True)
@@ -70,16 +74,18 @@ class _Stored:
     name: str
     keys: tuple[str, ...] | None
     snapshot_id: str | int | None
+    image_ids: tuple[str, ...] | None = None
 
     def batches(self, *columns: str) -> Iterator[pa.Table]:
         from pyiceberg.expressions import AlwaysTrue, And, EqualTo, In
 
         of_keys = AlwaysTrue() if self.keys is None else In("partition_key", self.keys)
+        of_images = AlwaysTrue() if self.image_ids is None else In("image_id", self.image_ids)
         return self.dataset.read_batches(
             self.table,
             snapshot_id=self.snapshot_id,
             columns=columns,
-            where=And(of_keys, EqualTo(self.owner, self.name)),
+            where=And(of_keys, of_images, EqualTo(self.owner, self.name)),
             batch_rows=_BATCH_ROWS,
         )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.image_places import ImagePlaces
-from airflow_cv_dataops.core.sampling.named_images import ids_named, similar_to
+from airflow_cv_dataops.core.sampling.naming import ids_named, similar_to
+from airflow_cv_dataops.core.sampling.one_file import OneFileRows
 from airflow_cv_dataops.core.sampling.options import SampleOptions
 from airflow_cv_dataops.core.sampling.pool import Known, Pool
 from airflow_cv_dataops.core.sampling.reading import Labels, Scope, TableRows, model_among, models_of, read_images, read_labels, unaudited
@@ -68,9 +69,10 @@ def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where:
     plan = options.units.plan(options.strategy, options.scores, has_embeddings=vectors is not None and len(vectors) > 0)
     model = _model(list(models), plan, options, where)
     known = pa.chunked_array([labels.ids, labels.queued]) if options.candidates == "unlabelled" else pa.chunked_array([labels.queued])
+    repeated = _repeated(files)
     pool = Pool(
         images=chosen,
-        predictions={name: _predictions(scope, name, _second_files(images, files)) for name in models},
+        predictions={name: _predictions(scope, name, repeated) for name in models},
         model=model,
         annotations=scope.rows("annotations") if options.candidates == "labelled" else None,
         findings=scope.rows("findings"),
@@ -122,19 +124,19 @@ def _model(models: Sequence[str], plan: Plan, options: SampleOptions, where: str
     return model_among(models, options.model, where)
 
 
-def _predictions(scope: Scope, model: str, without: pa.Array | None) -> TableRows:
+def _predictions(scope: Scope, model: str, repeated: pa.Array) -> TableRows | OneFileRows:
     from pyiceberg.expressions import EqualTo
 
-    return replace(scope.rows("predictions", EqualTo("model", model)), without=without)
+    rows = scope.rows("predictions", EqualTo("model", model))
+    return OneFileRows(rows, repeated) if len(repeated) else rows
 
 
-def _second_files(images: pa.Table, files: pa.Table) -> pa.Array | None:
-    """Return the source URIs of files whose bytes another file has, which stands for the image; ``None``: there are none."""
+def _repeated(files: pa.Table) -> pa.Array:
+    """Return the ids of images of which there are several files: byte-identical ones, or one that is in several partitions."""
     import pyarrow.compute as pc
 
-    if files.num_rows == images.num_rows:
-        return None
-    return pc.unique(files.filter(pc.invert(pc.is_in(files["source_uri"], value_set=images["source_uri"].combine_chunks())))["source_uri"])
+    counts = pc.value_counts(files["image_id"].combine_chunks())
+    return counts.field("values").filter(pc.greater(counts.field("counts"), 1))
 
 
 def _reason_names(options: SampleOptions) -> tuple[str, ...]:

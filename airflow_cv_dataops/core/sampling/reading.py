@@ -58,26 +58,20 @@ class Scope:
 
 @dataclass(frozen=True)
 class TableRows:
-    """Rows of one table, read a few at a time whenever they are gone through.
-
-    :param without: source URIs of files whose rows are left out: what is said of a picture that is stored twice is said once.
-    """
+    """Rows of one table, read a few at a time whenever they are gone through."""
 
     scope: Scope
     table: str
     where: BooleanExpression | None = None
-    without: pa.Array | None = None
 
     def batches(self, columns: Sequence[str], batch_rows: int) -> Iterator[pa.Table]:
         """Yield columns, at most ``batch_rows`` at a time; the same order every time."""
         snapshot_id = self.scope.snapshots.get(self.table)
         if snapshot_id is None:
             return iter(())
-        wanted = list(columns) if self.without is None else list(dict.fromkeys((*columns, "source_uri")))
-        found = self.scope.dataset.read_batches(
-            self.table, snapshot_id=snapshot_id, columns=wanted, where=self._filter(), batch_rows=batch_rows
+        return self.scope.dataset.read_batches(
+            self.table, snapshot_id=snapshot_id, columns=list(columns), where=self._filter(), batch_rows=batch_rows
         )
-        return found if self.without is None else (self._of_one_file(batch).select(list(columns)) for batch in found)
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Return columns of all rows."""
@@ -85,11 +79,6 @@ class TableRows:
         if snapshot_id is None:
             return arrow_schema(self.table).empty_table().select(list(columns))
         return self.scope.dataset.read(self.table, snapshot_id=snapshot_id, columns=columns, where=self._filter())
-
-    def _of_one_file(self, rows: pa.Table) -> pa.Table:
-        import pyarrow.compute as pc
-
-        return rows.filter(pc.invert(pc.is_in(rows["source_uri"], value_set=self.without)))
 
     def _filter(self) -> Any:
         from pyiceberg.expressions import AlwaysTrue, And, In
