@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # A file is refused, compressed or not, beyond this size: 80 classes of 2,048 x 2,048 px in half precision fit.
 MAX_FILE_BYTES = 1 << 30
-# An array of embeddings or class probabilities: 4,000,000 images of 512 numbers fit.
-MAX_ARRAY_BYTES = 1 << 33
+# An archive may unpack to that, or to so many times its size: measured numbers hardly pack to a quarter, a bomb to a thousandth.
+MOST_UNPACKED = 100
 # NumPy itself reads no header longer than 10,000 bytes without being told to.
 HEADER_BYTES = 1 << 14
 
@@ -95,9 +95,10 @@ def array_of(data: bytes) -> np.ndarray:
 def arrays_of(data: bytes) -> dict[str, np.ndarray]:
     """Return the arrays of an ``.npz``.
 
-    :raises ValueError: it is none, one holds Python objects or is larger than 8 GB, or less is there than its header promises.
+    :raises ValueError: it is none, one holds Python objects, less is there than its header promises, or it unpacks to more than 1 GB and a
+        hundred times its size.
     """
-    found = {}
+    found, left = {}, max(MAX_FILE_BYTES, MOST_UNPACKED * len(data))
     with _archive(data) as archive:
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
@@ -108,8 +109,9 @@ def arrays_of(data: bytes) -> dict[str, np.ndarray]:
                     header = read_header(_start_of(file))
                 # Before anything is unpacked: of what is as small as this, an archive may claim any size.
                 _check_is_there(header, member.file_size)
-                if member.file_size > MAX_ARRAY_BYTES:
-                    raise ValueError(f"its {member.file_size:,} bytes are more than the {MAX_ARRAY_BYTES:,} that are read")
+                left -= member.file_size
+                if left < 0:
+                    raise ValueError(f"its {member.file_size:,} bytes are more than an archive of {len(data):,} bytes may unpack to")
                 found[name] = array_of(_bytes_of(archive, member))
             except ValueError as error:
                 raise ValueError(f"array {name!r}: {error}") from error
