@@ -28,7 +28,7 @@ def audited_cells(dataset: Dataset, bccd: Path, results: Path, **arguments: Any)
     """Audit BCCD with 45 boxes removed, 45 moved and 45 relabelled, by what a detector made of the original boxes (``results``)."""
     ingest_images(dataset, KEY, str(bccd / "BCCD" / "JPEGImages"))
     import_labels(dataset, KEY, str(bccd / "BCCD" / "Annotations"), format="voc")
-    results.write_text(json.dumps(_detector_output(dataset)))
+    results.write_text(json.dumps(detector_output(dataset)))
     import_predictions(dataset, KEY, str(results), model="detector", format="coco")
     _put_faults_in(dataset)
     return audit_labels(dataset, KEY, categories=CELLS, on_findings="warn", **arguments)
@@ -64,7 +64,7 @@ def tiny_digits(folder: Path) -> tuple[Path, Path]:
     return folder / "images", folder / "labels.csv"
 
 
-def _detector_output(dataset: Dataset) -> list[dict[str, Any]]:
+def detector_output(dataset: Dataset) -> list[dict[str, Any]]:
     """Return COCO results: the sound boxes a little off, 5 in 100 of them missed, and 60 boxes where nothing is."""
     random = np.random.default_rng(SEED)
     labels = dataset.annotations(partition_key=KEY).sort_by("annotation_id").to_pylist()

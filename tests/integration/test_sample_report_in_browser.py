@@ -1,18 +1,16 @@
 """Reports of batches in a real browser: pictures, boxes, filters, the closer look, light, dark and narrow, and nothing on the console.
 
-With ``CV_DATAOPS_SCREENSHOTS`` set to a folder, the pictures of docs/images are written there.
+The pictures of docs/images are of runs: test_sample_page_of_a_run.py.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from sample_datasets import batch_of_cells, batch_of_digits
 
 from airflow_cv_dataops.core.dataset import open_dataset
@@ -99,15 +97,13 @@ def test_small_images_are_enlarged_pixel_by_pixel_and_hostile_names_are_text(loo
 @pytest.mark.parametrize("size", [WIDE, PHONE])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_the_window_and_follows_the_colour_scheme(
-    look: Any, cells: str, digits: str, tmp_path: Path, size: tuple[int, int], scheme: str
+    look: Any, cells: str, digits: str, size: tuple[int, int], scheme: str
 ) -> None:
-    for name, uri in (("cells", cells), ("digits", digits)):
+    for uri in (cells, digits):
         with look(uri, size, scheme) as page:
             assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
             shades = [int(part) for part in page.evaluate("getComputedStyle(document.body).backgroundColor").strip("rgb()").split(",")]
             assert (min(shades) > 200) if scheme == "light" else (max(shades) < 60)
-            if size == WIDE:
-                keep(page, f"sample-report-{name}-{scheme}")
 
 
 def test_on_a_phone_bars_leave_room_for_their_words(look: Any, cells: str) -> None:
@@ -131,16 +127,3 @@ def test_where_it_is_served_images_are_where_the_server_shows_them(look: Any, ce
         assert [link[:8] for link in page.locator(".card .file a").evaluate_all("(links) => links.map((a) => a.getAttribute('href'))")] == [
             "/images/"
         ] * 12
-
-
-def keep(page: Any, name: str) -> None:
-    """Write pictures for the documentation, where they are asked for: the top, and the gallery."""
-    folder = os.environ.get("CV_DATAOPS_SCREENSHOTS")
-    if not folder:
-        return
-    for part, script in {"top": "window.scrollTo(0, 0)", "gallery": "document.getElementById('gallery').scrollIntoView()"}.items():
-        page.evaluate(script)
-        file = Path(folder) / f"{name}-{part}.webp"
-        page.screenshot(path=file.with_suffix(".png"))
-        Image.open(file.with_suffix(".png")).convert("RGB").save(file, "WEBP", quality=82, method=6)
-        file.with_suffix(".png").unlink()

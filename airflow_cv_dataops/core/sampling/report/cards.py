@@ -102,13 +102,13 @@ def _box_in_words(predicted: PredictedBox, longest: int) -> str:
 def _head(chosen: BatchImage) -> str:
     score = f"score {chosen.score:.3f}" if math.isfinite(chosen.score) else "no score"
     category = ""
-    if chosen.category is not None:
+    if chosen.category is not None and not chosen.boxes:  # of boxes, the most uncertain one is named below
         name = clean(cut(chosen.category, _LONGEST_NAME))
         category = f'<div class="words"><span class="small">predicted</span> <span class="category-text free">{name}</span></div>'
     return (
         f'<div class="head"><span class="rank">{chosen.rank:,}</span><span class="badge info free">'
-        f'{clean(cut(chosen.strategy, _LONGEST_NAME))}</span><span class="score" title="of two images of one strategy, the one with the '
-        f'higher score is chosen first">{score}</span></div>{category}'
+        f'{clean(cut(chosen.strategy, _LONGEST_NAME))}</span><span class="score" title="how much the image is worth by its scores; what '
+        f'is taken is up to the strategy">{score}</span></div>{category}'
     )
 
 

@@ -100,7 +100,12 @@ def _tiles(report: SampleReport) -> Iterator[Tile]:
     if scores:
         yield Tile("Highest score", f"{max(scores):.3f}", f"lowest {min(scores):.3f}")
     if categories := [image.category for image in images if image.category is not None]:
-        yield Tile("Predicted categories", f"{len(set(categories)):,}", _most_common(categories))
+        of_boxes = any(image.boxes for image in images)
+        yield Tile(
+            "Categories of the most uncertain boxes" if of_boxes else "Predicted categories",
+            f"{len(set(categories)):,}",
+            _most_common(categories),
+        )
     if len(strategies := Counter(image.strategy for image in images)) > 1:
         yield Tile("Strategies", f"{len(strategies):,}", _most_common(list(strategies.elements())))
     boxes = sum(len(image.boxes) for image in images)
