@@ -127,6 +127,28 @@ def test_a_contract_and_health_open_from_their_tasks(page, airflow):
         page.get_by_role("link", name=f"Task {task_id} in run").wait_for()
 
 
+def test_a_sample_opens_from_its_task_with_the_images_that_airflow_shows(page, airflow):
+    running, run = airflow
+    run_id = running.trigger("digits_dataops", conf={}, logical_date="2026-11-05T00:00:00Z")
+    assert running.wait_for_run("digits_dataops", run_id) == "success", running.log.read_text()[-3000:]
+    page.goto(f"{run.partition('/dags/')[0]}/dags/digits_dataops/runs/{run_id}/tasks/sample/details")
+    link = page.get_by_role("link", name="Sample report")
+    link.wait_for()
+    keep_screenshot("airflow-sample-links", page.screenshot())
+    link.click()
+    page.get_by_role("heading", name="Sample of digits, to be labelled").wait_for()
+    assert page.locator(".card").count() == 50
+    page.set_viewport_size({"width": 1360, "height": 1000})
+    keep_screenshot("airflow-sample-report", page.screenshot())
+    with page.context.expect_page() as popup:
+        page.locator(".card .file a").first.click()
+    image = popup.value
+    image.wait_for_load_state()
+    assert image.evaluate("[document.contentType, document.images[0].naturalWidth]") == ["image/png", 512], "enlarged pixel by pixel"
+    image.close()
+    page.get_by_role("link", name="Task sample in run").wait_for()
+
+
 def test_the_connection_form_saves_and_tests_a_catalog(page, airflow, lake):
     running, _ = airflow
     root = f"http://localhost:{running.port}"
