@@ -84,6 +84,7 @@ class HardExampleSamplingOperator(DatasetOperator):
         ("custom", "strategy", "scores"): sampling.chosen_by,
         ("budget", "budget_unit", "cost"): sampling.spending,
         ("max_per_class", "max_per"): sampling.limited,
+        ("budget_unit", "max_per_class", "max_per", "min_per"): sampling.shared,
         **dict.fromkeys(
             (
                 *("max_per_class", "max_per", "min_per", "explore", "near_duplicates", "preselected", "similar_to", "candidates"),

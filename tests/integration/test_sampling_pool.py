@@ -131,7 +131,7 @@ def test_a_limit_for_a_group_that_is_not_there_is_told(photos):
     assert result.summary.counts["unmet_minimums"] == 1
     assert result.summary.details["notes"] == [
         "Of category 'cow', 0 of at least 1 could be taken; there are 0.",
-        "There is no category 'Cat' in the pool, for which there is a limit.",
+        "There is no category 'Cat' in the pool, for which there is a limit: there is 'cat'.",
     ]
 
 
@@ -145,7 +145,7 @@ def test_images_that_wait_in_a_sample_of_another_key_are_queued(photos):
 def test_partitions_that_nobody_has_written_are_told_and_if_all_are_an_error(photos):
     result = sample_hard_examples(photos, "2026-11-09", budget=1, partitions=[KEY, "2026-11-66"])
     assert chosen(result) == ["a"]
-    assert result.summary.details["notes"] == ["Nobody has written to the partitions 2026-11-66: nothing is chosen from them."]
+    assert result.summary.details["notes"] == ["Nobody has written to partition 2026-11-66: nothing is chosen from it."]
     with pytest.raises(DatasetNotFoundError, match="2026-11-66"):
         sample_hard_examples(photos, KEY, partitions=["2026-11-66", "2026-11-67"])
 
@@ -287,7 +287,7 @@ def test_partitions_that_no_audit_looked_at_are_told_where_others_were(photos):
     result = by_findings(photos, partitions="all")
     assert chosen(result)[0] == "b"
     assert result.summary.details["notes"] == [
-        "No audit has looked at the partitions 2026-11-06: their images count as if audits had found nothing."
+        "No audit has looked at partition 2026-11-06: images there count as if audits had found nothing."
     ]
 
 
@@ -341,3 +341,48 @@ def test_a_file_that_is_in_two_partitions_has_its_boxes_once(photos):
     assert boxes_of(result) == [[0.5]]
     write(photos, "predictions", [box("b", 0.5)], owner="m")
     assert boxes_of(sample_hard_examples(photos, KEY, budget=2, partitions="all")) == [[0.75]]
+
+
+def test_a_file_in_a_folder_is_named_without_it_where_there_is_one(photos):
+    write(photos, "images", [image("left/x", "x"), image("right/x", "y"), image("left/z", "z")])
+    write(photos, "predictions", [output(name, cat=0.9) for name in "xyz"], owner="m")
+    for row in ("left/x", "right/x", "left/z"):
+        assert chosen(sample_hard_examples(photos, KEY, budget=1, preselected=[f"{row}.png"]))
+    assert chosen(sample_hard_examples(photos, KEY, budget=1, preselected=["z.png"])) == ["z"]
+    with pytest.raises(ConfigurationError, match=r"preselected: 2 images are called 'x\.png'"):
+        sample_hard_examples(photos, KEY, budget=1, preselected=["x.png"])
+
+
+def test_a_batch_that_labels_have_come_back_of_is_not_replaced_in_silence(photos):
+    first = sample_hard_examples(photos, KEY, budget=2)
+    assert first.summary.details["notes"] == []
+    assert sample_hard_examples(photos, KEY, budget=2).summary.details["notes"] == [], "as it was"
+    write(photos, "annotations", [label(name) for name in chosen(first)], owner="round_1")
+    assert sample_hard_examples(photos, KEY, budget=2).summary.details["notes"] == [
+        "2 images of the batch that this one replaces have labels by now, so they are no longer in it, and a review will not count them: "
+        "give the next batch a sample_id of its own."
+    ]
+
+
+def test_what_compares_whole_images_refuses_detectors(photos):
+    for model in ("m", "other"):
+        write(photos, "predictions", [box("a", 0.5)], owner=model)
+    for name in ("vote_entropy", "consensus_kl", "bald"):
+        with pytest.raises(ConfigurationError, match=f"'{name}' compares what models take whole images for.*'localisation_disagreement'"):
+            sample_hard_examples(photos, KEY, strategy=name)
+
+
+def test_a_strategy_that_takes_nothing_is_told(photos):
+    @strategy(meaning="Nothing.")
+    def none(choice):
+        yield from ()
+
+    assert sample_hard_examples(photos, KEY, budget=2, custom=[none], strategy="none").summary.details["notes"] == [
+        "none took none of the 6 candidates."
+    ]
+
+
+def test_scores_that_are_only_named_weigh_the_same(photos):
+    named = sample_hard_examples(photos, KEY, budget=3, strategy="top", scores=["entropy", "margin"])
+    weighed = sample_hard_examples(photos, KEY, budget=3, strategy="top", scores={"entropy": 2, "margin": 2})
+    assert chosen(named) == chosen(weighed)

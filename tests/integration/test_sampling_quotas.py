@@ -31,6 +31,9 @@ def test_a_minimum_of_a_category_is_of_images_in_which_the_model_sees_it(cells):
     assert sorted(chosen(result)) == ["a", "d", "e"]
     assert {entry["image_id"]: entry["category"] for entry in manifest_of(result)}["d"] == "RBC", "that of the most uncertain box"
     assert result.summary.counts["by_category"] == {"RBC": 3}
+    said = {entry["image_id"]: entry["reasons"][0] for entry in manifest_of(result)}
+    assert (said["d"], said["e"]) == ("taken to meet a minimum",) * 2
+    assert said["a"] != "taken to meet a minimum"
     short = sample_hard_examples(cells, KEY, budget=3, min_per={"category": {"Platelets": 3}})
     assert short.summary.details["notes"] == ["Of images with 'Platelets', 2 of at least 3 could be taken; there are 2."]
 
@@ -56,7 +59,9 @@ def test_a_budget_in_boxes_that_full_groups_leave_over_is_told(cells):
 
 def test_a_limit_of_a_category_that_no_image_has_is_told_in_words(cells):
     result = sample_hard_examples(cells, KEY, budget=2, max_per={"category": {"Blasts": 1}})
-    assert result.summary.details["notes"] == ["There is no image with 'Blasts' in the pool, for which there is a limit."]
+    assert result.summary.details["notes"] == [
+        "There is no image with 'Blasts' in the pool, for which there is a limit: there are 'RBC', 'Platelets'."
+    ]
 
 
 def test_the_page_counts_images_of_every_category_and_says_which(cells):

@@ -118,6 +118,13 @@ def limited(max_per_class: Any, max_per: Any) -> None:
     _check(max_per_class=max_per_class, max_per=max_per)
 
 
+def shared(budget_unit: Any, max_per_class: Any, max_per: Any, min_per: Any) -> None:
+    from airflow_cv_dataops.core.sampling.batch.quotas import check_shares
+
+    given = {"max_per_class": max_per_class, "max_per": max_per, "min_per": min_per}
+    check_shares(budget_unit, **{name: read(name, value) for name, value in given.items()})
+
+
 def _check(**given: Any) -> None:
     from airflow_cv_dataops.core.sampling.options import SampleOptions
 

@@ -27,11 +27,13 @@ class Chosen:
     """A batch, ranked.
 
     :param rows: (B,) rows of the pool, in order of rank. :param taken_by: (B,) what took each. :param spent: in the budget's unit.
+    :param for_minimum: (B,) whether a minimum asked for it.
     :param cheapest: what the cheapest candidate costs.
     """
 
     rows: np.ndarray
     taken_by: list[str]
+    for_minimum: list[bool]
     scores: np.ndarray
     spent: float
     batch: Batch
@@ -82,6 +84,7 @@ def choose(candidates: Candidates, options: SampleOptions, seed: int, preselecte
     return Chosen(
         rows=rows[taken],
         taken_by=[_name(batch.taken_by[at], plan.strategy.name, plan.name) for at in order],
+        for_minimum=[row in batch.for_minimums for row in taken.tolist()],
         scores=candidates.scores[taken],
         spent=budget.spent(batch.spent),
         batch=replace(batch, refused=tuple(row for row in preselected if place[row] < 0) + tuple(int(rows[row]) for row in batch.refused)),

@@ -44,7 +44,7 @@ def entries_of(dataset: str, candidates: Candidates, chosen: Chosen) -> list[dic
                 "probabilities": probabilities.get(prediction or "", {}),
                 "boxes": boxes.get(row, []),
                 "strategy": chosen.taken_by[at],
-                "reasons": _reasons(chosen.taken_by[at], candidates, words[at], checks.get(row, ())),
+                "reasons": _reasons(chosen, at, candidates, words[at], checks.get(row, ())),
                 "dataset": dataset,
                 "partition_key": image["partition_key"],
             }
@@ -66,11 +66,13 @@ def sample_rows(entries: Sequence[Mapping[str, Any]], model: str | None, seed: i
     return pa.table({name: pa.array(values, schema.field(name).type) for name, values in columns.items()})
 
 
-def _reasons(taken_by: str, candidates: Candidates, words: Sequence[str], checks: Sequence[str]) -> list[str]:
+def _reasons(chosen: Chosen, at: int, candidates: Candidates, words: Sequence[str], checks: Sequence[str]) -> list[str]:
     """Return why an image is in the batch: who or what took it where no strategy did, its scores, the strategy, what audits found."""
-    strategy = candidates.plan.strategy
+    strategy, taken_by = candidates.plan.strategy, chosen.taken_by[at]
     meaning = "" if words else f"{strategy.meaning[:1].lower()}{strategy.meaning[1:].rstrip('.')}"
     first, last = (_WORDS[taken_by], "") if taken_by in _WORDS else ("", strategy.words or meaning)
+    if chosen.for_minimum[at]:  # what a strategy takes of these few is not what it would take of all
+        first, last = "taken to meet a minimum", ""
     # The score that goes by findings has named them.
     found = "" if "label_issues" in candidates.plan.weights or not checks else f"audits found: {', '.join(map(finding, checks))}"
     return [reason for reason in (first, *words, last, found) if reason]

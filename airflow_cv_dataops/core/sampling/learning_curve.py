@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.arguments import check_whole_number
@@ -98,11 +99,15 @@ class LearningCurve:
         if self._draws is None:
             return f"No estimate of what {next_labels:,} more labels would bring: {self.reason}"
         now, then = self.value(self.labels), self.value(self.labels + next_labels)
+        gain, last = self.gain(next_labels), fmean(point.value for point in self.points if point.labels == self.labels)
         places = 3 if abs(then.expected - now.expected) < 0.01 else 2
         told = (
             f"{next_labels:,} more labels: from {now.expected:.{places}f} to {then.expected:.{places}f} "
-            f"(95% interval {then.low:.{places}f} to {then.high:.{places}f})"
+            f"(95% interval {then.low:.{places}f} to {then.high:.{places}f}), better by {gain.low:.{places}f} to {gain.high:.{places}f}"
         )
+        # The curve is the mean of many trainings; the last of them may have been a lucky one.
+        if f"{last:.{places}f}" != f"{now.expected:.{places}f}":
+            told += f" (by the curve: what was measured at {self.labels:,} labels is {last:.{places}f})"
         far = f"; {FAR} times as many labels as were ever measured and more: the curve may not hold so far out"
         steep = "; so far the values rise faster with each doubling of the labels, which no power law does: it may tell too little"
         return told + (far if self.is_far(self.labels + next_labels) else "") + (steep if self.has_not_bent else "") + "."

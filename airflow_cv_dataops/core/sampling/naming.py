@@ -23,6 +23,8 @@ _NAMES = ("image_id", "source_uri", "file_name")
 def ids_named(argument: str, names: Sequence[str], files: pa.Table, among: str = "among those that are looked at") -> pa.ChunkedArray:
     """Return the ids of images that a person named by id, by source URI or by file name (of any file that has the image), each once.
 
+    The name of a file in a folder may stand without its folders.
+
     :raises ConfigurationError: there is no such image, or several have the name.
     """
     import pyarrow as pa
@@ -39,6 +41,12 @@ def ids_named(argument: str, names: Sequence[str], files: pa.Table, among: str =
                 raise ConfigurationError(f"{argument}: {len(found)} images are called {name!r} ({where}): name it by its source_uri.")
             if found:
                 break
+        if not found and "/" not in name:  # the file alone, wherever it lies: as cards of reports name it
+            rows = files.filter(pc.ends_with(files["file_name"], f"/{name}"))
+            found = pc.unique(rows["image_id"]).to_pylist()
+            if len(found) > 1:
+                where = few(rows["source_uri"].to_pylist(), _MOST_NAMED)
+                raise ConfigurationError(f"{argument}: {len(found)} images are called {name!r} ({where}): name it by its source_uri.")
         if not found:
             raise ConfigurationError(f"{argument}: there is no image {name!r} {among}, by id, source_uri or file_name with its extension.")
         ids[found[0]] = None
@@ -58,6 +66,7 @@ def similar_to(scope: Scope, embeddings: Embeddings, files: pa.Table, options: S
 
     here = pa.chunked_array([files[name].combine_chunks() for name in _NAMES])
     is_here = pc.is_in(pa.array(options.similar_to, pa.string()), value_set=pc.unique(here)).to_pylist()
+    is_here = [is_one or _lies_in_a_folder(name, files) for name, is_one in zip(options.similar_to, is_here, strict=True)]
     near = ids_named("similar_to", [name for name, is_one in zip(options.similar_to, is_here, strict=True) if is_one], files)
     elsewhere = [name for name, is_one in zip(options.similar_to, is_here, strict=True) if not is_one]
     far = ids_named("similar_to", elsewhere, _named_in_dataset(scope, elsewhere), "in the dataset") if elsewhere else near.slice(0, 0)
@@ -75,6 +84,12 @@ def similar_to(scope: Scope, embeddings: Embeddings, files: pa.Table, options: S
         total = len(near) + len(far)
         raise ConfigurationError(f"similar_to: {missing:,} of the {total:,} images have no embedding: embed them first.")
     return np.concatenate(found)
+
+
+def _lies_in_a_folder(name: str, files: pa.Table) -> bool:
+    import pyarrow.compute as pc
+
+    return "/" not in name and bool(pc.any(pc.ends_with(files["file_name"], f"/{name}")).as_py())
 
 
 def _named_in_dataset(scope: Scope, names: Sequence[str]) -> pa.Table:

@@ -12,7 +12,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.imaging.measures.issues import QUALITY_ISSUES
 from airflow_cv_dataops.core.sampling.arguments import check_labelled_in, check_sample_id, check_seed
 from airflow_cv_dataops.core.sampling.batch.budget import Budget, budget_of
-from airflow_cv_dataops.core.sampling.batch.quotas import Amount, check_amount, check_quotas
+from airflow_cv_dataops.core.sampling.batch.quotas import Amount, check_amount, check_quotas, check_shares
 from airflow_cv_dataops.core.sampling.scores.uncertainty import check_aggregate
 from airflow_cv_dataops.core.sampling.units import AUTO, Units, check_scores
 from airflow_cv_dataops.core.store.partition_keys import check_partition_key
@@ -66,6 +66,7 @@ class SampleOptions:
         for name, given in (("max_per", self.max_per), ("min_per", self.min_per)):
             if given is not None:
                 check_quotas(name, given)
+        check_shares(self.budget_unit, max_per_class=self.max_per_class, max_per=self.max_per, min_per=self.min_per)
         if self.max_per_class is not None and "category" in (self.max_per or {}):
             raise ConfigurationError("max_per_class and max_per['category'] both limit the categories: give one of them.")
         check_share("explore", self.explore)

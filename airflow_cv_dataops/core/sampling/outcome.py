@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.sampling.batch.fill import RANDOM, Batch
-from airflow_cv_dataops.core.sampling.batch.quotas import UNLIMITED
+from airflow_cv_dataops.core.sampling.batch.quotas import UNLIMITED, Quota
 from airflow_cv_dataops.core.sampling.candidates import Candidates
 from airflow_cv_dataops.core.sampling.choosing import Chosen
 from airflow_cv_dataops.core.sampling.options import SampleOptions
@@ -159,10 +159,17 @@ def _notes(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: Samp
     """Return what people should know: what is absent, limits that do not fit, named images that are not in it, a batch below its budget."""
     notes = []
     if missing_partitions:
-        notes.append(f"Nobody has written to the partitions {few(missing_partitions, _MOST_TOLD)}: nothing is chosen from them.")
+        which = _partitions(missing_partitions)
+        notes.append(f"Nobody has written to {which}: nothing is chosen from {'it' if len(missing_partitions) == 1 else 'them'}.")
+    if since := pooled.labelled_since:
+        have, it = ("have labels", "they are") if since > 1 else ("has a label", "it is")
+        notes.append(
+            f"{counted(since, 'image')} of the batch that this one replaces {have} by now, so {it} no longer in it, and a review will not "
+            "count them: give the next batch a sample_id of its own."
+        )
     if pooled.unaudited:
-        unseen = few(pooled.unaudited, _MOST_TOLD)
-        notes.append(f"No audit has looked at the partitions {unseen}: their images count as if audits had found nothing.")
+        unseen = _partitions(pooled.unaudited)
+        notes.append(f"No audit has looked at {unseen}: images there count as if audits had found nothing.")
     if same := _tell_nothing(candidates):
         notes.append(
             f"{few(same, _MOST_TOLD)} says the same of all {len(candidates.rows):,} candidates, and so nothing of which to choose."
@@ -176,7 +183,8 @@ def _notes(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: Samp
         ]
     )
     limited = [
-        f"There is no {_group(quota.grouping, quota.groups.names[group], of_boxes, 'image')} in the pool, for which there is a limit."
+        f"There is no {_group(quota.grouping, quota.groups.names[group], of_boxes, 'image')} in the pool, for which there is a limit: "
+        f"there {_there(quota)}."
         for quota in chosen.quotas
         for group in quota.without_image
         if quota.most[group] < UNLIMITED
@@ -207,7 +215,9 @@ def _shortfall(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: 
     notes = []
     unit, most = options.budget_unit, options.spending.amount_in_words
     short = f"The batch has {count:,} of {most}" if unit == "images" else f"The batch takes {chosen.spent:,.10g} of {most}"
-    if not count:
+    if not count and chosen.cheapest <= options.spending.amount:
+        notes.append(f"{candidates.plan.strategy.name} took none of the {there:,} candidates.")
+    elif not count:
         notes.append(f"No image fits the budget of {options.spending.in_words()}: the cheapest costs {chosen.cheapest:,g}.")
     elif count < there and (chosen.batch.full or (unit == "images" and count < options.budget)):
         kept_out = _kept_out(chosen.batch, finds_boxes(pooled.pool))
@@ -217,6 +227,17 @@ def _shortfall(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: 
     if options.explore and count and RANDOM not in chosen.batch.taken_by:
         notes.append("No image was drawn at random: the share of the budget for it is below what an image costs.")
     return notes
+
+
+def _partitions(keys: Sequence[str]) -> str:
+    return f"{'partition' if len(keys) == 1 else 'the partitions'} {few(keys, _MOST_TOLD)}"
+
+
+def _there(quota: Quota) -> str:
+    """Say which groups of a grouping have images, those of most first."""
+    sizes = quota.groups.sizes().tolist()
+    found = sorted((-images, name) for name, images in zip(quota.groups.names, sizes, strict=True) if images and name)
+    return f"{'is' if len(found) == 1 else 'are'} {few([repr(name) for _, name in found], 5)}" if found else "is none"
 
 
 def _kept_out(batch: Batch, of_boxes: bool) -> str:

@@ -35,6 +35,7 @@ class Pooled:
     :param preselected: rows of the pool. :param not_in_pool: names of preselected images that are not in the pool (labelled, say).
     :param rows: how many rows of each table were read.
     :param unaudited: partitions of the pool that no audit has looked at, where a score goes by findings.
+    :param labelled_since: how many images of the batch that is replaced have a label by now, and so are not in the pool.
     :param has_findings: the scope has findings of any step.
     """
 
@@ -47,6 +48,7 @@ class Pooled:
     preselected: Sequence[int]
     not_in_pool: Sequence[str]
     rows: Mapping[str, int]
+    labelled_since: int = 0
     unaudited: Sequence[str] = ()
     has_findings: bool = True
 
@@ -101,6 +103,7 @@ def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where:
             "samples": labels.sample_rows,
             **({} if embeddings is None else {"embeddings": len(embeddings.matrix)}),
         },
+        labelled_since=int(pc.sum(pc.is_in(labels.own, value_set=labels.ids)).as_py() or 0) if options.candidates == "unlabelled" else 0,
         unaudited=unaudited(scope, sorted(pc.unique(chosen["partition_key"]).to_pylist())) if goes_by_findings else (),
         has_findings=not goes_by_findings or next(scope.rows("findings").batches(["check"], 1), None) is not None,
     )

@@ -92,12 +92,14 @@ class Labels:
     """What is labelled, and what waits to be.
 
     :param ids: distinct ids of images with a label, ``empty`` ones among them. :param empty: those with a statement that nothing is there.
-    :param queued: ids of images that another sample holds. :param categories: how many labels there are of each category.
+    :param queued: ids of images that another sample holds. :param own: those that the sample has held so far.
+    :param categories: how many labels there are of each category.
     """
 
     ids: pa.Array
     empty: pa.Array
     queued: pa.Array
+    own: pa.Array
     categories: Mapping[str, int]
     annotation_rows: int
     sample_rows: int
@@ -171,10 +173,17 @@ def read_labels(scope: Scope, own: tuple[str, str], labelled_in: str) -> Labels:
         ids=pc.unique(pa.chunked_array(ids)),
         empty=pc.unique(pa.chunked_array(empty)),
         queued=pc.unique(samples["image_id"]),
+        own=pc.unique(_own_sample(scope, own)["image_id"]),
         categories=dict(sorted(categories.items())),
         annotation_rows=rows,
         sample_rows=samples.num_rows,
     )
+
+
+def _own_sample(scope: Scope, own: tuple[str, str]) -> pa.Table:
+    from pyiceberg.expressions import And, EqualTo
+
+    return scope.whole().rows("samples", And(EqualTo("partition_key", own[0]), EqualTo("sample_id", own[1]))).read(["image_id"])
 
 
 def _others_samples(scope: Scope, own: tuple[str, str]) -> pa.Table:

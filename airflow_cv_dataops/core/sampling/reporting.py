@@ -40,7 +40,7 @@ def report_of(
     dataset, partition_key = where
     counted = {**outcome.left_out, "near_duplicates": outcome.counts["near_duplicates"]}
     budget = outcome.options.spending
-    spent = f"{outcome.scores['spent']:,.1f} of {budget.amount_in_words}" if budget.unit != "images" else ""
+    spent = {f"Expected cost, of {budget.amount_in_words}": f"{outcome.scores['spent']:,.1f}"} if budget.unit != "images" else {}
     return SampleReport(
         dataset=dataset,
         partition_key=partition_key,
@@ -52,7 +52,7 @@ def report_of(
         images=[_image(entry) for entry in entries],
         left_out=[LeftOut(_LEFT_OUT[name][0], images, _LEFT_OUT[name][1]) for name, images in counted.items() if images],
         distributions=_distributions(candidates, chosen),
-        numbers={"Expected cost": spent} if spent else {},
+        numbers=spent,
         notes=outcome.notes,
         expected_gain=outcome.expected_gain,
         candidates=len(candidates.rows),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import check_whole_number
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.metrics import write_metrics
 from airflow_cv_dataops.core.report.limits import ReportLimits
 from airflow_cv_dataops.core.report.location import has_place
@@ -50,7 +51,7 @@ def sample_hard_examples(
     partition_key: str,
     *,
     strategy: str = "auto",
-    scores: Mapping[str, float] | None = None,
+    scores: Mapping[str, float] | Sequence[str] | None = None,
     model: str | None = None,
     embedding_model: str | None = None,
     budget: float = 100,
@@ -88,7 +89,8 @@ def sample_hard_examples(
     :param strategy: a strategy (docs/sampling.md), or a score, of which the highest are taken then; ``auto``: ``uncertainty_herding`` where
         images have embeddings, else ``margin``.
 
-    :param scores: weights of scores, on their ranks, for a strategy that goes by scores; default: ``margin`` alone.
+    :param scores: weights of scores, on their ranks, for a strategy that goes by scores; or names, which weigh the same; default:
+        ``margin`` alone.
 
     :param model: whose predictions; ``None``: the only model that has any.
 
@@ -151,7 +153,7 @@ def sample_hard_examples(
     check_partition_key(partition_key)
     options = SampleOptions(
         strategy=strategy,
-        scores=scores,
+        scores=scores if scores is None or isinstance(scores, Mapping) else _same_weights(scores),
         model=model,
         embedding_model=embedding_model,
         budget=budget,
@@ -229,6 +231,13 @@ def sample_hard_examples(
             parameters=outcome.parameters(seed, manifest_uri),
         ),
     )
+
+
+def _same_weights(names: Sequence[str]) -> Mapping[str, float]:
+    """Return weights of scores that are only named. :raises ConfigurationError: it is a text."""
+    if isinstance(names, str):
+        raise ConfigurationError(f"scores={names!r} cannot be used: expected weights by score, or a list of scores.")
+    return dict.fromkeys(names, 1.0)
 
 
 def _seed(dataset: str, partition_key: str, strategy: str, seed: int | None) -> int:

@@ -55,7 +55,9 @@ class Units:
         scores, strategies = dict(SCORES), dict(STRATEGIES)
         for unit in [custom] if isinstance(custom, (str, Score, Strategy)) else custom:
             if not isinstance(unit, (Score, Strategy)):
-                raise ConfigurationError(f"custom: {unit!r} is neither a score nor a strategy: make it one with @score or @strategy.")
+                raise ConfigurationError(
+                    f"custom: {unit!r} is neither a score nor a strategy: make it one with @sampling_score or @sampling_strategy."
+                )
             if unit.name in (AUTO, "named") or unit.name in scores or unit.name in strategies:
                 raise ConfigurationError(f"custom: there is a score or a strategy called {unit.name!r} already: give yours another name.")
             if isinstance(unit, Score):

@@ -165,6 +165,7 @@ TOGETHER: list[tuple[type, dict[str, Any]]] = [
     (DatasetValidationOperator, {"suite": {"expectations": [{"type": "x", "severity": "bad"}]}}),
     (DatasetValidationOperator, {"suite": {"expectation": []}}),
     (DatasetValidationOperator, {"suite": "a.json", "categories": ["cat"]}),
+    (HardExampleSamplingOperator, {"budget_unit": "boxes", "max_per": {"source": 0.5}}),
     (SamplingReviewOperator, {"sample_id": "a", "compared_with": "a"}),
     (SamplingReviewOperator, {"evaluations": "s3://b/evaluations.parquet"}),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ class Batch:
     :param spent: of the budget, in its parts. :param refused: rows that were named and could not be taken.
     :param near_duplicates: how many images were left out because one that shows the same was taken.
     :param kept_out: how many images would fit the budget that is left, and are of a group that is full.
-    :param full: these groups, those that keep out most first.
+    :param full: these groups, those that keep out most first. :param for_minimums: rows that were taken as a minimum asked for them.
     """
 
     rows: Sequence[int]
@@ -54,6 +54,7 @@ class Batch:
     near_duplicates: int
     kept_out: int = 0
     full: Sequence[FullGroup] = ()
+    for_minimums: Collection[int] = ()
 
 
 def fill_batch(choice: Choice, strategy: Strategy, limits: Limits, *, random: Strategy, named: Sequence[int] = ()) -> Batch:
@@ -87,6 +88,7 @@ def fill_batch(choice: Choice, strategy: Strategy, limits: Limits, *, random: St
         near_duplicates=room.closed_as_duplicate,
         kept_out=int(room.kept_out.sum()),
         full=room.full(),
+        for_minimums=frozenset(room.for_minimums),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,28 @@ def check_quotas(name: str, given: Any) -> None:
         check_choice(f"{name}: a grouping", grouping, GROUPINGS)
         for group, amount in amounts.items() if isinstance(amounts, Mapping) else (("*", amounts),):
             check_amount(f"{name}[{grouping!r}]" + (f"[{group!r}]" if isinstance(amounts, Mapping) else ""), amount)
+
+
+def check_shares(budget_unit: Any, **given: Any) -> None:
+    """:raises ConfigurationError: an amount is a share, and the budget is in something else than images.
+
+    :param given: ``max_per_class``, ``max_per``, ``min_per``, each as it may be.
+    """
+    if budget_unit == "images":
+        return
+    for name, amounts in given.items():
+        if share := next(_shares(amounts), None):
+            raise ConfigurationError(
+                f"{name}: a share of {share!r} is of a budget in images, and budget_unit is {budget_unit!r}: give a number of images."
+            )
+
+
+def _shares(amounts: Any) -> Iterator[float]:
+    if isinstance(amounts, Mapping):
+        for amount in amounts.values():
+            yield from _shares(amount)
+    elif isinstance(amounts, float) and amounts <= 1:
+        yield amounts
 
 
 def check_amount(name: str, amount: Any) -> None:

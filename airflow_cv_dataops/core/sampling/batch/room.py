@@ -51,6 +51,8 @@ class Room:
         self.open = np.ones(len(costs), dtype=bool)
         """(N,) changed in place: strategies hold on to it."""
         self.taken: list[int] = []
+        self.for_minimums: list[int] = []
+        """What was taken of them while only images were open that a minimum asked for."""
         self.spent = 0
         self.closed_as_duplicate = 0
         self._possible = costs <= budget
@@ -71,6 +73,8 @@ class Room:
         if not self.open[row]:
             raise ValueError(f"image {row} may not be taken now")
         self.taken.append(row)
+        if self._minimums_first:
+            self.for_minimums.append(row)
         self.spent += int(self.costs[row])
         self._possible[row] = False
         duplicates = np.unique(self._near.of(row)) if self._near else np.empty(0, dtype=np.int64)

@@ -156,7 +156,7 @@ class Comparison:
         verdict = {
             MORE: f"{self.group.name} found {more} chance did",
             FEWER: f"{self.group.name} found {fewer} chance did",
-            NO_DIFFERENCE: "no difference shown",
+            NO_DIFFERENCE: "no difference shown" + (" in errors an image" if self.is_of_detector else ""),
         }[self.outcome]
         return f"{both}; difference {difference}: {verdict}.{self._caution()}"
 
@@ -255,7 +255,8 @@ def _told(group: Group) -> str:
     errors = group.errors_per_image
     made = f" and made {errors.expected:.2f} errors an image ({errors.low:.2f} to {errors.high:.2f})" if errors.is_known else ""
     waiting = f", {group.unanswered:,} unanswered" if group.unanswered else ""
-    return f"{group.name}: the model was wrong on {group.wrong:,} of {group.judged:,} judged images{share}{made}{waiting}"
+    unclear = f", {group.unclear:,} unclear (labels that disagree or cannot be compared)" if group.unclear else ""
+    return f"{group.name}: the model was wrong on {group.wrong:,} of {group.judged:,} judged images{share}{made}{waiting}{unclear}"
 
 
 def percent(share: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -65,10 +66,16 @@ def test_a_target_beyond_the_best_is_not_reached():
     assert curve.labels_for(1.0).low == math.inf
 
 
+def test_words_tell_the_last_point_where_the_curve_runs_beside_it():
+    told = learning_curve([Evaluation(labels, value) for labels, value in ((100, 0.6), (200, 0.7), (400, 0.85), (800, 0.9))]).in_words(60)
+    assert "(by the curve: what was measured at 800 labels is 0.900)" in told
+
+
 def test_words_say_from_where_to_where_and_warn_of_what_is_far():
     curve = learning_curve(points(50, 100, 200, 400))
     near, far = curve.in_words(200), curve.in_words(2_000)
     assert near.startswith("200 more labels: from 0.81 to 0.83 (95% interval ")
+    assert re.search(r"\), better by 0\.01 to 0\.0\d\.$", near), near
     assert "may not hold" not in near
     assert far.endswith("the curve may not hold so far out.")
     assert (curve.is_far(1_600), curve.is_far(1_601)) == (False, True)

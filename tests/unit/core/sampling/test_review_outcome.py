@@ -101,7 +101,7 @@ def test_a_dense_detector_that_is_wrong_everywhere_is_judged_by_its_errors_per_i
 def test_a_dense_detector_with_equal_errors_shows_no_difference():
     found = detected(np.tile([4, 6, 8], 20), np.tile([4, 6, 8], 10))
     assert (found.outcome, found.errors_difference.expected) == ("no_difference", 0)
-    assert found.in_words().endswith("no difference shown.")
+    assert found.in_words().endswith("no difference shown in errors an image.")
 
 
 def test_a_detector_with_fewer_errors_says_so():
