@@ -123,14 +123,14 @@ def test_minimums_of_a_rare_category_are_filled_and_told_where_they_cannot(photo
     assert chosen(result) == ["a", "f"]
     short = sample_hard_examples(photos, KEY, budget=3, min_per={"category": {"dog": 2}})
     assert short.summary.counts["unmet_minimums"] == 1
-    assert short.summary.details["notes"] == ["Of category 'dog', 1 of at least 2 could be taken; there are 1."]
+    assert short.summary.details["notes"] == ["Of category 'dog', 1 of at least 2 were taken; there is 1."]
 
 
 def test_a_limit_for_a_group_that_is_not_there_is_told(photos):
     result = sample_hard_examples(photos, KEY, budget=2, min_per={"category": {"cow": 1}}, max_per={"category": {"Cat": 1}})
     assert result.summary.counts["unmet_minimums"] == 1
     assert result.summary.details["notes"] == [
-        "Of category 'cow', 0 of at least 1 could be taken; there are 0.",
+        "Of category 'cow', 0 of at least 1 were taken; there are 0.",
         "There is no category 'Cat' in the pool, for which there is a limit: there is 'cat'.",
     ]
 

@@ -35,7 +35,16 @@ def test_a_minimum_of_a_category_is_of_images_in_which_the_model_sees_it(cells):
     assert (said["d"], said["e"]) == ("taken to meet a minimum",) * 2
     assert said["a"] != "taken to meet a minimum"
     short = sample_hard_examples(cells, KEY, budget=3, min_per={"category": {"Platelets": 3}})
-    assert short.summary.details["notes"] == ["Of images with 'Platelets', 2 of at least 3 could be taken; there are 2."]
+    assert short.summary.details["notes"] == ["Of images with 'Platelets', 2 of at least 3 were taken; there are 2."]
+
+
+def test_of_a_group_that_does_not_fit_the_budget_the_note_says_that_it_is_there(cells):
+    write(cells, "predictions", [box("a", 0.9, "RBC", number) for number in range(8)] + [box("b", 0.6, "WBC")], owner="m")
+    result = sample_hard_examples(cells, KEY, budget=3, budget_unit="boxes", min_per={"category": {"RBC": 1}})
+    assert (
+        result.summary.details["notes"][0]
+        == "Of images with 'RBC', 0 of at least 1 were taken; there is 1, of which 0 would fit the budget."
+    )
 
 
 def test_a_share_of_a_category_that_is_everywhere_ends_the_batch_and_the_note_says_so(cells):

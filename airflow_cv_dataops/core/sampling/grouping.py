@@ -45,7 +45,7 @@ def _several(pool: Pool, categories: np.ndarray) -> Groups:
     seen = seen_categories(pool)
     without = np.setdiff1d(np.arange(len(pool)), seen.image)
     hardest = Groups.of_values(pa.array(categories[without].tolist(), pa.string()))
-    names = [*seen.names, *(name for name in hardest.names if name not in seen.names)]
-    place = np.array([names.index(name) for name in hardest.names], dtype=np.int64)
+    places = {name: at for at, name in enumerate(dict.fromkeys([*seen.names, *hardest.names]))}
+    place = np.array([places[name] for name in hardest.names], dtype=np.int64)
     image, code = np.concatenate([seen.image, without]), np.concatenate([seen.category, place[hardest.codes]])
-    return Groups.of_pairs(names, image, code, len(pool))
+    return Groups.of_pairs(list(places), image, code, len(pool))

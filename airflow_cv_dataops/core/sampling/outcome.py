@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.sampling.batch.fill import RANDOM, Batch
 from airflow_cv_dataops.core.sampling.batch.quotas import UNLIMITED, Quota
+from airflow_cv_dataops.core.sampling.batch.room import UnmetMinimum
 from airflow_cv_dataops.core.sampling.candidates import Candidates
 from airflow_cv_dataops.core.sampling.choosing import Chosen
 from airflow_cv_dataops.core.sampling.options import SampleOptions
@@ -177,8 +178,8 @@ def _notes(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: Samp
     of_boxes = finds_boxes(pooled.pool)
     notes += _told(
         [
-            f"Of {_group(found.grouping, found.group, of_boxes)}, {found.taken:,} of at least {found.wanted:,} could be taken; there are "
-            f"{found.available:,}."
+            f"Of {_group(found.grouping, found.group, of_boxes)}, {found.taken:,} of at least {found.wanted:,} were taken; there "
+            f"{'is' if found.available == 1 else 'are'} {found.available:,}{_fitting(found)}."
             for found in chosen.batch.unmet
         ]
     )
@@ -227,6 +228,11 @@ def _shortfall(pooled: Pooled, candidates: Candidates, chosen: Chosen, options: 
     if options.explore and count and RANDOM not in chosen.batch.taken_by:
         notes.append("No image was drawn at random: the share of the budget for it is below what an image costs.")
     return notes
+
+
+def _fitting(group: UnmetMinimum) -> str:
+    """Say how many of a group would fit the budget by themselves, where that is not all."""
+    return f", of which {group.fitting:,} would fit the budget" if group.fitting < group.available else ""
 
 
 def _partitions(keys: Sequence[str]) -> str:

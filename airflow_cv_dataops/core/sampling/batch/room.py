@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UnmetMinimum:
-    """A group of which too few could be taken. :param available: how many images of it there were to choose from."""
+    """A group of which too few were taken.
+
+    :param available: how many images of it there are to choose from. :param fitting: of how many the cost is within the budget.
+    """
 
     grouping: str
     group: str
     wanted: int
     taken: int
     available: int
+    fitting: int
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,8 @@ class Room:
                 tally.quota.groups.names[group],
                 int(tally.quota.least[group]),
                 int(tally.taken[group]),
-                int(tally.available[group]),
+                int(tally.quota.groups.sizes()[group]),
+                int(tally.fitting[group]),
             )
             for tally in self._tallies
             for group in np.flatnonzero(tally.taken < tally.quota.least).tolist()

@@ -27,11 +27,11 @@ class Tally:
         self.quota = quota
         self.taken = np.zeros(len(groups.names), dtype=np.int64)
         """(G,)"""
-        self.available = groups.take(np.flatnonzero(possible)).sizes()
+        self.fitting = groups.take(np.flatnonzero(possible)).sizes()
         """(G,) how many might be taken at the start."""
         self.asking, self.pressing = Marked(groups), Marked(groups)
         """Groups below their minimum; those among them of which every image that is left is wanted."""
-        self._left = self.available.copy()
+        self._left = self.fitting.copy()
         self._has_minimums = bool(quota.least.any())
         self._look_at(np.arange(len(groups.names)))
 

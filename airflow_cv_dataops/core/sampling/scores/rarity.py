@@ -110,6 +110,8 @@ def _category_words(pool: Pool, row: int) -> str:
         return "the model names no category" if _rarest(pool)[1][row] else NO_BOX
     number = _stride(pool) - 1 - highest % _stride(pool)
     name, count, total = counted.names[number], float(counted.counts[number]), counted.total
+    if highest < _stride(pool) and count + 1 < total + _stride(pool):  # its rarity is above 0, so the confidence is not
+        return f"the model names {name}, with no confidence at all"
     is_rare = count * _stride(pool) < total
     if not counted.is_labelled:
         what = "objects" if finds_boxes(pool) else "images"

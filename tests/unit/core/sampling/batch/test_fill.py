@@ -85,7 +85,7 @@ def test_a_minimum_that_cannot_be_met_is_told_with_what_there_is():
     quota = quota_of("source", groups(["a", "a", "b"]), {"a": 1}, {"a": 2, "b": 1}, 3)
     batch = fill([0.9, 0.8, 0.7], quotas=[quota])
     assert batch.rows == (0, 2)
-    assert list(batch.unmet) == [UnmetMinimum("source", "a", 2, 1, 2)]
+    assert list(batch.unmet) == [UnmetMinimum("source", "a", 2, 1, 2, 2)]
 
 
 def test_shares_are_of_the_budget_and_rounded_to_the_safe_side():

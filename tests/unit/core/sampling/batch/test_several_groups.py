@@ -117,7 +117,7 @@ def test_what_is_open_is_what_the_limits_say_after_every_image(data):
     )
     limits = [quota(*of, grouping=f"number {number}") for number, of in enumerate(zip(plain.sets, plain.most, plain.least, strict=True))]
     room = Room(np.array(plain.costs), plain.budget, limits, clusters(*plain.shows))
-    there = [{name: plain.left(number, name) for name in NAMES} for number in range(quotas)]
+    fitting = [{name: plain.left(number, name) for name in NAMES} for number in range(quotas)]
     minimums_from = data.draw(st.integers(0, 3))
     while True:
         if len(plain.taken) == minimums_from:
@@ -137,7 +137,8 @@ def test_what_is_open_is_what_the_limits_say_after_every_image(data):
         counts = {name: plain.count(number, name) for name in limit.groups.names}
         for name, most, least in zip(limit.groups.names, limit.most.tolist(), limit.least.tolist(), strict=True):
             assert counts[name] <= most
-            told = UnmetMinimum(limit.grouping, name, least, counts[name], there[number][name])
+            there = sum(name in own for own in plain.sets[number])
+            told = UnmetMinimum(limit.grouping, name, least, counts[name], there, fitting[number][name])
             assert (told in room.unmet()) == (counts[name] < least)
             out = sum(name in plain.sets[number][row] for row in kept_out)
             assert (FullGroup(limit.grouping, name, most, out) in room.full()) == (counts[name] == most < UNLIMITED and out > 0)

@@ -38,6 +38,13 @@ def test_the_rarest_category_that_the_model_is_sure_of_decides():
     assert category_rarity.in_words(pool, 5, NAN) == "the model names no category"
 
 
+def test_a_box_without_confidence_is_no_sight_of_a_rare_category():
+    pool = pool_of("ab", [box("a", "Platelets", 0, 0.0), box("b", "RBC", 0, 0.9)])
+    assert category_rarity(pool)[0] == 0
+    assert category_rarity.in_words(pool, 0, 0.0) == "the model names Platelets, with no confidence at all"
+    assert category_rarity.in_words(pool_of("a", [box("a", "RBC", 0, 1.0)]), 0, 0.0).startswith("the model sees RBC")
+
+
 def test_where_nothing_is_labelled_the_pool_tells_what_is_rare():
     rows = [box("a", "RBC", 0, 1.0), box("a", "RBC", 20, 1.0), box("b", "WBC", 0, 1.0)]
     pool = pool_of("ab", rows)
