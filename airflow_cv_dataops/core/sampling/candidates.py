@@ -12,7 +12,7 @@ from airflow_cv_dataops.core.sampling.pool import Pool
 from airflow_cv_dataops.core.sampling.pooling import Pooled
 from airflow_cv_dataops.core.sampling.probabilities import read_probabilities
 from airflow_cv_dataops.core.sampling.scores.combining import combined
-from airflow_cv_dataops.core.sampling.scores.hardest import hardest
+from airflow_cv_dataops.core.sampling.scores.hardest import finds_boxes, hardest
 from airflow_cv_dataops.core.sampling.units import DEFAULT_SCORE, Plan
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 _ADVICE = {
     "models": "it compares models: import the predictions of two or more",
+    "classifiers": (
+        "it compares what models take whole images for, and all of these predict boxes or masks: take localisation_disagreement, which "
+        "compares those"
+    ),
     "embeddings": "no image of the pool has an embedding: run ImageEmbeddingOperator, or import embeddings",
     "annotations": "it goes by labels: give candidates='labelled'",
     "similar_to": "it needs images to compare with: give similar_to",
@@ -56,6 +60,8 @@ def check_needs(pooled: Pooled) -> None:
     plan, pool = pooled.plan, pooled.pool
     there = {
         "models": len(pool.predictions) > 1,
+        # Asked of predictions only where it matters.
+        "classifiers": "classifiers" not in plan.needs or not all(finds_boxes(pool, model) for model in pool.predictions),
         "embeddings": pool.embeddings is not None,
         "annotations": pool.annotations is not None,
         "similar_to": pool.similar_to is not None,

@@ -32,25 +32,28 @@ def ids_named(argument: str, names: Sequence[str], files: pa.Table, among: str =
 
     ids: dict[str, None] = {}
     for name in names:  # a person names few
-        found: list[str] = []
-        for column in ("image_id", "source_uri", "file_name"):
-            rows = files.filter(pc.equal(files[column], pa.scalar(name, pa.string())))
-            found = pc.unique(rows["image_id"]).to_pylist()
-            if len(found) > 1:
-                where = few(rows["source_uri"].to_pylist(), _MOST_NAMED)
-                raise ConfigurationError(f"{argument}: {len(found)} images are called {name!r} ({where}): name it by its source_uri.")
-            if found:
-                break
-        if not found and "/" not in name:  # the file alone, wherever it lies: as cards of reports name it
-            rows = files.filter(pc.ends_with(files["file_name"], f"/{name}"))
-            found = pc.unique(rows["image_id"]).to_pylist()
-            if len(found) > 1:
-                where = few(rows["source_uri"].to_pylist(), _MOST_NAMED)
-                raise ConfigurationError(f"{argument}: {len(found)} images are called {name!r} ({where}): name it by its source_uri.")
+        rows = _called(name, files)
+        found = pc.unique(rows["image_id"]).to_pylist()
+        if len(found) > 1:
+            where = few(rows["source_uri"].to_pylist(), _MOST_NAMED)
+            raise ConfigurationError(f"{argument}: {len(found)} images are called {name!r} ({where}): name it by its source_uri.")
         if not found:
             raise ConfigurationError(f"{argument}: there is no image {name!r} {among}, by id, source_uri or file_name with its extension.")
         ids[found[0]] = None
     return pa.chunked_array([pa.array(ids, pa.string())])
+
+
+def _called(name: str, files: pa.Table) -> pa.Table:
+    """Return the files that have a name, by the first of the ways in which any has it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for column in _NAMES:
+        rows = files.filter(pc.equal(files[column], pa.scalar(name, pa.string())))
+        if rows.num_rows:
+            return rows
+    # The file alone, wherever it lies: as cards of reports name it.
+    return files.filter(pc.ends_with(files["file_name"], f"/{name}")) if "/" not in name else files.slice(0, 0)
 
 
 def similar_to(scope: Scope, embeddings: Embeddings, files: pa.Table, options: SampleOptions) -> np.ndarray:
@@ -61,14 +64,9 @@ def similar_to(scope: Scope, embeddings: Embeddings, files: pa.Table, options: S
     :raises ConfigurationError: there is no such image, several have the name, or one has no embedding by the model of the others.
     """
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
-    here = pa.chunked_array([files[name].combine_chunks() for name in _NAMES])
-    is_here = pc.is_in(pa.array(options.similar_to, pa.string()), value_set=pc.unique(here)).to_pylist()
-    is_here = [is_one or _lies_in_a_folder(name, files) for name, is_one in zip(options.similar_to, is_here, strict=True)]
-    near = ids_named("similar_to", [name for name, is_one in zip(options.similar_to, is_here, strict=True) if is_one], files)
-    elsewhere = [name for name, is_one in zip(options.similar_to, is_here, strict=True) if not is_one]
+    here = [name for name in options.similar_to if _called(name, files).num_rows]
+    near, elsewhere = ids_named("similar_to", here, files), [name for name in options.similar_to if name not in here]
     far = ids_named("similar_to", elsewhere, _named_in_dataset(scope, elsewhere), "in the dataset") if elsewhere else near.slice(0, 0)
     found = [embeddings.some_of(near)]
     if len(far):
@@ -84,12 +82,6 @@ def similar_to(scope: Scope, embeddings: Embeddings, files: pa.Table, options: S
         total = len(near) + len(far)
         raise ConfigurationError(f"similar_to: {missing:,} of the {total:,} images have no embedding: embed them first.")
     return np.concatenate(found)
-
-
-def _lies_in_a_folder(name: str, files: pa.Table) -> bool:
-    import pyarrow.compute as pc
-
-    return "/" not in name and bool(pc.any(pc.ends_with(files["file_name"], f"/{name}")).as_py())
 
 
 def _named_in_dataset(scope: Scope, names: Sequence[str]) -> pa.Table:

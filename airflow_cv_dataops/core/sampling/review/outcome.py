@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core import wording
 from airflow_cv_dataops.core.intervals import Counted, Interval, difference_interval, mean_difference_interval, wilson_interval
 from airflow_cv_dataops.core.metrics import Metric
 from airflow_cv_dataops.core.sampling.review.verdicts import RIGHT, UNANSWERED, UNCLEAR, WITHOUT_PREDICTION, WRONG, Verdicts
@@ -260,8 +261,8 @@ def _told(group: Group) -> str:
 
 
 def percent(share: float) -> str:
-    """Return whole percent, but of what is not quite nothing or not quite all a digit more."""
-    return f"{100 * share:.1f}" if 0 < share < 0.01 or 0.99 < share < 1 else f"{100 * share:.0f}"
+    """Return what :func:`.wording.percent` does without its sign, which an interval has once."""
+    return wording.percent(share).removesuffix("%")
 
 
 def points(difference: float) -> str:

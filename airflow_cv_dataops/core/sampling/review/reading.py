@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 TABLES = ("samples", "images", "annotations", "predictions")
 _SAMPLED = ("sample_id", "image_id", "source_uri", "strategy", "model", "rank", "image_partition")
-_LABELS = ("label_set", "annotation_id", "image_id", "source_uri", "annotator", "task", "category", "bbox", "iscrowd")
-_PREDICTIONS = ("prediction_id", "image_id", "source_uri", "task", "category", "score", "bbox")
+_LABELS = ("partition_key", "label_set", "annotation_id", "image_id", "source_uri", "annotator", "task", "category", "bbox", "iscrowd")
+_PREDICTIONS = ("partition_key", "prediction_id", "image_id", "source_uri", "task", "category", "score", "bbox")
 _IMAGES = ("source_uri", "image_id", "storage_uri", "bytes", "width", "height")
 
 

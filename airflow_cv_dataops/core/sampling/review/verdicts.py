@@ -119,14 +119,15 @@ def _combined(errors: BoxErrors, unclear: np.ndarray, opinion_image: np.ndarray,
 
 
 def of_one_file(predictions: pa.Table, places: ImagePlaces) -> pa.Table:
-    """Return the predictions of one file of each image, the first by its source: byte-identical files may each have their own."""
+    """Return the predictions of one file of each image, the first by partition and source: each of several files may have its own."""
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if not predictions.num_rows:
         return predictions
     image = places.of(predictions["image_id"])
-    source = ranks_of(predictions["source_uri"])
+    source = ranks_of(pc.binary_join_element_wise(predictions["partition_key"], pc.fill_null(predictions["source_uri"], ""), "\0"))
     first = np.full(len(places), np.iinfo(np.int64).max)
     np.minimum.at(first, image, source)
     return predictions.filter(pa.array(source == first[image]))
@@ -164,7 +165,7 @@ def _opinions(given: pa.Table, image: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Return each label's opinion, and each opinion's image, ascending."""
     import numpy as np
 
-    ranks = [ranks_of(given[name]) for name in ("label_set", "source_uri")]
+    ranks = [ranks_of(given[name]) for name in ("partition_key", "label_set", "source_uri")]
     if not given.num_rows:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     keys, opinion = np.unique(np.stack([image, *ranks], axis=1), axis=0, return_inverse=True)

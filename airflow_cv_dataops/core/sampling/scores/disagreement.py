@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.predictions.batches import stored_classes
 from airflow_cv_dataops.core.sampling.scores.categories import numbers_of
-from airflow_cv_dataops.core.sampling.scores.members import check_classifiers, committee
+from airflow_cv_dataops.core.sampling.scores.members import committee
 from airflow_cv_dataops.core.sampling.scores.rows import rows_at_once
 from airflow_cv_dataops.core.sampling.scores.said import said_of
 from airflow_cv_dataops.core.sampling.scores.score import score
@@ -28,7 +28,7 @@ _MOST_TOLD = 5
 
 @score(
     meaning="The models take the image for different categories.",
-    needs=("models",),
+    needs=("models", "classifiers"),
     words=lambda pool, row, value: _voted(_model_votes(pool), row, "the models"),
 )
 def vote_entropy(pool: Pool) -> np.ndarray:
@@ -36,13 +36,12 @@ def vote_entropy(pool: Pool) -> np.ndarray:
 
     Each classifier of the pool has one vote for an image: the ``category`` of its prediction. Settles 2009, section 3.2.
     """
-    check_classifiers(pool, "vote_entropy")
     return entropy_of_votes(_model_votes(pool)[0], len(pool))
 
 
 @score(
     meaning="The models' class probabilities lie far from their mean.",
-    needs=("models",),
+    needs=("models", "classifiers"),
     words=lambda pool, row, value: _opinions(pool, row),
 )
 def consensus_kl(pool: Pool) -> np.ndarray:
@@ -52,13 +51,12 @@ def consensus_kl(pool: Pool) -> np.ndarray:
     every model weighing the same this is the Jensen-Shannon divergence, and so the same number as :data:`bald`: of the two, one says all.
     Two models reach at most log 2 / log K.
     """
-    check_classifiers(pool, "consensus_kl")
     return committee(pool).information
 
 
 @score(
     meaning="Each model is sure of itself, but not of the same.",
-    needs=("models",),
+    needs=("models", "classifiers"),
     words=lambda pool, row, value: _opinions(pool, row),
 )
 def bald(pool: Pool) -> np.ndarray:
@@ -67,7 +65,6 @@ def bald(pool: Pool) -> np.ndarray:
     Houlsby et al., *Bayesian Active Learning for Classification and Preference Learning* (arXiv 1112.5745), with the pool's models as
     samples of the posterior. K counts the classes of all models by name; see :func:`.members.committee`.
     """
-    check_classifiers(pool, "bald")
     return committee(pool).information
 
 

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.predictions.batches import stored_classes
-from airflow_cv_dataops.core.sampling.scores.hardest import finds_boxes
 from airflow_cv_dataops.core.sampling.scores.rows import class_probabilities, rows_at_once
 from airflow_cv_dataops.core.sampling.scores.uncertainty import DIGITS, distributions
 
@@ -35,15 +33,6 @@ class Committee:
 
     information: np.ndarray
     members: np.ndarray
-
-
-def check_classifiers(pool: Pool, score: str) -> None:
-    """:raises ConfigurationError: no model of the pool says what an image as a whole is."""
-    if pool.predictions and all(finds_boxes(pool, name) for name in pool.predictions):
-        raise ConfigurationError(
-            f"{score!r} compares what models take whole images for, and all models here predict boxes or masks: take "
-            "'localisation_disagreement', which compares those."
-        )
 
 
 def committee(pool: Pool) -> Committee:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # What a score may need beyond the images themselves; without it every image would be left out, so the step says what to do instead.
-NEEDS = ("predictions", "models", "embeddings", "annotations", "findings", "similar_to")
+NEEDS = ("predictions", "models", "classifiers", "embeddings", "annotations", "findings", "similar_to")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def score(
     """Make a :class:`Score` of a function, under the function's name.
 
     :param meaning: what a high score says of an image, one sentence for people.
-    :param needs: what it cannot do without: ``predictions``, ``models`` (two or more), ``embeddings``, ``annotations``, ``findings``,
+    :param needs: what it cannot do without: ``predictions``, ``models`` (two or more), ``classifiers`` (one that says what an
+        image as a whole is), ``embeddings``, ``annotations``, ``findings``,
         ``similar_to``.
     :param images: columns of ``images`` that it reads beside ``image_id``, ``source_uri``, ``storage_uri`` and ``file_name``.
     :param words: given the pool, a row and its score, why the image stands where it stands, for people.

@@ -16,14 +16,18 @@ NAMES = {UNANSWERED: "unanswered", UNCLEAR: "unclear", WITHOUT_PREDICTION: "with
 def said(image: str, category: str | None = None, bbox: tuple[float, ...] | None = None, **more: Any) -> dict[str, Any]:
     """Return a label; without category: that nothing is there."""
     task = "background" if category is None and bbox is None else "detection" if bbox else "classification"
-    return {"image_id": image, "category": category, "bbox": box(bbox), "task": task, "label_set": "default", "source_uri": image} | more
+    return {"image_id": image, "category": category, "bbox": box(bbox), "task": task, "label_set": "default", **_file(image)} | more
 
 
 def predicted(
     image: str, category: str | None, score: float | None = 0.9, bbox: tuple[float, ...] | None = None, **more: Any
 ) -> dict[str, Any]:
     task = "detection" if bbox else "classification"
-    return {"image_id": image, "category": category, "score": score, "bbox": box(bbox), "task": task, "source_uri": image} | more
+    return {"image_id": image, "category": category, "score": score, "bbox": box(bbox), "task": task, **_file(image)} | more
+
+
+def _file(image: str) -> dict[str, str]:
+    return {"partition_key": "monday", "source_uri": image}
 
 
 def box(sides: tuple[float, ...] | None) -> dict[str, float] | None:
@@ -43,9 +47,11 @@ def judged(
         table(
             "annotations",
             labels,
-            ("label_set", "annotation_id", "image_id", "source_uri", "annotator", "task", "category", "bbox", "iscrowd"),
+            ("partition_key", "label_set", "annotation_id", "image_id", "source_uri", "annotator", "task", "category", "bbox", "iscrowd"),
         ),
-        table("predictions", predictions, ("prediction_id", "image_id", "source_uri", "task", "category", "score", "bbox")),
+        table(
+            "predictions", predictions, ("partition_key", "prediction_id", "image_id", "source_uri", "task", "category", "score", "bbox")
+        ),
         "m",
         not boxes,
         [],

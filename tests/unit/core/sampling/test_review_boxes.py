@@ -110,3 +110,14 @@ def oracle(labels, predictions):
 def overlap(label, output):
     cells = [set(product(range(b["x"], b["x"] + b["width"]), range(b["y"], b["y"] + b["height"]))) for b in (label["bbox"], output["bbox"])]
     return len(cells[0] & cells[1]) / len(cells[0] | cells[1])
+
+
+def test_a_file_in_two_partitions_is_labelled_and_predicted_once_in_each():
+    """Boxes of both would match one to one and be doubled: each partition is an opinion, and the first one's predictions count."""
+    labels = [said("a", "cat", BOX, partition_key=key) for key in ("monday", "tuesday")]
+    predictions = [predicted("a", "cat", 0.9, BOX, partition_key=key) for key in ("monday", "tuesday")]
+    for seen in (predictions, predictions[:1], predictions[1:]):
+        states, found = judged("a", labels, seen, boxes=True)
+        assert (states, found.errors.total.tolist()) == ({"a": "right"}, [0])
+    states, _ = judged("a", labels[:1], predictions, boxes=True)
+    assert states == {"a": "right"}
