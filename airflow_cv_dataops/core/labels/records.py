@@ -6,12 +6,13 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_cv_dataops.core.store.schema import arrow_schema
+from airflow_cv_dataops.core.labels.record_columns import bbox_array as bbox_array
+from airflow_cv_dataops.core.labels.record_columns import label_schema as label_schema
 from airflow_cv_dataops.core.wording import readable
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ SEVERITY_OF_PROBLEM = {
 
 _ROWS_PER_CHUNK = 50_000
 _LONGEST_EXCERPT = 120
-_NO_BOX = (math.nan,) * 4
 _DECIMAL = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 
 
@@ -147,6 +147,40 @@ class RecordBuilder:
         if len(self._rows) >= _ROWS_PER_CHUNK:
             self._flush()
 
+    def add_columns(self, ordinals: Sequence[int], columns: Mapping[str, pa.Array], others: Sequence[Record]) -> None:
+        """Take labels of the current file in columns, and others among them, by their ordinals.
+
+        :param columns: of :func:`label_schema`, null where absent; a row for each of ``ordinals``.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        self._records += len(ordinals) + len(others)
+        self._flush()
+        if ordinals:
+            self._chunks.append(self._table(ordinals, columns))
+        if others:
+            self._rows = [(*record, self._annotation_id(record.ordinal), self._source) for record in others]
+            self._flush()
+        if ordinals and others:
+            both = pa.concat_tables(self._chunks[-2:])
+            order = np.argsort([*ordinals, *(record.ordinal for record in others)], kind="stable")
+            self._chunks[-2:] = [both.take(pa.array(order))]
+
+    def draft(self) -> RecordBuilder:
+        """Return a builder for the current file, whose records and problems count once they are taken."""
+        draft = RecordBuilder(self._label_set, self._format)
+        draft._source, draft._hash = self._source, self._hash
+        return draft
+
+    def take(self, draft: RecordBuilder) -> None:
+        """Take the records and problems of a draft."""
+        self._flush()
+        draft._flush()
+        self._chunks += draft._chunks
+        self._problems += draft._problems
+        self._records += draft._records
+
     def lost(self, message: str) -> None:
         """Note a record of the current file that makes no label."""
         self._records += 1
@@ -174,6 +208,18 @@ class RecordBuilder:
         digest.update(str(ordinal).encode())
         return digest.hexdigest()[:32]
 
+    def _table(self, ordinals: Sequence[int], columns: Mapping[str, pa.Array]) -> pa.Table:
+        import pyarrow as pa
+
+        rows = len(ordinals)
+        given = {
+            "annotation_id": pa.array([self._annotation_id(ordinal) for ordinal in ordinals], pa.string()),
+            "source": pa.repeat(pa.scalar(self._source, pa.string()), rows),
+            "format": pa.repeat(pa.scalar(self._format, pa.string()), rows),
+            **columns,
+        }
+        return pa.table([given.get(field.name, pa.nulls(rows, field.type)) for field in label_schema()], schema=label_schema())
+
     def _flush(self) -> None:
         import pyarrow as pa
 
@@ -183,30 +229,10 @@ class RecordBuilder:
         columns: dict[str, Sequence[Any]] = dict(zip(names, zip(*self._rows, strict=True), strict=True))
         columns["format"] = [self._format] * len(self._rows)
         schema = label_schema()
-        bbox = schema.field("bbox").type
         plain = [name for name in schema.names if name != "bbox"]
         arrays = {name: pa.array(columns[name], schema.field(name).type) for name in plain}
-        self._chunks.append(pa.table({**arrays, "bbox": bbox_array(columns["bbox"], bbox)}, schema=schema))
+        self._chunks.append(pa.table({**arrays, "bbox": bbox_array(columns["bbox"], schema.field("bbox").type)}, schema=schema))
         self._rows = []
-
-
-def label_schema() -> pa.Schema:
-    """Return the columns of ``annotations`` that a label file knows, and what the join needs beside them."""
-    import pyarrow as pa
-
-    unknown = ("partition_key", "label_set", "image_id", "source_uri")
-    fields = [field for field in arrow_schema("annotations") if field.name not in unknown]
-    return pa.schema([*fields, pa.field("alternative_name", pa.string()), pa.field("polygon", pa.list_(pa.float64()))])
-
-
-def bbox_array(boxes: Any, kind: pa.StructType) -> pa.StructArray:
-    """Return boxes as structs; NaN and infinities are kept, an absent box is null."""
-    import numpy as np
-    import pyarrow as pa
-
-    absent = np.array([box is None for box in boxes])
-    values = np.array([box or _NO_BOX for box in boxes], dtype=np.float64)
-    return pa.StructArray.from_arrays([pa.array(values[:, side]) for side in range(4)], fields=list(kind), mask=pa.array(absent))
 
 
 def number(value: Any) -> float | None:
