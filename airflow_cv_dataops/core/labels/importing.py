@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from airflow_cv_dataops.core.labels.formats.csv_columns import CsvColumns
 from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Import, image_uses, source_use
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, join_labels, with_image
 from airflow_cv_dataops.core.labels.reading import Classes, no_labels, read_labels
+from airflow_cv_dataops.core.labels.record_columns import rows_in_order
 from airflow_cv_dataops.core.labels.records import BACKGROUND, TASKS, UNPARSABLE_LABEL, UNSUPPORTED_LABEL, Labels
 from airflow_cv_dataops.core.metrics import INPUT_ROWS, LABEL_IMPORT, Metric, write_metrics
 from airflow_cv_dataops.core.step_lineage import StepLineage
@@ -131,34 +133,43 @@ def import_labels(
     if labels.problems and not labels.rows.num_rows and unusable:
         # As for predictions: a file that cannot be read says nothing about labels, least of all that there are none any more.
         raise SourceError(f"No label of {told_uri(normalize_uri(source))} can be used. {labels.problems[0].told}.")
-    if not _labels_in(labels.rows).num_rows and not allow_empty:
+    if not _count_labels(labels.rows) and not allow_empty:
         found = f"There is no label in the {labels.files:,} label files at {told_uri(normalize_uri(source))}"
         check_may_empty(dataset, partition_key, ("annotations",), found, owner=label_set)
     joined = join_labels(labels.rows, images)
-    rows = joined.rows if task is None else _with_task(joined.rows, task)
+    rows, labelled, unmatched = joined.rows, joined.images, joined.unmatched
+    # Nothing is to hold columns that the rows below have in another order.
+    labels = replace(labels, rows=labels.rows.schema.empty_table())
+    del joined
+    if task is not None:
+        rows = _with_task(rows, task)
     step = f"{LABEL_IMPORT}{label_set}"
     # A file of statements alone may be of the wrong images, too.
-    judged, what = (_labels_in(rows), "annotations") if _labels_in(rows).num_rows or not rows.num_rows else (rows, "backgrounds")
+    what = "annotations" if _count_labels(rows) or not rows.num_rows else "backgrounds"
+    judged = rows.select(["task", "image_id"]) if what == "backgrounds" else _labels_in(rows.select(["task", "image_id"]))
     matched = judged.num_rows - judged["image_id"].null_count
     imported = Import(
         what,
         step,
         images.num_rows,
         labels.problems,
-        joined.unmatched,
+        unmatched,
         rows=judged.num_rows,
         matched=matched,
         keep_unmatched=keep_unmatched,
     )
     if not keep_unmatched:
         rows = with_image(rows)
-    if not _labels_in(with_image(rows)).num_rows and not allow_empty:
+    if not _count_labels(with_image(rows.select(["task", "image_id"]))) and not allow_empty:
         imported.refuse_to_lose(dataset, partition_key, "annotations", label_set, source)
-    counts = _counts(labels, rows, imported, count_images(images["image_id"]) - joined.images, joined.images)
+    counts = _counts(labels, rows, imported, count_images(images["image_id"]) - labelled, labelled)
 
     findings_use = imported.write_findings(dataset, partition_key)
     metrics = [*imported.metrics(counts), *_by_category(rows), _joined_images(dataset, partition_key, images_snapshot, images.num_rows)]
     metrics_use = write_metrics(dataset, partition_key, step, metrics, recorded_at or datetime.now(UTC))
+    columns = dict(zip(rows.column_names, rows.columns, strict=True))
+    del rows
+    rows = rows_in_order(columns)
     snapshot_id = dataset.replace_partition("annotations", partition_key, rows, owner=label_set)
     imported.log(log)
     failure, skip = imported.outcome(dataset, partition_key, min_match_ratio=min_match_ratio, on_findings=on_findings, fail_on=fail_on)
@@ -203,6 +214,10 @@ def _labels_in(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.not_equal(rows["task"], BACKGROUND))
 
 
+def _count_labels(rows: pa.Table) -> int:
+    return _labels_in(rows.select(["task"])).num_rows
+
+
 def _with_task(rows: pa.Table, task: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -214,7 +229,7 @@ def _with_task(rows: pa.Table, task: str) -> pa.Table:
 def _counts(labels: Labels, rows: pa.Table, imported: Import, without_label: int, labelled: int) -> dict[str, Any]:
     import pyarrow.compute as pc
 
-    annotations = _labels_in(rows).num_rows
+    annotations = _count_labels(rows)
     return {
         "files": labels.files,
         "annotations": annotations,

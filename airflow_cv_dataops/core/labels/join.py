@@ -33,7 +33,8 @@ _RUN = re.compile(r"/runs/(?:(?:detect|segment|classify|pose|obb)/(?:train|val|p
 class Joined:
     """Labels with their images.
 
-    :param rows: the columns of ``annotations`` but the keys; ``image_id`` and ``source_uri`` null where no image was joined.
+    :param rows: the columns of ``annotations`` but the keys; ``image_id`` and ``source_uri``, dictionary-encoded, null where no image was
+        joined.
     :param images: how many images have a label or a statement; byte-identical files are one image.
     :param unmatched: see :func:`unmatched_names`.
     """
@@ -77,7 +78,8 @@ def join_labels(labels: pa.Table, images: pa.Table) -> Joined:
         width, height = (np.asarray(side.fill_null(np.nan)) for side in sides)
         rows = to_pixels(labels, width, height)
     for name in ("image_id", "source_uri"):
-        rows = rows.append_column(name, images.column(name).take(matches.position))
+        # Long texts, the same for all labels of an image.
+        rows = rows.append_column(name, images.column(name).combine_chunks().dictionary_encode().take(matches.position))
     unmatched = unmatched_names(labels, matches, images)
     rows = _without_refuted_statements(rows.drop_columns(["alternative_name", "polygon"]))
     return Joined(rows, count_images(rows["image_id"]), unmatched)
@@ -85,8 +87,12 @@ def join_labels(labels: pa.Table, images: pa.Table) -> Joined:
 
 def count_images(image_ids: pa.ChunkedArray) -> int:
     """Return how many images there are: what is said of one is said of all its byte-identical copies."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_dictionary(image_ids.type):
+        chunks = image_ids.unify_dictionaries().chunks
+        image_ids = pa.chunked_array([chunk.indices for chunk in chunks], image_ids.type.index_type)
     return pc.count_distinct(image_ids, mode="only_valid").as_py()
 
 
@@ -221,9 +227,13 @@ def _without_refuted_statements(rows: pa.Table) -> pa.Table:
     is_statement = np.asarray(pc.equal(rows["task"], BACKGROUND))
     if not is_statement.any():
         return rows
-    images = pc.coalesce(rows["image_id"], rows["file_name"]).combine_chunks().dictionary_encode().indices.to_numpy()
+    names = rows["file_name"].combine_chunks().dictionary_encode()
+    ids = rows["image_id"].combine_chunks()
+    # One number for each image, and for each name without one.
+    images = np.asarray(pc.coalesce(ids.indices.cast("int64"), pc.add(names.indices.cast("int64"), len(ids.dictionary))))
     labelled = np.zeros(images.max() + 1, dtype=bool)
     labelled[images[~is_statement]] = True
     first = np.zeros(len(images), dtype=bool)
     first[np.unique(np.where(is_statement, images, -1), return_index=True)[1]] = True
-    return rows.filter(pa.array(~is_statement | (first & ~labelled[images])))
+    kept = ~is_statement | (first & ~labelled[images])
+    return rows if kept.all() else rows.filter(pa.array(kept))

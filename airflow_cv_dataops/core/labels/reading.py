@@ -94,6 +94,7 @@ def read_labels(
                 raise
             refused.append(error)
             records.problem(UNPARSABLE_LABEL, f"Cannot read the label file: {error}")
+    data = b""  # a large file's bytes are more than its rows
     unread.check()
     if len(refused) == len(files):
         raise ConfigurationError(f"{told_uri(source)}: {refused[0]}")

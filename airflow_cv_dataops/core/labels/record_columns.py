@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.store.schema import arrow_schema
+from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _NO_BOX = (math.nan,) * 4
+_MOST_CHARACTERS = 2**31 - 1
 
 
 def label_schema() -> pa.Schema:
@@ -30,3 +32,24 @@ def bbox_array(boxes: Any, kind: pa.StructType) -> pa.StructArray:
     absent = np.array([box is None for box in boxes])
     values = np.array([box or _NO_BOX for box in boxes], dtype=np.float64)
     return pa.StructArray.from_arrays([pa.array(values[:, side]) for side in range(4)], fields=list(kind), mask=pa.array(absent))
+
+
+def rows_in_order(columns: MutableMapping[str, pa.ChunkedArray]) -> pa.Table:
+    """Return the rows of ``annotations`` in the order in which they are written, so that they are not copied again as a whole.
+
+    :param columns: is empty afterwards: each column is let go once it is in order, so that only one is ever held twice.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    keys = TABLES["annotations"].sort_by
+    order = pc.sort_indices(pa.table({key: columns[key] for key in keys}), sort_keys=[(key, "ascending") for key in keys])
+    arrays = {}
+    for name in list(columns):
+        column = columns.pop(name)
+        if pa.types.is_string(column.type) and column.nbytes > _MOST_CHARACTERS:
+            column = column.cast(pa.large_string())
+        # Of a column in chunks Arrow would take the same way, from a copy that outlives this one.
+        column = column.unify_dictionaries().combine_chunks()
+        arrays[name] = column.take(order)
+    return pa.table(arrays)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -43,19 +43,29 @@ _usual = msgspec.json.Decoder(_Usual)
 
 
 class _Known:
-    """What is the same for all annotations: their images and categories as arrays."""
+    """What is the same for all annotations: their images and categories as arrays, and their places in these by id as it is written."""
 
     def __init__(self, labels: CocoAnnotations) -> None:
         import pyarrow as pa
 
         images = [(key, image) for key, image in labels.images.items() if image.file_name]
         named = [(key, name) for key, name in labels.categories.items() if name is not None]
-        self.image_places = {key: place for place, (key, _) in enumerate(images)}
-        self.category_places: dict[str | None, int | None] = {None: None, **{key: place for place, (key, _) in enumerate(named)}}
+        self.image_keys = [key for key, _ in images]
+        self.image_places = _places(self.image_keys)
+        self.category_places = _places([key for key, _ in named])
         self.file_names = pa.array([image.file_name for _, image in images], pa.string())
         self.widths = pa.array([image.width for _, image in images], pa.int32())
         self.heights = pa.array([image.height for _, image in images], pa.int32())
         self.categories = pa.array([name for _, name in named], pa.string())
+
+
+def _places(keys: Sequence[str]) -> dict[int | str, int]:
+    """Return places by id as text, and by the number that has this text."""
+    places: dict[int | str, int] = {key: place for place, key in enumerate(keys)}
+    for place, key in enumerate(keys):
+        if key.isascii() and key.removeprefix("-").isdigit() and str(number := int(key)) == key:
+            places[number] = place
+    return places
 
 
 def add_annotations(annotations: Sequence[msgspec.Raw], labels: CocoAnnotations, records: RecordBuilder) -> None:
@@ -68,12 +78,16 @@ def add_annotations(annotations: Sequence[msgspec.Raw], labels: CocoAnnotations,
     known = _Known(labels)
     start = 0
     while start < len(annotations):
-        end, size = start, 0
-        while end < len(annotations) and end - start < _AT_ONCE and size < _BYTES_AT_ONCE:
-            size += len(memoryview(annotations[end]))
-            end += 1
-        _add(annotations[start:end], start, known, labels, records)
-        start = end
+        count = _AT_ONCE
+        while count > 1 and _bytes_of(annotations[start : start + count]) > _BYTES_AT_ONCE:
+            count //= 2
+        _add(annotations[start : start + count], start, known, labels, records)
+        start += count
+
+
+def _bytes_of(annotations: Sequence[msgspec.Raw]) -> int:
+    views: Iterable[memoryview] = map(memoryview, annotations)  # type: ignore[arg-type]  # a buffer, which its stubs do not say
+    return sum(map(len, views))
 
 
 def _add(annotations: Sequence[msgspec.Raw], first: int, known: _Known, labels: CocoAnnotations, records: RecordBuilder) -> None:
@@ -81,7 +95,7 @@ def _add(annotations: Sequence[msgspec.Raw], first: int, known: _Known, labels: 
     import pyarrow as pa
 
     usual: list[_Usual] = []
-    places: list[tuple[int, int, int | None]] = []
+    numbers: list[int] = []
     odd: list[int] = []
     for number, annotation in enumerate(annotations):
         try:
@@ -89,29 +103,29 @@ def _add(annotations: Sequence[msgspec.Raw], first: int, known: _Known, labels: 
         except REFUSED:
             odd.append(number)
             continue
-        image = known.image_places.get(str(found.image_id))
-        key = None if found.category_id is None else str(found.category_id)
-        if image is None or key not in known.category_places or (found.keypoints and len(found.keypoints) % 3):
+        is_named = found.category_id is None or found.category_id in known.category_places
+        if is_named and found.image_id in known.image_places and not (found.keypoints and len(found.keypoints) % 3):
+            usual.append(found)
+            numbers.append(number)
+        else:
             odd.append(number)
-            continue
-        usual.append(found)
-        places.append((number, image, known.category_places[key]))
     outlines, unusable = outline_texts([found.segmentation for found in usual])
     if unusable:
-        odd = sorted([*odd, *(places[row][0] for row in unusable)])
+        odd = sorted([*odd, *(numbers[row] for row in unusable)])
         kept = [row for row in range(len(usual)) if row not in unusable]
-        usual, places, outlines = [usual[row] for row in kept], [places[row] for row in kept], outlines.take(pa.array(kept, pa.int64()))
-    labels.labelled.update({str(found.image_id) for found in usual})
+        usual, numbers, outlines = [usual[row] for row in kept], [numbers[row] for row in kept], outlines.take(pa.array(kept, pa.int64()))
     others = [record for number in odd if (record := labels.record(first + number, value_of(annotations[number]))) is not None]
-    columns = _columns(usual, places, outlines, known) if usual else {}
-    records.add_columns([first + number for number, _, _ in places], columns, others)
+    columns = _columns(usual, outlines, known, labels) if usual else {}
+    records.add_columns([first + number for number in numbers], columns, others)
 
 
-def _columns(usual: list[_Usual], places: list[tuple[int, int, int | None]], outlines: pa.Array, known: _Known) -> dict[str, pa.Array]:
+def _columns(usual: list[_Usual], outlines: pa.Array, known: _Known, labels: CocoAnnotations) -> dict[str, pa.Array]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    images = pa.array([image for _, image, _ in places], pa.int64())
+    images = pa.array([known.image_places[found.image_id] for found in usual], pa.int64())
+    labels.labelled.update(known.image_keys[place] for place in images.unique().to_pylist())
+    categories = [None if found.category_id is None else known.category_places[found.category_id] for found in usual]
     boxes = [found.bbox for found in usual]
     boxed = pa.array([box is not None for box in boxes])
     keypoints = pa.array([found.keypoints or None for found in usual], pa.list_(pa.float64()))
@@ -120,7 +134,7 @@ def _columns(usual: list[_Usual], places: list[tuple[int, int, int | None]], out
     return {
         "file_name": known.file_names.take(images),
         "task": pc.if_else(keypoints.is_valid(), "keypoints", task),
-        "category": known.categories.take(pa.array([category for _, _, category in places], pa.int64())),
+        "category": known.categories.take(pa.array(categories, pa.int64())),
         "bbox": bbox_array(boxes, label_schema().field("bbox").type),
         "segmentation": outlines,
         "area": pa.array([found.area for found in usual], pa.float64()),
