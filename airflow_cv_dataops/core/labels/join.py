@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.labels.file_names import has_image_extension, strip_extension
+from airflow_cv_dataops.core.labels.file_names import has_image_extension
 from airflow_cv_dataops.core.labels.formats.yolo_reader import to_pixels
-from airflow_cv_dataops.core.labels.image_index import Answer, Images, Question
-from airflow_cv_dataops.core.labels.image_names import find_images
-from airflow_cv_dataops.core.labels.name_parts import folders_of
+from airflow_cv_dataops.core.labels.image_index import Answer
+from airflow_cv_dataops.core.labels.matching import Matches
+from airflow_cv_dataops.core.labels.matching import match_images as match_images
 from airflow_cv_dataops.core.labels.records import AMBIGUOUS_FILE_NAME, BACKGROUND, CONTRADICTED_FILE_NAME, excerpt
-from airflow_cv_dataops.core.labels.rival_names import without_rivals
-
-log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 IMAGE_COLUMNS = ("source_uri", "image_id", "file_name", "width", "height")
 
 _SHOWN = 3
-# The folder of an Ultralytics or YOLOv5 run: the mode that it is named after is no split.
-_RUN = re.compile(r"/runs/(?:(?:detect|segment|classify|pose|obb)/(?:train|val|predict|track)|(?:train|val|test|detect)/exp)[-0-9]*/")
 
 
 @dataclass(frozen=True)
@@ -42,19 +33,6 @@ class Joined:
     rows: pa.Table
     images: int
     unmatched: pa.Table
-
-
-@dataclass(frozen=True)
-class Matches:
-    """Names with their images.
-
-    :param position: of each name its image's row, int64; null where it joins none.
-    :param answers: of each distinct name. :param asked: of each name its place among the answers, int64.
-    """
-
-    position: pa.Array
-    answers: Sequence[Answer]
-    asked: np.ndarray
 
 
 def join_labels(labels: pa.Table, images: pa.Table) -> Joined:
@@ -101,72 +79,6 @@ def with_image(rows: pa.Table) -> pa.Table:
     import pyarrow.compute as pc
 
     return rows.filter(pc.is_valid(rows["image_id"]))
-
-
-def match_images(
-    names: pa.ChunkedArray,
-    images: pa.Table,
-    alternatives: pa.ChunkedArray | None = None,
-    *,
-    by_stem: pa.ChunkedArray | bool = False,
-    sources: pa.ChunkedArray | None = None,
-    of_one_image: pa.ChunkedArray | bool = False,
-) -> Matches:
-    """Return, for each name, its image in ``images``, or why it joins none.
-
-    :param alternatives: second names, tried where the first joins no image.
-    :param by_stem: names that may differ from the image's in their extension.
-    :param sources: URIs of the files that the names are from: where these lie tells images of one name apart.
-    :param of_one_image: names that are from files of one image each.
-    """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    second = pa.scalar("") if alternatives is None else alternatives.fill_null("")
-    places = pa.scalar("\0") if sources is None else _places_of_files(sources, of_one_image)
-    flags = pc.binary_join_element_wise(pc.if_else(by_stem, "y", "n"), pc.if_else(of_one_image, "y", "n"), "")
-    # A label file names an image again for each of its labels: each distinct name is looked up once.
-    asked = pc.binary_join_element_wise(flags, places, second, names, "\0").combine_chunks().dictionary_encode()
-    parts = (text.split("\0", 4) for text in asked.dictionary.to_pylist())
-    questions = [Question(name, other, flag[0] == "y", folder, file, flag[1] == "y") for flag, folder, file, other, name in parts]
-    known = Images(
-        images.column("file_name").to_pylist(),
-        images.column("image_id").to_pylist(),
-        images.column("source_uri").to_pylist(),
-        pc.sort_indices(images.column("source_uri")).to_pylist(),
-    )
-    answers = without_rivals(questions, find_images(questions, known), known)
-    _warn_of_other_places(questions, answers, known)
-    indices = np.asarray(asked.indices, dtype=np.int64)
-    position = np.array([answer.row for answer in answers], dtype=np.int64)[indices]
-    return Matches(pa.array(position, mask=position < 0), answers, indices)
-
-
-def _places_of_files(sources: pa.ChunkedArray, of_one_image: pa.ChunkedArray | bool) -> pa.ChunkedArray:
-    """Return the folders of label files, those of a layout aside, and their names without extension, a zero byte between."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    encoded = sources.combine_chunks().dictionary_encode()
-    uris = encoded.dictionary.to_pylist()
-    folders = ["/".join(folders_of(_RUN.sub("/", uri))) for uri in uris]
-    with_name = [f"{folder}\0{strip_extension(uri.rpartition('/')[2])}" for folder, uri in zip(folders, uris, strict=True)]
-    without = [f"{folder}\0" for folder in folders]
-    plain, named = (pa.chunked_array([pa.array(texts, pa.string()).take(encoded.indices)]) for texts in (without, with_name))
-    return pc.if_else(of_one_image, plain, named)
-
-
-def _warn_of_other_places(questions: Sequence[Question], answers: Sequence[Answer], images: Images) -> None:
-    """Warn of images that were joined though the file that names them lies in the folder of another day or camera."""
-    doubtful = [number for number, answer in enumerate(answers) if answer.row >= 0 and answer.is_of_file]
-    if doubtful:
-        first, image = questions[doubtful[0]], images.uris[answers[doubtful[0]].row]
-        log.warning(
-            "%d names joined images of a folder that differs in a number or a date from that of the file that names them: the first is %s "
-            "in %s, and its image is %s. Where names repeat from folder to folder it is another image; write the folder into the names.",
-            *(len(doubtful), excerpt(first.name), "/".join(filter(None, (first.folder, first.file))), image),
-        )
 
 
 def unmatched_names(rows: pa.Table, matches: Matches, images: pa.Table) -> pa.Table:
