@@ -5,7 +5,7 @@
 
 The file is made from a seed: as many annotations and images as in COCO's ``instances_train2017.json`` (860,000 in 118,000 images), with the
 fields that its entries have, 80 categories, numbers of two decimals; 1 % of the images are without annotation. ``--polygons`` gives 99 % of
-the annotations a polygon of 5 to 60 points, and the others, which are crowds, a run-length encoding; ``--digits 12`` writes its numbers
+the annotations a polygon of 5 to 40 points, and the others, which are crowds, a run-length encoding; ``--digits 12`` writes its numbers
 with so many decimals. ``--odd 0.01`` gives such a share of the annotations something that must be looked at by itself: a category or an
 image that the file does not define, a box of three numbers, a field of the writer's own.
 
@@ -125,7 +125,7 @@ def _outline(rng: np.random.Generator, number: int, options: argparse.Namespace)
     if number % 100 == 0:
         runs = rng.integers(1, 900, 60).tolist()
         return f'{{"counts": {json.dumps([*runs, WIDTH * HEIGHT - sum(runs)])},"size": [{HEIGHT},{WIDTH}]}}', 1
-    points = rng.uniform(0, HEIGHT, 2 * int(rng.integers(5, 60))).round(options.digits)
+    points = rng.uniform(0, HEIGHT, 2 * int(rng.integers(5, 40))).round(options.digits)
     return f"[[{','.join(map(str, points.tolist()))}]]", 0
 
 
