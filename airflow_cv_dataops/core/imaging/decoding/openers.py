@@ -91,8 +91,10 @@ def _registered(name: str) -> Opener:
         # One image for each of our threads is enough; thumbnails are never looked at.
         pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
     elif name in _PLUGINS:
-        plugin = importlib.import_module(_PLUGINS[name][0])
+        importlib.import_module(_PLUGINS[name][0])
         if name == "AVIF":
-            plugin.DEFAULT_MAX_THREADS = 1  # there is a worker for each processor
+            from PIL import AvifImagePlugin
+
+            AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there is a worker for each processor
     opener: Opener = Image.OPEN[name]
     return opener
