@@ -59,16 +59,14 @@ def _colourfulness(planes: Any) -> float:
     """Return ``sqrt(var(rg) + var(yb)) + 0.3 sqrt(mean(rg)² + mean(yb)²)`` with ``rg = R - G``, ``yb = (R + G) / 2 - B``."""
     import numpy as np
 
-    red, green, blue = planes.astype(np.int32)
+    red, green, blue = planes.astype(np.float64)  # of whole numbers: sums and squares of 128 x 128 of them are exact
     count = red.size
     rg_total, rg_squares = _moments(red - green)
-    yb_total, yb_squares = _moments(red + green - (blue << 1))  # twice yb: whole numbers
+    yb_total, yb_squares = _moments(red + green - 2 * blue)  # twice yb: whole numbers
     variance = (rg_squares * count - rg_total**2) + (yb_squares * count - yb_total**2) / 4
     return (math.sqrt(variance) + 0.3 * math.sqrt(rg_total**2 + yb_total**2 / 4)) / count
 
 
 def _moments(values: Any) -> tuple[int, int]:
-    """Return the sum of whole numbers and the sum of their squares; 32 bits would not hold that of 128 x 128 blue pixels."""
-    import numpy as np
-
-    return int(values.sum(dtype=np.int64)), int(np.einsum("i,i->", values, values, dtype=np.int64))
+    """Return the sum of whole numbers and the sum of their squares."""
+    return int(values.sum()), int(values @ values)

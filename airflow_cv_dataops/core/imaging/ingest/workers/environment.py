@@ -16,6 +16,12 @@ _FAMILIES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "az", "abfss": "az",
 # What speaks for its bearer, or leads to it; the other settings of a store (region, endpoint) are needed with any keys.
 _KEYS = re.compile(r"KEY|SECRET|TOKEN|CREDENTIAL|PASSWORD|SAS|ACCOUNT|CLIENT|ROLE|PROFILE|IDENTITY|MSI", re.IGNORECASE)
 
+# glibc gives memory back to the system after each picture, and is given it again page by page with the next: 55 page faults and 0.15 ms of
+# 1.3 a photo. So a worker keeps up to 16 MiB that it does not use just now; blocks of 4 MiB and more, which are few, go back at once.
+_ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024), "MALLOC_TRIM_THRESHOLD_": str(16 * 1024 * 1024)}
+# numpy's BLAS must not start a thread for each core in each worker.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
 # Options that are credentials; an encryption key's name (aws_sse_…) is none.
 _GIVEN = re.compile(r"(?!(aws_)?sse_).*(KEY|SECRET|TOKEN|CREDENTIAL|PASSWORD|SAS|SERVICE_ACCOUNT)", re.IGNORECASE)
 
@@ -32,8 +38,8 @@ def worker_environment(job: Mapping[str, Any], environment: Mapping[str, str] = 
     for family, needs_keys in stores.items():
         names = re.compile(_OF_A_STORE.get(family, r"(?!)"))
         passed |= {name: value for name, value in environment.items() if names.fullmatch(name) and (needs_keys or not _KEYS.search(name))}
-    # It finds its modules where this process does; numpy's BLAS must not start a thread for each core in each of them.
-    return {**passed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    # It finds its modules where this process does.
+    return {**_ALLOCATOR, **passed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **_ONE_THREAD}
 
 
 def _stores(job: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

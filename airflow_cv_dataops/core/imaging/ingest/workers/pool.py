@@ -29,7 +29,8 @@ from airflow_cv_dataops.core.store.objects import told_uri
 
 log = logging.getLogger(__name__)
 
-_COMMAND = ("-P", "-m", "airflow_cv_dataops.core.imaging.ingest.workers.worker")
+_MODULE = "airflow_cv_dataops.core.imaging.ingest.workers.worker"
+_COMMAND = ("-P", "-c", f"from {_MODULE} import main; main()")  # what runs a module by its name (runpy) would be imported first
 _AHEAD = 6  # lists of files that wait for each worker; what waits are listings and facts, never bytes of images
 _MOST_DEATHS = 3
 _MORE_TIME = (2, 4, 8, 16, 32)  # times `timeout_seconds`, one after the other, for a file that is tried alone

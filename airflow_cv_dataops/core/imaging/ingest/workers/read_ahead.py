@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.store.objects import ObjectInfo
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 REMOTE_THREADS = 8
 MOST_BYTES_IN_FLIGHT = 64 * 1024 * 1024
@@ -51,6 +53,8 @@ class ReadAhead:
 
     def drop(self) -> None:
         """Forget what has been read ahead, so that its memory is free; it is read again when its turn comes."""
+        from concurrent.futures import wait
+
         ahead = [*((reading.info, reading.bytes) for reading in self._reading), *self._asked]
         self._reading.clear()
         self._asked.clear()

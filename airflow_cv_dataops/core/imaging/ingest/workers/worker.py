@@ -16,11 +16,10 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import StoreError
 from airflow_cv_dataops.core.imaging.decoding.decode import OUT_OF_MEMORY, Reject, describe, too_many_bytes
@@ -30,6 +29,9 @@ from airflow_cv_dataops.core.imaging.ingest.workers.read_ahead import MOST_BYTES
 from airflow_cv_dataops.core.imaging.ingest.workers.wire import receive, send
 from airflow_cv_dataops.core.imaging.sources import ImageSource, image_source_from
 from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 IDLE, BETWEEN_FILES = -1, -2  # in place of a file's position: nothing asked; a list in hand, of which no file is being decoded
 POSITION_BYTES = 8
@@ -42,6 +44,7 @@ _FACTS = tuple(field.name for field in fields(ImageFacts))
 def main() -> None:
     """Answer one list of files after the other until stdin ends."""
     requests, answers = _own_pipes()
+    _import_what_images_need()
     job = receive(requests)
     _limit_memory(job["parameters"]["worker_memory_bytes"])
     with image_source_from(job["source"]) as source:
@@ -72,7 +75,7 @@ class Worker:
         self._watch = _Watch(job["position_descriptor"], parameters.timeout_seconds)
         is_local = source.is_local and (self._objects is None or self._objects.uri.startswith("file://"))
         is_local = is_local and job["source"]["kind"] != "list"  # a local list may name remote files
-        self._threads = None if is_local else ThreadPoolExecutor(REMOTE_THREADS)
+        self._threads = None if is_local else _remote_threads()
         self._copying: deque[tuple[int, Future[str]]] = deque()
 
     def take(self, files: Sequence[Sequence[Any]], wall_seconds: float) -> dict[str, Any]:
@@ -115,6 +118,8 @@ class Worker:
 
     def _make_room(self, ahead: ReadAhead) -> None:
         """Give back the memory of all other files: what was in their way may have been theirs."""
+        from concurrent.futures import wait
+
         ahead.drop()
         wait([copying for _, copying in self._copying])
         self._copying.clear()
@@ -208,6 +213,18 @@ def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return requests, answers
 
 
+def _import_what_images_need() -> None:
+    """Import now what the first image would: the parent opens its tables meanwhile. Of formats only the most frequent one."""
+    import numpy as np
+    from PIL import JpegImagePlugin
+
+    assert np
+    assert JpegImagePlugin
+    # Whatever lives now lives as long as the process: the collector of cycles need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+
+
 def _limit_memory(most_bytes: int | None) -> None:
     """Limit what is allocated; address space that is merely reserved (thread arenas) does not count."""
     import resource
@@ -217,6 +234,12 @@ def _limit_memory(most_bytes: int | None) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _remote_threads() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # not needed for local files, of which there are many small partitions
+
+    return ThreadPoolExecutor(REMOTE_THREADS)
 
 
 def _waited_for(read: Callable[[], bytes]) -> Callable[[], bytes]:
@@ -237,7 +260,3 @@ def _unread(error: OSError) -> Reject:
 
 def _raise(error: BaseException) -> bytes:
     raise error
-
-
-if __name__ == "__main__":
-    main()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -41,13 +43,25 @@ def test_without_its_package_heif_is_left_out_of_the_default_and_an_error_by_nam
 
 
 def test_heif_is_read_where_it_is_installed() -> None:
-    pytest.importorskip("pillow_heif")
-    openers(("HEIF",))
+    pytest.importorskip("pillow_heif").register_heif_opener()
     exif = Image.Exif()
     exif[0x0110] = "X100"
     found = image_facts(encoded(photo(200, 100), "HEIF", exif=exif), "x.heic")
     assert isinstance(found, ImageFacts)
     assert (found.format, found.width, found.height, found.camera, found.issues) == ("HEIF", 200, 100, "X100", [])
+
+
+@pytest.mark.parametrize(("name", "parser"), [("JPEG", "Jpeg"), ("PNG", "Png"), ("BMP", "Bmp"), ("TIFF", "Tiff")])
+def test_of_all_parsers_only_those_of_formats_that_occur_are_imported(name: str, parser: str) -> None:
+    code = """
+import sys
+from airflow_cv_dataops.core.imaging.decoding.decode import Decoded, decode
+assert isinstance(decode(bytes.fromhex(sys.argv[1])), Decoded)
+print(*sorted(name for name in sys.modules if name.endswith("ImagePlugin") or name == "pillow_heif"))
+"""
+    data = encoded(photo(20, 10), name).hex()
+    found = subprocess.run([sys.executable, "-c", code, data], capture_output=True, text=True, check=True).stdout.split()
+    assert found == [f"PIL.{parser}ImagePlugin"]
 
 
 def test_formats_go_by_several_names() -> None:

@@ -49,4 +49,6 @@ def test_only_what_the_job_needs_is_passed_on(
     environment = worker_environment({"source": source, "objects": objects}, ALL)
     assert environment.pop("PYTHONPATH")
     assert (environment.pop("OPENBLAS_NUM_THREADS"), environment.pop("OMP_NUM_THREADS")) == ("1", "1")
+    assert environment.pop("MALLOC_TRIM_THRESHOLD_") == str(16 * 1024 * 1024)
+    assert environment.pop("MALLOC_MMAP_THRESHOLD_") == str(4 * 1024 * 1024)
     assert environment == {**PLAIN, **expected}
