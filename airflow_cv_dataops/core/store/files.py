@@ -117,7 +117,7 @@ def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any], write
     """
     from pyiceberg.expressions import AlwaysTrue, And, EqualTo
 
-    from airflow_cv_dataops.core.store.transactions import QuickTransaction
+    from airflow_cv_dataops.core.store.transactions import QuickTransaction, keep_fewer_versions, merging_overwrite
 
     partition: Any = AlwaysTrue()
     for name, value in keys.items():
@@ -129,12 +129,14 @@ def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any], write
     if writer is not None:
         writer.check(table, keys)
         properties = writer.properties(keys)
-    with QuickTransaction(table) as changes, changes.update_snapshot(snapshot_properties=properties).overwrite() as snapshot:
-        snapshot.delete_by_predicate(partition)
-        for data_file in replaced:
-            snapshot.delete_data_file(data_file)
-        for data_file in files:
-            snapshot.append_data_file(data_file)
+    with QuickTransaction(table) as changes:
+        keep_fewer_versions(changes)
+        with merging_overwrite(changes, properties) as snapshot:
+            snapshot.delete_by_predicate(partition)
+            for data_file in replaced:
+                snapshot.delete_data_file(data_file)
+            for data_file in files:
+                snapshot.append_data_file(data_file)
 
 
 def _ensure_name_mapping(table: Table) -> None:
