@@ -1,11 +1,11 @@
 """What years of daily partitions cost in a table's history: seconds of a processor for a commit, files and bytes, commits of a rerun.
 
-    python benchmarks/history.py --commits 4000 --json
+    python benchmarks/history.py --commits 1000 --json
 
 In an embedded dataset, each measured in a process of its own. ``commit_<n>``: CPU seconds of a commit to ``metrics`` when the table has so
 many snapshots (the mean of five), each of a partition of its own; ``first_commit_<n>``: of a process that does nothing else, as of a task,
 without its imports, and ``read_<n>``: of reading one partition there. ``metadata_*`` and ``data_*``: files and MB of the table then.
-``plain_commit_<n>``: the same with PyIceberg's own transaction and catalog, as far as ``--plain`` says, as it grows with n.
+``plain_commit_<n>``: the same with PyIceberg's own transaction and catalog, up to ``--plain`` commits.
 
 ``first``, ``again`` and ``third``: one partition of pictures made from a seed, which is ingested, labelled, predicted, embedded, audited,
 sampled, looked at and promoted, and then twice once more without a change: commits to each table, and MB of the tables after each.
