@@ -20,7 +20,7 @@ from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, joi
 from airflow_cv_dataops.core.labels.reading import Classes, no_labels, read_labels
 from airflow_cv_dataops.core.labels.record_columns import rows_in_order
 from airflow_cv_dataops.core.labels.records import BACKGROUND, TASKS, UNPARSABLE_LABEL, UNSUPPORTED_LABEL, Labels
-from airflow_cv_dataops.core.metrics import INPUT_ROWS, LABEL_IMPORT, Metric, write_metrics
+from airflow_cv_dataops.core.metrics import INPUT_ROWS, LABEL_IMPORT, Metric, write_import
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.objects import normalize_uri, without_credentials
@@ -166,11 +166,12 @@ def import_labels(
 
     findings_use = imported.write_findings(dataset, partition_key)
     metrics = [*imported.metrics(counts), *_by_category(rows), _joined_images(dataset, partition_key, images_snapshot, images.num_rows)]
-    metrics_use = write_metrics(dataset, partition_key, step, metrics, recorded_at or datetime.now(UTC))
     columns = dict(zip(rows.column_names, rows.columns, strict=True))
     del rows
     rows = rows_in_order(columns)
-    snapshot_id = dataset.replace_partition("annotations", partition_key, rows, owner=label_set)
+    metrics_use, snapshot_id = write_import(
+        dataset, partition_key, "annotations", label_set, rows, step, metrics, recorded_at or datetime.now(UTC)
+    )
     imported.log(log)
     failure, skip = imported.outcome(dataset, partition_key, min_match_ratio=min_match_ratio, on_findings=on_findings, fail_on=fail_on)
     summary = Summary(

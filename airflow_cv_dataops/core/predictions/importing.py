@@ -17,7 +17,7 @@ from airflow_cv_dataops.core.labels.import_results import MIN_MATCH_RATIO, Impor
 from airflow_cv_dataops.core.labels.join import IMAGE_COLUMNS, count_images, match_images, unmatched_names, with_image
 from airflow_cv_dataops.core.labels.reading import Classes
 from airflow_cv_dataops.core.labels.records import Problem
-from airflow_cv_dataops.core.metrics import Metric, write_metrics
+from airflow_cv_dataops.core.metrics import Metric, write_import
 from airflow_cv_dataops.core.predictions.arguments import check_model, check_one_naming, check_prediction_format
 from airflow_cv_dataops.core.predictions.opinions import repeated_opinions
 from airflow_cv_dataops.core.predictions.reading import Predictions, no_predictions, read_predictions
@@ -161,8 +161,10 @@ def import_predictions(
     counts = _counts(found, rows, imported, images)
 
     findings_use = imported.write_findings(dataset, partition_key)
-    metrics_use = write_metrics(dataset, partition_key, step, _metrics(imported, counts, rows), recorded_at or datetime.now(UTC))
-    snapshot_id = dataset.replace_partition("predictions", partition_key, rows, owner=model)
+    metrics = _metrics(imported, counts, rows)
+    metrics_use, snapshot_id = write_import(
+        dataset, partition_key, "predictions", model, rows, step, metrics, recorded_at or datetime.now(UTC)
+    )
     imported.log(log)
     failure, skip = imported.outcome(dataset, partition_key, min_match_ratio=min_match_ratio, on_findings=on_findings, fail_on=fail_on)
     summary = Summary(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.arguments import check_whole_number
 from airflow_cv_dataops.core.errors import ConfigurationError
-from airflow_cv_dataops.core.metrics import write_metrics
+from airflow_cv_dataops.core.metrics import PREDICTION_IMPORT, write_metrics
 from airflow_cv_dataops.core.report.limits import ReportLimits
 from airflow_cv_dataops.core.report.location import has_place
 from airflow_cv_dataops.core.sampling.batch.quotas import Amount
@@ -197,7 +197,9 @@ def sample_hard_examples(
     manifest_uri = _write_manifest(dataset, options, partition_key, entries)
     rows = sample_rows(entries, pooled.pool.model, seed)
     snapshot_id = dataset.replace_partition("samples", partition_key, rows, owner=sample_id)
-    metrics_use = write_metrics(dataset, partition_key, f"sampling:{sample_id}", outcome.as_metrics(), recorded_at or datetime.now(UTC))
+    metrics_use = write_metrics(
+        dataset, partition_key, f"sampling:{sample_id}", outcome.as_metrics(), recorded_at or datetime.now(UTC), after=PREDICTION_IMPORT
+    )
     shown = report_of(outcome, found, chosen, entries, where=(dataset.name, partition_key), seed=seed)
     report_uri = None
     if report is not None and has_place(dataset):

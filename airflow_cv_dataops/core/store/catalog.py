@@ -200,9 +200,21 @@ def _opened(config: CatalogConfig, more: Mapping[str, str]) -> Catalog:
         # PostgreSQL calls that a key that exists already.
         for _ in _SQL_TABLES:
             with suppress(IntegrityError, OperationalError, ProgrammingError):
-                return load_catalog(config.name, **properties)
-        return load_catalog(config.name, **properties)
+                return _remembering(load_catalog(config.name, **properties))
+        return _remembering(load_catalog(config.name, **properties))
     except Exception as error:  # noqa: BLE001 (raised again, without what must not be seen)
         # PyIceberg's own message may hold all properties, and a traceback would show it: the cause is not carried on.
         why = without_secrets(str(error), config.properties)
         raise ConfigurationError(f"Cannot open catalog {config.name!r} ({config.for_lineage()}): {why}") from None
+
+
+def _remembering(catalog: Catalog) -> Catalog:
+    """Return a SQL catalog as one that reads a table's metadata once; load_catalog, which reads PyIceberg's settings too, makes none."""
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    if type(catalog) is not SqlCatalog:
+        return catalog
+    from airflow_cv_dataops.core.store.sql_catalog import RememberingSqlCatalog
+
+    catalog.close()
+    return RememberingSqlCatalog(catalog.name, **catalog.properties)

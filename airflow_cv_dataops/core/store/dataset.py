@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.catalog import CatalogConfig
-from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, files_of_rows, overwrite, overwrite_with_files
+from airflow_cv_dataops.core.store.files import DataFile, PartitionWriter, files_of_rows, leave, overwrite, overwrite_with_files
 from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
 from airflow_cv_dataops.core.store.names import check_dataset_name
 from airflow_cv_dataops.core.store.objects import ObjectStore, join_uri, open_store
@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.store.scanning import scan_batches
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema, model_of
 from airflow_cv_dataops.core.store.table_rows import as_wanted, batches_of, conform, ordered, with_keys
 from airflow_cv_dataops.core.store.tables import Tables, current_snapshot_id
+from airflow_cv_dataops.core.store.unchanged import holds_rows
 from airflow_cv_dataops.core.store.writers import Writer
 
 if TYPE_CHECKING:
@@ -147,18 +148,26 @@ class Dataset:
         rows: pa.Table,
         *,
         owner: str | None = None,
+        always: bool = False,
     ) -> str:
-        """Replace one partition of one table in one commit, whole or not at all, and return the new snapshot id.
+        """Replace one partition of one table in one commit, whole or not at all, and return the id of the snapshot that holds the rows.
 
         What is replaced is every row with this partition key and, in tables that have an owner column, this owner. Two
         writers of the same partition at once leave the rows of one of them; writers of other partitions do not disturb.
 
         :param rows: the columns of the schema module, in any order; absent optional columns become null. Key columns are set here. They are
-            written some 64 MB at a time, so that nothing is held twice.
+            written some 64 MB at a time, so that nothing is held twice. Where the partition holds the same ones, but for the times of runs
+            (:data:`~.unchanged.TIMES`), they stay, and nothing is committed.
+        :param always: commit them all the same.
         :raises ConfigurationError: key, owner or columns do not fit the data model.
         :raises SharedPartitionError: another copy of the :attr:`writer`'s task has written there in the same run.
         """
-        return self.replace_rows(table, partition_keys_of(model_of(table), partition_key, owner), rows)
+        return self.replace_rows(table, partition_keys_of(model_of(table), partition_key, owner), rows, always=always)
+
+    def holds(self, table: str, partition_key: str, rows: pa.Table, *, owner: str | None = None) -> bool:
+        """Say whether a partition holds these rows, but for the times of runs: whether :meth:`replace_partition` would leave them there."""
+        found = self.load_table(table)
+        return found is not None and holds_rows(found, TABLES[table], partition_keys_of(model_of(table), partition_key, owner), rows)
 
     def partition_writer(self, table: str, partition_key: str, *, owner: str | None = None) -> PartitionWriter:
         """Return a writer of one partition's rows as files, for :meth:`replace_partition_by_files`."""
@@ -166,9 +175,10 @@ class Dataset:
         return PartitionWriter(table, self.ensure_table(table).location(), keys, self.config.object_options)
 
     def replace_partition_by_files(self, table: str, partition_key: str, files: Sequence[DataFile], *, owner: str | None = None) -> str:
-        """Replace one partition of one table by files that a writer left, in one commit, and return the new snapshot id.
+        """Replace one partition of one table by files that a writer left, in one commit, and return the id of the snapshot that holds them.
 
-        The rows do not pass through this process. As :meth:`replace_partition` otherwise.
+        The rows do not pass through this process. Where the partition has these very files, they stay, and nothing is committed. As
+        :meth:`replace_partition` otherwise.
         """
         keys = partition_keys_of(model_of(table), partition_key, owner)
         return self._tables.commit(table, lambda current: overwrite_with_files(current, keys, [file.uri for file in files], self.writer))
@@ -179,14 +189,17 @@ class Dataset:
         if self.writer is not None and found is not None:
             self.writer.check(found, partition_keys_of(model_of(table), partition_key, owner))
 
-    def replace_rows(self, table: str, keys: Mapping[str, str], rows: pa.Table) -> str:
-        """Replace the rows of one combination of the table's identity-partition columns in one commit."""
+    def replace_rows(self, table: str, keys: Mapping[str, str], rows: pa.Table, *, always: bool = False) -> str:
+        """Replace the rows of one combination of the table's identity-partition columns in one commit, as :meth:`replace_partition`."""
         conform(
             with_keys(rows.slice(0, 0), keys), arrow_schema(model_of(table).name)
         )  # what does not fit is refused before there is a table
         written: list[Any] = []
 
         def replace(current: Table) -> None:
+            if not written and not always and holds_rows(current, TABLES[table], keys, rows):
+                leave(current, keys, self.writer)
+                return
             if not written and rows.num_rows:  # written once, however often the commit is tried
                 written.extend(files_of_rows(current, batches_of(TABLES[table], keys, rows)))
             overwrite(current, keys, written, self.writer)

@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.store.objects import open_store
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
 from airflow_cv_dataops.core.store.table_rows import conform, with_keys
 from airflow_cv_dataops.core.store.temporary_file import TemporaryFile
+from airflow_cv_dataops.core.store.unchanged import partition_filter
 from airflow_cv_dataops.core.store.uris import table_location
 from airflow_cv_dataops.core.store.writers import Writer
 
@@ -115,26 +116,41 @@ def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any], write
     :param writer: who does it, where several copies of a task might.
     :raises SharedPartitionError: another copy of the writer's task has written there.
     """
-    from pyiceberg.expressions import AlwaysTrue, And, EqualTo
+    from airflow_cv_dataops.core.store.transactions import QuickTransaction, keep_fewer_versions, merging_overwrite
 
-    from airflow_cv_dataops.core.store.transactions import QuickTransaction
-
-    partition: Any = AlwaysTrue()
-    for name, value in keys.items():
-        partition = And(partition, EqualTo(name, value))
+    partition = partition_filter(keys)
     replaced = [task.file for task in table.scan(row_filter=partition).plan_files()]
-    if replaced and {file.file_path for file in replaced} == {file.file_path for file in files}:
-        return  # a commit that is run again after its process was killed: it had come through
+    if table.current_snapshot() is not None and {file.file_path for file in replaced} == {file.file_path for file in files}:
+        # Nothing is new; or a commit is run again after its process was killed, and had come through.
+        leave(table, keys, writer)
+        return
     properties: dict[str, str] = {}
     if writer is not None:
         writer.check(table, keys)
         properties = writer.properties(keys)
-    with QuickTransaction(table) as changes, changes.update_snapshot(snapshot_properties=properties).overwrite() as snapshot:
-        snapshot.delete_by_predicate(partition)
-        for data_file in replaced:
-            snapshot.delete_data_file(data_file)
-        for data_file in files:
-            snapshot.append_data_file(data_file)
+    with QuickTransaction(table) as changes:
+        keep_fewer_versions(changes)
+        with merging_overwrite(changes, properties) as snapshot:
+            snapshot.delete_by_predicate(partition)
+            for data_file in replaced:
+                snapshot.delete_data_file(data_file)
+            for data_file in files:
+                snapshot.append_data_file(data_file)
+
+
+def leave(table: Table, keys: Mapping[str, str], writer: Writer | None) -> None:
+    """Leave the files of one identity partition as they are: no snapshot, but where a writer has to be known.
+
+    That one adds and removes no file; it says who would have written, so that another copy of the task does not replace the rows.
+
+    :raises SharedPartitionError: as :func:`overwrite`.
+    """
+    from airflow_cv_dataops.core.store.transactions import QuickTransaction, merging_overwrite
+
+    if writer is None or writer.check(table, keys):
+        return
+    with QuickTransaction(table) as changes, merging_overwrite(changes, writer.properties(keys)):
+        pass
 
 
 def _ensure_name_mapping(table: Table) -> None:

@@ -6,7 +6,7 @@ import bisect
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Steps that look at a partition whether or not there is one: that they were there says nothing of it.
 LOOKING_ON = ("health",)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,9 @@ def written_by(dataset: Dataset, table: str, snapshot_id: str) -> dict[str, date
 def written_by_owner(dataset: Dataset, table: str, snapshot_id: str | None, partition_key: str) -> dict[str | None, datetime]:
     """Return the same of one partition: for each owner (``None`` in a table without), as far as it has rows.
 
+    An owner whose rows a later run has found to be what it would write (:func:`~airflow_cv_dataops.core.metrics.write_import`) has written
+    them by then.
+
     :param snapshot_id: ``None``: of a table without a snapshot, to which nobody has written.
     """
     has_owner = model_of(table).owner is not None
@@ -124,7 +129,46 @@ def written_by_owner(dataset: Dataset, table: str, snapshot_id: str | None, part
         if partition[0] == partition_key:
             owner = partition[1] if has_owner else None
             written[owner] = max(written.get(owner, time), time)
+    if has_owner and written:
+        _add_confirmed(dataset, table, snapshot_id, partition_key, written)
     return written
+
+
+def newest_time(dataset: Dataset, table: str, partition_key: str, column: str) -> datetime | None:
+    """Return the latest time in a column of a partition, by what manifests say of its files; ``None``: it has no rows.
+
+    Where a file says nothing of it, that is when its snapshot was made, at the latest.
+    """
+    from pyiceberg.conversions import from_bytes
+    from pyiceberg.types import TimestamptzType
+
+    found = dataset.load_table(table)
+    snapshot = None if found is None else found.current_snapshot()
+    newest: datetime | None = None
+    if found is None or snapshot is None:
+        return None
+    field_id = found.schema().find_field(column).field_id
+    for file, time in files_with_times(found, snapshot, partition_key):
+        if file.partition[0] != partition_key:
+            continue
+        if bound := (file.upper_bounds or {}).get(field_id):
+            time = _EPOCH + timedelta(microseconds=from_bytes(TimestamptzType(), bound))
+        newest = time if newest is None else max(newest, time)
+    return newest
+
+
+def _add_confirmed(dataset: Dataset, table: str, snapshot_id: str | None, partition_key: str, written: dict[str | None, datetime]) -> None:
+    """Add when steps have found the rows of owners as they are: the metric of the table's name has the version of their files then."""
+    from pyiceberg.expressions import And, EqualTo, NotNull
+
+    where = And(EqualTo("metric", table), NotNull("input_version"))
+    columns = ("step", "recorded_at", "input_version")
+    rows = dataset.read("metrics", partition_key=partition_key, columns=columns, where=where).to_pylist()
+    files = partition_files(dataset, table, snapshot_id, partition_key).get(partition_key, []) if rows else []
+    for row in rows:
+        owner = row["step"].partition(":")[2]
+        if owner in written and row["input_version"] == version_of(files, [owner]):
+            written[owner] = max(written[owner], row["recorded_at"])
 
 
 def _written(dataset: Dataset, table: str, snapshot_id: str, partition_key: str | None = None) -> Iterator[tuple[Any, datetime]]:

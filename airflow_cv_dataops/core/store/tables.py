@@ -34,7 +34,7 @@ _TABLE_PROPERTIES = {
     # A path with the partition key in it would be too long for a file system: a key of 250 characters, percent-encoded.
     "write.object-storage.enabled": "true",
     "write.object-storage.partitioned-paths": "false",
-    "write.metadata.previous-versions-max": "100",
+    "write.metadata.previous-versions-max": "20",
     "write.metadata.delete-after-commit.enabled": "true",
 }
 # Promotion is compare-and-set: a lost race must be decided again, never retried as it is.
@@ -65,14 +65,18 @@ class Tables:
         """
         from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
+        from airflow_cv_dataops.core.store.transactions import sharing_snapshots
+
         catalog = self._existing_catalog()
         if catalog is None:
             return None
         try:
-            return catalog.load_table(self.identifier(table))
+            found = catalog.load_table(self.identifier(table))
         except (NoSuchTableError, NoSuchNamespaceError):
             check_former_names(catalog, self._config, self._namespace)
             return None
+        found.metadata = sharing_snapshots(found.metadata)
+        return found
 
     def names(self) -> frozenset[str]:
         """Return the names of the dataset's tables, in one question to the catalog; none where there is no such dataset (yet)."""

@@ -36,8 +36,11 @@ class Writer:
         copy = json.dumps([self.copy, self.source])
         return {_KEYS: _text(keys), _TASK: self.task, _COPY: copy, _TOLD: self.told}
 
-    def check(self, table: Table, keys: Mapping[str, str]) -> None:
-        """:raises SharedPartitionError: the rows of these keys are those of another copy of the task."""
+    def check(self, table: Table, keys: Mapping[str, str]) -> bool:
+        """Return whether the rows of these keys are this writer's, of this run.
+
+        :raises SharedPartitionError: they are those of another copy of the task.
+        """
         wanted = _text(keys)
         for snapshot in reversed(table.metadata.snapshots):
             known = snapshot.summary.additional_properties if snapshot.summary is not None else {}
@@ -45,7 +48,7 @@ class Writer:
                 continue
             copy, source = json.loads(known[_COPY])
             if known[_TASK] != self.task or copy == self.copy or known[_TOLD] == self.told:
-                return
+                return bool(known[_TASK] == self.task)
             where = ", ".join(f"{name} {value}" for name, value in keys.items())
             raise SharedPartitionError(
                 f"Copy {self.copy} of task {self.task} (source {self.source}) would replace the rows of {'.'.join(table.name())} that "
@@ -53,6 +56,7 @@ class Writer:
                 "Give each copy a partition_key, label_set or model of its own, or let one task read them all: below a prefix that they "
                 "share, or, where an ingest does it, from a list of the images."
             )
+        return False
 
 
 def _text(keys: Mapping[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow_cv_dataops.core.metrics import Metric, write_metrics
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -33,3 +33,22 @@ def test_a_rerun_replaces_the_metrics_of_its_own_step_only(make_dataset: Callabl
     assert dataset.read("metrics").select(["step", "metric", "value"]).to_pylist() == [
         {"step": "audit", "metric": "findings", "value": 2.0}
     ]
+
+
+def test_numbers_that_are_there_already_stay_with_their_time(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset()
+    first = write_metrics(dataset, "p", "ingest", [Metric("images", 1)], NOW)
+    again = write_metrics(dataset, "p", "ingest", [Metric("images", 1)], NOW + timedelta(days=1))
+    assert again.snapshot_id == first.snapshot_id
+    assert dataset.read("metrics")["recorded_at"].to_pylist() == [NOW]
+    other = write_metrics(dataset, "p", "ingest", [Metric("images", 1, input_version="other files")], NOW + timedelta(days=2))
+    assert other.snapshot_id != first.snapshot_id
+
+
+def test_numbers_from_before_those_that_they_go_by_are_written_again(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset()
+    for day in range(2):
+        write_metrics(dataset, "p", "prediction_import:cnn", [Metric("rows", day)], NOW + timedelta(days=day))
+        write_metrics(dataset, "p", "sampling:s", [Metric("sampled", 1)], NOW + timedelta(days=day, hours=1), after="prediction_import:")
+    times = dataset.read("metrics", where="step = 'sampling:s'")["recorded_at"].to_pylist()
+    assert times == [NOW + timedelta(days=1, hours=1)]

@@ -76,7 +76,7 @@ METRICS = TableModel(
             "input_version",
             "string",
             "Of `input_rows` of an audit or a label import: which data files it went by, 16 hex digits; others once the partition is "
-            "written again.",
+            "written again. Of `annotations` of a label import: in which it found all its labels, unchanged; null where it wrote them.",
         ),
     ),
     partitioned_by=(PARTITION_KEY, "step"),

@@ -80,7 +80,7 @@ def test_a_label_of_a_byte_identical_copy_counts_and_labels_of_other_images_or_n
 
 
 def test_an_import_before_the_last_ingest_counts_for_nothing(dataset: Dataset, label: Callable[..., None]) -> None:
-    write_images(dataset, KEY, ["a", "b"])
+    write_images(dataset, KEY, ["a", "b", "gone"])
     label(["a", "b"])
     write_images(dataset, KEY, ["a", "b"])
     assert list(seen(dataset).missing) == ["imported before the images were last written: 'default'"]
@@ -105,8 +105,7 @@ def test_an_ingest_during_an_import_is_noticed_whatever_the_clocks_say(dataset: 
 
 def test_an_import_that_was_killed_between_its_numbers_and_its_labels_is_not_done(dataset: Dataset, label: Callable[..., None]) -> None:
     write_images(dataset, KEY, ["a", "b"])
-    label(["a", "b"])
-    write_images(dataset, KEY, ["a", "b"])
+    label(["a"])
     replace = Dataset.replace_partition
 
     def killed(self: Dataset, table: str, *given: Any, **named: Any) -> str:
@@ -118,9 +117,29 @@ def test_an_import_that_was_killed_between_its_numbers_and_its_labels_is_not_don
         patch.setattr(Dataset, "replace_partition", killed)
         with pytest.raises(KeyboardInterrupt):
             label(["a", "b"])
-    assert list(seen(dataset).missing) == ["in the middle of an import: 'default'"]
+    assert list(seen(dataset, min_labelled_ratio=0.5).missing) == ["in the middle of an import: 'default'"]
     label(["a", "b"])
     assert seen(dataset).satisfied
+
+
+def test_an_import_that_finds_the_same_again_makes_labels_without_a_time_new(dataset: Dataset, label: Callable[..., None]) -> None:
+    write_images(dataset, KEY, ["a"])
+    label(["a"])
+    first, labels = seen(dataset), dataset.snapshot_id("annotations")
+    label(["a"])
+    again = seen(dataset)
+    assert again.satisfied
+    assert (again.newest or "") > (first.newest or "")
+    assert dataset.snapshot_id("annotations") == labels  # nothing was written but when it was
+
+
+def test_labels_that_say_when_they_were_made_stay_as_old_and_nothing_is_committed(dataset: Dataset, label: Callable[..., None]) -> None:
+    write_images(dataset, KEY, ["a"])
+    label(["a"], when="2026-11-05T09:00:00+00:00")
+    tables = dataset.snapshots(("annotations", "metrics", "findings"))
+    label(["a"], when="2026-11-05T09:00:00+00:00")
+    assert dataset.snapshots(("annotations", "metrics", "findings")) == tables
+    assert seen(dataset).newest == "2026-11-05T09:00:00+00:00"
 
 
 def test_imports_of_former_versions_are_judged_by_time(dataset: Dataset) -> None:
@@ -130,14 +149,14 @@ def test_imports_of_former_versions_are_judged_by_time(dataset: Dataset) -> None
     images, labels = written_by(dataset, "images", dataset.snapshot_id("images") or "")[KEY], datetime.now(UTC)
     write_metrics(dataset, KEY, "label_import:default", [Metric("annotations", 1)], images - timedelta(seconds=1))
     assert list(seen(dataset).missing) == ["imported before the images were last written: 'default'"]
-    write_metrics(dataset, KEY, "label_import:default", [Metric("annotations", 1)], images)
+    write_metrics(dataset, KEY, "label_import:default", [Metric("annotations", 2)], images)
     assert seen(dataset).satisfied
     write_metrics(dataset, KEY, "label_import:default", [Metric("annotations", 1)], labels + timedelta(seconds=1))
     assert list(seen(dataset).missing) == ["in the middle of an import: 'default'"]
 
 
 def test_label_sets_that_are_named_have_to_be_there_and_alone_count(dataset: Dataset, label: Callable[..., None]) -> None:
-    write_images(dataset, KEY, ["a", "b"])
+    write_images(dataset, KEY, ["a", "b", "gone"])
     label(["a", "b"], "first")
     write_images(dataset, KEY, ["a", "b"])
     label(["a"], "second")

@@ -161,6 +161,7 @@ def test_the_content_id_does_not_depend_on_the_order_of_rows_or_partitions_or_on
     backward = filled("backward", ["q", "p"], ["3", "1", "2"])
     first = candidate(forward)
     assert candidate(backward).content_id == first.content_id
+    write_images(forward, "p", ["p2"])
     write_images(forward, "p", ["p2", "p1", "p3"])
     assert forward.snapshots(["images"]) != {"images": first.snapshots["images"]}
     assert candidate(forward).content_id == first.content_id
