@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_cv_dataops.core.release.reading_ahead import read_ahead
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.partition_files import PartitionFile, partition_files
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # Few: each becomes Python objects while it is hashed.
 BATCH_ROWS = 16_384
+_KEYS_AT_ONCE = 65_536
 # PyIceberg looks through all wanted keys for each data file: with 1,200 of them a promotion took seven times as long.
 _KEYS_TO_PLAN_BY = 50
 
@@ -41,18 +43,21 @@ class SnapshotReader:
     def batches(
         self, table: str, columns: Sequence[str], *, files: Collection[str] | None = None, batch_rows: int = BATCH_ROWS
     ) -> Iterator[pa.Table]:
-        """Yield columns of the table with memory for one batch. :param files: paths of data files: the rows of these alone."""
+        """Yield columns of the table with memory for two batches. :param files: paths of data files: the rows of these alone."""
         if not self._has_rows(table):
             return iter(())
         read = list(dict.fromkeys([*columns, "partition_key"]))
         batches = self.dataset.read_batches(
             table, columns=read, snapshot_id=self.snapshots[table], where=self._where(), batch_rows=batch_rows, files=files
         )
-        return (self._wanted(batch, columns) for batch in batches)
+        return (self._wanted(batch, columns) for batch in read_ahead(batches))
 
     def partitions(self) -> set[str]:
         """Return the partitions that have images."""
-        return set(self.rows("images", ("partition_key",))["partition_key"].unique().to_pylist())
+        found: set[str] = set()
+        for batch in self.batches("images", ("partition_key",), batch_rows=_KEYS_AT_ONCE):
+            found.update(batch["partition_key"].unique().to_pylist())
+        return found
 
     def files(self, table: str) -> Mapping[str, list[PartitionFile]]:
         """Return the data files of each partition; the table's manifests are read once."""
