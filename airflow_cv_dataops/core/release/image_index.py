@@ -97,9 +97,19 @@ def _hashes(ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     import pyarrow.compute as pc
 
     ids = ids if pa.types.is_large_string(ids.type) else ids.cast(pa.large_string())
-    if not pc.all(pc.equal(pc.binary_length(ids), _LETTERS), min_count=0).as_py() or ids.null_count:
-        texts = hashes_of_texts(ids)
-        return texts, mixed(texts)
+    is_whole = pc.fill_null(pc.equal(pc.binary_length(ids), _LETTERS), False)
+    if pc.all(is_whole, min_count=0).as_py():
+        return _hashes_of_whole(ids)
+    at, found = is_whole.to_numpy(zero_copy_only=False), np.empty((2, len(ids)), np.uint64)
+    found[:, at] = _hashes_of_whole(ids.filter(is_whole))
+    others = hashes_of_texts(ids.filter(pc.invert(is_whole)))
+    found[:, ~at] = others, mixed(others)
+    return found[0], found[1]
+
+
+def _hashes_of_whole(ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    import numpy as np
+
     if not len(ids):
         return np.empty(0, np.uint64), np.empty(0, np.uint64)
     first = int(np.frombuffer(ids.buffers()[1], np.int64)[ids.offset])

@@ -47,6 +47,8 @@ class SnapshotReader:
         if not self._has_rows(table):
             return iter(())
         read = list(dict.fromkeys([*columns, "partition_key"]))
+        if files is None and self._are_many():  # the others' are not opened
+            files = {file.path for found in self.files(table).values() for file in found}
         batches = self.dataset.read_batches(
             table, columns=read, snapshot_id=self.snapshots[table], where=self._where(), batch_rows=batch_rows, files=files
         )
@@ -75,7 +77,7 @@ class SnapshotReader:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if self.partition_keys is not None and len(self.partition_keys) > _KEYS_TO_PLAN_BY:
+        if self._are_many():
             rows = rows.filter(pc.is_in(rows["partition_key"], value_set=pa.array(self.partition_keys, pa.string())))
         return rows.select(list(columns))
 
@@ -85,6 +87,9 @@ class SnapshotReader:
     def _where(self) -> BooleanExpression | None:
         from pyiceberg.expressions import In
 
-        if self.partition_keys is None or len(self.partition_keys) > _KEYS_TO_PLAN_BY:
+        if self.partition_keys is None or self._are_many():
             return None
         return In("partition_key", tuple(self.partition_keys))
+
+    def _are_many(self) -> bool:
+        return self.partition_keys is not None and len(self.partition_keys) > _KEYS_TO_PLAN_BY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -83,3 +84,25 @@ def test_columns_that_do_not_fit_are_refused_before_there_is_a_table(make_datase
     with pytest.raises(ConfigurationError, match="required"):
         dataset.replace_partition("predictions", "p", pa.table({"image_id": ["x"]}), owner="m")
     assert dataset.load_table("predictions") is None
+
+
+def test_text_that_begins_beyond_two_gigabytes_is_written_as_any_other(monkeypatch, tmp_path):
+    """As the ids of 34 million images would be; the letters lie in a file that has no blocks on disk."""
+    letters, rows = 2**26, 34
+    with open(tmp_path / "letters", "wb") as file:
+        file.truncate(letters * rows)
+    ends = pa.py_buffer(np.arange(rows + 1, dtype=np.int64) * letters)
+    with pa.memory_map(str(tmp_path / "letters")) as file:
+        ids = pa.LargeStringArray.from_buffers(rows, ends, file.read_buffer())
+        items = pa.table({"image_id": ids, **{name: ["x"] * rows for name in ("partition_key", "source_uri", "split")}}).slice(rows - 2)
+        monkeypatch.setattr(rows_module, "_COMPARED_AT_ONCE", 1)
+        written = list(batches_of(TABLES["release_items"], {"release": "v1", "items_id": "i"}, items))
+        assert [len(text.as_py()) for part in written for text in part["image_id"]] == [letters] * 2
+        assert written[0].schema == arrow_schema("release_items")
+
+
+def test_rows_that_are_in_order_by_one_column_are_not_sorted_again(monkeypatch):
+    monkeypatch.setattr(rows_module, "_COMPARED_AT_ONCE", 2)
+    for ids, in_order in ((["a", "b", "b", "c", "d"], True), (["a", "b", "c", "d", "c"], False), (["b", "a"], False), ([], True)):
+        column = pa.chunked_array([pa.array(ids[:3], pa.string()), pa.array(ids[3:], pa.string())])
+        assert rows_module._is_ordered(column) is in_order, ids
