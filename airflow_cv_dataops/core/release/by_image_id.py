@@ -18,7 +18,7 @@ _ORDER = ("image_id", "partition_key", "source_uri")
 class RowsById:
     """Columns of text as they come; each is joined, ordered and let go by itself.
 
-    :param names: of the columns, ``image_id``, ``partition_key`` and ``source_uri`` among them.
+    :param names: of the columns, ``image_id`` among them, and what of ``partition_key`` and ``source_uri`` is to order rows of one image.
     :param repeating: those whose values repeat: they stay dictionaries.
     """
 
@@ -76,9 +76,10 @@ def _order(keys: np.ndarray, columns: dict[str, pa.Array], each_once: bool) -> n
     tied = np.flatnonzero(np.append(is_as_next, False) | np.append(False, is_as_next)) if len(order) else order
     if not len(tied):
         return order
-    rows = pa.table({name: columns[name].take(pa.array(order[tied])) for name in _ORDER})
-    rows = rows.set_column(1, "partition_key", rows["partition_key"].cast(pa.string()))
-    within = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in _ORDER])
+    names = [name for name in _ORDER if name in columns]
+    rows = pa.table({name: columns[name].take(pa.array(order[tied])) for name in names})
+    rows = rows.cast(pa.schema([(name, pa.large_string()) for name in names]))
+    within = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in names])
     order[tied] = order[tied][within.to_numpy()]
     if not each_once:
         return order

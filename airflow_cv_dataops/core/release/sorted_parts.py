@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _RANGE = 2**20
+_STEP = 64
 
 
 class SortedParts:
@@ -48,10 +49,10 @@ class SortedParts:
         """Return values that cut all of them into ranges of some million, as far as a sample of them tells."""
         import numpy as np
 
-        count = sum(map(len, self._parts))
-        wanted = count // _RANGE
-        step = max(count // (64 * max(wanted, 1)), 1)
-        sample = np.sort(np.concatenate([np.empty(0, np.uint64), *(part[::step] for part in self._parts)]))
+        wanted = sum(map(len, self._parts)) // _RANGE
+        # Often enough in each part, as each may hold values of the whole range, and in each from another place on: they are sorted.
+        samples = (part[turn * 37 % min(_STEP, len(part) or 1) :: _STEP] for turn, part in enumerate(self._parts))
+        sample = np.sort(np.concatenate([np.empty(0, np.uint64), *samples]))
         return np.unique(sample[:: max(len(sample) // (wanted + 1), 1)][1:]) if wanted else np.empty(0, np.uint64)
 
 

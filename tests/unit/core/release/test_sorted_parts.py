@@ -54,3 +54,13 @@ def test_what_is_given_is_not_sorted_in_place():
     values = np.array([3, 1, 2], np.uint64)
     SortedParts().add(values)
     assert values.tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize("size", [50, 1_000, 20_000])
+def test_what_is_held_at_a_time_is_about_a_range_however_many_parts_there_are(monkeypatch, size):
+    monkeypatch.setattr(sorted_parts, "_RANGE", 2_000)
+    values = np.random.default_rng(1).integers(0, 2**63, 40_000).astype(np.uint64)
+    parts = SortedParts()
+    for start in range(0, len(values), size):
+        parts.add(values[start : start + size])
+    assert max(map(len, parts.in_order())) < 6_000
