@@ -49,6 +49,8 @@ def column_hashes(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     if pa.types.is_floating(values.type):
         numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)  # null: NaN
         return np.asarray(hash_array(numbers), np.uint64)
+    if values.null_count == len(values):
+        return np.full(len(values), _NOTHING, np.uint64)
     if not pa.types.is_dictionary(values.type):
         if _are_long(values):
             found = np.full(len(values), _NOTHING, np.uint64)

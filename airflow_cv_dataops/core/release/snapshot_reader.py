@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
 
-# Few: each becomes Python objects while it is hashed.
+# Few: so many are read ahead, and more of them at once are hashed no faster.
 BATCH_ROWS = 16_384
 _KEYS_AT_ONCE = 65_536
 # PyIceberg looks through all wanted keys for each data file: with 1,200 of them a promotion took seven times as long.

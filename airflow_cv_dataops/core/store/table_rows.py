@@ -148,6 +148,33 @@ def conform(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=wanted)
 
 
+def take_rows(rows: pa.Table, at: pa.Array) -> pa.Table:
+    """Return the rows at these places. Arrow joins the chunks of text that it takes from, and fails where that is more than 2 GB."""
+    import pyarrow as pa
+
+    return pa.table([_taken(column, at) for column in rows.itercolumns()], schema=rows.schema)
+
+
+def _taken(column: pa.ChunkedArray, at: pa.Array) -> pa.ChunkedArray:
+    """Return values of a column, some 64 MB at a time where it is long text: from each chunk what is wanted of it."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not pa.types.is_string(column.type) or column.nbytes <= _MOST_CHARACTERS:
+        return column.take(at)
+    starts = np.cumsum([0, *map(len, column.chunks)])
+    size = max(BATCH_BYTES * len(column) // column.nbytes, 1)
+    parts = []
+    for first in range(0, len(at), size):
+        places = at.slice(first, size).to_numpy().astype(np.int64)
+        order = np.argsort(places, kind="stable")
+        chunks, begins = np.unique(np.searchsorted(starts, places[order], side="right") - 1, return_index=True)
+        runs = zip(chunks.tolist(), np.split(places[order], begins[1:]), strict=True)
+        found = pa.concat_arrays([column.chunk(chunk).take(pa.array(run - starts[chunk])) for chunk, run in runs])
+        parts.append(found.take(pa.array(np.argsort(order))))
+    return pa.chunked_array(parts, column.type)
+
+
 def ordered(rows: pa.Table, model: TableModel) -> pa.Table:
     """Return the rows in the table's sort order."""
     return rows.sort_by([(name, "ascending") for name in model.sort_by]) if model.sort_by and rows.num_rows else rows
