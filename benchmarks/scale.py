@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,7 @@ from airflow_cv_dataops.core.release.promote import promote_dataset
 
 IMAGE_COLUMNS = ("partition_key", "source_uri", "image_id", "file_name")
 GATES = ("label_error_rate <= 0.5", "unaudited_partitions == 0")
+FULL = "full.json"  # says that a folder holds all tables, and of which size
 CLASSES = 10
 _ID_LETTERS = 64
 _SMALL = 100
@@ -48,10 +50,10 @@ _SMALL = 100
 
 def main() -> None:
     options = _options()
-    result: dict[str, Any] = {name: getattr(options, name) for name in ("images", "annotations_an_image", "partitions", "polygons")}
     with _home(options) as home:
-        if not Path(home, "full").exists():
-            result |= {f"fill_{key}": value for key, value in in_a_process(fill, home, options).items()}
+        is_full = Path(home, FULL)
+        filled = {} if is_full.exists() else {f"fill_{key}": value for key, value in in_a_process(fill, home, options).items()}
+        result: dict[str, Any] = {**json.loads(is_full.read_text()), **filled}
         for name, work in MEASUREMENTS.items():
             if options.only is None or name in options.only:
                 result |= {f"{name}_{key}": value for key, value in in_a_process(work, home).items()}
@@ -74,7 +76,8 @@ def fill(home: str, options: argparse.Namespace) -> dict[str, Any]:
             _write(_open(f"{home}/alone"), number, rows, boxes)
     sampling.fill(home, argparse.Namespace(images=count, classes=CLASSES, seed=options.seed))
     audit_labels(dataset, sampling.KEY, on_findings="warn", report=None)
-    Path(home, "full").touch()
+    told = {name: getattr(options, name) for name in ("images", "annotations_an_image", "partitions", "polygons")}
+    Path(home, FULL).write_text(json.dumps(told))
     return {"seconds": round(time.perf_counter() - started, 1)}
 
 
