@@ -24,6 +24,8 @@ _MOST_SLICES = 4_096
 _PLACE = ("partition_key", "source_uri", "image_id", "label_set")
 _SAID = ("annotation_id", "task", "category", "bbox", "segmentation", "keypoints", "iscrowd", "attributes")
 _COLUMNS = (*_PLACE, *_SAID)
+_LONG = ("segmentation", "attributes")
+_ROWS_IN_CHUNK = 4_096
 
 
 def changed_labels(comparison: Comparison, iou_threshold: float) -> Iterator[pa.Table]:
@@ -51,7 +53,7 @@ def changed_between(before: pa.Table, after: pa.Table, iou_threshold: float) -> 
     import numpy as np
     import pyarrow as pa
 
-    before, after = _without_equal(_sorted(before), _sorted(after))
+    before, after = _without_equal(*(_sorted(_with_large_text(rows)) for rows in (before, after)))
     partner = match(*_candidates(before, after), iou_threshold)
     alone = np.ones(after.num_rows, bool)
     alone[partner[partner >= 0]] = False
@@ -59,7 +61,26 @@ def changed_between(before: pa.Table, after: pa.Table, iou_threshold: float) -> 
     to = np.concatenate([partner, np.flatnonzero(alone)])
     rows = _described(before, after, at, to)
     rows = rows.filter(pa.array(np.asarray(_lengths(rows["changes"])) > 0))  # what differs in the sign of a zero alone has not changed
-    return rows.sort_by([(name, "ascending") for name in ("image_id", "label_set", "annotation_id_before", "annotation_id_after")])
+    return _in_parts(rows, [(name, "ascending") for name in ("image_id", "label_set", "annotation_id_before", "annotation_id_after")])
+
+
+def _with_large_text(rows: pa.Table) -> pa.Table:
+    """Return the rows with masks and polygons as a type that holds more than 2 GB of them: Arrow joins chunks where it sorts and takes."""
+    import pyarrow as pa
+
+    for name in _LONG:
+        rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].cast(pa.large_string()))
+    return rows
+
+
+def _in_parts(rows: pa.Table, order: list[tuple[str, str]]) -> pa.Table:
+    """Return the rows in this order and in the usual types, so many in a chunk that these hold them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    at = pc.sort_indices(rows, sort_keys=order)
+    parts = [rows.take(at.slice(start, _ROWS_IN_CHUNK)).cast(changes_schema()) for start in range(0, len(at), _ROWS_IN_CHUNK)]
+    return pa.concat_tables(parts) if parts else changes_schema().empty_table()
 
 
 def _without_equal(before: pa.Table, after: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -125,7 +146,7 @@ def _described(before: pa.Table, after: pa.Table, at: np.ndarray, to: np.ndarray
     columns["iou"] = pa.array(overlap, mask=np.isnan(overlap) | ~is_pair)
     for name in _SAID:
         columns |= {f"{name}_before": old[name], f"{name}_after": new[name]}
-    return pa.table(columns).cast(changes_schema())
+    return pa.table({name: columns[name] for name in changes_schema().names})
 
 
 def changes_schema() -> pa.Schema:

@@ -10,23 +10,31 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics
-from airflow_cv_dataops.core.release.digest import digest_rows
+from airflow_cv_dataops.core.release.digest import column_hashes, combined, digest_of_parts, digest_rows, in_parts
 from airflow_cv_dataops.core.release.exclusions.condemned import condemned_by
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
 from airflow_cv_dataops.core.release.gates.behind import Behind
 from airflow_cv_dataops.core.release.held_hashes import HeldHashes
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows
-from airflow_cv_dataops.core.release.image_index import ImageIndex
+from airflow_cv_dataops.core.release.image_index import HeldImages
+from airflow_cv_dataops.core.release.image_rows import COLUMNS as IMAGE_COLUMNS
+from airflow_cv_dataops.core.release.image_rows import ImageRows
 from airflow_cv_dataops.core.release.measuring import Measured, measure, sliced_metrics
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
-from airflow_cv_dataops.core.release.sources import COLUMNS as SOURCE_COLUMNS
-from airflow_cv_dataops.core.release.sources import sources_of
+from airflow_cv_dataops.core.release.sorted_parts import SortedParts
 from airflow_cv_dataops.core.release.splits.group_keys import Attributes
 from airflow_cv_dataops.core.release.splits.memory import remember
 from airflow_cv_dataops.core.release.splits.options import SplitOptions
-from airflow_cv_dataops.core.release.splits.splitting import Labelled, Splitting, attributes_of, image_columns, split_images
+from airflow_cv_dataops.core.release.splits.splitting import (
+    NO_PAIRS,
+    Labelled,
+    Splitting,
+    attributes_of,
+    image_columns,
+    split_images,
+)
 from airflow_cv_dataops.core.release.told_splits import tell_splits
 from airflow_cv_dataops.core.store.dataset import Dataset
 
@@ -104,8 +112,8 @@ class Candidate:
 
     @property
     def splits(self) -> dict[str, int]:
-        counted = self.items.group_by("split").aggregate([("split", "count")]).to_pydict()
-        return dict(sorted(zip(counted["split"], counted["split_count"], strict=True)))
+        counted = self.items["split"].value_counts().to_pylist()
+        return dict(sorted((entry["values"], entry["counts"]) for entry in counted))
 
 
 def build_candidate(
@@ -115,39 +123,45 @@ def build_candidate(
 
     An exact duplicate occurs once: the row with the smallest (partition_key, source_uri) stands for the image, with the annotations of all
     its copies (:mod:`~airflow_cv_dataops.core.release.copies`).
-    Memory is held for a few columns of ``images`` and 18 bytes a label; labels are read a few at a time.
+    Memory is held for ids and places of images and some 20 bytes a label; all tables are read a few rows at a time.
 
     :param releases: rows of ``releases`` that there are, by which images keep their splits.
     :param contents: takes what the candidate holds, where somebody asks for that.
     :raises ConfigurationError: a partition that is asked for is none, or the images have nothing of what is to keep them together.
     :raises SourceError: a table of groups or splits cannot be read.
     """
-    import pyarrow.compute as pc
+    import pyarrow as pa
 
     reader, recorded, left_out = _readers(dataset, wanted)
-    columns = dict.fromkeys((*ITEM_COLUMNS[:3], *SOURCE_COLUMNS, *image_columns(wanted.splits)))
-    rows = reader.rows("images", list(columns))
-    images = stand_ins(rows)
-    condemned = condemned_by(reader, wanted.exclusions, recorded, images["image_id"], has_copies=images.num_rows < rows.num_rows)
+    images = ImageRows.of(reader.batches("images", IMAGE_COLUMNS))
+    held = HeldImages(images.rows["image_id"])
+    condemned = condemned_by(reader, wanted.exclusions, recorded, held.index, has_copies=len(images) < images.places)
     excluded = condemned.excluded
-    images = images.filter(pc.invert(pc.is_in(images["image_id"], value_set=excluded.images)))
+    if len(excluded.index):
+        images = images.where(excluded.index.of(images.rows["image_id"]) < 0)
+        held = HeldImages(images.rows["image_id"])
     attributes = attributes_of(wanted.splits)
-    measured = _measured(reader, recorded, images, excluded, contents, attributes)
+    measured = _measured(reader, recorded, held, excluded, contents, attributes)
     facts = measured.labels.facts
-    labelled = Labelled(facts.pairs, len(facts.names), attributes)
-    splitting = split_images(images, wanted.splits, remember(dataset, releases, wanted.splits), labelled, rows)
+    # Of all pairs of image and category only what asks for them makes arrays.
+    labelled = Labelled(facts.pairs if wanted.splits.stratify else NO_PAIRS, len(facts.names), attributes)
+    columns = list(dict.fromkeys(("image_id", *image_columns(wanted.splits))))
+    rows = reader.rows("images", columns) if wanted.splits.asks_rows else None
+    splitting = split_images(images.rows, wanted.splits, remember(dataset, releases, wanted.splits), labelled, rows)
     codes = splitting.codes
     if (codes < 0).any():
-        excluded = excluded.and_images(images.filter(codes < 0)["image_id"])
-        images, codes = images.filter(codes >= 0), codes[codes >= 0]
-        measured = _measured(reader, recorded, images, excluded, contents)
+        excluded = excluded.and_images(images.rows.filter(pa.array(codes < 0))["image_id"])
+        images, codes = images.where(codes >= 0), codes[codes >= 0]
+        held = HeldImages(images.rows["image_id"])
+        measured = _measured(reader, recorded, held, excluded, contents)
         facts = measured.labels.facts
-    items = _items(images, splitting, codes)
+    items = _items(images.rows, splitting, codes)
+    of_images, of_items = _digests(items, held)
     told = tell_splits(splitting, codes, facts, wanted.splits)
     unknown = condemned.unknown(wanted.exclusions, recorded, measured.partitions)
     exclusions = condemned.counts(wanted.exclusions)
     lacking = recorded.not_everywhere(measured.partitions, measured.of_images)
-    holds = digest_rows(items, ("image_id", "split")) + measured.labels.digest
+    holds = of_images + measured.labels.digest
     return Candidate(
         items=items,
         annotations=measured.labels.count,
@@ -158,11 +172,11 @@ def build_candidate(
         snapshots=reader.snapshots,
         metrics={
             **measured.metrics,
-            **sliced_metrics(measured, codes, splitting.names, sources_of(images)),
+            **sliced_metrics(measured, codes, splitting.names, images.by_source()),
             **metrics_of(told, exclusions, len(unknown), items.num_rows),
         },
         content_id=hashlib.sha256(holds.encode()).hexdigest()[:32],
-        items_id=_items_id(items, told, condemned.rows),
+        items_id=_items_id(of_items, told, condemned.rows),
         labels_by="image_id",
         splitting=told,
         assignments=splitting.assignments,
@@ -200,18 +214,20 @@ def _readers(dataset: Dataset, wanted: Wanted) -> tuple[SnapshotReader, Recorded
 def _measured(
     reader: SnapshotReader,
     recorded: Recorded,
-    images: pa.Table,
+    images: HeldImages,
     excluded: Excluded,
     contents: HeldHashes | None,
     attributes: Attributes | None = None,
 ) -> Measured:
     """Read the labels. :param contents: is filled anew. :param attributes: takes what labels say of the images, those left out as well."""
-    index = ImageIndex(images["image_id"]) if attributes else None
+    are_attributes_read = False
 
     def batches() -> Iterator[pa.Table]:
+        nonlocal are_attributes_read
+        is_first, are_attributes_read = not are_attributes_read, True
         for batch in reader.batches("annotations", LABEL_COLUMNS):
-            if attributes and index is not None:
-                rows, at = held_rows(batch, index)
+            if attributes and is_first:
+                rows, at = held_rows(batch, images.index)
                 attributes.add(at, rows["attributes"])
             yield excluded.without(batch)
 
@@ -221,35 +237,35 @@ def _measured(
 
     if contents is not None:
         contents.clear()
-        contents.add_images(images)
-    return measure(reader, recorded, images, batches(), excluded, look_at)
-
-
-def stand_ins(images: pa.Table) -> pa.Table:
-    """Return one row an image id (the smallest partition_key, source_uri), ordered by image id."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    ordered = images.sort_by([(name, "ascending") for name in ("image_id", "partition_key", "source_uri")])
-    if ordered.num_rows < 2:
-        return ordered
-    ids = ordered["image_id"]
-    is_next = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
-    return ordered.filter(pa.chunked_array([pa.array([True]), *is_next.chunks]))
+        contents.add_image_hashes(combined([images.id_hashes]))
+    return measure(reader, recorded, images, batches, excluded, look_at)
 
 
 def _items(images: pa.Table, splitting: Splitting, codes: np.ndarray) -> pa.Table:
     import pyarrow as pa
 
     names = pa.array(splitting.names, pa.string())
-    return images.select(list(ITEM_COLUMNS[:3])).append_column("split", pa.chunked_array([names.take(pa.array(codes))]))
+    return images.append_column("split", pa.DictionaryArray.from_arrays(pa.array(codes.astype("int32")), names))
 
 
-def _items_id(items: pa.Table, told: Mapping[str, Any], excluded: pa.Table) -> str:
+def _digests(items: pa.Table, held: HeldImages) -> tuple[str, str]:
+    """Return the digest of images and their splits, and that of the rows as they are written."""
+    of_images, of_items = SortedParts(), SortedParts()
+    start = 0
+    for part in in_parts(items):
+        columns = {name: column_hashes(part[name]) for name in ITEM_COLUMNS[1:]}
+        columns["image_id"] = held.id_hashes[start : start + part.num_rows]
+        of_images.add(combined([columns["image_id"], columns["split"]]))
+        of_items.add(combined([columns[name] for name in ITEM_COLUMNS]))
+        start += part.num_rows
+    return digest_of_parts(of_images), digest_of_parts(of_items)
+
+
+def _items_id(of_items: str, told: Mapping[str, Any], excluded: pa.Table) -> str:
     """Return what tells the rows of this attempt at a release from those of another: also of one with the same images."""
     from airflow_cv_dataops.core.release.exclusions.condemned import COLUMNS
 
-    parts = (digest_rows(items, ITEM_COLUMNS), json.dumps(told, sort_keys=True), digest_rows(excluded, COLUMNS) if len(excluded) else "")
+    parts = (of_items, json.dumps(told, sort_keys=True), digest_rows(excluded, COLUMNS) if len(excluded) else "")
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 

@@ -105,7 +105,7 @@ def candidate_metrics(
 
     :param image_rows: rows of ``images``. :param images: those of them that stand for an image.
     """
-    rejects = reader.rows("rejects", ("partition_key",)).num_rows
+    rejects = sum(batch.num_rows for batch in reader.batches("rejects", ("partition_key",)))
     looked_at = image_rows + rejects
     metrics: dict[str, float | Sequence[float]] = {
         "images": images,

@@ -9,6 +9,7 @@ from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.release.candidate import Candidate, Wanted
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics
 from airflow_cv_dataops.core.release.gates.gates import Gate, GateOutcome
+from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.named import candidate_of
 from airflow_cv_dataops.core.release.reader import Release
 
@@ -40,11 +41,9 @@ def frozen_metrics(candidate: Candidate, parent: Release | None, wanted: Wanted)
 
     :raises ConfigurationError: a split that is to be frozen is none.
     """
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
-
-    def in_split(items: pa.Table) -> pa.ChunkedArray:
-        return pc.binary_join_element_wise(items["image_id"], items["split"], "\n")
 
     if not wanted.splits.frozen:
         return {}
@@ -54,9 +53,16 @@ def frozen_metrics(candidate: Candidate, parent: Release | None, wanted: Wanted)
     if parent is None:
         return {FROZEN: 0}
     names = pa.array(list(wanted.splits.frozen), pa.string())
-    frozen, now = (items.filter(pc.is_in(items["split"], value_set=names)) for items in (parent.items(), candidate.items))
-    is_there = pc.is_in(in_split(frozen), value_set=in_split(now).combine_chunks())
-    return {FROZEN: int(frozen.num_rows - (pc.sum(is_there).as_py() or 0))}
+
+    def number(splits: pa.ChunkedArray) -> np.ndarray:
+        found: np.ndarray = pc.fill_null(pc.index_in(splits.cast(pa.string()), value_set=names), -1).to_numpy()
+        return found
+
+    held, now = parent.items(), candidate.items
+    before = number(held["split"])
+    at = ImageIndex(now["image_id"]).of(held["image_id"])
+    after = np.append(number(now["split"]), -1)[at]
+    return {FROZEN: int(((before >= 0) & (before != after)).sum())}
 
 
 def _metrics_of(parent: Release) -> Metrics:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.release.copies import PLACE_COLUMNS, SUBJECT_COLUMNS, CopyMerge
-from airflow_cv_dataops.core.release.digest import row_hashes
 from airflow_cv_dataops.core.release.exclusions.excluded import KEY_COLUMNS, Excluded
-from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows, what_they_say
+from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows, statement_hashes
 from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 
@@ -29,12 +28,13 @@ def read_annotations(reader: SnapshotReader, items: pa.Table, wanted: Sequence[s
     index = ImageIndex(items["image_id"])
     merge = CopyMerge() if _has_several_places(reader, index, excluded) else None
     read = dict.fromkeys([*wanted, "image_id", *(KEY_COLUMNS if excluded.labels else ()), *(LABEL_COLUMNS if merge else ())])
-    parts = [reader.dataset.read("annotations", columns=wanted, limit=0).append_column("split", items["split"].slice(0, 0))]
+    splits = items["split"].combine_chunks()
+    parts = [reader.dataset.read("annotations", columns=wanted, limit=0).append_column("split", splits.slice(0, 0))]
     for batch in excluded.without_all(reader.batches("annotations", list(read))):
         rows, at = held_rows(batch, index)
         if merge is not None:
-            merge.add(rows, row_hashes(what_they_say(rows)))
-        parts.append(rows.select(list(wanted)).append_column("split", items["split"].take(pa.array(at))))
+            merge.add(rows, statement_hashes(rows))
+        parts.append(rows.select(list(wanted)).append_column("split", splits.take(pa.array(at))))
     whole = pa.concat_tables(parts)
     return whole if merge is None else whole.filter(pa.array(merge.kept()[0]))
 

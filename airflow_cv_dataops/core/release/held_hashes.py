@@ -28,6 +28,10 @@ class HeldHashes:
         """:param items: with image_id."""
         self._add(image_hashes(items))
 
+    def add_image_hashes(self, hashes: np.ndarray) -> None:
+        """Take images by the hashes of their ids, as :func:`image_hashes` makes them."""
+        self._add(hashes)
+
     def add_labels(self, rows: pa.Table, statements: np.ndarray) -> None:
         """Take labels of the images. :param statements: uint64, a hash of what each of the rows says."""
         assert rows.num_rows == len(statements)

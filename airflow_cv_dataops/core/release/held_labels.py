@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.labels.records import BACKGROUND
 from airflow_cv_dataops.core.release.copies import CopyMerge
-from airflow_cv_dataops.core.release.digest import digest_of, row_hashes
-from airflow_cv_dataops.core.release.image_index import ImageIndex
+from airflow_cv_dataops.core.release.digest import column_hashes, combined, digest_of_parts
+from airflow_cv_dataops.core.release.image_index import HeldImages, ImageIndex
+from airflow_cv_dataops.core.release.label_counts import LabelCounts, LabelFacts, Said
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ class HeldLabels:
     :param of_other_images: labels and statements that are not held, as the image that they were joined to is not: its file has gone or
         changed since.
     :param digest: of what labels and statements say.
-    :param facts: what is said of each label that is held.
+    :param facts: what is said of images and categories.
     :param labelled: whether each image has a label, or is said to hold nothing.
     """
 
@@ -61,70 +61,48 @@ class HeldLabels:
     labelled: np.ndarray = field(compare=False)
 
 
-@dataclass(frozen=True)
-class LabelFacts:
-    """One entry a label that is held, statements that nothing is there not among them: 9 bytes.
-
-    :param at: number of its image among the items. :param categories: number of its category; -1: it has none.
-    :param wrong: whether it is at fault. :param names: of the categories.
-    """
-
-    at: np.ndarray
-    categories: np.ndarray
-    wrong: np.ndarray
-    names: Sequence[str]
-
-    @cached_property
-    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return images and the categories that each has, every pair once, both int64."""
-        import numpy as np
-
-        named = self.categories >= 0
-        pairs = np.unique(self.at[named].astype(np.int64) * max(len(self.names), 1) + self.categories[named])
-        return pairs // max(len(self.names), 1), pairs % max(len(self.names), 1)
-
-
 def read_held_labels(
-    batches: Iterable[pa.Table],
-    items: pa.Table,
+    read: Callable[[], Iterable[pa.Table]],
+    images: HeldImages,
     at_fault: Mapping[str, pa.Array],
     *,
     look_at: Callable[[np.ndarray, pa.Table, np.ndarray], None] | None = None,
 ) -> HeldLabels:
     """Read the labels of a release's images, wherever copies of these lie.
 
-    :param batches: ``LABEL_COLUMNS`` of ``annotations``.
-    :param items: image_id of each image, sorted.
+    What copies of an image say is compared label by label, in a second reading, where there are labels of one image at several places.
+
+    :param read: yields ``LABEL_COLUMNS`` of ``annotations``; called once or twice.
     :param at_fault: annotation ids by partition. They repeat across partitions whose label files are named alike.
     :param look_at: called with some labels at a time, copies included: numbers of their images, ``LABEL_COLUMNS``, hashes of what they say.
     """
     import numpy as np
 
-    index, merge, counts = ImageIndex(items["image_id"]), CopyMerge(), _Counts()
-    has_label, is_empty = np.zeros(items.num_rows, bool), np.zeros(items.num_rows, bool)
+    counts, places = LabelCounts(len(images)), _Places(len(images))
+    is_empty = np.zeros(len(images), bool)
     of_other_images = 0
-    for key, rows in _by_partition(batches):
-        held, at = held_rows(rows, index)
+    for key, rows in _by_partition(read()):
+        held, at = held_rows(rows, images.index)
         of_other_images += len(rows) - rows["image_id"].null_count - held.num_rows
-        has_label[at] = True
-        is_empty[at[is_background(held)]] = True
-        statements = row_hashes(what_they_say(held))
-        merge.add(held, statements)
-        counts.add(held, at, statements, at_fault.get(key))
+        places.add(key, held["source_uri"], at)
+        are_empty = is_background(held)
+        is_empty[at[are_empty]] = True
+        statements = statement_hashes(held, images.id_hashes[at])
+        counts.add(Said(at, statements, counts.codes_of(held["category"]), _are_among(held, at_fault.get(key)) & ~are_empty, ~are_empty))
         if look_at is not None:
             look_at(at, held, statements)
-    kept, conflicts = merge.kept()
+    conflicts = _merge_copies(read, images, places.several, at_fault, counts) if places.several.any() else 0
     return HeldLabels(
-        count=counts.labels(kept),
-        images=int(has_label.sum()),
+        count=counts.count,
+        images=int(places.are_known.sum()),
         backgrounds=int(is_empty.sum()),
-        by_category=counts.by_category(kept),
-        wrong=counts.wrong(kept),
+        by_category=counts.by_category(),
+        wrong=counts.wrong,
         conflicting_copies=conflicts,
         of_other_images=of_other_images,
-        digest=digest_of([counts.statements(kept)]),
-        facts=counts.facts(kept),
-        labelled=has_label,
+        digest=digest_of_parts(counts.statements),
+        facts=counts.facts(),
+        labelled=places.are_known,
     )
 
 
@@ -133,7 +111,8 @@ def held_rows(labels: pa.Table, index: ImageIndex) -> tuple[pa.Table, np.ndarray
     import pyarrow as pa
 
     at = index.of(labels["image_id"])
-    return labels.filter(pa.array(at >= 0)), at[at >= 0]
+    is_held = at >= 0
+    return (labels, at) if is_held.all() else (labels.filter(pa.array(is_held)), at[is_held])
 
 
 def is_background(rows: pa.Table) -> np.ndarray:
@@ -144,81 +123,11 @@ def is_background(rows: pa.Table) -> np.ndarray:
     return found
 
 
-class _Counts:
-    """Image, statement, category and fault of each label, and whether it is one: 18 bytes."""
-
-    def __init__(self) -> None:
-        self._at: list[np.ndarray] = []
-        self._are_labels: list[np.ndarray] = []
-        self._statements: list[np.ndarray] = []
-        self._categories: list[np.ndarray] = []
-        self._faults: list[np.ndarray] = []
-        self._names: dict[str, int] = {}
-
-    def add(self, labels: pa.Table, at: np.ndarray, statements: np.ndarray, at_fault: pa.Array | None) -> None:
-        import numpy as np
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        encoded = labels["category"].combine_chunks().dictionary_encode()
-        codes = np.array([self._names.setdefault(name, len(self._names)) for name in encoded.dictionary.to_pylist()], np.int32)
-        places = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-        self._at.append(at.astype(np.int32))
-        self._categories.append(np.where(places < 0, -1, codes[places] if len(codes) else -1).astype(np.int32))
-        ids = pa.array([], pa.string()) if at_fault is None else at_fault
-        are_labels = ~is_background(labels)
-        self._are_labels.append(are_labels)
-        self._faults.append(pc.is_in(labels["annotation_id"], value_set=ids).to_numpy() & are_labels)
-        self._statements.append(statements)
-
-    def labels(self, kept: np.ndarray) -> int:
-        return int(self._of(self._are_labels, kept).sum())
-
-    def statements(self, kept: np.ndarray) -> np.ndarray:
-        return self._of(self._statements, kept)
-
-    def facts(self, kept: np.ndarray) -> LabelFacts:
-        import numpy as np
-
-        are_labels = self._of(self._are_labels, kept).astype(bool)
-        at, categories = (self._of(parts, kept)[are_labels].astype(np.int32) for parts in (self._at, self._categories))
-        return LabelFacts(at, categories, self._wrong(kept)[are_labels], list(self._names))
-
-    def wrong(self, kept: np.ndarray) -> int:
-        return int(self._wrong(kept).sum())
-
-    def _wrong(self, kept: np.ndarray) -> np.ndarray:
-        """Return which of them are at fault, themselves or in what a copy that is not kept says alike."""
-        import numpy as np
-
-        faults, statements = self._of(self._faults, kept).astype(bool), self._of(self._statements, kept)
-        if not kept.all():
-            faults |= np.isin(statements, self._of(self._statements, ~kept)[self._of(self._faults, ~kept)])
-        return faults
-
-    def by_category(self, kept: np.ndarray) -> dict[str, int]:
-        import numpy as np
-
-        codes = self._of(self._categories, kept)
-        counted = np.bincount(codes[codes >= 0].astype(np.int64), minlength=len(self._names))
-        return {name: int(counted[code]) for name, code in self._names.items() if counted[code]}
-
-    @staticmethod
-    def _of(parts: list[np.ndarray], kept: np.ndarray) -> np.ndarray:
-        import numpy as np
-
-        whole: np.ndarray = np.concatenate(parts)[kept] if parts else np.empty(0, np.uint64)
-        return whole  # a copy: a mask was applied
-
-
-def _by_partition(batches: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
-    """Yield partition key and rows. A data file has one partition's rows, so that a batch is hardly ever cut."""
-    import pyarrow.compute as pc
-
-    for batch in batches:
-        keys = batch["partition_key"].unique().to_pylist()
-        for key in keys:
-            yield key, batch if len(keys) == 1 else batch.filter(pc.equal(batch["partition_key"], key))
+def statement_hashes(labels: pa.Table, id_hashes: np.ndarray | None = None) -> np.ndarray:
+    """Return a hash of what each label says of its image. :param id_hashes: of its image's id, where that is known."""
+    said = what_they_say(labels)
+    known = {} if id_hashes is None else {"image_id": id_hashes}
+    return combined([known[name] if name in known else column_hashes(said[name]) for name in said.column_names])
 
 
 def what_they_say(labels: pa.Table) -> pa.Table:
@@ -229,7 +138,86 @@ def what_they_say(labels: pa.Table) -> pa.Table:
     columns = {name: labels[name] for name in ("image_id", "label_set", "task", "category", "segmentation", "attributes")}
     columns["iscrowd"] = labels["iscrowd"].cast(pa.string())
     columns |= {f"bbox.{part}": pc.struct_field(labels["bbox"], part) for part in ("x", "y", "width", "height")}
-    columns["keypoints"] = pa.array(
-        [None if points is None else json.dumps(points) for points in labels["keypoints"].to_pylist()], pa.string()
-    )
+    keypoints = labels["keypoints"]
+    if keypoints.null_count == len(keypoints):
+        columns["keypoints"] = pa.nulls(len(keypoints), pa.string())
+    else:
+        texts = [None if points is None else json.dumps(points) for points in keypoints.to_pylist()]
+        columns["keypoints"] = pa.array(texts, pa.string())
     return pa.table(columns)
+
+
+class _Places:
+    """Of each image where its labels are, by a hash of the place: 10 bytes.
+
+    :ivar are_known: whether there is a label of it. :ivar several: whether there are some at more than one place.
+    """
+
+    def __init__(self, images: int) -> None:
+        import numpy as np
+
+        self._first = np.zeros(images, np.uint64)
+        self.are_known = np.zeros(images, bool)
+        self.several = np.zeros(images, bool)
+
+    def add(self, partition_key: str, source_uris: pa.ChunkedArray, at: np.ndarray) -> None:
+        """Take labels of a partition."""
+        import numpy as np
+        import pyarrow as pa
+
+        places = combined([np.broadcast_to(column_hashes(pa.array([partition_key])), len(at)), column_hashes(source_uris)])
+        new = ~self.are_known[at]
+        self._first[at[new]] = places[new]
+        self.are_known[at] = True
+        self.several[at[self._first[at] != places]] = True
+
+
+def _merge_copies(
+    read: Callable[[], Iterable[pa.Table]],
+    images: HeldImages,
+    several: np.ndarray,
+    at_fault: Mapping[str, pa.Array],
+    counts: LabelCounts,
+) -> int:
+    """Take from the counts what copies of an image say again; return of how many subjects they contradict one another."""
+    import numpy as np
+    import pyarrow as pa
+
+    merge, parts = CopyMerge(), []
+    for key, rows in _by_partition(read()):
+        at = images.index.of(rows["image_id"])
+        wanted = (at >= 0) & several[at]
+        if wanted.any():
+            labels, at = rows.filter(pa.array(wanted)), at[wanted]
+            statements, are_labels = statement_hashes(labels, images.id_hashes[at]), ~is_background(labels)
+            merge.add(labels, statements)
+            codes = counts.codes_of(labels["category"])
+            parts.append(Said(at, statements, codes, _are_among(labels, at_fault.get(key)) & are_labels, are_labels))
+    said = Said.joined(parts)
+    kept, conflicts = merge.kept()
+    again = said.where(~kept)
+    # A label that stays is at fault as well where one that says the same is.
+    late = said.where(kept & ~said.wrong & said.are_labels & np.isin(said.statements, again.statements[again.wrong]))
+    counts.remove(again)
+    counts.condemn(late)
+    return conflicts
+
+
+def _are_among(labels: pa.Table, ids: pa.Array | None) -> np.ndarray:
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if ids is None:
+        return np.zeros(labels.num_rows, bool)
+    found: np.ndarray = pc.is_in(labels["annotation_id"], value_set=ids).to_numpy().astype(bool)
+    return found
+
+
+def _by_partition(batches: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
+    """Yield partition key and rows. A data file has one partition's rows, so that a batch is hardly ever cut."""
+    import pyarrow.compute as pc
+
+    for batch in batches:
+        keys = batch["partition_key"].unique().to_pylist()
+        for key in keys:
+            yield key, batch if len(keys) == 1 else batch.filter(pc.equal(batch["partition_key"], key))

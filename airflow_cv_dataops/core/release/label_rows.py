@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from airflow_cv_dataops.core.release.held_labels import is_background
+from airflow_cv_dataops.core.release.image_index import ImageIndex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,7 @@ class LabelRows:
         import numpy as np
         import pyarrow.compute as pc
 
-        at = pc.fill_null(pc.index_in(labels["image_id"], value_set=images["image_id"].combine_chunks()), -1).to_numpy()
+        at = ImageIndex(images["image_id"]).of(labels["image_id"])
         codes = pc.fill_null(pc.index_in(labels["category"], value_set=classes), -1).to_numpy()
         whole = is_whole(labels)
         corners, has_area = _corners(labels, images, at)

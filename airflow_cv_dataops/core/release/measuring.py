@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from airflow_cv_dataops.core.release.candidate_metrics import Metrics, candidate
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.gates.behind import Behind
 from airflow_cv_dataops.core.release.held_labels import HeldLabels, held_rows, read_held_labels
-from airflow_cv_dataops.core.release.image_index import ImageIndex
+from airflow_cv_dataops.core.release.image_index import HeldImages, ImageIndex
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.slice_metrics import Slices, slice_metrics
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MOST_SOURCES = 1_000
+_ROWS_AT_ONCE = 65_536
 
 LookAt = Callable[["np.ndarray", "pa.Table", "np.ndarray"], None]
 
@@ -47,26 +49,24 @@ class Measured:
 def measure(
     reader: SnapshotReader,
     recorded: Recorded,
-    items: pa.Table,
-    labels: Iterable[pa.Table],
+    images: HeldImages,
+    labels: Callable[[], Iterable[pa.Table]],
     excluded: Excluded,
     look_at: LookAt | None = None,
 ) -> Measured:
     """Work out what gates can ask.
 
-    :param items: image_id of each image, sorted.
-    :param labels: ``LABEL_COLUMNS`` of the annotations that may be theirs, a few at a time, without those that are left out.
+    :param labels: yields ``LABEL_COLUMNS`` of the annotations that may be theirs, a few at a time, without those that are left out.
     :param excluded: what is left out: findings about it count no more.
     :param look_at: is shown the labels as they are read.
     """
-    keys = reader.rows("images", ("partition_key",))["partition_key"]
-    of_images = set(keys.unique().to_pylist())
-    partitions = of_images | _of_labels_alone(reader, items, of_images)
+    by_key = rows_by_partition(reader, "images", excluded)
+    of_images = set(by_key)
+    partitions = of_images | _of_labels_alone(reader, images.index, of_images)
     findings = count_findings(reader, partitions, recorded, excluded)
-    held = read_held_labels(labels, items, findings.at_fault, look_at=look_at)
-    rows = len(keys) if excluded.images is None else len(keys) - _rows_of(reader, excluded.images)
+    held = read_held_labels(labels, images, findings.at_fault, look_at=look_at)
     by_partition = recorded.of_all(of_images)
-    metrics = candidate_metrics(reader, rows, items.num_rows, held, findings, by_partition)
+    metrics = candidate_metrics(reader, sum(by_key.values()), len(images), held, findings, by_partition)
     values = {name: dict(zip(sorted(of_images), numbers, strict=True)) for name, numbers in by_partition.items()}
     behind = Behind(findings.places, findings.wrong_places, values)
     return Measured(partitions, held, metrics, findings.are_known, findings.idle, behind, of_images)
@@ -84,20 +84,25 @@ def sliced_metrics(measured: Measured, splits: np.ndarray, names: Sequence[str],
     return slice_metrics(measured.labels.labelled, measured.labels.facts, slices, knows_faults=measured.knows_faults)
 
 
-def _rows_of(reader: SnapshotReader, image_ids: pa.Array) -> int:
-    import pyarrow.compute as pc
+def rows_by_partition(reader: SnapshotReader, table: str, excluded: Excluded | None = None) -> dict[str, int]:
+    """Return how many rows of a table each partition has; of ``images`` without those of images that are left out."""
+    import pyarrow as pa
 
-    if not len(image_ids):
-        return 0
-    return int(pc.sum(pc.is_in(reader.rows("images", ("image_id",))["image_id"], value_set=image_ids)).as_py() or 0)
+    found: Counter[str] = Counter()
+    index = None if excluded is None or not len(excluded.index) else excluded.index
+    for batch in reader.batches(table, ("partition_key", *(("image_id",) if index else ())), batch_rows=_ROWS_AT_ONCE):
+        found.update(dict.fromkeys(batch["partition_key"].unique().to_pylist(), 0))  # also one of which all is left out
+        rows = batch if index is None else batch.filter(pa.array(index.of(batch["image_id"]) < 0))
+        found.update({entry["values"]: entry["counts"] for entry in rows["partition_key"].value_counts().to_pylist()})
+    return found
 
 
-def _of_labels_alone(reader: SnapshotReader, items: pa.Table, partitions: set[str]) -> set[str]:
+def _of_labels_alone(reader: SnapshotReader, index: ImageIndex, partitions: set[str]) -> set[str]:
     """Return the partitions without images that have labels of the items: of images that lie in another partition by now."""
     others = sorted(reader.files("annotations").keys() - partitions)
     if not others:
         return set()
-    index, found = ImageIndex(items["image_id"]), set()
+    found: set[str] = set()
     for batch in SnapshotReader(reader.dataset, reader.snapshots, others).batches("annotations", ("partition_key", "image_id")):
         found.update(held_rows(batch, index)[0]["partition_key"].unique().to_pylist())
     return found

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.release.candidate import Candidate, metrics_of
 from airflow_cv_dataops.core.release.candidate_metrics import Metrics
+from airflow_cv_dataops.core.release.digest import in_parts, row_hashes
 from airflow_cv_dataops.core.release.gates.behind import Behind
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS
+from airflow_cv_dataops.core.release.image_index import HeldImages, ImageIndex
+from airflow_cv_dataops.core.release.image_rows import COLUMNS as IMAGE_COLUMNS
 from airflow_cv_dataops.core.release.lookup import missing_release, release_at
 from airflow_cv_dataops.core.release.measuring import measure, sliced_metrics
-from airflow_cv_dataops.core.release.reader import Release, place_of
+from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
-from airflow_cv_dataops.core.release.sources import COLUMNS as SOURCE_COLUMNS
-from airflow_cv_dataops.core.release.sources import sources_of
+from airflow_cv_dataops.core.release.sources import SourceNumbers
 from airflow_cv_dataops.core.store.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -53,15 +55,19 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
     idle: Sequence[str] = ()
     behind = Behind()
     if is_measured:
-        excluded = replace(release.excluded(), images=_not_in(reader, items))
-        batches = reader.batches("annotations", LABEL_COLUMNS)
-        labels = excluded.without_all(batches) if release.labels_by else iter([release.annotations(LABEL_COLUMNS)])
+        images = HeldImages(items["image_id"])
+        excluded = replace(release.excluded(), images=_not_in(reader, images.index))
+
+        def labels() -> Iterable[pa.Table]:
+            batches = reader.batches("annotations", LABEL_COLUMNS)
+            return excluded.without_all(batches) if release.labels_by else iter([release.annotations(LABEL_COLUMNS)])
+
         recorded = Recorded.read(reader, accept_outdated_audits=accept_outdated_audits)
-        measured = measure(reader, recorded, items, labels, excluded)
+        measured = measure(reader, recorded, images, labels, excluded)
         names, splits = _numbered(items["split"])
         metrics = {
             **measured.metrics,
-            **sliced_metrics(measured, splits, names, sources_of(_with_names(reader, items))),
+            **sliced_metrics(measured, splits, names, _sources(reader, items, images.index)),
             **(metrics_of(release.splitting, release.exclusions, 0, items.num_rows) if release.splitting else {}),
         }
         outdated, idle = sorted(measured.partitions & recorded.outdated), measured.idle_checks
@@ -86,27 +92,33 @@ def candidate_of(release: Release, *, is_measured: bool, accept_outdated_audits:
     )
 
 
-def _not_in(reader: SnapshotReader, items: pa.Table) -> pa.Array:
+def _not_in(reader: SnapshotReader, held: ImageIndex) -> pa.ChunkedArray:
     """Return the images of its partitions that the release leaves out, whatever for: nothing about them counts."""
-    import pyarrow.compute as pc
+    import pyarrow as pa
 
-    images = reader.rows("images", ("image_id",))["image_id"].unique()
-    return images.filter(pc.invert(pc.is_in(images, value_set=items["image_id"].combine_chunks())))
+    ids = (batch["image_id"] for batch in reader.batches("images", ("image_id",)))
+    others = pa.chunked_array([chunk for some in ids for chunk in some.filter(pa.array(held.of(some) < 0)).chunks], pa.string())
+    return pa.chunked_array([others.unique()])
 
 
 def _numbered(splits: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
     """Return the names of the splits, and the number of each image's among them."""
-    encoded = splits.combine_chunks().dictionary_encode()
+    encoded = splits.dictionary_encode().combine_chunks()
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype("int64")
 
 
-def _with_names(reader: SnapshotReader, items: pa.Table) -> pa.Table:
-    """Return what tells the items' sources: each with the name of its file."""
-    import pyarrow.compute as pc
+def _sources(reader: SnapshotReader, items: pa.Table, held: ImageIndex) -> tuple[np.ndarray, list[str]]:
+    """Return the number of each item's source, int64, and their names: from the row of ``images`` that stands for it."""
+    import numpy as np
 
-    images = reader.rows("images", SOURCE_COLUMNS)
-    at = pc.index_in(place_of(items), value_set=place_of(images).combine_chunks())
-    return images.take(at)
+    place = ("partition_key", "source_uri")
+    wanted = np.concatenate([np.empty(0, np.uint64), *(row_hashes(part.select(list(place))) for part in in_parts(items))])
+    numbers, found = SourceNumbers(), np.zeros(items.num_rows, np.int64)
+    for batch in reader.batches("images", IMAGE_COLUMNS):
+        at = held.of(batch["image_id"])
+        stands = (at >= 0) & (wanted[at] == row_hashes(batch.select(list(place))) if len(wanted) else False)
+        found[at[stands]] = numbers.of(batch)[stands]
+    return numbers.held_among(found)
 
 
 def check_is_there(release: Release) -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.release.digest import row_hashes
 from airflow_cv_dataops.core.release.held_hashes import HeldHashes, are_among, image_hashes
-from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows, what_they_say
+from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows, statement_hashes
 from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
@@ -125,7 +124,7 @@ class _Side:
         """Yield the labels that it holds, byte-identical copies' included, and hashes of what they say. :param keys: ``None``: all."""
         for batch in self._batches(keys):
             rows, _ = held_rows(batch, self.index)
-            yield rows, row_hashes(what_they_say(rows))
+            yield rows, statement_hashes(rows)
 
     def _batches(self, keys: set[str] | None) -> Iterator[pa.Table]:
         release = self.release

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.errors import ConfigurationError, StoreError
+from airflow_cv_dataops.core.release.by_image_id import RowsById
 from airflow_cv_dataops.core.release.exclusions.excluded import KEY_COLUMNS, Excluded
 from airflow_cv_dataops.core.release.held_annotations import read_annotations
 from airflow_cv_dataops.core.release.held_labels import is_background
@@ -71,7 +72,11 @@ class Release:
 
     def items(self) -> pa.Table:
         """Return image_id, partition_key, source_uri and split of every image, ordered by image id."""
-        return self.dataset.read("release_items", columns=_ITEM_COLUMNS, **self._rows_are("release_items")).sort_by("image_id")
+        rows = RowsById(_ITEM_COLUMNS, repeating=("partition_key", "split"))
+        for batch in self.item_batches():
+            rows.add(batch)
+        items, _ = rows.in_order(each_once=False)
+        return items.cast(arrow_schema("release_items").empty_table().select(list(_ITEM_COLUMNS)).schema)
 
     def item_batches(self) -> Iterator[pa.Table]:
         """Yield the same some rows at a time, in no particular order."""
@@ -184,7 +189,8 @@ class Release:
         items = self.items()
         if table not in self.snapshots:
             return self.dataset.read(table, columns=wanted, limit=0).append_column("split", items["split"].slice(0, 0))
-        rows = self.dataset.read(table, columns=read, snapshot_id=self.snapshots[table])
+        # Of other partitions no file is opened.
+        rows = SnapshotReader(self.dataset, self.snapshots, items["partition_key"].unique().to_pylist()).rows(table, read)
         where = pc.index_in(place_of(rows), value_set=place_of(items).combine_chunks())
         rows = rows.select(wanted)
         if where.null_count:  # filtering holds the rows twice

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.release.gates.metric_names import sliced
-from airflow_cv_dataops.core.release.held_labels import LabelFacts
+from airflow_cv_dataops.core.release.label_counts import LabelFacts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,30 +35,43 @@ def slice_metrics(labelled: np.ndarray, labels: LabelFacts, slices: Sequence[Sli
     import numpy as np
 
     found: dict[str, float] = {}
-    pairs = labels.pairs
-    has_name = labels.categories >= 0
-    of_images = np.bincount(pairs[1], minlength=len(labels.names))
-    _tell(found, "images", "category", labels.names, of_images)
-    found |= dict(_label_metrics("category", labels.categories[has_name], labels.wrong[has_name], labels.names, knows_faults))
-    for one in slices:
+    of_category, held = _by_pairs(labels, slices)
+    _tell(found, "images", "category", labels.names, of_category)
+    found |= dict(_label_metrics("category", labels.of_category, labels.wrong_of_category, labels.names, knows_faults))
+    for one, categories in zip(slices, held, strict=True):
         count = np.bincount(one.codes, minlength=len(one.names))
         _tell(found, "images", one.dimension, one.names, count)
         with_labels = np.bincount(one.codes[labelled], minlength=len(one.names))
         ratios = zip(one.names, with_labels.tolist(), count.tolist(), strict=True)
         found.update((sliced("labelled_ratio", one.dimension, name), part / whole) for name, part, whole in ratios if whole)
-        found |= dict(_label_metrics(one.dimension, one.codes[labels.at], labels.wrong, one.names, knows_faults))
-        both = np.unique(one.codes[pairs[0]] * max(len(labels.names), 1) + pairs[1]) // max(len(labels.names), 1)
-        _tell(found, "categories", one.dimension, one.names, np.bincount(both, minlength=len(one.names)))
+        of_slice, wrong = (_summed(one.codes, counts, len(one.names)) for counts in (labels.labels, labels.wrong))
+        found |= dict(_label_metrics(one.dimension, of_slice, wrong, one.names, knows_faults))
+        _tell(found, "categories", one.dimension, one.names, categories)
     return found
 
 
-def _label_metrics(
-    dimension: str, codes: np.ndarray, wrong: np.ndarray, names: Sequence[str], knows_faults: bool
-) -> Iterator[tuple[str, float]]:
+def _by_pairs(labels: LabelFacts, slices: Sequence[Slices]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return by category how many images it has, and by part of each way how many categories."""
     import numpy as np
 
-    count = np.bincount(codes, minlength=len(names))
-    faults = np.bincount(codes[wrong], minlength=len(names))
+    of_category = np.zeros(len(labels.names), np.int64)
+    held = [np.zeros((len(one.names), len(labels.names)), bool) for one in slices]
+    for at, categories in labels.pairs_in_parts():
+        of_category += np.bincount(categories, minlength=len(labels.names))
+        for one, has in zip(slices, held, strict=True):
+            has[one.codes[at], categories] = True
+    return of_category, [has.sum(axis=1) for has in held]
+
+
+def _summed(codes: np.ndarray, counts: np.ndarray, parts: int) -> np.ndarray:
+    import numpy as np
+
+    return np.bincount(codes, weights=counts, minlength=parts).astype(np.int64)
+
+
+def _label_metrics(
+    dimension: str, count: np.ndarray, faults: np.ndarray, names: Sequence[str], knows_faults: bool
+) -> Iterator[tuple[str, float]]:
     for name, labels, at_fault in zip(names, count.tolist(), faults.tolist(), strict=True):
         yield sliced("annotations", dimension, name), labels
         if knows_faults and labels:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import StoreError
 from airflow_cv_dataops.core.release.copies import CopyMerge
-from airflow_cv_dataops.core.release.digest import row_hashes
 from airflow_cv_dataops.core.release.exclusions.excluded import KEY_COLUMNS
-from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, is_background, what_they_say
+from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, is_background, statement_hashes
 from airflow_cv_dataops.core.release.reader import Release, place_of
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.release.spill import Spill
@@ -107,7 +106,7 @@ class SlicedRelease:
         labels = labels.filter(pc.is_in(labels["image_id"], value_set=items["image_id"].combine_chunks()))
         if self._release.labels_by is not None and labels.num_rows:
             merge = CopyMerge()
-            merge.add(labels, row_hashes(what_they_say(labels)))
+            merge.add(labels, statement_hashes(labels))
             labels = labels.filter(merge.kept()[0])
         return Slice(rows.append_column("split", items["split"]), labels.sort_by(_LABEL_ORDER))
 

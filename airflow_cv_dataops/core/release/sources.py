@@ -11,32 +11,66 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMNS = ("partition_key", "source_uri", "file_name")
-_AT_ONCE = 65_536
+# Prefixes of some rows that are looked for in all of them at once; what has another is looked at row by row.
+_MOST_PREFIXES = 16
 
 
-def sources_of(images: pa.Table) -> tuple[np.ndarray, list[str]]:
-    """Return the number of each image's source, int64, and the sources in the order of their numbers.
+class SourceNumbers:
+    """Numbers the sources of images a few at a time.
 
     A source is what stands before the file's name in its URI, by the name that is the same for every partition (``store.source_names``).
-
-    :param images: ``COLUMNS``.
     """
-    import numpy as np
 
-    number: dict[str, int] = {}
-    known: dict[tuple[str, str], int] = {}
-    codes = []
-    for start in range(0, images.num_rows, _AT_ONCE):  # as Python objects: some at a time
-        part = images.slice(start, _AT_ONCE)
-        rows = zip(*(part[name].to_pylist() for name in COLUMNS), strict=True)
-        places = [(key, uri[: -len(name)] if name and uri.endswith(name) else uri.rpartition("/")[0]) for key, uri, name in rows]
-        for key, prefix in set(places) - known.keys():
-            source = stable_source(prefix, key)
-            known[key, prefix] = number.setdefault(source, len(number))
-        codes.append(np.fromiter((known[place] for place in places), np.int64, len(places)))
-    # In the order of their names, whatever row came first.
-    names = sorted(number)
-    order = np.empty(len(names), np.int64)
-    for at, name in enumerate(names):
-        order[number[name]] = at
-    return order[np.concatenate([np.empty(0, np.int64), *codes])], names
+    def __init__(self) -> None:
+        self._number: dict[str, int] = {}
+        self._known: dict[tuple[str, str], int] = {}
+
+    def of(self, images: pa.Table) -> np.ndarray:
+        """Return the number of each image's source, int32, in the order in which they came. :param images: ``COLUMNS``."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = np.full(images.num_rows, -1, np.int32)
+        left = np.arange(images.num_rows)
+        rows = images.select(list(COLUMNS))
+        for _ in range(_MOST_PREFIXES):
+            if not rows.num_rows:
+                return found
+            key, uri, name = (rows[column][0].as_py() for column in COLUMNS)
+            if not name:
+                break
+            prefix = _prefix(uri, name)
+            # Of one partition, and with this prefix before the name.
+            alike = pc.and_(
+                pc.equal(rows["partition_key"], key),
+                pc.equal(rows["source_uri"], pc.binary_join_element_wise(pa.scalar(prefix), rows["file_name"], "")),
+            )
+            alike = pc.fill_null(pc.and_(alike, pc.greater(pc.binary_length(rows["file_name"]), 0)), False)
+            is_alike = alike.to_numpy().astype(bool)
+            if not is_alike.any():
+                break
+            found[left[is_alike]] = self._numbered(key, prefix)
+            left, rows = left[~is_alike], rows.filter(pc.invert(alike))
+        texts = zip(*(rows[column].to_pylist() for column in COLUMNS), strict=True)
+        found[left] = np.fromiter((self._numbered(key, _prefix(uri, name)) for key, uri, name in texts), np.int32, len(left))
+        return found
+
+    def held_among(self, numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """Return other numbers for these, int64, and the sources that are among them in the order of their numbers, that of their names."""
+        import numpy as np
+
+        held = np.bincount(numbers, minlength=len(self._number)) > 0
+        names = sorted(name for name, number in self._number.items() if held[number])
+        order = np.zeros(len(held), np.int64)
+        order[[self._number[name] for name in names]] = np.arange(len(names))
+        return order[numbers], names
+
+    def _numbered(self, key: str, prefix: str) -> int:
+        if (key, prefix) not in self._known:
+            self._known[key, prefix] = self._number.setdefault(stable_source(prefix, key), len(self._number))
+        return self._known[key, prefix]
+
+
+def _prefix(uri: str, name: str | None) -> str:
+    return uri[: -len(name)] if name and uri.endswith(name) else uri.rpartition("/")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_cv_dataops.core.release.held_labels import LabelFacts
+from airflow_cv_dataops.core.release.label_counts import LabelFacts
 from airflow_cv_dataops.core.release.splits.options import SplitOptions
 from airflow_cv_dataops.core.release.splits.splitting import Splitting
 
@@ -44,11 +44,12 @@ def _by_category(splitting: Splitting, codes: np.ndarray, labels: LabelFacts, op
     """Return the largest distance of a category's share in a split from what it was to be, and which categories some split lacks."""
     import numpy as np
 
-    at, categories = labels.pairs
-    if not len(at):
+    splits = len(splitting.names)
+    table = np.zeros((len(labels.names), splits))
+    for at, categories in labels.pairs_in_parts():
+        table += np.bincount(categories * splits + codes[at], minlength=table.size).reshape(table.shape)
+    if not table.any():
         return None, []
-    table = np.zeros((len(labels.names), len(splitting.names)))
-    np.add.at(table, (categories, codes[at]), 1)
     totals = table.sum(axis=1)
     wanted = np.array([options.shares.get(name, 0.0) for name in splitting.names])
     there = totals > 0

@@ -109,7 +109,7 @@ def training_labels(images: pa.Table, annotations: pa.Table, *, split: str | Non
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    images = images.select(list(IMAGE_COLUMNS)).sort_by("image_id").combine_chunks()
+    images = _with_large_text(images.select(list(IMAGE_COLUMNS))).sort_by("image_id").combine_chunks()
     classes = pc.unique(annotations["category"].drop_null()).sort()
     has_whole, has_boxes, also = _kinds(annotations)
     table = annotations if split is None else annotations.filter(pc.equal(annotations["split"], split))
@@ -125,6 +125,14 @@ def training_labels(images: pa.Table, annotations: pa.Table, *, split: str | Non
         whole=Whole(whole_starts, rows.codes[whole_order]) if has_whole else None,
         left_out=rows.left_out(),
     )
+
+
+def _with_large_text(rows: pa.Table) -> pa.Table:
+    """Return the rows with text in the type that has no limit: that of 34 million ids in one chunk is more than the usual one holds."""
+    import pyarrow as pa
+
+    kinds = [pa.large_string() if pa.types.is_string(field.type) else field.type for field in rows.schema]
+    return rows.cast(pa.schema(list(zip(rows.column_names, kinds, strict=True))))
 
 
 def _kinds(annotations: pa.Table) -> tuple[bool, bool, list[str]]:

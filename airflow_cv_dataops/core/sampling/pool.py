@@ -96,7 +96,7 @@ class Pool:
 
     @cached_property
     def _places(self) -> ImagePlaces:
-        return ImagePlaces(self.images["image_id"].combine_chunks())
+        return ImagePlaces(self.images["image_id"])
 
     def _of_images(self, rows: Rows, columns: Sequence[str], batch_rows: int) -> Iterator[OfImages]:
         """Yield the rows that are of images of the pool. Ids are read and looked up the first time only; rows keep their order."""

@@ -12,7 +12,17 @@ from airflow_cv_dataops.core.sampling.naming import ids_named, similar_to
 from airflow_cv_dataops.core.sampling.one_file import OneFileRows
 from airflow_cv_dataops.core.sampling.options import SampleOptions
 from airflow_cv_dataops.core.sampling.pool import Known, Pool
-from airflow_cv_dataops.core.sampling.reading import Labels, Scope, TableRows, model_among, models_of, read_images, read_labels, unaudited
+from airflow_cv_dataops.core.sampling.reading import (
+    Labels,
+    Scope,
+    TableRows,
+    may_repeat,
+    model_among,
+    models_of,
+    read_images,
+    read_labels,
+    unaudited,
+)
 from airflow_cv_dataops.core.sampling.units import AUTO, Plan
 from airflow_cv_dataops.core.sampling.vectors import Embeddings
 
@@ -85,7 +95,7 @@ def make_pool(scope: Scope, own: tuple[str, str], options: SampleOptions, where:
         empty_score=options.empty_score,
     )
     goes_by_findings = "findings" in plan.needs
-    named = ImagePlaces(images["image_id"].combine_chunks()).of(ids_named("preselected", options.preselected, files))
+    named = ImagePlaces(images["image_id"]).of(ids_named("preselected", options.preselected, files))
     place = np.cumsum(is_pool) - 1
     return Pooled(
         images=images.num_rows,
@@ -136,9 +146,10 @@ def _predictions(scope: Scope, model: str, repeated: pa.Array) -> TableRows | On
 
 def _repeated(files: pa.Table) -> pa.Array:
     """Return the ids of images of which there are several files: byte-identical ones, or one that is in several partitions."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    counts = pc.value_counts(files["image_id"].combine_chunks())
+    counts = pc.value_counts(files["image_id"].filter(pa.array(may_repeat(files["image_id"]))))
     return counts.field("values").filter(pc.greater(counts.field("counts"), 1))
 
 

@@ -12,16 +12,20 @@ from airflow_cv_dataops.core.metrics import AUDIT, CONTRACT
 from airflow_cv_dataops.core.sampling.options import ALL_PARTITIONS, SampleOptions
 from airflow_cv_dataops.core.step_lineage import DatasetUse
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.hashing import hashes_of_ids
 from airflow_cv_dataops.core.store.partition_files import check_written
 from airflow_cv_dataops.core.store.schema import arrow_schema
+from airflow_cv_dataops.core.store.table_rows import take_rows
 from airflow_cv_dataops.core.wording import few
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
 
 log = logging.getLogger(__name__)
 
+_AT_ONCE = 65_536
 TABLES = ("images", "predictions", "annotations", "findings", "samples", "embeddings")
 IMAGES = ("partition_key", "image_id", "source_uri", "storage_uri", "file_name", "width", "height")
 
@@ -141,12 +145,32 @@ def read_images(scope: Scope, columns: Sequence[str]) -> tuple[pa.Table, pa.Tabl
 def unique_images(images: pa.Table) -> pa.Table:
     """Return each image once, in the order of ``partition_key`` (where there is one) and ``source_uri``; the first file stands for it."""
     import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     order = [(name, "ascending") for name in ("partition_key", "source_uri") if name in images.column_names]
-    ordered = images.sort_by(order)
-    codes = ordered["image_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    ordered = take_rows(images, pc.sort_indices(images, sort_keys=order))
+    several = may_repeat(ordered["image_id"])
+    codes = ordered["image_id"].filter(pa.array(several)).dictionary_encode().combine_chunks().indices.to_numpy(zero_copy_only=False)
     first = np.unique(codes, return_index=True)[1]
-    return ordered if len(first) == len(codes) else ordered.take(np.sort(first))
+    if len(first) == len(codes):
+        return ordered
+    stands = ~several
+    stands[np.flatnonzero(several)[first]] = True
+    return ordered.filter(pa.array(stands))
+
+
+def may_repeat(image_ids: pa.ChunkedArray) -> np.ndarray:
+    """Return which ids are there more than once, by a hash of each: all of those, and hardly any other."""
+    import numpy as np
+
+    parts = (hashes_of_ids(image_ids.slice(start, _AT_ONCE)) for start in range(0, len(image_ids), _AT_ONCE))
+    hashes = np.concatenate([np.empty(0, np.uint64), *parts])
+    order = np.argsort(hashes)
+    is_as_next = hashes[order[:-1]] == hashes[order[1:]]
+    found = np.zeros(len(hashes), bool)
+    found[order[:-1][is_as_next]] = found[order[1:][is_as_next]] = True
+    return found
 
 
 def read_labels(scope: Scope, own: tuple[str, str], labelled_in: str) -> Labels:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from airflow_cv_dataops.core.release.card.items import CardItems
 from airflow_cv_dataops.core.release.card.label_tally import TALLY_COLUMNS, LabelTally
 from airflow_cv_dataops.core.release.copies import CopyMerge
-from airflow_cv_dataops.core.release.digest import row_hashes
 from airflow_cv_dataops.core.release.exclusions.excluded import KEY_COLUMNS
-from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows, what_they_say
+from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, held_rows, statement_hashes
 from airflow_cv_dataops.core.release.reader import Release
 from airflow_cv_dataops.core.release.slices import SlicedRelease
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
@@ -55,7 +54,7 @@ class _Labels:
         tally, merge, start = LabelTally(self._items), CopyMerge(), 0
         for rows in self._rows(LABEL_COLUMNS):
             held, _ = held_rows(rows, self._items.index)
-            merge.add(held, row_hashes(what_they_say(held)))
+            merge.add(held, statement_hashes(held))
         kept, _ = merge.kept()
         for rows in self._rows(TALLY_COLUMNS):
             held, _ = held_rows(rows, self._items.index)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from airflow_cv_dataops.core.release.by_image_id import RowsById
 from airflow_cv_dataops.core.release.image_index import ImageIndex
-from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,16 +39,14 @@ class CardItems:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        parts, partitions = [], set[str]()
+        rows, partitions = RowsById(("image_id", "split"), repeating=("split",)), set[str]()
         for batch in release.item_batches():
             partitions.update(batch["partition_key"].unique().to_pylist())
-            parts.append(batch.select(["image_id", "split"]))
-        schema = arrow_schema("release_items")
-        empty = pa.schema([schema.field(name) for name in ("image_id", "split")]).empty_table()
-        items = pa.concat_tables([empty, *parts]).sort_by("image_id")
+            rows.add(batch)
+        items, _ = rows.in_order(each_once=False)
         release.check_count("images", items.num_rows, release.images_count)
         splits = sorted(items["split"].unique().to_pylist(), key=_as_usual)
-        split = pc.index_in(items["split"], value_set=pa.array(splits, pa.string())).to_numpy().astype(np.int16)
+        split = pc.index_in(items["split"].cast(pa.string()), value_set=pa.array(splits, pa.string())).to_numpy().astype(np.int16)
         return cls(items["image_id"], ImageIndex(items["image_id"]), tuple(splits), split, frozenset(partitions))
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from airflow_cv_dataops.core.audit.checks import BUILT_IN_CHECKS
 from airflow_cv_dataops.core.release.exclusions.excluded import Excluded
 from airflow_cv_dataops.core.release.exclusions.labels_meant import with_copies, with_images
 from airflow_cv_dataops.core.release.exclusions.rules import Exclusion
+from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.recorded import Recorded
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.schema import SEVERITIES
@@ -64,29 +65,28 @@ class Condemned:
 
 
 def condemned_by(
-    reader: SnapshotReader, rules: Sequence[Exclusion], recorded: Recorded, image_ids: pa.ChunkedArray, *, has_copies: bool
+    reader: SnapshotReader, rules: Sequence[Exclusion], recorded: Recorded, index: ImageIndex, *, has_copies: bool
 ) -> Condemned:
     """Ask the findings of the reader's partitions.
 
-    :param image_ids: of the release, each once; findings about other images are about nothing that it could hold.
+    :param index: of the release's images; findings about others are about nothing that it could hold.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
     if not rules:
-        return Condemned(schema.empty_table(), excluded=Excluded(images=pa.array([], pa.string())))
-    known = image_ids.combine_chunks()
+        return Condemned(schema.empty_table(), excluded=Excluded())
     seen: set[str] = set()
     findings = map(recorded.up_to_date, reader.batches("findings", _FINDING_COLUMNS))
     parts = [part for batch in findings for part in _meant(batch, rules, seen)]
     rows = with_images(reader, pa.concat_tables([schema.empty_table(), *(part.select(list(COLUMNS)).cast(schema) for part in parts)]))
-    about = rows.filter(pc.is_in(rows["image_id"], value_set=known, skip_nulls=True))
+    about = rows.filter(pa.array(index.of(rows["image_id"]) >= 0))
     rows = _once(_taken(about, rules), rules)
     if has_copies:
         rows = _once(with_copies(reader, rows), rules)
     # Findings of a label of an image that is left out may name the label alone.
-    whole = rows.filter(pc.is_null(rows["annotation_id"]))["image_id"].combine_chunks()
+    whole = rows.filter(pc.is_null(rows["annotation_id"]))["image_id"].unique()
     of_images = about.filter(pc.is_in(about["image_id"], value_set=whole)).select(rows.column_names)
     return Condemned(rows, frozenset(seen), Excluded.of(pa.concat_tables([rows, of_images])))
 

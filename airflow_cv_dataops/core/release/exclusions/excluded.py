@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
+
+from airflow_cv_dataops.core.release.image_index import ImageIndex
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +24,7 @@ class Excluded:
     """
 
     labels: Mapping[str, pa.Array] = field(default_factory=dict)
-    images: pa.Array | None = None
+    images: pa.ChunkedArray | None = None
 
     @classmethod
     def of(cls, rows: pa.Table) -> Self:
@@ -32,20 +35,30 @@ class Excluded:
         labels = rows.filter(is_label)
         keys = labels["partition_key"]
         by_partition = {key: labels.filter(pc.equal(keys, key))["annotation_id"].combine_chunks() for key in keys.unique().to_pylist()}
-        return cls(by_partition, rows.filter(pc.invert(is_label))["image_id"].combine_chunks())
+        return cls(by_partition, rows.filter(pc.invert(is_label))["image_id"])
+
+    @cached_property
+    def index(self) -> ImageIndex:
+        """Which images are left out whole."""
+        import pyarrow as pa
+
+        return ImageIndex(pa.chunked_array([], pa.string()) if self.images is None else self.images)
 
     def and_images(self, image_ids: pa.ChunkedArray) -> Self:
         """Return the same with more images."""
         import pyarrow as pa
 
-        return replace(self, images=pa.concat_arrays([*([] if self.images is None else [self.images]), *image_ids.chunks]))
+        held = [] if self.images is None else self.images.chunks
+        chunks = [chunk.cast(pa.large_string()) for chunk in (*held, *image_ids.chunks)]
+        return replace(self, images=pa.chunked_array(chunks, pa.large_string()))
 
     def without(self, rows: pa.Table) -> pa.Table:
         """Return the rows that are about none of it. :param rows: ``KEY_COLUMNS``, image_id where images are left out, and any others."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        if self.images is not None and len(self.images):
-            rows = rows.filter(pc.invert(pc.is_in(rows["image_id"], value_set=self.images, skip_nulls=True)))
+        if len(self.index):
+            rows = rows.filter(pa.array(self.index.of(rows["image_id"]) < 0))
         return rows.filter(pc.invert(self.labels_among(rows))) if self.labels else rows
 
     def labels_among(self, rows: pa.Table) -> pa.ChunkedArray:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_cv_dataops.core.release.digest import row_hashes
 from airflow_cv_dataops.core.release.exclusions.excluded import KEY_COLUMNS
-from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, what_they_say
+from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, statement_hashes
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def with_copies(reader: SnapshotReader, condemned: pa.Table) -> pa.Table:
         labels = batch.filter(pc.is_in(batch["image_id"], value_set=image_ids, skip_nulls=True))
         if labels.num_rows:
             said = labels.select([*KEY_COLUMNS, "source_uri"]).to_pandas()
-            parts.append(said.assign(statement=row_hashes(what_they_say(labels))))
+            parts.append(said.assign(statement=statement_hashes(labels)))
     if not parts:
         return condemned
     labels = pd.concat(parts, ignore_index=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DIGITS = 16
+_AT_ONCE = 65_536
 
 
 def groups_alike(groups: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], turns: np.ndarray) -> Iterator[Alike]:
@@ -51,7 +52,7 @@ def turns_of(image_ids: pa.ChunkedArray, salt: str) -> np.ndarray:
     import numpy as np
     import pyarrow.compute as pc
 
-    prefixes = pc.utf8_slice_codeunits(image_ids, 0, _DIGITS).to_pylist()
-    numbers = np.fromiter((int(prefix, 16) for prefix in prefixes), np.uint64, len(prefixes))
+    parts = (pc.utf8_slice_codeunits(image_ids.slice(start, _AT_ONCE), 0, _DIGITS) for start in range(0, len(image_ids), _AT_ONCE))
+    numbers = np.fromiter((int(prefix, 16) for part in parts for prefix in part.to_pylist()), np.uint64, len(image_ids))
     drawn = np.uint64(int(hashlib.sha256(salt.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS], 16))
     return mixed(numbers ^ drawn)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.splits.by_hash import assign_splits
 from airflow_cv_dataops.core.release.splits.options import SplitOptions
 from airflow_cv_dataops.core.store.dataset import Dataset
@@ -90,12 +91,11 @@ def _written(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> tuple[pa.Ta
 def _with_items(dataset: Dataset, written: pa.Table, rows: Sequence[Mapping[str, Any]]) -> tuple[pa.Table, int]:
     """Return the images that are written, those that only the releases hold after them, and how many the former are."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     known = written
     for row in rows:  # in their order: the first release that held an image decides
         items = _items_of(dataset, row)
-        new = items.filter(pc.invert(pc.is_in(items["image_id"], value_set=known["image_id"].combine_chunks())))
+        new = items.filter(pa.array(ImageIndex(known["image_id"]).of(items["image_id"]) < 0))
         known = pa.concat_tables([known, new.select(list(_COLUMNS)).cast(known.schema)])
     return known, written.num_rows
 

@@ -77,6 +77,11 @@ class SplitOptions:
         """Whether a split is a function of the image's id alone."""
         return not self.group_by and self.groups is None and self.given is None and not self.stratify
 
+    @property
+    def asks_rows(self) -> bool:
+        """Whether it goes by what rows of ``images``, or tables and labels, say of images."""
+        return bool(self.group_by) or self.groups is not None or self.given is not None
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, for the ``releases`` table; of tables of groups and splits where they lie, not what they hold."""
         return {

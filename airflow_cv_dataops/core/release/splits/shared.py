@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.splits.given import GROUPS, SPLITS, is_table, joined, read_given
 from airflow_cv_dataops.core.release.splits.group_keys import Attributes, GroupKey, parse_key
 
@@ -57,10 +58,12 @@ class Places:
     def of(cls, rows: pa.Table, image_ids: pa.ChunkedArray) -> Self:
         """:param image_ids: of the images, in the order of their numbers; rows of others are left out."""
         import numpy as np
-        import pyarrow.compute as pc
+        import pyarrow as pa
 
-        at = pc.fill_null(pc.index_in(rows["image_id"], value_set=image_ids.combine_chunks()), -1).to_numpy().astype(np.int64)
-        return cls(rows.filter(at >= 0), at[at >= 0])
+        if not rows.num_rows:
+            return cls(rows, np.empty(0, np.int64))
+        at = ImageIndex(image_ids).of(rows["image_id"])
+        return cls(rows.filter(pa.array(at >= 0)), at[at >= 0])
 
 
 def shared_by(places: Places, asked: str, attributes: Attributes) -> Shared:
@@ -107,13 +110,19 @@ def _of_table(argument: str, places: Places, table: pa.Table, by: str, says: str
 
 def _by_columns(places: Places, key: GroupKey) -> tuple[np.ndarray, np.ndarray, list[str]]:
     import numpy as np
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     assert key.values is not None
     values = key.values(places.rows)
-    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    encoded = whole.dictionary_encode()
+    encoded = _encoded(values)
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     known = codes >= 0
     return places.at[known], codes[known], encoded.dictionary.to_pylist()
+
+
+def _encoded(values: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
+    """Return texts by their dictionary, which may have more than 2 GB in all."""
+    import pyarrow as pa
+
+    column = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+    return column.cast(pa.large_string()).dictionary_encode().combine_chunks()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow_cv_dataops.core.release.image_index import ImageIndex
 from airflow_cv_dataops.core.release.splits.alike import turns_of
-from airflow_cv_dataops.core.release.splits.by_hash import assign_splits
+from airflow_cv_dataops.core.release.splits.by_hash import split_codes
 from airflow_cv_dataops.core.release.splits.given import NAMES, is_table
 from airflow_cv_dataops.core.release.splits.group_keys import Attributes, parse_key
 from airflow_cv_dataops.core.release.splits.memory import Remembered
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _AT_ONCE = 65_536
+NO_PAIRS: tuple[Any, Any] = ((), ())  # of images and categories, where nobody asks for them
 
 
 @dataclass(frozen=True)
@@ -81,18 +83,18 @@ def split_images(
     """
     if remembered is None:
         return _by_hash(images["image_id"], options)
-    places = Places.of(images if rows is None else rows, images["image_id"])
+    places = Places.of((images if rows is None else rows) if options.asks_rows else images.slice(0, 0), images["image_id"])
     return _Work(images, places, options, remembered, labelled).done()
 
 
 def _by_hash(image_ids: pa.ChunkedArray, options: SplitOptions) -> Splitting:
     import numpy as np
+    import pyarrow as pa
 
-    names = list(options.shares)
-    parts = (image_ids.slice(start, _AT_ONCE).to_pylist() for start in range(0, len(image_ids), _AT_ONCE))
-    number = {name: at for at, name in enumerate(names)}
-    codes = [np.array([number[name] for name in assign_splits(ids, options.shares, salt=options.salt)], np.int64) for ids in parts]
-    return Splitting(names, np.concatenate([np.empty(0, np.int64), *codes]))
+    binary = pa.large_binary() if pa.types.is_large_string(image_ids.type) else pa.binary()
+    parts = (image_ids.slice(start, _AT_ONCE).cast(binary).to_pylist() for start in range(0, len(image_ids), _AT_ONCE))
+    codes = [split_codes(ids, options.shares, salt=options.salt) for ids in parts]
+    return Splitting(list(options.shares), np.concatenate([np.empty(0, np.int64), *codes]))
 
 
 class _Work:
@@ -123,11 +125,11 @@ class _Work:
     def _kept(self) -> np.ndarray:
         """Return the split that each image has had so far; -1: none."""
         import numpy as np
-        import pyarrow.compute as pc
 
         known = self._remembered.images
-        at = pc.fill_null(pc.index_in(self._images["image_id"], value_set=known["image_id"].combine_chunks()), -1)
-        return np.append(self._numbers(known["split"]), -1)[at.to_numpy()]
+        if not known.num_rows:
+            return np.full(self._images.num_rows, -1)
+        return np.append(self._numbers(known["split"]), -1)[ImageIndex(known["image_id"]).of(self._images["image_id"])]
 
     def _numbers(self, splits: pa.ChunkedArray) -> np.ndarray:
         import numpy as np
@@ -215,12 +217,12 @@ class _Work:
         new = np.flatnonzero((kept < 0) & (codes >= 0))
         late = self._remembered.images.slice(self._remembered.is_written)
         groups = self._new_groups(codes, shared)
-        texts = pa.schema([(name, pa.string()) for name in ("image_id", "group_key", "split")])
+        texts = pa.schema([("image_id", pa.large_string()), ("group_key", pa.string()), ("split", pa.string())])
         parts = [
-            pa.table({"image_id": late["image_id"], "group_key": pa.nulls(len(late), pa.string()), "split": late["split"]}, schema=texts),
+            late.select(["image_id"]).append_column("group_key", pa.nulls(len(late), pa.string())).append_column("split", late["split"]),
             pa.table(
                 {
-                    "image_id": self._images["image_id"].take(pa.array(new)),
+                    "image_id": self._images["image_id"].cast(pa.large_string()).take(pa.array(new)),
                     "group_key": pa.nulls(len(new), pa.string()),
                     "split": names.take(pa.array(codes[new])),
                 },
@@ -228,7 +230,7 @@ class _Work:
             ),
             pa.table({"image_id": [None] * len(groups), "group_key": list(groups), "split": list(groups.values())}, schema=texts),
         ]
-        return pa.concat_tables(parts)
+        return pa.concat_tables([part.cast(texts) for part in parts])
 
     def _new_groups(self, codes: np.ndarray, shared: Sequence[Shared]) -> dict[str, str]:
         import numpy as np

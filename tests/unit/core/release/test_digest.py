@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandas.util import hash_pandas_object
 from property_tests import examples
 
 from airflow_cv_dataops.core.release import digest
@@ -43,3 +44,18 @@ def test_a_large_table_is_looked_at_in_parts(monkeypatch):
     whole = digest_rows(rows, SCHEMA.names)
     monkeypatch.setattr(digest, "_ROWS_AT_ONCE", 3)
     assert digest_rows(rows, SCHEMA.names) == whole
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(ROWS, st.sampled_from([["name"], ["size"], ["size", "name"]]))
+def test_a_row_is_hashed_as_pandas_hashes_it(rows, columns):
+    """A release's content_id is made of these hashes: they stay what they are."""
+    wanted = table(rows).select(columns)
+    assert row_hashes(wanted).tolist() == hash_pandas_object(wanted.to_pandas(), index=False).tolist()
+
+
+def test_long_texts_and_dictionaries_have_the_hashes_of_texts():
+    texts = [None, "x" * 300, "y" * 500, "x" * 300, "", "ä" * 200]
+    wanted = hash_pandas_object(pa.table({"text": pa.array(texts)}).to_pandas(), index=False).tolist()
+    for column in (pa.array(texts), pa.array(texts, pa.large_string()), pa.array(texts).dictionary_encode()):
+        assert row_hashes(pa.table({"text": column})).tolist() == wanted

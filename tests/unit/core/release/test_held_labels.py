@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_cv_dataops.core.release.held_labels import LABEL_COLUMNS, HeldLabels, read_held_labels
+from airflow_cv_dataops.core.release.image_index import HeldImages
 from airflow_cv_dataops.core.store.schema import arrow_schema
 
 SCHEMA = pa.schema([arrow_schema("annotations").field(name) for name in LABEL_COLUMNS])
@@ -26,7 +27,7 @@ LABELS = [{"label_set": "default", "task": "detection", **label} for label in LA
 
 def held(*batches: list[dict[str, Any]], at_fault: dict[str, list[str]] | None = None, items: pa.Table = ITEMS) -> HeldLabels:
     tables = [pa.Table.from_pylist(batch, schema=SCHEMA) for batch in batches]
-    return read_held_labels(tables, items, {key: pa.array(ids) for key, ids in (at_fault or {}).items()})
+    return read_held_labels(lambda: tables, HeldImages(items["image_id"]), {key: pa.array(ids) for key, ids in (at_fault or {}).items()})
 
 
 def test_only_labels_of_items_are_held():

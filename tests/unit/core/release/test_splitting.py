@@ -55,7 +55,7 @@ def after(remembered: Remembered, splitting: Splitting) -> Remembered:
     """Return what is remembered once a release has written it."""
     assert splitting.assignments is not None
     rows = splitting.assignments
-    new = rows.filter(rows["image_id"].is_valid()).select(["image_id", "split"])
+    new = rows.filter(rows["image_id"].is_valid()).select(["image_id", "split"]).cast(NOTHING.images.schema)
     written = pa.concat_tables([remembered.images.slice(0, remembered.is_written), new])
     groups = {row["group_key"]: row["split"] for row in rows.to_pylist() if row["group_key"] is not None}
     return Remembered(written, written.num_rows, {**remembered.groups, **groups})

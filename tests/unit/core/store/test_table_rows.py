@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -83,3 +84,49 @@ def test_columns_that_do_not_fit_are_refused_before_there_is_a_table(make_datase
     with pytest.raises(ConfigurationError, match="required"):
         dataset.replace_partition("predictions", "p", pa.table({"image_id": ["x"]}), owner="m")
     assert dataset.load_table("predictions") is None
+
+
+def test_text_that_begins_beyond_two_gigabytes_is_written_as_any_other(monkeypatch, tmp_path):
+    """As the ids of 34 million images would be; the letters lie in a file that has no blocks on disk."""
+    letters, rows = 2**26, 34
+    with open(tmp_path / "letters", "wb") as file:
+        file.truncate(letters * rows)
+    ends = pa.py_buffer(np.arange(rows + 1, dtype=np.int64) * letters)
+    with pa.memory_map(str(tmp_path / "letters")) as file:
+        ids = pa.LargeStringArray.from_buffers(rows, ends, file.read_buffer())
+        items = pa.table({"image_id": ids, **{name: ["x"] * rows for name in ("partition_key", "source_uri", "split")}}).slice(rows - 2)
+        monkeypatch.setattr(rows_module, "_COMPARED_AT_ONCE", 1)
+        written = list(batches_of(TABLES["release_items"], {"release": "v1", "items_id": "i"}, items))
+        assert [len(text.as_py()) for part in written for text in part["image_id"]] == [letters] * 2
+        assert written[0].schema == arrow_schema("release_items")
+
+
+def test_rows_that_are_in_order_by_one_column_are_not_sorted_again(monkeypatch):
+    monkeypatch.setattr(rows_module, "_COMPARED_AT_ONCE", 2)
+    for ids, in_order in ((["a", "b", "b", "c", "d"], True), (["a", "b", "c", "d", "c"], False), (["b", "a"], False), ([], True)):
+        column = pa.chunked_array([pa.array(ids[:3], pa.string()), pa.array(ids[3:], pa.string())])
+        assert rows_module._is_ordered(column) is in_order, ids
+
+
+def test_rows_are_taken_from_more_text_than_an_array_of_it_holds():
+    """Chunks that share their letters: 2.3 GB of text in 64 MB of memory."""
+    chunk = pa.array([f"{number:02}" + "x" * 2**20 for number in range(60)])
+    texts = pa.table({"text": pa.chunked_array([chunk] * 40), "number": pa.array(range(2_400))})
+    with pytest.raises(pa.ArrowInvalid, match="overflow"):
+        texts.take(pa.array([2_399]))
+    places = [2_399, 0, 61, 0, *range(1_000, 1_070)]
+    found = rows_module.take_rows(texts.slice(0, 2_400), pa.array(places))
+    assert [int(text[:2]) for text in found["text"].to_pylist()] == [place % 60 for place in places]
+    assert found["number"].to_pylist() == places
+    assert found.schema == texts.schema
+
+
+@pytest.mark.parametrize("size", [1, 40, 2**20])
+def test_what_is_taken_from_long_text_is_what_arrow_takes(monkeypatch, size):
+    monkeypatch.setattr(rows_module, "_MOST_CHARACTERS", 0)
+    monkeypatch.setattr(rows_module, "BATCH_BYTES", size)
+    texts = [None if number % 5 == 0 else f"text {number}" for number in range(30)]
+    column = pa.chunked_array([texts[:7], [], texts[7:8], texts[8:]], pa.string())
+    for places in ([], [29], [3, 3, 29, 0, 7, 8], list(range(29, -1, -1))):
+        at = pa.array(places, pa.uint64())
+        assert rows_module.take_rows(pa.table({"text": column}), at)["text"].to_pylist() == column.take(at).to_pylist()
