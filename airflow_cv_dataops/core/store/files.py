@@ -82,7 +82,7 @@ class PartitionWriter:
         try:
             digest, size = staged.close()
             path = f"{digest[:2]}/{digest}.parquet"
-            if self._store.size(path) != size:
+            if not self._store.renew(path, size):
                 self._store.write_file(path, staged.path)
             self._files.append(DataFile(self._store.uri_of(path), staged.rows, size))
         finally:

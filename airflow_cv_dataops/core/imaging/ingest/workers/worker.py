@@ -148,7 +148,7 @@ class Worker:
 
     def _copy(self, path: str, data: bytes) -> str:
         assert self._objects is not None
-        return self._objects.uri_of(path) if self._objects.size(path) == len(data) else self._objects.write(path, data)
+        return self._objects.uri_of(path) if self._objects.renew(path, len(data)) else self._objects.write(path, data)
 
 
 class _Watch:
