@@ -43,7 +43,7 @@ def names_of(writer: int) -> list[str]:
 def write(home: str, writer: int, rounds: int, die_at: int | None = None) -> str:
     """Bring images back that nothing refers to any more, drop them, bring them back; promote each time; return what the partition holds."""
     if die_at is not None:
-        _die_at_copy(die_at)
+        _die_at("commit", die_at)
     dataset = open_dataset("digits", home=home)
     for turn in range(rounds):
         ingest(dataset, Path(home) / f"photos-{writer}", f"p{writer}", names_of(writer)[turn % 2 :])
@@ -66,7 +66,7 @@ def maintain(home: str, since: datetime, rounds: int, die_at: tuple[str, int] | 
 
 
 def check_beside_writers(home: str, *, writers: int, rounds: int, deaths: Sequence[tuple[str, int]], dying_writers: Sequence[int]) -> None:
-    """Let writers and maintenance run at once, beside victims of both kinds."""
+    """Let maintenance die a few times, then let writers, some of which die, and maintenance run at once, and let it die there, too."""
     dataset = open_dataset("digits", home=home)
     for writer in (*range(writers), *(100 + n for n in range(len(dying_writers)))):
         ingest(dataset, Path(home) / f"photos-{writer}", f"p{writer}", ["held"])
@@ -79,16 +79,22 @@ def check_beside_writers(home: str, *, writers: int, rounds: int, deaths: Sequen
     before = bytes_of(dataset, "v1")
 
     context = forkserver()
-    victims = [context.Process(target=maintain, args=(home, since, 50, at)) for at in deaths]
-    victims += [context.Process(target=write, args=(home, 100 + n, 50, at)) for n, at in enumerate(dying_writers)]
-    for victim in victims:
+    for at in deaths:
+        victim = context.Process(target=maintain, args=(home, since, 1, at))
+        victim.start()
+        victim.join(PATIENCE_SECONDS)
+        assert victim.exitcode == -signal.SIGKILL
+    victims = [context.Process(target=write, args=(home, 100 + n, 50, at)) for n, at in enumerate(dying_writers)]
+    in_passing = [context.Process(target=maintain, args=(home, since, rounds, at)) for at in deaths]
+    for victim in (*victims, *in_passing):
         victim.start()
     work: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(write, (home, writer, rounds)) for writer in range(writers)]
     work += [(maintain, (home, since, rounds))] * 2
     at_once(_call, work)
-    for victim in victims:
+    for victim in (*victims, *in_passing):
         victim.join(PATIENCE_SECONDS)
     assert [victim.exitcode for victim in victims] == [-signal.SIGKILL] * len(victims)
+    assert {victim.exitcode for victim in in_passing} <= {0, -signal.SIGKILL}, "others may have left it nothing to die of"
 
     maintain(home, since, 1)
     assert bytes_of(dataset, "v1") == before, "what a kept release holds is the same to the byte"
@@ -148,8 +154,3 @@ def _die_at(what: str, number: int) -> None:
         return result
 
     setattr(owner, name, call)
-
-
-def _die_at_copy(number: int) -> None:
-    """Die at a commit of a writer."""
-    _die_at("commit", number)

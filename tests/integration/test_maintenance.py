@@ -19,7 +19,7 @@ from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.store import refs
 from airflow_cv_dataops.core.store.files import PartitionWriter
-from airflow_cv_dataops.core.store.maintenance import expiry
+from airflow_cv_dataops.core.store.maintenance import expiry, maintain
 from airflow_cv_dataops.core.store.maintenance.maintain import maintain_dataset
 from airflow_cv_dataops.core.store.objects import local_path
 
@@ -182,6 +182,30 @@ def test_images_go_that_no_row_names_and_those_of_releases_stay(make_dataset: Ma
     assert ids["dropped.png"] not in stored(dataset)
     assert stray.exists()
     assert set(dataset.release().images()["image_id"].to_pylist()) == stored(dataset) - {"notes"}
+
+
+def test_an_image_that_comes_back_while_it_is_about_to_be_deleted_stays(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, source = make_dataset(), tmp_path / "photos"
+    source.mkdir()
+    ingest(dataset, source, "a", "b")
+    ingest(dataset, source, "a")
+    since = datetime.now(UTC)
+    for path in Path(local_path(dataset.root_uri)).rglob("*.png"):
+        os.utime(path, (0, 0))
+    whole = maintain.are_named_by_none
+
+    def and_then_it_comes_back(named: Any) -> Any:
+        ingest(dataset, source, "b")
+        return whole(named)
+
+    monkeypatch.setattr(maintain, "are_named_by_none", and_then_it_comes_back)
+    days = (datetime.now(UTC) - since) / timedelta(days=1)
+    counts = maintain_dataset(dataset, keep_history_days=days, grace_days=days).summary.counts
+    assert counts["deleted_files_by_kind"].get("objects") is None
+    assert dataset.images()["file_name"].to_pylist() == ["b.png"]
+    assert len(stored(dataset)) == 2
 
 
 def test_images_of_a_shard_that_is_not_committed_yet_stay_with_its_rows(make_dataset: MakeDataset, tmp_path: Path) -> None:

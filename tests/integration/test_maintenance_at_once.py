@@ -20,7 +20,7 @@ pytestmark = [
         pytest.param(
             8,
             4,
-            [("commit", 0), ("commit", 1), ("delete", 0), ("delete", 1), ("delete", 6), ("delete", 15)],
+            [("commit", 0), ("commit", 1), ("delete", 0), ("delete", 1), ("delete", 6), ("delete", 11)],
             [0, 1, 2, 5],
             marks=pytest.mark.races,
         ),
