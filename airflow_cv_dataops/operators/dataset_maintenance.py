@@ -28,18 +28,20 @@ class DatasetMaintenanceOperator(DatasetOperator):
         (templated)
     :param grace_days: files that were written in so many last days are never deleted, as a task may be about to commit them; longer than
         the longest task. (templated)
-    :param dry_run: change nothing, and count what would be forgotten and deleted. (templated)
+    :param compact: write many small data files of one partition as one. (templated)
+    :param dry_run: change nothing, and count what would be compacted, forgotten and deleted. (templated)
     """
 
     what_it_does = (
         "Forgets snapshots that are older than `keep_history_days` and that no release, tag or branch holds, and deletes data, metadata "
         "and stored images that nothing refers to any more."
     )
-    template_fields: Sequence[str] = (*DatasetOperator.template_fields, "keep_history_days", "grace_days", "dry_run")
+    template_fields: Sequence[str] = (*DatasetOperator.template_fields, "keep_history_days", "grace_days", "compact", "dry_run")
     argument_checks = {
         **DatasetOperator.argument_checks,
         "keep_history_days": maintenance.days,
         "grace_days": maintenance.days,
+        "compact": shared.flag,
         "dry_run": shared.flag,
     }
 
@@ -48,12 +50,14 @@ class DatasetMaintenanceOperator(DatasetOperator):
         *,
         keep_history_days: float | str = KEEP_HISTORY_DAYS,
         grace_days: float | str = GRACE_DAYS,
+        compact: bool | str = True,
         dry_run: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.keep_history_days = keep_history_days
         self.grace_days = grace_days
+        self.compact = compact
         self.dry_run = dry_run
 
     def run_step(self, dataset: Dataset, partition_key: str, context: Context) -> StepResult:
@@ -63,6 +67,7 @@ class DatasetMaintenanceOperator(DatasetOperator):
             dataset,
             keep_history_days=required_number("keep_history_days", self.keep_history_days),
             grace_days=required_number("grace_days", self.grace_days),
+            compact=as_flag("compact", self.compact),
             dry_run=as_flag("dry_run", self.dry_run),
             partition_key=partition_key,
         )

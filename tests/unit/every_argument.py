@@ -72,7 +72,7 @@ ARGUMENTS: dict[type[CheckedArguments], dict[str, Any]] = {
         "allow_rolled_back": True, "metrics": {"map50": "0.5"}, "notes": "first", "card": False,
     },
     DatasetRollbackOperator: {**_OF_ALL, "stage": "staging", "to": "v3", "reason": "labels are shifted"},
-    DatasetMaintenanceOperator: {**_OF_ALL, "keep_history_days": "7", "grace_days": 1.5, "dry_run": True},
+    DatasetMaintenanceOperator: {**_OF_ALL, "keep_history_days": "7", "grace_days": 1.5, "compact": False, "dry_run": True},
     DatasetDescriptionOperator: {
         **_OF_ALL, "description": "digits", "dataset_owner": "team", "license": "MIT", "notes": "none", "stages": ["staging", "production"],
         "others": {"contact": "x"}, "take_back": ["tasks"], "cards": False,

@@ -120,7 +120,7 @@ BAD: dict[type, dict[str, Any]] = {
         **_OF_ALL, "description": 5, "dataset_owner": "x" * 501, "license": 5, "notes": 5, "stages": ["v1"], "others": {"No Name": "x"},
         "take_back": ["No Name"], "cards": "perhaps",
     },
-    DatasetMaintenanceOperator: {**_OF_ALL, "keep_history_days": -1, "grace_days": "long", "dry_run": "perhaps"},
+    DatasetMaintenanceOperator: {**_OF_ALL, "keep_history_days": -1, "grace_days": "long", "compact": "perhaps", "dry_run": "perhaps"},
     DatasetDiffOperator: {
         **_OF_ALL, **_REPORT, "before": 5, "after": 5, "iou_threshold": 0, "allow_missing_before": "perhaps", "report_max_pictures": -1,
     },

@@ -18,6 +18,7 @@ from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.maintenance.arguments import GRACE_DAYS, KEEP_HISTORY_DAYS, check_days
+from airflow_cv_dataops.core.store.maintenance.compaction import COMPACTED_TABLES, compact_table, compactable
 from airflow_cv_dataops.core.store.maintenance.image_objects import NAMING_TABLES, are_named_by_none, named_objects, union
 from airflow_cv_dataops.core.store.maintenance.referenced import ReferencedFiles, name_of, referenced_files
 from airflow_cv_dataops.core.store.maintenance.sweeping import Sweep, Swept
@@ -42,6 +43,7 @@ def maintain_dataset(
     *,
     keep_history_days: float = KEEP_HISTORY_DAYS,
     grace_days: float = GRACE_DAYS,
+    compact: bool = True,
     dry_run: bool = False,
     partition_key: str | None = None,
     now: datetime | None = None,
@@ -56,7 +58,8 @@ def maintain_dataset(
     :param keep_history_days: for so long the past can be read; not shorter than the longest run of a DAG.
     :param grace_days: a file that was written since is never deleted, as a task that runs may be about to commit it; longer than the
         longest task, retries aside.
-    :param dry_run: change nothing, and count what would be forgotten and deleted.
+    :param compact: whether many small data files of one partition are written as one; those that there were stay until they are forgotten.
+    :param dry_run: change nothing, and count what would be compacted, forgotten and deleted.
     :param partition_key: only recorded.
     :param now: what both are counted back from; default: now.
     :raises ConfigurationError: an argument cannot be used.
@@ -71,6 +74,8 @@ def maintain_dataset(
     held = _held_by_releases(dataset)
     work = _Maintenance(dataset, now - history, now - grace, dry_run)
     for table in sorted(dataset.table_names() & TABLES.keys()):
+        if compact and table in COMPACTED_TABLES:
+            work.compact(table)
         work.expire(table, held.get(table, frozenset()))
     with Progress("files looked at", None, log) as progress:
         work.sweep(progress)
@@ -99,10 +104,24 @@ class _Maintenance:
     history: datetime
     before: datetime
     dry_run: bool
+    compacted: int = 0
     expired: dict[str, int] = field(default_factory=dict)
     forgotten: dict[str, frozenset[int]] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
     swept: Swept = field(default_factory=Swept)
+
+    def compact(self, table: str) -> None:
+        if not self.dry_run:
+            before, after = compact_table(self.dataset, table)
+        elif (found := self.dataset.load_table(table)) is not None:
+            partitions = compactable(found)
+            before, after = sum(map(len, partitions.values())), len(partitions)
+        else:
+            return
+        self.compacted += before
+        if before:
+            would_be = "would be " * self.dry_run
+            log.info("%s: %d small data files %swritten as %d", self.dataset.identifier(table), before, would_be, after)
 
     def expire(self, table: str, held: frozenset[int]) -> None:
         from airflow_cv_dataops.core.store.maintenance.expiry import expirable, expire
@@ -178,6 +197,7 @@ class _Maintenance:
         swept = self.swept
         counts = {
             "dry_run": int(self.dry_run),
+            "compacted_files": self.compacted,
             "expired_snapshots": sum(self.expired.values()),
             "deleted_files": sum(swept.deleted.values()),
             "missing_files": sum(self.missing.values()),
