@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal
@@ -42,17 +42,23 @@ def expirable(table: Table, held: Collection[int], before: datetime) -> frozense
 
 
 def expire(dataset: Dataset, table: str, held: Collection[int], before: datetime) -> int:
-    """Forget a table's :func:`expirable` snapshots in one commit, and return how many there were.
+    """Forget a table's :func:`expirable` snapshots in one commit, and return how many there were. :raises StoreError: as :func:`forget`."""
+    return forget(dataset, table, lambda found: expirable(found, held, before))
+
+
+def forget(dataset: Dataset, table: str, which: Callable[[Table], Collection[int]]) -> int:
+    """Forget snapshots of a table in one commit, and return how many there were.
 
     A tag or branch that comes to be between the look at the table and the commit makes it look again.
 
+    :param which: says which, given the table; never one that a tag or branch names.
     :raises StoreError: others came first for too long.
     """
-    forgotten: frozenset[int] = frozenset()
+    forgotten: Collection[int] = ()
 
     def change(found: Table) -> None:
         nonlocal forgotten
-        forgotten = expirable(found, held, before)
+        forgotten = which(found)
         if forgotten:
             _Expiry(found, forgotten).commit()
 
