@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.store.base import Place as Place
     from airflow_cv_dataops.core.store.catalog import CatalogConfig as CatalogConfig
     from airflow_cv_dataops.core.store.former_names import rename_catalog as rename_catalog
+    from airflow_cv_dataops.core.store.maintenance.maintain import maintain_dataset as maintain_dataset
     from airflow_cv_dataops.core.store.schema import TABLES as TABLES
     from airflow_cv_dataops.core.summary import StepResult as StepResult
     from airflow_cv_dataops.core.summary import Summary as Summary
@@ -171,6 +172,7 @@ _MODULES = {
     "label_studio_tasks": "core.sampling.manifest",
     "learning_curve": "core.sampling.learning_curve",
     "list_datasets": "core.catalogue.datasets",
+    "maintain_dataset": "core.store.maintenance.maintain",
     "metric_trends": "core.trends.trends",
     "observe_arrival": "core.imaging.sources.arrival",
     "observe_labels": "core.labels.freshness",

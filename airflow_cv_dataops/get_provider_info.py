@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_cv_dataops.operators.dataset_description",
                     "airflow_cv_dataops.operators.dataset_diff",
                     "airflow_cv_dataops.operators.dataset_export",
+                    "airflow_cv_dataops.operators.dataset_maintenance",
                 ],
             }
         ],

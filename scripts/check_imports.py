@@ -61,7 +61,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ("labelling",),
         ("release",),
         ("dataset",),
-        ("diff", "export"),
+        ("deletion", "diff", "export"),
         ("contracts",),
         ("catalogue",),
     ),

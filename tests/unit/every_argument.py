@@ -11,6 +11,7 @@ from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionO
 from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_health import DatasetHealthOperator
+from airflow_cv_dataops.operators.dataset_maintenance import DatasetMaintenanceOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
@@ -71,6 +72,7 @@ ARGUMENTS: dict[type[CheckedArguments], dict[str, Any]] = {
         "allow_rolled_back": True, "metrics": {"map50": "0.5"}, "notes": "first", "card": False,
     },
     DatasetRollbackOperator: {**_OF_ALL, "stage": "staging", "to": "v3", "reason": "labels are shifted"},
+    DatasetMaintenanceOperator: {**_OF_ALL, "keep_history_days": "7", "grace_days": 1.5, "compact": False, "dry_run": True},
     DatasetDescriptionOperator: {
         **_OF_ALL, "description": "digits", "dataset_owner": "team", "license": "MIT", "notes": "none", "stages": ["staging", "production"],
         "others": {"contact": "x"}, "take_back": ["tasks"], "cards": False,

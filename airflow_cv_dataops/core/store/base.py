@@ -88,6 +88,19 @@ class ObjectStore:
         """Return the size in bytes of the file at the path, ``None`` where there is none. :raises OSError: the store does not say."""
         raise NotImplementedError
 
+    def renew(self, path: str, size: int) -> bool:
+        """Say whether a file of this size is there, so that it need not be written again, and see to it that no clean-up takes it for old.
+
+        Where the time of a file cannot be set, one that is older than some hours is said not to be there.
+
+        :raises OSError: as :meth:`size`.
+        """
+        raise NotImplementedError
+
+    def delete_if_older(self, path: str, than: datetime) -> bool:
+        """Delete the file at the path unless it was written or renewed since; return whether it is gone. :raises OSError: it cannot be."""
+        raise NotImplementedError
+
     def uri_of(self, path: str) -> str:
         """Return the full URI of a path below the prefix."""
         raise NotImplementedError

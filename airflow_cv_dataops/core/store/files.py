@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -46,12 +46,21 @@ class PartitionWriter:
     :param location: the table's location.
     :param keys: values of the table's identity-partition columns.
     :param options: obstore configuration for the location.
+    :param name: makes a file's own name of its digest.
     """
 
-    def __init__(self, table: str, location: str, keys: Mapping[str, str], options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        table: str,
+        location: str,
+        keys: Mapping[str, str],
+        options: Mapping[str, Any],
+        name: Callable[[str], str] = "{}.parquet".format,
+    ) -> None:
         self._model = TABLES[table]
         self._keys = dict(keys)
         self._store = open_store(f"{location}/data", options)
+        self._name = name
         self._files: list[DataFile] = []
         self._staged: _Staged | None = None
 
@@ -82,8 +91,8 @@ class PartitionWriter:
         staged, self._staged = self._staged, None
         try:
             digest, size = staged.close()
-            path = f"{digest[:2]}/{digest}.parquet"
-            if self._store.size(path) != size:
+            path = f"{digest[:2]}/{self._name(digest)}"
+            if not self._store.renew(path, size):
                 self._store.write_file(path, staged.path)
             self._files.append(DataFile(self._store.uri_of(path), staged.rows, size))
         finally:
@@ -92,10 +101,15 @@ class PartitionWriter:
 
 def overwrite_with_files(table: Table, keys: Mapping[str, str], uris: Sequence[str], writer: Writer | None = None) -> None:
     """Make the files the whole content of one identity partition, in one snapshot; their rows are not read."""
+    overwrite(table, keys, data_files_of(table, uris), writer)
+
+
+def data_files_of(table: Table, uris: Sequence[str]) -> list[Any]:
+    """Return Parquet files below the table's location as Iceberg knows data files; of each its footer is read."""
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
     _ensure_name_mapping(table)
-    overwrite(table, keys, [parquet_file_to_data_file(table.io, table.metadata, table_location(uri)) for uri in uris], writer)
+    return [parquet_file_to_data_file(table.io, table.metadata, table_location(uri)) for uri in uris]
 
 
 def files_of_rows(table: Table, batches: Iterable[pa.Table]) -> list[Any]:

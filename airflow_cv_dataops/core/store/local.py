@@ -110,6 +110,32 @@ class LocalStore(ObjectStore):
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
+    def renew(self, path: str, size: int) -> bool:
+        if self.size(path) != size:
+            return False
+        try:
+            os.utime(self._full(path))
+        except OSError:  # gone meanwhile, or somebody else's: written again, it is ours
+            return False
+        return True
+
+    def delete_if_older(self, path: str, than: datetime) -> bool:
+        """As above: put aside first, so that who renews it at this very moment either is seen, or finds that it is not there."""
+        full = os.fsdecode(self._full(path))
+        folder, name = os.path.split(full)
+        aside = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+        try:
+            if os.lstat(full).st_mtime >= than.timestamp():
+                return False
+            os.rename(full, aside)
+            if os.lstat(aside).st_mtime >= than.timestamp():
+                os.rename(aside, full)
+                return False
+            os.unlink(aside)
+        except FileNotFoundError:  # another clean-up was faster
+            return True
+        return True
+
     def uri_of(self, path: str) -> str:
         return file_uri(self._full(path))
 

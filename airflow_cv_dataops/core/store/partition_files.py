@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # Steps that look at a partition whether or not there is one: that they were there says nothing of it.
 LOOKING_ON = ("health",)
+_COMPACTED = re.compile(r"/compacted-([0-9a-f]{16})-[0-9a-f]{64}\.parquet$")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -97,10 +99,23 @@ def check_written(dataset: Dataset, partition_key: str) -> None:
 def version_of(files: Iterable[PartitionFile], owners: Collection[str] | None = None) -> str:
     """Return 16 hex digits that are others when the partition, or the part of it that some owners have, was written again.
 
-    Data files are never overwritten, so that equal names are equal rows.
+    Data files are never overwritten, so that equal names are equal rows. Files that were written together as fewer (:func:`compacted_name`)
+    keep the version that they had.
     """
-    paths = sorted(file.path for file in files if owners is None or file.owner in owners)
-    return hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
+    return version_of_paths([file.path for file in files if owners is None or file.owner in owners])
+
+
+def version_of_paths(paths: Sequence[str]) -> str:
+    """Return the same of the files' paths."""
+    compacted = {match[1] for path in paths if (match := _COMPACTED.search(path))}
+    if len(compacted) == 1 and all(_COMPACTED.search(path) for path in paths):
+        return compacted.pop()
+    return hashlib.sha256("\n".join(sorted(paths)).encode()).hexdigest()[:16]
+
+
+def compacted_name(version: str, digest: str) -> str:
+    """Return the name of a file with all, or a part of, the rows of a partition of that version. :param digest: of the file."""
+    return f"compacted-{version}-{digest}.parquet"
 
 
 def written_by(dataset: Dataset, table: str, snapshot_id: str) -> dict[str, datetime]:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,8 @@ _LISTED_AT_ONCE = 1000
 _IN_ARCHIVE = "InvalidObjectState"
 _CHUNK_BYTES = 4 * 1024 * 1024
 _LONGEST_NAME = 300
+# An object's time cannot be set. One older than this is written again, well before any maintenance with a day of grace might take it.
+_YOUNG = timedelta(hours=12)
 # obstore's threads do not survive a fork: a child that asks it anything waits for ever.
 _first_opened_in: int | None = None
 _DURATION = re.compile(r" in \d+(\.\d+)?(ns|µs|ms|s)\b")
@@ -87,6 +90,31 @@ class RemoteStore(ObjectStore):
             return None
         except (obstore.exceptions.BaseError, OSError) as error:
             raise StoreError(f"Cannot look for {told_uri(self.uri_of(path))}: {said(error)}") from error
+
+    def renew(self, path: str, size: int) -> bool:
+        import obstore
+
+        _check_addressable(path)
+        try:
+            found = obstore.head(self._store, path)
+        except FileNotFoundError:
+            return False
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise StoreError(f"Cannot look for {told_uri(self.uri_of(path))}: {said(error)}") from error
+        return bool(found["size"] == size and found["last_modified"] > datetime.now(UTC) - _YOUNG)
+
+    def delete_if_older(self, path: str, than: datetime) -> bool:
+        import obstore
+
+        try:
+            if obstore.head(self._store, path)["last_modified"] >= than:
+                return False
+            obstore.delete(self._store, path)
+        except FileNotFoundError:
+            return True
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise StoreError(f"Cannot delete {told_uri(self.uri_of(path))}: {said(error)}") from error
+        return True
 
     def delete(self, paths: Sequence[str]) -> None:
         """Delete files. :raises StoreError: the store refuses."""

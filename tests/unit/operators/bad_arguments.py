@@ -9,6 +9,7 @@ from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionO
 from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_health import DatasetHealthOperator
+from airflow_cv_dataops.operators.dataset_maintenance import DatasetMaintenanceOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
@@ -48,6 +49,7 @@ NEEDED: dict[type, dict[str, Any]] = {
     DatasetDescriptionOperator: _DATASET,
     DatasetDiffOperator: _DATASET,
     DatasetExportOperator: _DATASET,
+    DatasetMaintenanceOperator: _DATASET,
     DatasetValidationOperator: _DATASET,
     HardExampleSamplingOperator: _DATASET,
     SamplingReviewOperator: _DATASET,
@@ -118,6 +120,7 @@ BAD: dict[type, dict[str, Any]] = {
         **_OF_ALL, "description": 5, "dataset_owner": "x" * 501, "license": 5, "notes": 5, "stages": ["v1"], "others": {"No Name": "x"},
         "take_back": ["No Name"], "cards": "perhaps",
     },
+    DatasetMaintenanceOperator: {**_OF_ALL, "keep_history_days": -1, "grace_days": "long", "compact": "perhaps", "dry_run": "perhaps"},
     DatasetDiffOperator: {
         **_OF_ALL, **_REPORT, "before": 5, "after": 5, "iou_threshold": 0, "allow_missing_before": "perhaps", "report_max_pictures": -1,
     },

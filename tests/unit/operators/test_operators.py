@@ -22,6 +22,7 @@ from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionO
 from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_health import DatasetHealthOperator
+from airflow_cv_dataops.operators.dataset_maintenance import DatasetMaintenanceOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
@@ -322,6 +323,7 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     DatasetDescriptionOperator: {"dataset": "digits"},
     DatasetDiffOperator: {"dataset": "digits"},
     DatasetExportOperator: {"dataset": "digits"},
+    DatasetMaintenanceOperator: {"dataset": "digits"},
     ImageArrivalSensor: {"source": "/data"},
     DatasetReleaseSensor: {"dataset": "digits"},
     LabelFreshnessSensor: {"dataset": "digits"},

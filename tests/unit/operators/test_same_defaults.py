@@ -17,6 +17,7 @@ from airflow_cv_dataops.operators.dataset_description import DatasetDescriptionO
 from airflow_cv_dataops.operators.dataset_diff import DatasetDiffOperator
 from airflow_cv_dataops.operators.dataset_export import DatasetExportOperator
 from airflow_cv_dataops.operators.dataset_health import DatasetHealthOperator
+from airflow_cv_dataops.operators.dataset_maintenance import DatasetMaintenanceOperator
 from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOperator
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
@@ -91,6 +92,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (DatasetDescriptionOperator, {}, "core.release.describe.describe_dataset"),
         (DatasetDiffOperator, {}, "core.diff.step.report_diff"),
         (DatasetExportOperator, {}, "core.export.export.export_release"),
+        (DatasetMaintenanceOperator, {}, "core.store.maintenance.maintain.maintain_dataset"),
     ],
 )
 def test_an_operator_asks_for_what_its_function_does_by_itself(

@@ -1,0 +1,12 @@
+"""Checks of what maintenance and the deletion of images are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_cv_dataops.common.arguments import required_number
+from airflow_cv_dataops.core.store.maintenance.arguments import check_days
+
+
+def days(name: str, value: Any) -> None:
+    check_days(name, required_number(name, value))

@@ -1,0 +1,237 @@
+"""The step: forget old snapshots, then delete what nothing refers to any more."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.errors import StoreError
+from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.step_lineage import StepLineage
+from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.maintenance.arguments import GRACE_DAYS, KEEP_HISTORY_DAYS, check_days
+from airflow_cv_dataops.core.store.maintenance.compaction import COMPACTED_TABLES, compact_table, compactable
+from airflow_cv_dataops.core.store.maintenance.image_objects import NAMING_TABLES, are_named_by_none, named_objects, union
+from airflow_cv_dataops.core.store.maintenance.referenced import ReferencedFiles, name_of, referenced_files
+from airflow_cv_dataops.core.store.maintenance.sweeping import Sweep, Swept
+from airflow_cv_dataops.core.store.objects import join_uri, open_store
+from airflow_cv_dataops.core.store.schema import TABLES
+from airflow_cv_dataops.core.summary import StepResult, Summary
+
+if TYPE_CHECKING:
+    import numpy as np
+    from pyiceberg.table import Table
+
+log = logging.getLogger(__name__)
+
+# Folders below a dataset with what only running tasks, and reruns that would be slower without, look at.
+_LISTS = ("shards", "listings")
+_ENDINGS = {"data": (".parquet",), "metadata": (".avro", ".metadata.json", ".puffin")}
+_MOST_NAMED = 3
+
+
+def maintain_dataset(
+    dataset: Dataset,
+    *,
+    keep_history_days: float = KEEP_HISTORY_DAYS,
+    grace_days: float = GRACE_DAYS,
+    compact: bool = True,
+    dry_run: bool = False,
+    partition_key: str | None = None,
+    now: datetime | None = None,
+) -> StepResult:
+    """Forget old snapshots of the dataset's tables, and delete the files that nothing refers to any more.
+
+    What the tables were at any moment of the last ``keep_history_days`` can still be read, and so can every release, tag and branch,
+    however old. Of files, those go that no remaining snapshot refers to (data, manifests, metadata), stored images that no row of any data
+    file names, lists that only running tasks look at, and what killed writers have left half written. It may run beside writers and
+    readers, beside another of its kind, and be killed at any time: the next run goes on.
+
+    :param keep_history_days: for so long the past can be read; not shorter than the longest run of a DAG.
+    :param grace_days: a file that was written since is never deleted, as a task that runs may be about to commit it; longer than the
+        longest task, retries aside.
+    :param compact: whether many small data files of one partition are written as one; those that there were stay until they are forgotten.
+    :param dry_run: change nothing, and count what would be compacted, forgotten and deleted.
+    :param partition_key: only recorded.
+    :param now: what both are counted back from; default: now.
+    :raises ConfigurationError: an argument cannot be used.
+    :raises DatasetNotFoundError: there is no such dataset.
+    :raises StoreError: files that snapshots refer to are not there, others came first for too long, or a store does not answer.
+    """
+    started = time.monotonic()
+    history = timedelta(days=check_days("keep_history_days", keep_history_days))
+    grace = timedelta(days=check_days("grace_days", grace_days))
+    dataset.check_there()
+    now = now or datetime.now(UTC)
+    held = _held_by_releases(dataset)
+    work = _Maintenance(dataset, now - history, now - grace, dry_run)
+    for table in sorted(dataset.table_names() & TABLES.keys()):
+        if compact and table in COMPACTED_TABLES:
+            work.compact(table)
+        work.expire(table, held.get(table, frozenset()))
+    with Progress("files looked at", None, log) as progress:
+        work.sweep(progress)
+    return work.result(partition_key, time.monotonic() - started)
+
+
+def _held_by_releases(dataset: Dataset) -> Mapping[str, frozenset[int]]:
+    """Return the snapshots that releases name, by table. They have tags, too; a tag can be lost to somebody's own clean-up."""
+    held: dict[str, set[int]] = defaultdict(set)
+    if dataset.load_table("releases") is not None:
+        for snapshots in dataset.read("releases", columns=["snapshots"])["snapshots"].to_pylist():
+            for table, snapshot_id in json.loads(snapshots).items():
+                held[table].add(int(snapshot_id))
+    return {table: frozenset(ids) for table, ids in held.items()}
+
+
+@dataclass
+class _Maintenance:
+    """One run of it.
+
+    :param history: when the past begins that can still be read.
+    :param before: files that were written since stay.
+    """
+
+    dataset: Dataset
+    history: datetime
+    before: datetime
+    dry_run: bool
+    compacted: int = 0
+    expired: dict[str, int] = field(default_factory=dict)
+    forgotten: dict[str, frozenset[int]] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)
+    swept: Swept = field(default_factory=Swept)
+
+    def compact(self, table: str) -> None:
+        if not self.dry_run:
+            before, after = compact_table(self.dataset, table)
+        elif (found := self.dataset.load_table(table)) is not None:
+            partitions = compactable(found)
+            before, after = sum(map(len, partitions.values())), len(partitions)
+        else:
+            return
+        self.compacted += before
+        if before:
+            would_be = "would be " * self.dry_run
+            log.info("%s: %d small data files %swritten as %d", self.dataset.identifier(table), before, would_be, after)
+
+    def expire(self, table: str, held: frozenset[int]) -> None:
+        from airflow_cv_dataops.core.store.maintenance.expiry import expirable, expire
+
+        if self.dry_run:
+            found = self.dataset.load_table(table)
+            self.forgotten[table] = frozenset() if found is None else expirable(found, held, self.history)
+            self.expired[table] = len(self.forgotten[table])
+        else:
+            self.expired[table] = expire(self.dataset, table, held, self.history)
+        if self.expired[table]:
+            log.info("%s: %d snapshots %sforgotten", self.dataset.identifier(table), self.expired[table], "would be " * self.dry_run)
+
+    def sweep(self, progress: Progress) -> None:
+        """Tables first: an image is let go only when no data file is left that names it, committed or not."""
+        sweep = Sweep(self.before, self.dry_run, self.swept, progress)
+        numbers = []
+        for table in sorted(self.expired):
+            found = self.dataset.load_table(table)
+            if found is not None:
+                left, referenced = self._sweep_table(sweep, table, found)
+                if table in NAMING_TABLES and table not in self.missing:
+                    numbers.append(_named_by(found, left, referenced))
+        if self.dataset.config.warehouse is None:
+            log.info("Catalog %s names no warehouse URI: there are no objects of %s.", self.dataset.config.name, self.dataset.name)
+            return
+        for folder in _LISTS:
+            below = self._below(join_uri(self.dataset.root_uri, folder))
+            sweep.over(below, below.list(), "lists", lambda infos: [True] * len(infos), min(self.history, self.before))
+        if any(table in self.missing for table in NAMING_TABLES):
+            log.error("Stored images are left as they are: nobody knows which of them the lost rows name.")
+            return
+        objects = self._below(join_uri(self.dataset.root_uri, "objects"))
+        sweep.over(objects, objects.list(), "objects", are_named_by_none(union(numbers)))
+
+    def _sweep_table(self, sweep: Sweep, table: str, found: Table) -> tuple[list[str], ReferencedFiles]:
+        """Delete a table's files; return what is left of its data files, committed or not, and what it refers to."""
+        referenced = referenced_files(found, self.forgotten.get(table, frozenset()))
+        left: list[str] = []
+        for kind, endings in _ENDINGS.items():
+            below = self._below(f"{found.location()}/{kind}")
+            infos = list(below.list())
+            if kind == "data":
+                self._look_for_missing(table, found, referenced, infos)
+            left += sweep.over(below, infos, kind, partial(_are_unreferenced, referenced.names, endings))
+        return left, referenced
+
+    def _look_for_missing(self, table: str, found: Table, referenced: ReferencedFiles, infos: Sequence[ObjectInfo]) -> None:
+        """Count the data files that snapshots refer to and that are not there.
+
+        :raises StoreError: none of them is there: what is listed is not what the table's paths mean.
+        """
+        here = {path for path in referenced.data if path.startswith(f"{found.location()}/data/")}
+        names = {name_of(info.path) for info in infos}
+        missing = [path for path in sorted(here) if name_of(path) not in names]
+        if missing and (now := self.dataset.load_table(table)) is not None:  # another maintenance may have been at work meanwhile
+            still = referenced_files(now).data
+            missing = [path for path in missing if path in still]
+        if missing and len(missing) == len(here):
+            raise StoreError(
+                f"None of the {len(here)} data files that {self.dataset.identifier(table)} refers to is there (e.g. {missing[0]}): "
+                "none of its files was deleted."
+            )
+        if missing:
+            self.missing[table] = len(missing)
+            named = ", ".join(missing[:_MOST_NAMED])
+            log.error("%s refers to %d data files that are not there: %s", self.dataset.identifier(table), len(missing), named)
+
+    def _below(self, uri: str) -> ObjectStore:
+        return open_store(uri, self.dataset.config.object_options)
+
+    def result(self, partition_key: str | None, duration_seconds: float) -> StepResult:
+        swept = self.swept
+        counts = {
+            "dry_run": int(self.dry_run),
+            "compacted_files": self.compacted,
+            "expired_snapshots": sum(self.expired.values()),
+            "deleted_files": sum(swept.deleted.values()),
+            "missing_files": sum(self.missing.values()),
+            "waiting_files": sum(swept.waiting.values()),
+            "deleted_files_by_kind": dict(swept.deleted),
+            "kept_files_by_kind": dict(swept.kept),
+        }
+        metrics = {
+            "deleted_bytes": sum(swept.deleted_bytes.values()),
+            "kept_bytes": sum(swept.kept_bytes.values()),
+            "deleted_bytes_by_kind": dict(swept.deleted_bytes),
+            "kept_bytes_by_kind": dict(swept.kept_bytes),
+            "expired_snapshots_by_table": {table: count for table, count in self.expired.items() if count},
+        }
+        summary = Summary(self.dataset.name, partition_key, None, counts, metrics, duration_seconds=duration_seconds)
+        uses = tuple(self.dataset.table_use(table) for table in sorted(self.expired))
+        failure = None
+        if self.missing:
+            tables = ", ".join(f"{count} of {table}" for table, count in sorted(self.missing.items()))
+            failure = (
+                f"Data files that snapshots of {self.dataset.name} refer to are not there: {tables}. What they held is lost to those "
+                "snapshots; bring the files back, or write the partitions anew and let the snapshots expire."
+            )
+        return StepResult(summary, StepLineage("maintenance", inputs=uses), failure=failure)
+
+
+def _named_by(found: Table, left: Sequence[str], referenced: ReferencedFiles) -> np.ndarray:
+    """Return the numbers of the images that the rows of a table name: of its data files, and of those that writers have not committed."""
+    folder = f"{found.location()}/data"
+    known = {name_of(path) for path in left}
+    elsewhere = [path for path in sorted(referenced.data) if name_of(path) not in known]
+    return named_objects(found.io, [*(f"{folder}/{path}" for path in left), *elsewhere], lambda path: name_of(path) in referenced.names)
+
+
+def _are_unreferenced(names: Collection[str], endings: tuple[str, ...], infos: Sequence[ObjectInfo]) -> list[bool]:
+    """Say of each file whether it is one of a table's, and none that is referred to."""
+    return [info.path.endswith(endings) and name_of(info.path) not in names for info in infos]

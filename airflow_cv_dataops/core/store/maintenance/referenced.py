@@ -1,0 +1,52 @@
+"""Which files a table's metadata refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+
+@dataclass(frozen=True)
+class ReferencedFiles:
+    """What the kept snapshots of a table, and its metadata, refer to.
+
+    :param names: the files' own names, metadata, manifests and data files alike. Whatever the scheme, the spelling or the encoding of a
+        path, these are the same, and none is given twice.
+    :param data: paths of the data files, as the manifests have them.
+    """
+
+    names: frozenset[str]
+    data: frozenset[str]
+
+
+def referenced_files(table: Table, expired: Collection[int] = ()) -> ReferencedFiles:
+    """Read every manifest of every snapshot, each once.
+
+    :param expired: snapshots that do not count.
+    """
+    from pyiceberg.utils.concurrent import ExecutorFactory
+
+    metadata, io = table.metadata, table.io
+    snapshots = [one for one in metadata.snapshots if one.snapshot_id not in expired]
+    pool = ExecutorFactory.get_or_create()
+    manifests = {one.manifest_path: one for found in pool.map(lambda snapshot: snapshot.manifests(io), snapshots) for one in found}
+    entries = pool.map(lambda manifest: manifest.fetch_manifest_entry(io, discard_deleted=True), manifests.values())
+    data = frozenset(entry.data_file.file_path for found in entries for entry in found)
+    others = [
+        table.metadata_location,
+        *(entry.metadata_file for entry in metadata.metadata_log),
+        *(one.statistics_path for one in (*metadata.statistics, *metadata.partition_statistics)),
+        *(snapshot.manifest_list for snapshot in snapshots),
+        *manifests,
+    ]
+    return ReferencedFiles(frozenset(map(name_of, (*others, *data))), data)
+
+
+def name_of(path: str) -> str:
+    """Return the last part of a path or URI, decoded."""
+    return unquote(path.rpartition("/")[2])

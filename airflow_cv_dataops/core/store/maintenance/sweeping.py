@@ -1,0 +1,107 @@
+"""Files below a prefix that nothing refers to: looked for, counted, deleted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
+
+if TYPE_CHECKING:
+    from airflow_cv_dataops.core.progress import Progress
+
+_THREADS = 16
+_FILES_AT_ONCE = 4_096
+# What a writer that was killed leaves behind on a local disk (LocalStore).
+_STAGED = re.compile(r"\..+\.\d+\.[0-9a-f]{8}\.tmp")
+
+
+@dataclass
+class Swept:
+    """What was found, by kind: ``data``, ``metadata``, ``objects``, ``lists`` or ``temporary``.
+
+    :param deleted: files that are gone now, or would be.
+    :param waiting: files that nothing refers to either, but which are too young to be told from those of a task that has not committed yet.
+    :param kept: files that something refers to.
+    """
+
+    deleted: Counter[str] = field(default_factory=Counter)
+    deleted_bytes: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    kept_bytes: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One way through the files of a dataset.
+
+    :param before: a file that was written since is never deleted.
+    :param dry_run: delete nothing, and say what would be.
+    """
+
+    before: datetime
+    dry_run: bool
+    swept: Swept
+    progress: Progress
+
+    def over(
+        self,
+        store: ObjectStore,
+        infos: Iterable[ObjectInfo],
+        kind: str,
+        are_unwanted: Callable[[Sequence[ObjectInfo]], Sequence[bool]],
+        before: datetime | None = None,
+    ) -> list[str]:
+        """Delete the unwanted and old ones of the files below a prefix, and return the paths of the data files among the others.
+
+        :param infos: the files, as the store lists them.
+        :param are_unwanted: says of each of some files whether nothing refers to it.
+        :param before: where it is not the sweep's own.
+        """
+        limit = before or self.before
+        left: list[str] = []
+        listed = self.progress.over(infos)
+        while some := list(islice(listed, _FILES_AT_ONCE)):
+            old = []
+            for info, is_unwanted in zip(some, are_unwanted(some), strict=True):
+                of = "temporary" if is_staged(info) else kind
+                if not is_unwanted and of == kind:
+                    self.swept.kept[of] += 1
+                    self.swept.kept_bytes[of] += info.size or 0
+                elif info.modified_at is not None and info.modified_at < limit:
+                    old.append((of, info))
+                    continue
+                else:
+                    self.swept.waiting[of] += 1
+                if kind == "data":
+                    left.append(info.path)
+            left += self._deleted(store, old, limit)
+        return left
+
+    def _deleted(self, store: ObjectStore, old: Sequence[tuple[str, ObjectInfo]], limit: datetime) -> Iterator[str]:
+        """Delete files, count them, and yield the paths of those that somebody has written anew meanwhile."""
+        for (of, info), is_gone in zip(old, self._delete(store, [info.path for _, info in old], limit), strict=True):
+            if is_gone:
+                self.swept.deleted[of] += 1
+                self.swept.deleted_bytes[of] += info.size or 0
+            else:
+                self.swept.waiting[of] += 1
+                yield info.path
+
+    def _delete(self, store: ObjectStore, paths: Sequence[str], limit: datetime) -> Iterable[bool]:
+        if self.dry_run or not paths:
+            return [True] * len(paths)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return list(pool.map(lambda path: store.delete_if_older(path, limit), paths))
+
+
+def is_staged(info: ObjectInfo) -> bool:
+    """Say whether a file is the beginning of one that a writer never finished."""
+    return _STAGED.fullmatch(info.path.rpartition("/")[2]) is not None
