@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -14,10 +15,14 @@ from project import PROJECT_ROOT
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
+from airflow_cv_dataops.core.embeddings.embedding import embed_images
+from airflow_cv_dataops.core.health.health import check_health
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.labels.importing import import_labels
-from airflow_cv_dataops.core.trends.numbers import dataset_metrics
+from airflow_cv_dataops.core.predictions.importing import import_predictions
 from airflow_cv_dataops.core.release.promote import promote_dataset
+from airflow_cv_dataops.core.sampling.sample import sample_hard_examples
+from airflow_cv_dataops.core.trends.numbers import dataset_metrics
 
 pytestmark = [pytest.mark.integration, pytest.mark.once(reason="core and SQL are the same on every version of Airflow")]
 
@@ -106,8 +111,16 @@ def test_the_snapshots_are_those_of_the_release(signs: Dataset, lake: duckdb.Duc
     assert (row["images_snapshot"], row["annotations_snapshot"]) == (release.snapshots["images"], release.snapshots["annotations"])
 
 
+def test_tag_and_branch_are_where_the_page_says(signs: Dataset):
+    release = signs.release("production")
+    for table in ("images", "annotations", "metrics"):
+        refs = signs.load_table(table).metadata.refs
+        assert {str(refs[name].snapshot_id) for name in ("release-v1", "production")} == {release.snapshots[table]}
+    assert release.snapshots["annotations"] != str(signs.load_table("annotations").metadata.current_snapshot_id)
+
+
 def test_the_images_and_labels_are_those_of_the_release(signs: Dataset, lake: duckdb.DuckDBPyConnection):
-    """17 images: one is there twice. Its labels count once, the box that was drawn twice does so twice, the one without width not at all."""
+    """17 images: one is there twice, and its labels count once; a box drawn twice counts twice, the one without width not at all."""
     release, found = signs.release("v1"), answer(lake, "condemned")
     images, labels = release.images().to_pandas(), release.annotations().to_pandas()
     assert found["image_id"].nunique() == release.images_count == 17
@@ -115,9 +128,8 @@ def test_the_images_and_labels_are_those_of_the_release(signs: Dataset, lake: du
     labelled = found.dropna(subset="category")
     assert len(labelled) == release.annotations_count == 3 * 8 - 2 + 3 * 2
     columns = ["image_id", "split", "label_set", "category"]
-    pd.testing.assert_frame_equal(
-        labelled.value_counts(columns).sort_index().reset_index(), labels.value_counts(columns).sort_index().reset_index(), check_dtype=False
-    )
+    in_sql, in_python = (frame.value_counts(columns).sort_index().reset_index() for frame in (labelled, labels))
+    pd.testing.assert_frame_equal(in_sql, in_python, check_dtype=False)
     assert set(labelled.loc[labelled["label_set"] == "boxes", "category"]) == {"a"}
     assert not (found["category"] == "z").any()  # came later
 
@@ -174,3 +186,39 @@ def test_the_day_with_other_categories_comes_first(lake: duckdb.DuckDBPyConnecti
     expected = ((shares - whole).abs().sum(axis=1) / 2).sort_values(ascending=False)
     assert found["partition_key"].tolist()[0] == expected.index[0] == "2026-11-07"
     np.testing.assert_allclose(found.set_index("partition_key")["distance"].loc[expected.index], expected)
+
+
+def test_each_step_commits_to_the_tables_that_the_page_says(tmp_path: Path):
+    told = re.findall(r"^\| ([a-z ]+) \| (`[^;|]*)(?:; (`\w+`) where it has any)? \|", TEXT, re.MULTILINE)
+    tables = {step: (set(re.findall(r"`(\w+)`", always)), set(re.findall(r"\w+", at_times))) for step, always, at_times in told}
+    dataset, committed = open_dataset("signs", home=str(tmp_path / "home")), {}
+    for step, run in steps(dataset, tmp_path).items():
+        before = heads(dataset)
+        run()
+        committed[step] = {table for table, head in heads(dataset).items() if head != before.get(table)}
+    assert tables.keys() == committed.keys()
+    for step, (always, at_times) in tables.items():
+        assert always <= committed[step] <= always | at_times, step
+
+
+def heads(dataset: Dataset) -> dict[str, int | None]:
+    return {table: dataset.load_table(table).metadata.current_snapshot_id for table in dataset.table_names()}
+
+
+def steps(dataset: Dataset, folder: Path) -> dict[str, Callable[[], object]]:
+    """The steps of a day, by their names on the page."""
+    day, labels, scores = DAYS[0], folder / "labels.csv", folder / "scores.csv"
+    pictures(folder / day, 0)
+    (folder / day / "broken.png").write_bytes(b"\x89PNG no")
+    labels.write_text("file,label\n" + "".join(f"{at}.png,{'ab'[at % 2]}\n" for at in range(4)))
+    scores.write_text("file,a,b\n" + "".join(f"{at}.png,{0.9 - at / 10},{0.1 + at / 10}\n" for at in range(6)))
+    return {
+        "ingest": lambda: ingest_images(dataset, day, folder / day, max_reject_ratio=1),
+        "label import": lambda: import_labels(dataset, day, labels, format="csv", on_findings="warn"),
+        "prediction import": lambda: import_predictions(dataset, day, scores, model="m", on_findings="warn"),
+        "embedding": lambda: embed_images(dataset, day),
+        "audit": lambda: audit_labels(dataset, day, on_findings="warn", report=None),
+        "health": lambda: check_health(dataset, day, on_findings="warn"),
+        "sampling": lambda: sample_hard_examples(dataset, day, budget=2),
+        "promotion": lambda: promote_dataset(dataset),
+    }
