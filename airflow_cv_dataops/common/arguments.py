@@ -105,6 +105,13 @@ def as_flag(name: str, value: Any) -> bool:
     raise ConfigurationError(f"{name}={value!r} is neither true nor false.")
 
 
+def required_flag(name: str, value: Any) -> bool:
+    """Return a truth value as :func:`as_flag`. :raises ConfigurationError: there is none."""
+    if value is None or str(value).strip().lower() in ("", "none"):
+        raise ConfigurationError(f"{name} is empty: true or false is needed.")
+    return as_flag(name, value)
+
+
 def report_limits(report: Any, megabytes: Any, pictures: Any = None) -> ReportLimits | None:
     """Return how large a report may get; ``None`` where there is to be none. :param pictures: most images; ``None``: the default."""
     from airflow_cv_dataops.core.report.limits import MEGABYTE, ReportLimits

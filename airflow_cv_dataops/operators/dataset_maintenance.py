@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.common.argument_checks import maintenance, shared
-from airflow_cv_dataops.common.arguments import as_flag, required_number
+from airflow_cv_dataops.common.arguments import as_flag, required_flag, required_number
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.maintenance.arguments import GRACE_DAYS, KEEP_HISTORY_DAYS
 from airflow_cv_dataops.operators.base import DatasetOperator
@@ -42,8 +42,9 @@ class DatasetMaintenanceOperator(DatasetOperator):
         "keep_history_days": maintenance.days,
         "grace_days": maintenance.days,
         "compact": shared.flag,
-        "dry_run": shared.flag,
+        "dry_run": maintenance.given_flag,
     }
+    never_absent: Sequence[str] = ("dry_run",)
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class DatasetMaintenanceOperator(DatasetOperator):
             keep_history_days=required_number("keep_history_days", self.keep_history_days),
             grace_days=required_number("grace_days", self.grace_days),
             compact=as_flag("compact", self.compact),
-            dry_run=as_flag("dry_run", self.dry_run),
+            dry_run=required_flag("dry_run", self.dry_run),
             partition_key=partition_key,
         )
 

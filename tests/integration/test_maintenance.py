@@ -14,7 +14,7 @@ from PIL import Image
 from unit.core.release.release_rows import write_annotations, write_images
 
 from airflow_cv_dataops.core.dataset import Dataset
-from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError, StoreError
+from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
 from airflow_cv_dataops.core.imaging.ingest.ingest import ingest_images
 from airflow_cv_dataops.core.release.promote import promote_dataset
 from airflow_cv_dataops.core.store import refs
@@ -269,17 +269,19 @@ def test_data_files_that_vanished_fail_the_step_once_the_rest_is_done(grown: Dat
     assert len(files_below(grown, "images/data")) == 2
 
 
-def test_nothing_is_deleted_where_none_of_the_data_files_is_found(grown: Dataset) -> None:
+def test_nothing_of_a_table_is_deleted_where_none_of_its_data_files_is_found(grown: Dataset) -> None:
     folder = Path(local_path(grown.root_uri)) / "images"
     (folder / "data").rename(folder / "elsewhere")
     files = files_below(grown, "images")
-    with pytest.raises(StoreError, match="None of the 3 data files"):
-        maintain_dataset(grown, now=LONG_AFTER)
-    assert {path for path in files if path.startswith("elsewhere")} <= files_below(grown, "images")
+    result = maintain_dataset(grown, now=LONG_AFTER)
+    assert result.failure is not None
+    assert "3 of images" in result.failure
+    assert files <= files_below(grown, "images")
+    assert len(files_below(grown, "annotations/data")) == 3, "other tables are looked after"
 
 
 def test_days_that_are_none_are_refused(make_dataset: MakeDataset) -> None:
-    for name, value in (("keep_history_days", -1), ("grace_days", float("nan")), ("grace_days", "3")):
+    for name, value in (("keep_history_days", -1), ("grace_days", float("nan")), ("grace_days", "3"), ("grace_days", 1e6)):
         with pytest.raises(ConfigurationError, match=name):
             maintain_dataset(make_dataset(made=True), **{name: value})  # type: ignore[arg-type]
     with pytest.raises(DatasetNotFoundError):

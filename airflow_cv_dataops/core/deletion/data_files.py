@@ -16,7 +16,7 @@ from airflow_cv_dataops.core.store.maintenance.referenced import name_of, refere
 from airflow_cv_dataops.core.store.objects import open_store
 
 if TYPE_CHECKING:
-    from pyiceberg.table import Table
+    from pyiceberg.table import FileScanTask, Table
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,6 @@ def _names_one(found: Table, table: str, path: str, named: NamedImages, is_refer
 class Rewriting:
     """Data files of one table without the rows that name an image; each is written once, whichever snapshots have it."""
 
-    dataset: Dataset
     table: str
     named: NamedImages
     names: Collection[str]
@@ -74,7 +73,7 @@ class Rewriting:
         for task in tasks:
             path = task.file.file_path
             if task.delete_files or path not in self._done:  # rows that another engine has deleted are others at each snapshot
-                written = files_of_rows(found, self._rows_left(snapshot_id, path))
+                written = files_of_rows(found, self._rows_left(found, task))
                 if task.delete_files:
                     new += written
                     continue
@@ -82,10 +81,16 @@ class Rewriting:
             new += self._done[path]
         return [task.file for task in tasks], new
 
-    def _rows_left(self, snapshot_id: int, path: str) -> Iterator[Any]:
+    def _rows_left(self, found: Table, task: FileScanTask) -> Iterator[Any]:
+        """Yield the other rows of a file, with every column that the table has, others' own ones, too."""
+        import pyarrow as pa
         import pyarrow.compute as pc
+        from pyiceberg.expressions import AlwaysTrue
+        from pyiceberg.io.pyarrow import ArrowScan
 
-        for rows in self.dataset.read_batches(self.table, snapshot_id=snapshot_id, files={path}):
+        scan = ArrowScan(found.metadata, found.io, found.schema(), AlwaysTrue())
+        for batch in scan.to_record_batches([task]):
+            rows = pa.Table.from_batches([batch])
             unwanted = self.named.mask(self.table, rows)
             self.rows += pc.sum(unwanted).as_py() or 0
             left = rows.filter(pc.invert(unwanted))

@@ -182,7 +182,7 @@ class _Deletion:
     def change(self) -> None:
         """Take the rows out of the tables, then out of what is held, then delete files."""
         begin(self.dataset, self.request, self.named.ids, erases=self.erases, releases={*self.releases, *self.once_with_one})
-        rewritings = {table: Rewriting(self.dataset, table, self.named, names) for table, names in self.naming.items()}
+        rewritings = {table: Rewriting(table, self.named, names) for table, names in self.naming.items()}
         for table, rewriting in rewritings.items():
             # The items of a release stay with it, at its own snapshot.
             self.dataset.change_table(table, partial(_rewrite_current, rewriting))

@@ -101,6 +101,14 @@ class ObjectStore:
         """Delete the file at the path unless it was written or renewed since; return whether it is gone. :raises OSError: it cannot be."""
         raise NotImplementedError
 
+    def put_back(self, path: str) -> None:
+        """Undo what :meth:`delete_if_older` had begun when it was killed, of a file that is called ``.<name>.….aside``."""
+        raise NotImplementedError
+
+    def is_behind_link(self, path: str) -> bool:
+        """Say whether a listed file is a link, or lies behind one below the prefix: it is somebody else's. Object stores have none."""
+        return False
+
     def uri_of(self, path: str) -> str:
         """Return the full URI of a path below the prefix."""
         raise NotImplementedError

@@ -241,6 +241,11 @@ class Dataset:
         """Return the names of the tables that there are, in one question to the catalog; none where there is no such dataset (yet)."""
         return self._tables.names()
 
+    def other_locations(self) -> frozenset[str]:
+        """Return where the tables lie that others have made in the dataset's namespace."""
+        found = (self._tables.find(name) for name in self.table_names() - TABLES.keys())
+        return frozenset(table.location().rstrip("/") for table in found if table is not None)
+
     def check_there(self) -> None:
         """:raises DatasetNotFoundError: the catalog has no such dataset; the message says which it has."""
         self._tables.check_there()

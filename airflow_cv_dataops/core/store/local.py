@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from airflow_cv_dataops.core.wording import readable
 
 log = logging.getLogger(__name__)
 
+ASIDE = ".aside"
+"""What ends the name of a file while it is being deleted."""
+
 
 class LocalStore(ObjectStore):
     """Local files. obstore refuses a whole listing for one odd file name, so listing and reading are the standard library's."""
@@ -28,6 +32,7 @@ class LocalStore(ObjectStore):
         self._root = os.fsencode(local_path(uri))
         self._above = len(os.path.join(self._root, b""))
         self._names: dict[str, bytes] = {}
+        self._linked: dict[bytes, bool] = {}
         self.dead_links: builtins.list[str] = []
 
     def list(self) -> Iterator[ObjectInfo]:
@@ -123,7 +128,7 @@ class LocalStore(ObjectStore):
         """As above: put aside first, so that who renews it at this very moment either is seen, or finds that it is not there."""
         full = os.fsdecode(self._full(path))
         folder, name = os.path.split(full)
-        aside = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+        aside = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}{ASIDE}")
         try:
             if os.lstat(full).st_mtime >= than.timestamp():
                 return False
@@ -135,6 +140,26 @@ class LocalStore(ObjectStore):
         except FileNotFoundError:  # another clean-up was faster
             return True
         return True
+
+    def put_back(self, path: str) -> None:
+        aside = os.fsdecode(self._full(path))
+        folder, name = os.path.split(aside)
+        target = os.path.join(folder, name[1:].removesuffix(ASIDE).rsplit(".", 2)[0])
+        with suppress(FileNotFoundError):
+            if os.path.lexists(target):
+                os.unlink(aside)
+            else:
+                os.rename(aside, target)
+
+    def is_behind_link(self, path: str) -> bool:
+        full = self._full(path)
+        return os.path.islink(full) or self._is_linked(os.path.dirname(full))
+
+    def _is_linked(self, folder: bytes) -> bool:
+        if folder not in self._linked:
+            is_root = len(folder) <= len(self._root.rstrip(b"/"))
+            self._linked[folder] = not is_root and (os.path.islink(folder) or self._is_linked(os.path.dirname(folder)))
+        return self._linked[folder]
 
     def uri_of(self, path: str) -> str:
         return file_uri(self._full(path))

@@ -15,6 +15,7 @@ from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.model.table_model import PARTITION_KEY
 from airflow_cv_dataops.core.store.schema import model_of
+from airflow_cv_dataops.core.store.written_times import times_of
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile, ManifestFile
@@ -202,7 +203,7 @@ def files_with_times(found: Table, snapshot: Snapshot, partition_key: str | None
     """
     from pyiceberg.utils.concurrent import ExecutorFactory
 
-    kept = sorted((one.sequence_number or 0, one.timestamp_ms) for one in found.snapshots())
+    kept = sorted(times_of(found.metadata).items())
     sequences = [sequence for sequence, _ in kept]
     manifests = [one for one in snapshot.manifests(found.io) if partition_key is None or _may_hold(one, partition_key)]
     # Every commit left a manifest: from an object store they are waited for together.

@@ -106,6 +106,7 @@ class RemoteStore(ObjectStore):
     def delete_if_older(self, path: str, than: datetime) -> bool:
         import obstore
 
+        _check_addressable(path)
         try:
             if obstore.head(self._store, path)["last_modified"] >= than:
                 return False

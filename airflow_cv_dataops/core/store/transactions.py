@@ -120,10 +120,6 @@ class _Shared(list[T]):
         return _Shared([*self, *other])
 
 
-def _lists_files(manifest: ManifestFile) -> bool:
-    return manifest.has_added_files() or manifest.has_existing_files()
-
-
 def _live_files(manifest: ManifestFile) -> int:
     return (manifest.added_files_count or 0) + (manifest.existing_files_count or 0)
 

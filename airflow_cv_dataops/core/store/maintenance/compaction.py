@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.files import PartitionWriter, data_files_of
-from airflow_cv_dataops.core.store.partition_files import compacted_name, version_of_paths
-from airflow_cv_dataops.core.store.schema import TABLES
+from airflow_cv_dataops.core.store.partition_files import compacted_name, files_with_times, version_of_paths
+from airflow_cv_dataops.core.store.schema import TABLES, iceberg_schema
+from airflow_cv_dataops.core.store.written_times import as_property, remembered
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -29,7 +30,15 @@ Keys = tuple[str, ...]
 
 
 def compactable(table: Table) -> dict[Keys, list[FileScanTask]]:
-    """Return the partitions, by their values, of which every file is small and there are :data:`FEWEST_FILES` or more."""
+    """Return the partitions, by their values, of which every file is small and there are :data:`FEWEST_FILES` or more.
+
+    Of a table that has other columns or another partitioning than this version of the package gives it, none: what is written anew would
+    be without them.
+    """
+    model = TABLES[table.name()[-1]]
+    partitioned_by = [table.schema().find_column_name(field.source_id) for field in table.spec().fields]
+    if list(model.partitioned_by) != partitioned_by or not set(table.schema().column_names) <= set(arrow_columns(model.name)):
+        return {}
     by_partition: dict[Keys, list[FileScanTask]] = defaultdict(list)
     for task in table.scan().plan_files():
         by_partition[tuple(str(task.file.partition[place]) for place in range(len(task.file.partition)))].append(task)
@@ -39,6 +48,11 @@ def compactable(table: Table) -> dict[Keys, list[FileScanTask]]:
         for keys, tasks in by_partition.items()
         if len(tasks) >= FEWEST_FILES and all(_is_small(task) and task.file.spec_id == spec_id for task in tasks)
     }
+
+
+def arrow_columns(table: str) -> list[str]:
+    """Return the names of a table's columns, nested ones too, as the data model has them."""
+    return list(iceberg_schema(table).column_names)
 
 
 def _is_small(task: FileScanTask) -> bool:
@@ -104,11 +118,19 @@ def _in_order(dataset: Dataset, table: str, snapshot_id: int, files: Iterable[Da
     return [path for _, path in sorted((first(file) for file in files), key=lambda found: (found[0] is None, *found))]
 
 
-def _replace(found: Table, old: Sequence[DataFile], new: Sequence[DataFile]) -> Any:
+def _replace(found: Table, old: Sequence[DataFile], new: Sequence[DataFile]) -> None:
+    """Put files in the place of others, in one snapshot, and note that their rows are as old as they were."""
     from airflow_cv_dataops.core.store.transactions import QuickTransaction
 
-    with QuickTransaction(found) as changes, changes.update_snapshot().overwrite() as snapshot:
-        for file in old:
-            snapshot.delete_data_file(file)
-        for file in new:
-            snapshot.append_data_file(file)
+    current = found.current_snapshot()
+    assert current is not None
+    paths = {file.file_path for file in old}
+    newest = max(time for file, time in files_with_times(found, current) if file.file_path in paths)
+    with QuickTransaction(found) as changes:
+        times = {**remembered(found.metadata), found.metadata.last_sequence_number + 1: round(newest.timestamp() * 1000)}
+        changes.set_properties(as_property(times))
+        with changes.update_snapshot().overwrite() as snapshot:
+            for file in old:
+                snapshot.delete_data_file(file)
+            for file in new:
+                snapshot.append_data_file(file)

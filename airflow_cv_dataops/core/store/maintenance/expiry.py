@@ -9,7 +9,7 @@ from typing import Literal
 
 from pyiceberg.catalog import MetastoreCatalog  # noqa: TID253 (only a function of the step imports this module)
 from pyiceberg.exceptions import CommitFailedException  # noqa: TID253
-from pyiceberg.table import Table  # noqa: TID253
+from pyiceberg.table import Table, Transaction  # noqa: TID253
 from pyiceberg.table.metadata import TableMetadata  # noqa: TID253
 from pyiceberg.table.update import (  # noqa: TID253
     AssertRefSnapshotId,
@@ -21,6 +21,7 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots  # noqa: TID253
 
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.transactions import QuickTransaction
+from airflow_cv_dataops.core.store.written_times import as_property, remembered, times_of
 
 
 def expirable(table: Table, held: Collection[int], before: datetime) -> frozenset[int]:
@@ -60,10 +61,26 @@ def forget(dataset: Dataset, table: str, which: Callable[[Table], Collection[int
         nonlocal forgotten
         forgotten = which(found)
         if forgotten:
-            _Expiry(found, forgotten).commit()
+            with QuickTransaction(found) as changes:
+                _remember_times(changes, found, forgotten)
+                _Expiry(changes, found, forgotten).commit()
 
     dataset.change_table(table, change)
     return len(forgotten)
+
+
+def _remember_times(changes: Transaction, found: Table, forgotten: Collection[int]) -> None:
+    """Note when files were written that outlive the snapshots that brought them."""
+    metadata = found.metadata
+    staying = [one for one in metadata.snapshots if one.snapshot_id not in forgotten]
+    manifests = {one.manifest_path: one for snapshot in staying for one in snapshot.manifests(found.io)}
+    entries = (entry for one in manifests.values() for entry in one.fetch_manifest_entry(found.io, discard_deleted=True))
+    living = {entry.sequence_number or 0 for entry in entries}
+    known, times = {one.sequence_number or 0 for one in staying}, times_of(metadata)
+    before = remembered(metadata)
+    noted = {one: times[one] for one in living if one in times and (one not in known or one in before)}
+    if noted != before:
+        changes.set_properties(as_property(noted))
 
 
 class _Expiry(ExpireSnapshots):
@@ -72,8 +89,8 @@ class _Expiry(ExpireSnapshots):
     PyIceberg drops the refs of a snapshot that it removes: a promotion that took hold of it a moment before would be left with nothing.
     """
 
-    def __init__(self, table: Table, snapshot_ids: Collection[int]) -> None:
-        super().__init__(QuickTransaction(table, autocommit=True))
+    def __init__(self, changes: Transaction, table: Table, snapshot_ids: Collection[int]) -> None:
+        super().__init__(changes)
         self._snapshot_ids_to_expire = set(snapshot_ids)
         at = {name: ref.snapshot_id for name, ref in table.metadata.refs.items()}
         requirements: list[TableRequirement] = [AssertRefSnapshotId(ref=name, snapshot_id=snapshot) for name, snapshot in at.items()]

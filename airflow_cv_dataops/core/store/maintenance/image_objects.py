@@ -76,9 +76,12 @@ def _named_in(io: FileIO, path: str) -> list[np.ndarray]:
 
     parts = []
     with io.new_input(path).open() as opened, pq.ParquetFile(opened) as file:
+        if not {"image_id", "storage_uri"} <= set(file.schema_arrow.names):  # it says which rows of another are gone
+            return []
         for rows in file.iter_batches(_BATCH_ROWS, columns=["image_id", "storage_uri"]):
             stored = rows.filter(pc.fill_null(pc.match_substring(rows["storage_uri"], "/objects/"), False))
-            parts.append(_numbers(stored["image_id"]))
+            is_id = pc.fill_null(pc.match_substring_regex(stored["image_id"], "^[0-9a-f]{64}$"), False)
+            parts.append(_numbers(stored["image_id"].filter(is_id)))
     return parts
 
 

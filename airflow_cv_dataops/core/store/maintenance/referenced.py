@@ -17,7 +17,7 @@ class ReferencedFiles:
 
     :param names: the files' own names, metadata, manifests and data files alike. Whatever the scheme, the spelling or the encoding of a
         path, these are the same, and none is given twice.
-    :param data: paths of the data files, as the manifests have them.
+    :param data: paths of the files with rows, as the manifests have them; those that say which rows of others are gone are among the names.
     """
 
     names: frozenset[str]
@@ -29,6 +29,7 @@ def referenced_files(table: Table, expired: Collection[int] = ()) -> ReferencedF
 
     :param expired: snapshots that do not count.
     """
+    from pyiceberg.manifest import DataFileContent
     from pyiceberg.utils.concurrent import ExecutorFactory
 
     metadata, io = table.metadata, table.io
@@ -36,7 +37,8 @@ def referenced_files(table: Table, expired: Collection[int] = ()) -> ReferencedF
     pool = ExecutorFactory.get_or_create()
     manifests = {one.manifest_path: one for found in pool.map(lambda snapshot: snapshot.manifests(io), snapshots) for one in found}
     entries = pool.map(lambda manifest: manifest.fetch_manifest_entry(io, discard_deleted=True), manifests.values())
-    data = frozenset(entry.data_file.file_path for found in entries for entry in found)
+    files = [entry.data_file for found in entries for entry in found]
+    data = frozenset(file.file_path for file in files if file.content == DataFileContent.DATA)
     others = [
         table.metadata_location,
         *(entry.metadata_file for entry in metadata.metadata_log),
@@ -44,7 +46,7 @@ def referenced_files(table: Table, expired: Collection[int] = ()) -> ReferencedF
         *(snapshot.manifest_list for snapshot in snapshots),
         *manifests,
     ]
-    return ReferencedFiles(frozenset(map(name_of, (*others, *data))), data)
+    return ReferencedFiles(frozenset(map(name_of, (*others, *(file.file_path for file in files)))), data)
 
 
 def name_of(path: str) -> str:
