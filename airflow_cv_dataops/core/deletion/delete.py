@@ -71,7 +71,8 @@ def delete_images(
     :param releases: ``keep``: releases, tags and branches stay as they are; ``erase``: the images are taken out of them, too.
     :param dry_run: change nothing, and say what is there.
     :param partition_key: only recorded in the summary.
-    :param dag_id: whose run this is; only recorded, as ``run_id``.
+    :param dag_id: whose run this is; only recorded.
+    :param run_id: as ``dag_id``.
     :param deleted_at: when, for the record; default: now.
     :raises ConfigurationError: an argument cannot be used, or nothing is found of what is asked for, and nothing of it was ever deleted.
     :raises DatasetNotFoundError: there is no such dataset.
