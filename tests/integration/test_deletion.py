@@ -215,7 +215,9 @@ def test_one_that_was_killed_is_finished_by_the_next(filled: tuple[Dataset, dict
         victim.start()
         victim.join(PATIENCE_SECONDS)
         assert victim.exitcode == -signal.SIGKILL, moment
-    delete_images(dataset, image_ids=[ids["f"]], reason="another one", releases="keep")
+    with pytest.raises(ConfigurationError, match="begun with releases='erase'"):
+        delete_images(dataset, image_ids=[ids["f"]], reason="another one", releases="keep")
+    delete_images(dataset, image_ids=[ids["f"]], reason="another one", releases="erase")
     assert naming(dataset, ids["a"], data) == []
     assert sorted(dataset.release("v2").images()["image_id"].to_pylist()) == sorted(ids[one] for one in "bcde")
 

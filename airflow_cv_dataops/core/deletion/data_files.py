@@ -31,7 +31,8 @@ def naming_files(dataset: Dataset, table: str, found: Table, named: NamedImages)
     """
     referenced = referenced_files(found)
     folder = f"{found.location()}/data"
-    listed = (info.path for info in open_store(folder, dataset.config.object_options).list() if info.path.endswith(".parquet"))
+    store = open_store(folder, dataset.config.object_options)
+    listed = (info.path for info in store.list() if info.path.endswith(".parquet") and not store.is_never_readable(info.path))
     paths = {name_of(path): path for path in [*referenced.data, *(f"{folder}/{path}" for path in listed)]}
     with Progress(f"data files of {table}", len(paths), log) as progress, ThreadPoolExecutor(_THREADS) as pool:
         asked = pool.map(lambda path: _names_one(found, table, path, named, name_of(path) in referenced.names), paths.values())

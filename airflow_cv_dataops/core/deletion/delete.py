@@ -87,12 +87,18 @@ def delete_images(
     check_sources(sources)
     dataset.check_there()
     begun = Begun.of(dataset)
+    if not dry_run and begun.ids and begun.erases != (releases == "erase"):
+        how = "erase" if begun.erases else "keep"
+        raise ConfigurationError(
+            f"A deletion of {len(begun.ids)} images of {dataset.name!r} was begun with releases={how!r} and not finished: run one like "
+            "that first; it finishes it."
+        )
     named = select_images(dataset, wanted | begun.ids, sources, where)
     if not named.ids:
         raise ConfigurationError(
             f"No image of {dataset.name!r} is what is asked for (sources={list(sources)}, where={where!r}): nothing was deleted."
         )
-    work = _Deletion(dataset, named, releases == "erase" or begun.erases, dry_run, begun.releases)
+    work = _Deletion(dataset, named, releases == "erase", dry_run, begun.releases)
     if not dry_run:
         work.begin(reason, dag_id, run_id, deleted_at or datetime.now(UTC))
     work.look()
