@@ -34,8 +34,8 @@ from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 from airflow_cv_dataops.sensors.label_freshness import LabelFreshnessSensor
 
-# What a run says of itself, and what opens a source.
-_OF_A_RUN = {"dag_id", "run_id", "partition_key", "said_by", "seen_at", "as_of", "source_options", "target_options"}
+# What a run says of itself, what it is about, and what opens a source.
+_OF_A_RUN = {"sources", "dag_id", "run_id", "partition_key", "said_by", "seen_at", "as_of", "source_options", "target_options"}
 _INGEST, _SHARDS = "core.imaging.ingest.ingest.ingest_images", "core.imaging.ingest.shards.steps"
 
 
