@@ -62,7 +62,6 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ("release",),
         ("dataset",),
         ("diff", "export"),
-        ("deletion",),
         ("contracts",),
         ("catalogue",),
     ),
