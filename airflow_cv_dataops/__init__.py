@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_cv_dataops.core.contracts.validate import validate_table as validate_table
     from airflow_cv_dataops.core.dataset import Dataset as Dataset
     from airflow_cv_dataops.core.dataset import open_dataset as open_dataset
+    from airflow_cv_dataops.core.deletion.delete import delete_images as delete_images
     from airflow_cv_dataops.core.diff.diff import diff_releases as diff_releases
     from airflow_cv_dataops.core.diff.release_diff import ReleaseDiff as ReleaseDiff
     from airflow_cv_dataops.core.diff.step import report_diff as report_diff
@@ -159,6 +160,7 @@ _MODULES = {
     "convert_manifest": "core.sampling.manifest_formats",
     "dataset_card": "core.release.card.card",
     "dataset_metrics": "core.trends.numbers",
+    "delete_images": "core.deletion.delete",
     "describe_dataset": "core.release.describe",
     "diff_releases": "core.diff.diff",
     "embed_images": "core.embeddings.embedding",

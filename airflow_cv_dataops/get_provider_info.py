@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_cv_dataops.operators.dataset_diff",
                     "airflow_cv_dataops.operators.dataset_export",
                     "airflow_cv_dataops.operators.dataset_maintenance",
+                    "airflow_cv_dataops.operators.image_deletion",
                 ],
             }
         ],

@@ -62,6 +62,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ("release",),
         ("dataset",),
         ("diff", "export"),
+        ("deletion",),
         ("contracts",),
         ("catalogue",),
     ),

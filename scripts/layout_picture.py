@@ -31,6 +31,7 @@ CAPTIONS: Mapping[str, str] = {
     "core": "plain Python, no Airflow",
     "version": "the number that package and events carry",
     "core.catalogue": "what there is, for people",
+    "core.deletion": "images that must go",
     "core.diff": "what changed between two releases",
     "core.export": "a release to files",
     "core.contracts": "a table and a suite to findings",

@@ -16,6 +16,7 @@ from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOpera
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_deletion import ImageDeletionOperator
 from airflow_cv_dataops.operators.image_embedding import ImageEmbeddingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
@@ -72,6 +73,10 @@ ARGUMENTS: dict[type[CheckedArguments], dict[str, Any]] = {
         "allow_rolled_back": True, "metrics": {"map50": "0.5"}, "notes": "first", "card": False,
     },
     DatasetRollbackOperator: {**_OF_ALL, "stage": "staging", "to": "v3", "reason": "labels are shifted"},
+    ImageDeletionOperator: {
+        **_OF_ALL, "reason": "asked for", "image_ids": ["0" * 64], "sources": ["s3://b/p/"], "where": "width > 5", "releases": "erase",
+        "dry_run": True,
+    },
     DatasetMaintenanceOperator: {**_OF_ALL, "keep_history_days": "7", "grace_days": 1.5, "compact": False, "dry_run": True},
     DatasetDescriptionOperator: {
         **_OF_ALL, "description": "digits", "dataset_owner": "team", "license": "MIT", "notes": "none", "stages": ["staging", "production"],

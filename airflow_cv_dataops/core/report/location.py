@@ -19,7 +19,7 @@ _PATH = re.compile(r"reports/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}/[A-Za-z0-9_-][A-
 
 def report_path(audit: str, partition_key: str, page: bytes) -> str:
     """Return the path below the dataset's root: by audit, partition and content, so that no report takes another one's place."""
-    return f"reports/{_folder(audit)}/{_folder(partition_key)}/{_digest(page)}.html"
+    return f"reports/{folder_of(audit)}/{folder_of(partition_key)}/{_digest(page)}.html"
 
 
 def report_uri(dataset: Dataset, path: str) -> str:
@@ -60,7 +60,7 @@ def read_report(dataset: Dataset, uri: str) -> bytes:
     return page
 
 
-def _folder(name: str) -> str:
+def folder_of(name: str) -> str:
     """Return a name that every store takes; where it differs from the given one, with a hash that keeps different names apart."""
     safe = _UNSAFE.sub("_", name)
     if safe == name and len(name) <= _LONGEST_NAME:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.errors import ConfigurationError
+from airflow_cv_dataops.core.store.model.deletion_tables import DELETIONS
 from airflow_cv_dataops.core.store.model.image_tables import EMBEDDINGS, IMAGES, REJECTS
 from airflow_cv_dataops.core.store.model.label_tables import ANNOTATIONS, PREDICTIONS
 from airflow_cv_dataops.core.store.model.release_tables import DESCRIPTIONS, EXCLUSIONS, RELEASE_ITEMS, RELEASES, SPLIT_ASSIGNMENTS
@@ -41,10 +42,11 @@ TABLES: Mapping[str, TableModel] = {
         SPLIT_ASSIGNMENTS,
         EXCLUSIONS,
         DESCRIPTIONS,
+        DELETIONS,
     )
 }
 
-REJECT_REASONS = ("unreadable", "not_an_image", "truncated", "too_large", "too_small", "unsupported_format", "timeout", "empty")
+REJECT_REASONS = ("unreadable", "not_an_image", "truncated", "too_large", "too_small", "unsupported_format", "timeout", "empty", "deleted")
 SEVERITIES = ("error", "warning", "info")
 
 

@@ -14,6 +14,7 @@ from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOpera
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_deletion import ImageDeletionOperator
 from airflow_cv_dataops.operators.image_embedding import ImageEmbeddingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
@@ -50,6 +51,7 @@ NEEDED: dict[type, dict[str, Any]] = {
     DatasetDiffOperator: _DATASET,
     DatasetExportOperator: _DATASET,
     DatasetMaintenanceOperator: _DATASET,
+    ImageDeletionOperator: {**_DATASET, "reason": "asked for", "image_ids": ["0" * 64]},
     DatasetValidationOperator: _DATASET,
     HardExampleSamplingOperator: _DATASET,
     SamplingReviewOperator: _DATASET,
@@ -120,6 +122,9 @@ BAD: dict[type, dict[str, Any]] = {
         **_OF_ALL, "description": 5, "dataset_owner": "x" * 501, "license": 5, "notes": 5, "stages": ["v1"], "others": {"No Name": "x"},
         "take_back": ["No Name"], "cards": "perhaps",
     },
+    ImageDeletionOperator: {
+        **_OF_ALL, "reason": " ", "image_ids": ["abc"], "sources": ["a.png"], "where": 5, "releases": "some", "dry_run": "perhaps",
+    },
     DatasetMaintenanceOperator: {**_OF_ALL, "keep_history_days": -1, "grace_days": "long", "compact": "perhaps", "dry_run": "perhaps"},
     DatasetDiffOperator: {
         **_OF_ALL, **_REPORT, "before": 5, "after": 5, "iou_threshold": 0, "allow_missing_before": "perhaps", "report_max_pictures": -1,
@@ -170,6 +175,7 @@ TOGETHER: list[tuple[type, dict[str, Any]]] = [
     (DatasetValidationOperator, {"suite": "a.json", "categories": ["cat"]}),
     (HardExampleSamplingOperator, {"budget_unit": "boxes", "max_per": {"source": 0.5}}),
     (SamplingReviewOperator, {"sample_id": "a", "compared_with": "a"}),
+    (ImageDeletionOperator, {"image_ids": []}),
     (SamplingReviewOperator, {"evaluations": "s3://b/evaluations.parquet"}),
 ]
 

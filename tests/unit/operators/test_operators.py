@@ -27,6 +27,7 @@ from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOpera
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_deletion import ImageDeletionOperator
 from airflow_cv_dataops.operators.image_embedding import ImageEmbeddingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
@@ -324,6 +325,7 @@ OPERATORS: dict[type[BaseOperator], dict[str, Any]] = {
     DatasetDiffOperator: {"dataset": "digits"},
     DatasetExportOperator: {"dataset": "digits"},
     DatasetMaintenanceOperator: {"dataset": "digits"},
+    ImageDeletionOperator: {"dataset": "digits", "reason": "asked for", "image_ids": ["0" * 64]},
     ImageArrivalSensor: {"source": "/data"},
     DatasetReleaseSensor: {"dataset": "digits"},
     LabelFreshnessSensor: {"dataset": "digits"},

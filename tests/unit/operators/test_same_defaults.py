@@ -22,6 +22,7 @@ from airflow_cv_dataops.operators.dataset_promotion import DatasetPromotionOpera
 from airflow_cv_dataops.operators.dataset_rollback import DatasetRollbackOperator
 from airflow_cv_dataops.operators.dataset_validation import DatasetValidationOperator
 from airflow_cv_dataops.operators.hard_example_sampling import HardExampleSamplingOperator
+from airflow_cv_dataops.operators.image_deletion import ImageDeletionOperator
 from airflow_cv_dataops.operators.image_embedding import ImageEmbeddingOperator
 from airflow_cv_dataops.operators.image_ingest import ImageIngestOperator
 from airflow_cv_dataops.operators.label_audit import LabelAuditOperator
@@ -33,8 +34,8 @@ from airflow_cv_dataops.sensors.dataset_release import DatasetReleaseSensor
 from airflow_cv_dataops.sensors.image_arrival import ImageArrivalSensor
 from airflow_cv_dataops.sensors.label_freshness import LabelFreshnessSensor
 
-# What a run says of itself, and what opens a source.
-_OF_A_RUN = {"dag_id", "run_id", "partition_key", "said_by", "seen_at", "as_of", "source_options", "target_options"}
+# What a run says of itself, what it is about, and what opens a source.
+_OF_A_RUN = {"sources", "dag_id", "run_id", "partition_key", "said_by", "seen_at", "as_of", "source_options", "target_options"}
 _INGEST, _SHARDS = "core.imaging.ingest.ingest.ingest_images", "core.imaging.ingest.shards.steps"
 
 
@@ -93,6 +94,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         (DatasetDiffOperator, {}, "core.diff.step.report_diff"),
         (DatasetExportOperator, {}, "core.export.export.export_release"),
         (DatasetMaintenanceOperator, {}, "core.store.maintenance.maintain.maintain_dataset"),
+        (ImageDeletionOperator, {"reason": "asked for", "sources": ["s3://b/p/"]}, "core.deletion.delete.delete_images"),
     ],
 )
 def test_an_operator_asks_for_what_its_function_does_by_itself(

@@ -142,6 +142,7 @@ class Outcome:
     @classmethod
     def of(cls, tally: Tally, whole: Whole, odd: int, *, listed: int, skipped: int, elapsed_seconds: float) -> Outcome:
         """:param odd: how many images have an odd size: no row that was tallied says so of itself."""
+        faults = tally.rejects - tally.rejects_by_reason["deleted"]  # what somebody has taken out on purpose is no fault of the source's
         looked_at = tally.images + tally.rejects
         unique = whole.unique()
         duplicates = tally.images - unique
@@ -158,7 +159,7 @@ class Outcome:
             "bytes": tally.bytes,
         }
         metrics = {
-            "reject_ratio": tally.rejects / looked_at if looked_at else 0.0,
+            "reject_ratio": faults / (tally.images + faults) if tally.images + faults else 0.0,
             "duplicate_ratio": duplicates / tally.images if tally.images else 0.0,
             "images_per_second": round(looked_at / max(elapsed_seconds, 1e-9), 3),
             **{f"{name}_mean": tally.mean(name) for name in _MEASURES},

@@ -20,6 +20,7 @@ from airflow_cv_dataops.core.imaging.ingest.workers.pool import Answer, Files, W
 from airflow_cv_dataops.core.imaging.sources import ImageSource
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.deleted_images import deletion_digests
 from airflow_cv_dataops.core.store.files import DataFile
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ def _files_at_once(files: int, workers: int | None) -> int:
 def _job(dataset: Dataset, source: ImageSource, parameters: IngestParameters) -> dict[str, Any]:
     """Return what a worker has to know, credentials included: it gets them over a pipe."""
     objects = {"uri": dataset.root_uri, "options": dict(dataset.config.object_options)} if parameters.copy_images else None
-    return {"source": source.spec, "objects": objects, "parameters": parameters.to_json()}
+    deleted = sorted(deletion_digests(dataset))
+    return {"dataset": dataset.name, "source": source.spec, "objects": objects, "parameters": parameters.to_json(), "deleted": deleted}
 
 
 def _answered(pool: WorkerPool, stretches: Sequence[_Stretch], size: int, progress: Progress) -> Iterator[tuple[_Stretch, list[Answer]]]:

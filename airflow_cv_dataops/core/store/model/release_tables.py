@@ -63,6 +63,7 @@ RELEASES = TableModel(
             "the release that the stage was at held something else; the next promotions do not bring it back.",
         ),
         Column("allows_rolled_back", "boolean", "The promotion was told that it may bring back what was rolled back before it."),
+        Column("erased_images", "long", "Images that were taken out of the release afterwards, on purpose; null: none was."),
         Column("notes", "string", "For people; of a rollback the reason."),
         Column("dag_id", "string", "The DAG that promoted."),
         Column("run_id", "string", "The run that promoted."),

@@ -28,6 +28,7 @@ from airflow_cv_dataops.core.imaging.ingest.workers.facts import ImageFacts, ima
 from airflow_cv_dataops.core.imaging.ingest.workers.read_ahead import MOST_BYTES_IN_FLIGHT, REMOTE_THREADS, ReadAhead
 from airflow_cv_dataops.core.imaging.ingest.workers.wire import receive, send
 from airflow_cv_dataops.core.imaging.sources import ImageSource, image_source_from
+from airflow_cv_dataops.core.store.deleted_images import deletion_digest
 from airflow_cv_dataops.core.store.objects import ObjectInfo, open_store
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ POSITION_BYTES = 8
 _ENDINGS = (signal.SIGALRM, signal.SIGPROF)
 _MOST_PROCESSOR_TIME = 2  # times `timeout_seconds`
 _WEB = ("http://", "https://")  # a list may name many hosts: that one of them does not answer says nothing of the others
+_DELETED = "this image was deleted from the dataset on purpose"
 _FACTS = tuple(field.name for field in fields(ImageFacts))
 
 
@@ -63,7 +65,8 @@ def main() -> None:
 class Worker:
     """Takes files: reads, decodes, measures and copies them.
 
-    :param job: source, store for copies, and :class:`IngestParameters`, as JSON values.
+    :param job: the dataset's name, source, store for copies, :class:`IngestParameters`, and digests of images that were deleted on
+        purpose, as JSON values.
     """
 
     def __init__(self, job: Mapping[str, Any], source: ImageSource) -> None:
@@ -72,6 +75,7 @@ class Worker:
         self._source = source
         self._objects = open_store(job["objects"]["uri"], job["objects"]["options"]) if job["objects"] else None
         self._facts_of = partial(image_facts, formats=parameters.formats, limits=parameters.limits, thresholds=parameters.thresholds)
+        self._dataset_name, self._deleted = job["dataset"], frozenset(job["deleted"])
         self._watch = _Watch(job["position_descriptor"], parameters.timeout_seconds)
         is_local = source.is_local and (self._objects is None or self._objects.uri.startswith("file://"))
         is_local = is_local and job["source"]["kind"] != "list"  # a local list may name remote files
@@ -100,6 +104,9 @@ class Worker:
                 data, found = self._looked_at(position, info, partial(self._source.fetch, info))
             if isinstance(found, Reject):
                 rejects.append((position, found.reason, found.detail, found.may_pass))
+                continue
+            if self._deleted and deletion_digest(self._dataset_name, found.image_id) in self._deleted:
+                rejects.append((position, "deleted", _DELETED, False))
                 continue
             positions.append(position)
             storage.append(self._copied(found.object_path, data))

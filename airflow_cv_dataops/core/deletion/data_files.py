@@ -1,0 +1,125 @@
+"""The data files of which some row names an image that is to go, and the same files without those rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.deletion.named import NamedImages
+from airflow_cv_dataops.core.progress import Progress
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.files import files_of_rows
+from airflow_cv_dataops.core.store.maintenance.referenced import name_of, referenced_files
+from airflow_cv_dataops.core.store.objects import open_store
+
+if TYPE_CHECKING:
+    from pyiceberg.table import FileScanTask, Table
+
+log = logging.getLogger(__name__)
+
+_THREADS = 4
+_BATCH_ROWS = 65_536
+
+
+def naming_files(dataset: Dataset, table: str, found: Table, named: NamedImages) -> dict[str, str]:
+    """Return the data files that name an image, by their own names: those of every snapshot, and those of none.
+
+    :raises OSError: a file that a snapshot refers to cannot be read.
+    """
+    referenced = referenced_files(found)
+    folder = f"{found.location()}/data"
+    store = open_store(folder, dataset.config.object_options)
+    listed = (info.path for info in store.list() if info.path.endswith(".parquet") and not store.is_never_readable(info.path))
+    paths = {name_of(path): path for path in [*referenced.data, *(f"{folder}/{path}" for path in listed)]}
+    with Progress(f"data files of {table}", len(paths), log) as progress, ThreadPoolExecutor(_THREADS) as pool:
+        asked = pool.map(lambda path: _names_one(found, table, path, named, name_of(path) in referenced.names), paths.values())
+        return {name: path for (name, path), is_one in zip(paths.items(), progress.over(asked), strict=True) if is_one}
+
+
+def _names_one(found: Table, table: str, path: str, named: NamedImages, is_referenced: bool) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        with found.io.new_input(path).open() as opened, pq.ParquetFile(opened) as file:
+            columns = [name for name in NamedImages.columns(table) if name in file.schema_arrow.names]
+            for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
+                if pc.any(named.mask(table, pa.Table.from_batches([batch]))).as_py():
+                    return True
+    except (OSError, pa.ArrowException) as error:
+        if is_referenced:
+            raise OSError(f"Data file {path} cannot be read: {error}") from error
+        log.warning("Data file %s, which no snapshot has, cannot be read: %s", path, error)
+    return False
+
+
+@dataclass
+class Rewriting:
+    """Data files of one table without the rows that name an image; each is written once, whichever snapshots have it."""
+
+    table: str
+    named: NamedImages
+    names: Collection[str]
+    rows: int = 0
+    _done: dict[str, list[Any]] = field(default_factory=dict)
+
+    def of_snapshot(self, found: Table, snapshot_id: int) -> tuple[list[Any], list[Any]]:
+        """Return the files of a snapshot that are to go, and those that take their place."""
+        tasks = [task for task in found.scan(snapshot_id=snapshot_id).plan_files() if name_of(task.file.file_path) in self.names]
+        new: list[Any] = []
+        for task in tasks:
+            path = task.file.file_path
+            if task.delete_files or path not in self._done:  # rows that another engine has deleted are others at each snapshot
+                written = files_of_rows(found, self._rows_left(found, task))
+                if task.delete_files:
+                    new += written
+                    continue
+                self._done[path] = written
+            new += self._done[path]
+        return [task.file for task in tasks], new
+
+    def _rows_left(self, found: Table, task: FileScanTask) -> Iterator[Any]:
+        """Yield the other rows of a file, with every column that the table has, others' own ones, too."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        from pyiceberg.expressions import AlwaysTrue
+        from pyiceberg.io.pyarrow import ArrowScan
+
+        scan = ArrowScan(found.metadata, found.io, found.schema(), AlwaysTrue())
+        for batch in scan.to_record_batches([task]):
+            rows = pa.Table.from_batches([batch])
+            unwanted = self.named.mask(self.table, rows)
+            self.rows += pc.sum(unwanted).as_py() or 0
+            left = rows.filter(pc.invert(unwanted))
+            if left.num_rows:
+                yield left
+
+
+def replace_files(found: Table, branch: str, old: Sequence[Any], new: Sequence[Any]) -> None:
+    """Put files in the place of others, in one snapshot of a branch."""
+    from airflow_cv_dataops.core.store.transactions import QuickTransaction
+
+    with QuickTransaction(found) as changes, changes.update_snapshot(branch=branch).overwrite() as snapshot:
+        for file in old:
+            snapshot.delete_data_file(file)
+        for file in new:
+            snapshot.append_data_file(file)
+
+
+def snapshots_with(found: Table, names: Collection[str]) -> set[int]:
+    """Return the snapshots that have one of the files."""
+    has_one: dict[str, bool] = {}
+    with_one = set()
+    for snapshot in found.metadata.snapshots:
+        manifests = snapshot.manifests(found.io)
+        for manifest in manifests:
+            if manifest.manifest_path not in has_one:
+                entries = manifest.fetch_manifest_entry(found.io, discard_deleted=True)
+                has_one[manifest.manifest_path] = any(name_of(entry.data_file.file_path) in names for entry in entries)
+        if any(has_one[manifest.manifest_path] for manifest in manifests):
+            with_one.add(snapshot.snapshot_id)
+    return with_one

@@ -1,0 +1,154 @@
+"""Images taken out of what releases, tags and branches hold: each snapshot gets a twin without them, which takes its place."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_cv_dataops.core.deletion.data_files import Rewriting, replace_files
+from airflow_cv_dataops.core.deletion.named import NamedImages
+from airflow_cv_dataops.core.release.held_annotations import read_annotations
+from airflow_cv_dataops.core.release.lookup import release_among, releases_at
+from airflow_cv_dataops.core.release.reader import Release, place_of
+from airflow_cv_dataops.core.release.refs import write_release_refs
+from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
+from airflow_cv_dataops.core.store.dataset import Dataset
+from airflow_cv_dataops.core.store.files import files_of_rows, overwrite
+from airflow_cv_dataops.core.store.refs import Refs, write_refs
+from airflow_cv_dataops.core.store.schema import arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyiceberg.table import Table
+
+log = logging.getLogger(__name__)
+
+BRANCH = "erasing-"
+
+Twins = Mapping[str, Mapping[int, int]]
+"""By table, the snapshots that are held, and the ones without the images that take their place."""
+
+
+def held_snapshots(dataset: Dataset) -> Mapping[str, set[int]]:
+    """Return the snapshots that releases name, and those that other tags and branches do, by table."""
+    held: dict[str, set[int]] = defaultdict(set)
+    for row in releases_at(dataset, dataset.snapshot_id("releases")):
+        for table, snapshot_id in row["snapshots"].items():
+            held[table].add(int(snapshot_id))
+    return held
+
+
+def make_twin(dataset: Dataset, rewriting: Rewriting, snapshot_id: int) -> int:
+    """Make a snapshot's twin on a branch of its own, which holds it until it has taken the snapshot's place; return its id."""
+    branch = f"{BRANCH}{snapshot_id}"
+
+    def at(found: Table) -> int:
+        return found.metadata.refs[branch].snapshot_id
+
+    write_refs(dataset, rewriting.table, lambda there: Refs() if branch in there else Refs(branches={branch: snapshot_id}))
+
+    def change(found: Table) -> None:
+        old, new = rewriting.of_snapshot(found, at(found))
+        if old:
+            replace_files(found, branch, old, new)
+
+    dataset.change_table(rewriting.table, change)
+    now = dataset.load_table(rewriting.table)
+    assert now is not None
+    return at(now)
+
+
+def put_twins_in_place(dataset: Dataset, twins: Twins, named: NamedImages) -> list[str]:
+    """Let releases, tags and branches hold the twins; return the names of the releases that held one of the images.
+
+    The rows of ``releases`` are written anew in one commit, then the refs follow. Who is killed in between begins again: the rows say what
+    has been done. They are written anew also where none changes: so a promotion that is under way, and has read what was there before, has
+    lost its race, and decides on what is there now.
+    """
+    changed: list[str] = []
+
+    def change(found: Table) -> None:
+        changed.clear()
+        rows = _rows_now(dataset, found)
+        for row in rows:
+            if _put_in_place(dataset, row, twins, named):
+                changed.append(row["release"])
+        if rows:
+            overwrite(found, {}, files_of_rows(found, [_as_table(rows)]))
+
+    if dataset.load_table("releases") is not None:
+        dataset.change_table("releases", change)
+    for table, by_snapshot in twins.items():
+        write_refs(dataset, table, partial(_moved, dataset, table, by_snapshot))
+    write_release_refs(dataset)
+    return sorted(set(changed), key=lambda name: int(name[1:]))
+
+
+def drop_branches(dataset: Dataset, tables: Sequence[str]) -> None:
+    """Drop the branches that held the twins."""
+    for table in tables:
+        write_refs(dataset, table, lambda at: Refs(gone=[name for name in at if name.startswith(BRANCH)]))
+
+
+def _moved(dataset: Dataset, table: str, twins: Mapping[int, int], at: Any) -> Refs:
+    """Return the refs of other people's that name a snapshot with a twin, each at the twin."""
+    found = dataset.load_table(table)
+    assert found is not None
+    tags: dict[str, int] = {}
+    branches: dict[str, int] = {}
+    for name, ref in found.metadata.refs.items():
+        if name != "main" and not name.startswith(BRANCH) and ref.snapshot_id in twins:
+            kind = branches if ref.snapshot_ref_type == "branch" else tags
+            kind[name] = twins[ref.snapshot_id]
+    return Refs(tags, branches)
+
+
+def _rows_now(dataset: Dataset, found: Table) -> list[dict[str, Any]]:
+    snapshot = found.current_snapshot()
+    assert snapshot is not None
+    return dataset.read("releases", snapshot_id=snapshot.snapshot_id).sort_by("sequence").to_pylist()
+
+
+def _as_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema("releases"))
+
+
+def _put_in_place(dataset: Dataset, row: dict[str, Any], twins: Twins, named: NamedImages) -> bool:
+    """Change a row of ``releases``; say whether there was anything to change."""
+    held = json.loads(row["snapshots"])
+    now = {table: str(twins.get(table, {}).get(int(snapshot), int(snapshot))) for table, snapshot in held.items()}
+    if now == held:
+        return False
+    release = release_among(dataset, row["release"], [{**row, "snapshots": held}])
+    assert release is not None
+    images, annotations = _held_of(release, named)
+    row["snapshots"] = json.dumps(now, sort_keys=True)
+    row["images"] -= images
+    row["annotations"] -= annotations
+    row["erased_images"] = (row["erased_images"] or 0) + images
+    return True
+
+
+def _held_of(release: Release, named: NamedImages) -> tuple[int, int]:
+    """Return how many of the images a release holds, and how many labels of them."""
+    import pyarrow.compute as pc
+
+    from airflow_cv_dataops.core.release.held_labels import is_background
+
+    items = release.items()
+    items = items.filter(named.mask("release_items", items.select(["image_id"])))
+    if not items.num_rows or "annotations" not in release.snapshots:
+        return items.num_rows, 0
+    reader = SnapshotReader(release.dataset, release.snapshots, release.partition_keys)
+    if release.labels_by is not None:
+        rows = read_annotations(reader, items, ["task"], release.excluded())
+    else:
+        rows = reader.rows("annotations", ["partition_key", "source_uri", "task"])
+        rows = rows.filter(pc.is_in(place_of(rows), value_set=place_of(items).combine_chunks()))
+    return items.num_rows, rows.num_rows - int(is_background(rows).sum())
