@@ -8,14 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from integration.race_workers import die
 from PIL import Image
 from processes import PATIENCE_SECONDS, forkserver
+from pyiceberg.types import StringType
 
 from airflow_cv_dataops.core.audit.audit import audit_labels
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
-from airflow_cv_dataops.core.deletion import delete
+from airflow_cv_dataops.core.deletion import work
 from airflow_cv_dataops.core.deletion.delete import delete_images
 from airflow_cv_dataops.core.embeddings.embedding import embed_images
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
@@ -195,14 +197,14 @@ MOMENTS = ("replace_files", "make_twin", "put_twins_in_place", "drop_branches", 
 
 def delete_and_die(home: str, where: str, moment: str, after: bool) -> None:
     """Delete, and be killed at a moment."""
-    whole = getattr(delete, moment)
+    whole = getattr(work, moment)
 
     def call(*arguments: Any) -> Any:
         if after:
             whole(*arguments)
         die()
 
-    setattr(delete, moment, call)
+    setattr(work, moment, call)
     delete_images(open_dataset("digits", home=home), where=where, reason="r", releases="erase")
 
 
@@ -220,6 +222,63 @@ def test_one_that_was_killed_is_finished_by_the_next(filled: tuple[Dataset, dict
     delete_images(dataset, image_ids=[ids["f"]], reason="another one", releases="erase")
     assert naming(dataset, ids["a"], data) == []
     assert sorted(dataset.release("v2").images()["image_id"].to_pylist()) == sorted(ids[one] for one in "bcde")
+
+
+def test_rows_that_another_task_writes_meanwhile_go_too(filled: tuple[Dataset, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, ids = filled
+    rows, embeddings = dataset.images(partition_key="2026-11-05"), dataset.read("embeddings", partition_key="2026-11-05")
+    whole, written = work.put_twins_in_place, []
+
+    def and_then_others_write(*given: Any) -> Any:
+        found = whole(*given)
+        if not written:
+            written.append(dataset.replace_partition("images", "2026-11-05", rows))
+            written.append(
+                dataset.replace_partition("embeddings", "2026-11-05", embeddings, owner=embeddings["embedding_model"][0].as_py())
+            )
+        return found
+
+    monkeypatch.setattr(work, "put_twins_in_place", and_then_others_write)
+    data = bytes_of(dataset, ids["a"])
+    delete_images(dataset, image_ids=[ids["a"]], reason="r", releases="erase")
+    assert naming(dataset, ids["a"], data) == []
+
+
+def test_only_releases_that_held_it_are_changed(filled: tuple[Dataset, dict[str, str]]) -> None:
+    dataset, ids = filled
+    told = delete_images(dataset, image_ids=[ids["f"]], reason="r", releases="erase").summary.to_dict()
+    assert told["erased_from"] == ["v2"]
+    assert [row["erased_images"] for row in dataset.read("releases").sort_by("sequence").to_pylist()] == [None, 1]
+    assert dataset.release("v1").images().num_rows == 4
+    kept = delete_images(dataset, image_ids=[ids["b"]], reason="r").summary.to_dict()
+    again = delete_images(dataset, image_ids=[ids["b"]], reason="r").summary.to_dict()
+    assert kept["releases_naming"] == again["releases_naming"] == ["v1", "v2"]
+
+
+def test_columns_of_others_stay(filled: tuple[Dataset, dict[str, str]]) -> None:
+    dataset, ids = filled
+    for name in ("images", "releases"):
+        table = dataset.load_table(name)
+        assert table is not None
+        with table.update_schema() as update:
+            update.add_column("my_note", StringType())
+        rows = table.scan().to_arrow()
+        noted = rows.set_column(rows.schema.get_field_index("my_note"), "my_note", pa.array(["mine"] * rows.num_rows))
+        table.overwrite(noted)
+    delete_images(dataset, image_ids=[ids["a"]], reason="r", releases="erase")
+    for name, count in (("images", 5), ("releases", 2)):
+        table = dataset.load_table(name)
+        assert table is not None
+        assert table.scan().to_arrow()["my_note"].to_pylist() == ["mine"] * count
+
+
+def test_nothing_is_deleted_where_a_clone_reads_the_same_files(filled: tuple[Dataset, dict[str, str]]) -> None:
+    dataset, ids = filled
+    table = dataset.load_table("images")
+    assert table is not None
+    table.catalog.register_table("digits.images_2025", table.metadata_location)
+    with pytest.raises(ConfigurationError, match="such as a clone"):
+        delete_images(dataset, image_ids=[ids["a"]], reason="r")
 
 
 def test_arguments_that_cannot_be_used_are_refused(make_dataset: Callable[..., Dataset]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,13 @@ from airflow_cv_dataops.core.deletion.named import NamedImages
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.files import files_of_rows
+from airflow_cv_dataops.core.store.local import ASIDE
 from airflow_cv_dataops.core.store.maintenance.referenced import name_of, referenced_files
 from airflow_cv_dataops.core.store.objects import open_store
+from airflow_cv_dataops.core.store.table_rows import BATCH_BYTES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyiceberg.table import FileScanTask, Table
 
 log = logging.getLogger(__name__)
@@ -31,40 +34,61 @@ def naming_files(dataset: Dataset, table: str, found: Table, named: NamedImages)
     """
     referenced = referenced_files(found)
     folder = f"{found.location()}/data"
-    store = open_store(folder, dataset.config.object_options)
-    listed = (info.path for info in store.list() if info.path.endswith(".parquet") and not store.is_never_readable(info.path))
-    paths = {name_of(path): path for path in [*referenced.data, *(f"{folder}/{path}" for path in listed)]}
+    paths = {name_of(path): path for path in [*referenced.data, *(f"{folder}/{path}" for path in _listed(dataset, folder))]}
+
+    def is_naming(path: str) -> bool:
+        try:
+            return next(named_rows(found, table, [path], named, []), None) is not None
+        except Exception as error:  # pyarrow raises what it likes of a torn file
+            if name_of(path) in referenced.names:
+                raise OSError(f"Data file {path} cannot be read, and nobody knows what it names: {error}") from error
+            log.warning("Data file %s, which no snapshot has, cannot be read: %s", path, error)
+            return False
+
     with Progress(f"data files of {table}", len(paths), log) as progress, ThreadPoolExecutor(_THREADS) as pool:
-        asked = pool.map(lambda path: _names_one(found, table, path, named, name_of(path) in referenced.names), paths.values())
-        return {name: path for (name, path), is_one in zip(paths.items(), progress.over(asked), strict=True) if is_one}
+        asked = progress.over(pool.map(is_naming, paths.values()))
+        return {name: path for (name, path), is_one in zip(paths.items(), asked, strict=True) if is_one}
 
 
-def _names_one(found: Table, table: str, path: str, named: NamedImages, is_referenced: bool) -> bool:
+def _listed(dataset: Dataset, folder: str) -> Iterator[str]:
+    """Yield the Parquet files below a table's folder, those that a clean-up has put aside among them."""
+    store = open_store(folder, dataset.config.object_options)
+    for info in list(store.list()):
+        if info.path.endswith(ASIDE) and not store.is_behind_link(info.path):
+            store.put_back(info.path)
+    for info in store.list():
+        if info.path.endswith(".parquet") and not store.is_never_readable(info.path):
+            yield info.path
+
+
+def named_rows(found: Table, table: str, paths: Iterable[str], named: NamedImages, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield columns of the rows of data files that name one of the images; a file without image ids has none."""
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    try:
+    for path in paths:
         with found.io.new_input(path).open() as opened, pq.ParquetFile(opened) as file:
-            columns = [name for name in NamedImages.columns(table) if name in file.schema_arrow.names]
-            for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
-                if pc.any(named.mask(table, pa.Table.from_batches([batch]))).as_py():
-                    return True
-    except (OSError, pa.ArrowException) as error:
-        if is_referenced:
-            raise OSError(f"Data file {path} cannot be read: {error}") from error
-        log.warning("Data file %s, which no snapshot has, cannot be read: %s", path, error)
-    return False
+            known = file.schema_arrow.names
+            if "image_id" not in known:  # it says which rows of another file are gone
+                continue
+            asked = [name for name in NamedImages.columns(table) if name in known]
+            for batch in file.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys([*asked, *columns]))):
+                rows = pa.Table.from_batches([batch])
+                rows = rows.filter(named.mask(table, rows.select(asked)))
+                if rows.num_rows:
+                    yield rows.select(list(columns) or ["image_id"])
 
 
 @dataclass
 class Rewriting:
-    """Data files of one table without the rows that name an image; each is written once, whichever snapshots have it."""
+    """Data files of one table without the rows that name an image; each is written once, whichever snapshots have it.
+
+    :param names: of the files that name one.
+    """
 
     table: str
     named: NamedImages
     names: Collection[str]
-    rows: int = 0
     _done: dict[str, list[Any]] = field(default_factory=dict)
 
     def of_snapshot(self, found: Table, snapshot_id: int) -> tuple[list[Any], list[Any]]:
@@ -73,30 +97,30 @@ class Rewriting:
         new: list[Any] = []
         for task in tasks:
             path = task.file.file_path
-            if task.delete_files or path not in self._done:  # rows that another engine has deleted are others at each snapshot
-                written = files_of_rows(found, self._rows_left(found, task))
-                if task.delete_files:
-                    new += written
-                    continue
-                self._done[path] = written
+            if task.delete_files:  # rows that another engine has deleted are others at each snapshot
+                new += files_of_rows(found, self._rows_left(found, task))
+                continue
+            if path not in self._done:
+                self._done[path] = files_of_rows(found, self._rows_left(found, task))
             new += self._done[path]
         return [task.file for task in tasks], new
 
-    def _rows_left(self, found: Table, task: FileScanTask) -> Iterator[Any]:
-        """Yield the other rows of a file, with every column that the table has, others' own ones, too."""
+    def _rows_left(self, found: Table, task: FileScanTask) -> Iterator[pa.Table]:
+        """Yield the other rows of a file, some 64 MB at a time, with every column that the table has, others' own ones, too."""
         import pyarrow as pa
         import pyarrow.compute as pc
         from pyiceberg.expressions import AlwaysTrue
         from pyiceberg.io.pyarrow import ArrowScan
 
-        scan = ArrowScan(found.metadata, found.io, found.schema(), AlwaysTrue())
-        for batch in scan.to_record_batches([task]):
+        kept: list[pa.Table] = []
+        for batch in ArrowScan(found.metadata, found.io, found.schema(), AlwaysTrue()).to_record_batches([task]):
             rows = pa.Table.from_batches([batch])
-            unwanted = self.named.mask(self.table, rows)
-            self.rows += pc.sum(unwanted).as_py() or 0
-            left = rows.filter(pc.invert(unwanted))
-            if left.num_rows:
-                yield left
+            kept.append(rows.filter(pc.invert(self.named.mask(self.table, rows))))
+            if sum(part.nbytes for part in kept) >= BATCH_BYTES:
+                yield pa.concat_tables(kept)
+                kept = []
+        if sum(part.num_rows for part in kept):
+            yield pa.concat_tables(kept)
 
 
 def replace_files(found: Table, branch: str, old: Sequence[Any], new: Sequence[Any]) -> None:

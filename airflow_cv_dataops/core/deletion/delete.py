@@ -5,12 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.deletion.arguments import (
     check_image_ids,
@@ -20,27 +16,18 @@ from airflow_cv_dataops.core.deletion.arguments import (
     check_sources,
     check_where,
 )
-from airflow_cv_dataops.core.deletion.begun import Begun, begin
-from airflow_cv_dataops.core.deletion.data_files import Rewriting, naming_files, replace_files, snapshots_with
-from airflow_cv_dataops.core.deletion.erasing import BRANCH, drop_branches, held_snapshots, make_twin, put_twins_in_place
+from airflow_cv_dataops.core.deletion.begun import Note, notes_of
 from airflow_cv_dataops.core.deletion.named import TABLES_OF_IMAGES, NamedImages, select_images
-from airflow_cv_dataops.core.deletion.removing import ids_in, remove_data_files, remove_exports, remove_objects, remove_pages
-from airflow_cv_dataops.core.errors import ConfigurationError, StoreError
-from airflow_cv_dataops.core.release.lookup import releases_at
+from airflow_cv_dataops.core.deletion.work import Deletion, by_number
+from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.step_lineage import StepLineage
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.deleted_images import TABLE, deletion_digest
-from airflow_cv_dataops.core.store.maintenance.image_objects import NAMING_TABLES
-from airflow_cv_dataops.core.store.maintenance.referenced import name_of
 from airflow_cv_dataops.core.store.schema import TABLES, arrow_schema
 from airflow_cv_dataops.core.summary import StepResult, Summary
 
-if TYPE_CHECKING:
-    from pyiceberg.table import Table
-
 log = logging.getLogger(__name__)
 
-_MOST_ROUNDS = 10
 _MOST_NAMED = 50
 
 
@@ -86,204 +73,85 @@ def delete_images(
     check_reason(reason)
     check_sources(sources)
     dataset.check_there()
-    begun = Begun.of(dataset)
-    if not dry_run and begun.ids and begun.erases != (releases == "erase"):
-        how = "erase" if begun.erases else "keep"
+    notes = notes_of(dataset)
+    erases = releases == "erase"
+    if not dry_run and any(note.erases != erases for note in notes):
+        how = "keep" if erases else "erase"
         raise ConfigurationError(
-            f"A deletion of {len(begun.ids)} images of {dataset.name!r} was begun with releases={how!r} and not finished: run one like "
-            "that first; it finishes it."
+            f"A deletion of images of {dataset.name!r} was begun with releases={how!r} and not finished: run one like that first; it "
+            "finishes it."
         )
-    named = select_images(dataset, wanted | begun.ids, sources, where)
-    if not named.ids:
+    _check_alone(dataset)
+    found = select_images(dataset, wanted.union(*(note.ids for note in notes)), sources, where)
+    if not found.ids:
         raise ConfigurationError(
             f"No image of {dataset.name!r} is what is asked for (sources={list(sources)}, where={where!r}): nothing was deleted."
         )
-    work = _Deletion(dataset, named, releases == "erase", dry_run, begun.releases)
-    if not dry_run:
-        work.begin(reason, dag_id, run_id, deleted_at or datetime.now(UTC))
-    work.look()
-    if not dry_run:
-        work.change()
-        begun.end()
-    return work.result(partition_key, time.monotonic() - started)
+    note = Note(_request(dataset, found), found.ids, found.sources, erases).with_all_of(notes)
+    work = Deletion(dataset, note)
+    if dry_run:
+        work.look()
+    else:
+        note.write(dataset)
+        _keep_out(dataset, note, reason, dag_id, run_id, deleted_at or datetime.now(UTC))
+        work.run()
+        for each in (note, *notes):
+            each.drop(dataset)
+    return _result(work, dry_run, partition_key, time.monotonic() - started)
 
 
-@dataclass
-class _Deletion:
-    """One run of it.
-
-    :param naming: by table, the data files that name one of the images: their paths by their own names.
-    :param once_with_one: releases that held one when a deletion began that was killed.
-    :param releases: that hold one of them.
-    :param partitions: of which rows went.
-    """
-
-    dataset: Dataset
-    named: NamedImages
-    erases: bool
-    dry_run: bool
-    once_with_one: frozenset[str]
-    request: str = ""
-    naming: dict[str, dict[str, str]] = field(default_factory=dict)
-    rows: Counter[str] = field(default_factory=Counter)
-    partitions: set[str] = field(default_factory=set)
-    releases: list[str] = field(default_factory=list)
-    erased_from: list[str] = field(default_factory=list)
-    gone: Counter[str] = field(default_factory=Counter)
-
-    def begin(self, reason: str, dag_id: str | None, run_id: str | None, deleted_at: datetime) -> None:
-        """Note which images are to go, and let no ingest take them again from now on."""
-        import pyarrow as pa
-
-        digests = sorted(deletion_digest(self.dataset.name, image_id) for image_id in self.named.ids)
-        self.request = hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
-        begin(self.dataset, self.request, self.named.ids, erases=self.erases)
-        releases = "erase" if self.erases else "keep"
-        told = {"reason": reason, "releases": releases, "dag_id": dag_id, "run_id": run_id, "deleted_at": deleted_at}
-        rows = [{"request": self.request, "digest": digest, **told} for digest in digests]
-        self.dataset.replace_rows(TABLE, {"request": self.request}, pa.Table.from_pylist(rows, schema=arrow_schema(TABLE)))
-
-    def look(self) -> None:
-        """Find the data files that name one of the images, and the releases that hold one."""
-        for table in TABLES_OF_IMAGES:
-            found = self.dataset.load_table(table)
-            if found is not None:
-                self.naming[table] = naming_files(self.dataset, table, found, self.named)
-                self._count(table, found)
-        self.releases = self._releases_with_one()
-
-    def _count(self, table: str, found: Table) -> None:
-        """Count the rows that name one of them now, and note their partitions."""
-        import pyarrow.compute as pc
-
-        current = found.current_snapshot()
-        tasks = (
-            [] if current is None else [task for task in found.scan().plan_files() if name_of(task.file.file_path) in self.naming[table]]
-        )
-        if not tasks:
-            return
-        paths = {task.file.file_path for task in tasks}
-        columns = list(
-            dict.fromkeys([*NamedImages.columns(table), *(name for name in ("partition_key",) if name in TABLES[table].column_names)])
-        )
-        for rows in self.dataset.read_batches(table, columns=columns, files=paths):
-            mask = self.named.mask(table, rows)
-            self.rows[table] += pc.sum(mask).as_py() or 0
-            if TABLES[table].partitioned_by[0] == "partition_key":
-                self.partitions |= set(rows.filter(mask)["partition_key"].unique().to_pylist())
-
-    def _releases_with_one(self) -> list[str]:
-        if not self.naming.get("release_items"):
-            return []
-        with_one = set()
-        for rows in self.dataset.read_batches("release_items", columns=["release", "items_id", "image_id"]):
-            of_one = rows.filter(self.named.mask("release_items", rows.select(["image_id"])))
-            with_one |= set(zip(of_one["release"].to_pylist(), of_one["items_id"].to_pylist(), strict=True))
-        held = {
-            row["release"]
-            for row in releases_at(self.dataset, self.dataset.snapshot_id("releases"))
-            if (row["release"], row["items_id"]) in with_one
-        }
-        return sorted(held, key=lambda name: int(name[1:]))
-
-    def change(self) -> None:
-        """Take the rows out of the tables, then out of what is held, then delete files."""
-        begin(self.dataset, self.request, self.named.ids, erases=self.erases, releases={*self.releases, *self.once_with_one})
-        rewritings = {table: Rewriting(table, self.named, names) for table, names in self.naming.items()}
-        for table, rewriting in rewritings.items():
-            # The items of a release stay with it, at its own snapshot.
-            self.dataset.change_table(table, partial(_rewrite_current, rewriting))
-        if self.erases:
-            self._erase(rewritings)
-        elif self.naming.get("images"):
-            put_twins_in_place(self.dataset, {}, self.named)
-        self._forget()
-        self._remove()
-
-    def _erase(self, rewritings: Mapping[str, Rewriting]) -> None:
-        twins: dict[str, dict[int, int]] = defaultdict(dict)
-        for _ in range(_MOST_ROUNDS):
-            todo = [(table, one) for table in rewritings for one in self._held_with_one(table) if one not in twins[table]]
-            if not todo:
-                drop_branches(self.dataset, list(rewritings))
-                return
-            for table, snapshot_id in todo:
-                twins[table][snapshot_id] = make_twin(self.dataset, rewritings[table], snapshot_id)
-            self.erased_from += [name for name in put_twins_in_place(self.dataset, twins, self.named) if name not in self.erased_from]
-        raise StoreError(
-            f"Promotions of {self.dataset.name!r} came so often that the images could not be taken out of all releases: run it again."
-        )
-
-    def _held_with_one(self, table: str) -> set[int]:
-        """Return the snapshots that a release, tag or branch holds and that have a file that names one of the images."""
-        found = self.dataset.load_table(table)
-        if found is None or not self.naming[table]:
-            return set()
-        refs = {ref.snapshot_id for name, ref in found.metadata.refs.items() if name != "main" and not name.startswith(BRANCH)}
-        return (refs | held_snapshots(self.dataset).get(table, set())) & snapshots_with(found, self.naming[table])
-
-    def _forget(self) -> None:
-        from airflow_cv_dataops.core.store.maintenance.expiry import forget
-
-        held = held_snapshots(self.dataset)
-        for table, names in self.naming.items():
-            if names:
-                kept = held.get(table, set())
-                self.gone["snapshots"] += forget(self.dataset, table, partial(_not_held, kept, names))
-
-    def _remove(self) -> None:
-        still: set[str] = set()
-        for table, names in self.naming.items():
-            found = self.dataset.load_table(table)
-            if found is not None:
-                gone, left = remove_data_files(self.dataset, found, names)
-                self.gone["data_files"] += gone
-                if table in NAMING_TABLES:
-                    still |= ids_in(found, left.values(), self.named)
-        if self.dataset.config.warehouse is None:
-            log.warning("Catalog %s names no warehouse URI: stored images and pages are not looked for.", self.dataset.config.name)
-            return
-        self.gone["objects"] = remove_objects(self.dataset, self.named.ids - still)
-        without = {*self.erased_from, *self.releases, *self.once_with_one} if self.erases else set()
-        self.gone["pages"] = remove_pages(self.dataset, self.named, self.partitions, without)
-        self.gone["exported_files"] = remove_exports(self.dataset, without)
-
-    def result(self, partition_key: str | None, duration_seconds: float) -> StepResult:
-        left = [name for name in self.releases if name not in self.erased_from]
-        if left and not self.dry_run:
-            log.warning("Releases that still hold one of the images: %s", ", ".join(left[:_MOST_NAMED]))
-        counts = {
-            "dry_run": int(self.dry_run),
-            "images": len(self.named.ids),
-            "rows": sum(self.rows.values()),
-            "rows_by_table": dict(self.rows),
-            "releases_naming": len(left),
-            "erased_releases": len(self.erased_from),
-            "expired_snapshots": self.gone["snapshots"],
-            **{f"deleted_{name}": self.gone[name] for name in ("data_files", "objects", "pages", "exported_files")},
-        }
-        details = {
-            "releases_naming": left[:_MOST_NAMED],
-            "erased_from": self.erased_from[:_MOST_NAMED],
-            "partitions": sorted(self.partitions)[:_MOST_NAMED],
-        }
-        summary = Summary(self.dataset.name, partition_key, None, counts, {}, duration_seconds=duration_seconds, details=details)
-        tables = [table for table in TABLES_OF_IMAGES if table in self.naming]
-        reads = tuple(self.dataset.table_use(table) for table in tables)
-        outputs = [table for table in ("images", "annotations") if table in tables and not self.dry_run]
-        writes = tuple(self.dataset.table_use(table, snapshot_id=self.dataset.snapshot_id(table)) for table in outputs)
-        return StepResult(summary, StepLineage("deletion", inputs=reads, outputs=writes))
+def _check_alone(dataset: Dataset) -> None:
+    """:raises ConfigurationError: a table of somebody else's reads the same files, and would lose rows of others with them."""
+    others = dataset.other_locations()
+    for table in dataset.table_names() & TABLES.keys():
+        found = dataset.load_table(table)
+        if found is not None and found.location().rstrip("/") in others:
+            raise ConfigurationError(
+                f"Another table of {dataset.name!r} lies at the place of {dataset.identifier(table)} and reads its files, such as a clone: "
+                "drop it first, or copy what it holds to a place of its own."
+            )
 
 
-def _rewrite_current(rewriting: Rewriting, found: Table) -> None:
-    current = found.current_snapshot()
-    if current is None:
-        return
-    old, new = rewriting.of_snapshot(found, current.snapshot_id)
-    if old:
-        replace_files(found, "main", old, new)
+def _request(dataset: Dataset, named: NamedImages) -> str:
+    digests = sorted(deletion_digest(dataset.name, image_id) for image_id in named.ids)
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
-def _not_held(kept: Collection[int], names: Collection[str], found: Table) -> set[int]:
-    refs = {ref.snapshot_id for ref in found.metadata.refs.values()}
-    return snapshots_with(found, names) - refs - set(kept) - {found.metadata.current_snapshot_id or 0}
+def _keep_out(dataset: Dataset, note: Note, reason: str, dag_id: str | None, run_id: str | None, deleted_at: datetime) -> None:
+    """Let no ingest take the images again from now on."""
+    import pyarrow as pa
+
+    releases = "erase" if note.erases else "keep"
+    told = {"reason": reason, "releases": releases, "dag_id": dag_id, "run_id": run_id, "deleted_at": deleted_at}
+    digests = sorted(deletion_digest(dataset.name, image_id) for image_id in note.ids)
+    rows = [{"request": note.request, "digest": digest, **told} for digest in digests]
+    dataset.replace_rows(TABLE, {"request": note.request}, pa.Table.from_pylist(rows, schema=arrow_schema(TABLE)))
+
+
+def _result(work: Deletion, dry_run: bool, partition_key: str | None, duration_seconds: float) -> StepResult:
+    dataset, note = work.dataset, work.note
+    naming = [] if note.erases and not dry_run else by_number(note.releases)
+    if naming and not dry_run:
+        log.warning("Releases that still hold one of the images: %s", ", ".join(naming[:_MOST_NAMED]))
+    erased = by_number(work.erased_from)
+    counts = {
+        "dry_run": int(dry_run),
+        "images": len(note.ids),
+        "rows": sum(work.rows.values()),
+        "rows_by_table": dict(work.rows),
+        "releases_naming": len(naming),
+        "erased_releases": len(erased),
+        "expired_snapshots": work.gone["snapshots"],
+        **{f"deleted_{name}": work.gone[name] for name in ("data_files", "objects", "pages", "exported_files")},
+    }
+    details = {
+        "releases_naming": naming[:_MOST_NAMED],
+        "erased_from": erased[:_MOST_NAMED],
+        "partitions": sorted(note.partitions)[:_MOST_NAMED],
+    }
+    summary = Summary(dataset.name, partition_key, None, counts, {}, duration_seconds=duration_seconds, details=details)
+    tables = [table for table in TABLES_OF_IMAGES if table in work.naming]
+    reads = tuple(dataset.table_use(table) for table in tables)
+    outputs = [table for table in ("images", "annotations") if table in tables and not dry_run]
+    writes = tuple(dataset.table_use(table, snapshot_id=dataset.snapshot_id(table)) for table in outputs)
+    return StepResult(summary, StepLineage("deletion", inputs=reads, outputs=writes))

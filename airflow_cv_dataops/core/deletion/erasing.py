@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.deletion.data_files import Rewriting, replace_files
 from airflow_cv_dataops.core.deletion.named import NamedImages
+from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.release.held_annotations import read_annotations
 from airflow_cv_dataops.core.release.lookup import release_among, releases_at
 from airflow_cv_dataops.core.release.reader import Release, place_of
@@ -19,7 +20,6 @@ from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.files import files_of_rows, overwrite
 from airflow_cv_dataops.core.store.refs import Refs, write_refs
-from airflow_cv_dataops.core.store.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,12 +73,16 @@ def put_twins_in_place(dataset: Dataset, twins: Twins, named: NamedImages) -> li
 
     def change(found: Table) -> None:
         changed.clear()
-        rows = _rows_now(dataset, found)
+        whole = _rows_now(found)
+        rows = whole.to_pylist()
+        counts: dict[tuple[str, str], tuple[int, int]] = {}
         for row in rows:
-            if _put_in_place(dataset, row, twins, named):
+            if _put_in_place(dataset, row, twins, named, counts):
                 changed.append(row["release"])
         if rows:
-            overwrite(found, {}, files_of_rows(found, [_as_table(rows)]))
+            overwrite(found, {}, files_of_rows(found, [pa.Table.from_pylist(rows, schema=whole.schema)]))
+
+    import pyarrow as pa
 
     if dataset.load_table("releases") is not None:
         dataset.change_table("releases", change)
@@ -107,32 +111,31 @@ def _moved(dataset: Dataset, table: str, twins: Mapping[int, int], at: Any) -> R
     return Refs(tags, branches)
 
 
-def _rows_now(dataset: Dataset, found: Table) -> list[dict[str, Any]]:
-    snapshot = found.current_snapshot()
-    assert snapshot is not None
-    return dataset.read("releases", snapshot_id=snapshot.snapshot_id).sort_by("sequence").to_pylist()
+def _rows_now(found: Table) -> pa.Table:
+    """Return the rows of ``releases`` with every column that the table has, in their order."""
+    return found.scan().to_arrow().sort_by("sequence")
 
 
-def _as_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema("releases"))
-
-
-def _put_in_place(dataset: Dataset, row: dict[str, Any], twins: Twins, named: NamedImages) -> bool:
-    """Change a row of ``releases``; say whether there was anything to change."""
+def _put_in_place(
+    dataset: Dataset, row: dict[str, Any], twins: Twins, named: NamedImages, counts: dict[tuple[str, str], tuple[int, int]]
+) -> bool:
+    """Change a row of ``releases``; say whether the release held one of the images. :param counts: what was counted of it already."""
     held = json.loads(row["snapshots"])
     now = {table: str(twins.get(table, {}).get(int(snapshot), int(snapshot))) for table, snapshot in held.items()}
     if now == held:
         return False
-    release = release_among(dataset, row["release"], [{**row, "snapshots": held}])
-    assert release is not None
-    images, annotations = _held_of(release, named)
+    key = (row["release"], row["snapshots"])
+    if key not in counts:
+        release = release_among(dataset, row["release"], [{**row, "snapshots": held}])
+        assert release is not None
+        counts[key] = _held_of(release, named)
+    images, annotations = counts[key]
     row["snapshots"] = json.dumps(now, sort_keys=True)
     row["images"] -= images
     row["annotations"] -= annotations
-    row["erased_images"] = (row["erased_images"] or 0) + images
-    return True
+    if images:
+        row["erased_images"] = (row["erased_images"] or 0) + images
+    return bool(images or annotations)
 
 
 def _held_of(release: Release, named: NamedImages) -> tuple[int, int]:
@@ -141,14 +144,21 @@ def _held_of(release: Release, named: NamedImages) -> tuple[int, int]:
 
     from airflow_cv_dataops.core.release.held_labels import is_background
 
-    items = release.items()
-    items = items.filter(named.mask("release_items", items.select(["image_id"])))
-    if not items.num_rows or "annotations" not in release.snapshots:
+    try:
+        every = release.items()
+    except DatasetNotFoundError:  # its snapshot was expired by force
+        log.warning("Release %s of %s cannot be read any more", release.name, release.dataset.name)
+        return 0, 0
+    items = every.filter(named.mask("release_items", every.select(["image_id"])))
+    if "annotations" not in release.snapshots or not (items.num_rows or release.labels_by is None):
         return items.num_rows, 0
     reader = SnapshotReader(release.dataset, release.snapshots, release.partition_keys)
     if release.labels_by is not None:
         rows = read_annotations(reader, items, ["task"], release.excluded())
-    else:
-        rows = reader.rows("annotations", ["partition_key", "source_uri", "task"])
-        rows = rows.filter(pc.is_in(place_of(rows), value_set=place_of(items).combine_chunks()))
+    else:  # by place: a label counts where its image's row stands, whatever image id it has
+        rows = reader.rows("annotations", ["partition_key", "source_uri", "task", "image_id"])
+        place = place_of(rows)
+        is_held = pc.is_in(place, value_set=place_of(every).combine_chunks())
+        goes = pc.or_(named.mask("annotations", rows), pc.is_in(place, value_set=place_of(items).combine_chunks()))
+        rows = rows.filter(pc.and_(is_held, goes))
     return items.num_rows, rows.num_rows - int(is_background(rows).sum())

@@ -85,11 +85,21 @@ def select_images(dataset: Dataset, ids: frozenset[str], sources: Sequence[str],
     if where is not None:
         for rows in _every_row(dataset, where):
             found |= set(rows["image_id"].to_pylist())
-    named = NamedImages(frozenset(found), frozenset())
+    return NamedImages(frozenset(found), _sources_of(dataset, frozenset(found)))
+
+
+def _sources_of(dataset: Dataset, ids: frozenset[str]) -> frozenset[str]:
+    """Return where the images came from, without places at which another image is, or was."""
+    import pyarrow.compute as pc
+
+    named = NamedImages(ids, frozenset())
     uris: set[str] = set()
-    for rows in _every_row(dataset, None) if found else ():
+    for rows in _every_row(dataset, None) if ids else ():
         uris |= set(rows.filter(named.mask("images", rows.select(["image_id"])))["source_uri"].to_pylist())
-    return NamedImages(frozenset(found), frozenset(uris))
+    for rows in _every_row(dataset, None) if uris else ():
+        others = rows.filter(pc.invert(named.mask("images", rows.select(["image_id"]))))
+        uris -= set(others["source_uri"].to_pylist())
+    return frozenset(uris)
 
 
 def _every_row(dataset: Dataset, where: str | None) -> Iterator[pa.Table]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.base import ObjectInfo
+from airflow_cv_dataops.core.store.objects import local_path
 from airflow_cv_dataops.core.store.schema import TABLES
 
 if TYPE_CHECKING:
@@ -23,6 +25,14 @@ NAMING_TABLES = tuple(name for name, model in TABLES.items() if {"image_id", "st
 _DIGITS = 16
 _BATCH_ROWS = 262_144
 _OBJECT = re.compile(r"(?:[^/]+/)*([0-9a-f]{64})(?:\.[A-Za-z0-9]+)?")
+
+
+def leads_into_another_dataset(uri: str) -> bool:
+    """Say whether a local folder is a link to one that lies beside the tables of a dataset."""
+    if not uri.startswith("file://"):
+        return False
+    folder = local_path(uri)
+    return os.path.islink(folder) and os.path.isdir(os.path.join(os.path.dirname(os.path.realpath(folder)), "images", "metadata"))
 
 
 def are_named_by_none(named: np.ndarray) -> Callable[[Sequence[ObjectInfo]], Sequence[bool]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import time
 from collections import defaultdict
@@ -20,10 +19,16 @@ from airflow_cv_dataops.core.store.base import ObjectInfo, ObjectStore
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.maintenance.arguments import GRACE_DAYS, KEEP_HISTORY_DAYS, check_days
 from airflow_cv_dataops.core.store.maintenance.compaction import COMPACTED_TABLES, compact_table, compactable
-from airflow_cv_dataops.core.store.maintenance.image_objects import NAMING_TABLES, are_named_by_none, named_objects, union
+from airflow_cv_dataops.core.store.maintenance.image_objects import (
+    NAMING_TABLES,
+    are_named_by_none,
+    leads_into_another_dataset,
+    named_objects,
+    union,
+)
 from airflow_cv_dataops.core.store.maintenance.referenced import ReferencedFiles, name_of, referenced_files
 from airflow_cv_dataops.core.store.maintenance.sweeping import Sweep, Swept
-from airflow_cv_dataops.core.store.objects import join_uri, local_path, open_store
+from airflow_cv_dataops.core.store.objects import join_uri, open_store
 from airflow_cv_dataops.core.store.schema import TABLES
 from airflow_cv_dataops.core.summary import StepResult, Summary
 from airflow_cv_dataops.core.wording import readable
@@ -166,7 +171,7 @@ class _Maintenance:
             log.warning("Stored images are left as they are: %s.", why)
             return
         objects = self._below(join_uri(self.dataset.root_uri, "objects"))
-        if _leads_into_another_dataset(objects.uri):
+        if leads_into_another_dataset(objects.uri):
             log.warning("Stored images are left as they are: %s is a link into another dataset.", readable(objects.uri))
             return
         sweep.over(objects, objects.list(), "objects", are_named_by_none(union(numbers)))
@@ -265,14 +270,6 @@ def _table_of(store: ObjectStore, path: str) -> str | None:
         return str(json.loads(store.read(path))["table-uuid"])
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _leads_into_another_dataset(uri: str) -> bool:
-    """Say whether a local folder is a link to one that lies beside the tables of a dataset."""
-    if not uri.startswith("file://"):
-        return False
-    folder = local_path(uri)
-    return os.path.islink(folder) and os.path.isdir(os.path.join(os.path.dirname(os.path.realpath(folder)), "images", "metadata"))
 
 
 def _named_by(found: Table, left: Sequence[str], referenced: ReferencedFiles) -> np.ndarray:
