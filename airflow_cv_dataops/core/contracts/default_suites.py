@@ -185,6 +185,10 @@ def _descriptions() -> Iterator[Expectation]:
     yield from _keys("field", "said_at")
 
 
+def _deletions() -> Iterator[Expectation]:
+    yield from _keys("request", "digest", "reason", "releases", "deleted_at")
+
+
 def _joined() -> Iterator[Expectation]:
     """Yield two: single ones that joined no image are lost, which somebody should see; where most are, they are of something else."""
     from airflow_cv_dataops.core.contracts.expectations.labels import ExpectLabelJoinedImage
@@ -249,4 +253,5 @@ _SUITES: Mapping[str, Callable[[], Iterator[Expectation]]] = {
     "split_assignments": _split_assignments,
     "exclusions": _exclusions,
     "descriptions": _descriptions,
+    "deletions": _deletions,
 }
