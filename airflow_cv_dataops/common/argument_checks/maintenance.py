@@ -6,7 +6,6 @@ from typing import Any
 
 from airflow_cv_dataops.common.arguments import as_list, required_flag, required_number
 from airflow_cv_dataops.core.deletion import arguments as deletion
-from airflow_cv_dataops.core.errors import ConfigurationError
 from airflow_cv_dataops.core.store.maintenance.arguments import check_days
 
 
@@ -33,8 +32,8 @@ def sources(name: str, value: Any) -> None:
 
 def where(name: str, value: Any) -> None:
     """A filter: whether it can be read is looked at by the task, as what reads it is heavy."""
-    if value is not None and not isinstance(value, str):
-        raise ConfigurationError(f"{name}={value!r} is no filter: expected a text such as \"camera = 'X100'\".")
+    if value is not None:
+        deletion.check_is_text(value)
 
 
 def releases(name: str, value: Any) -> None:

@@ -34,6 +34,7 @@ def check_where(where: str | None) -> None:
     """:raises ConfigurationError: it is no filter."""
     if where is None:
         return
+    check_is_text(where)
     from pyiceberg.expressions.parser import parse
     from pyparsing import ParseException
 
@@ -41,6 +42,12 @@ def check_where(where: str | None) -> None:
         parse(where)
     except (ParseException, ValueError, TypeError) as error:
         raise ConfigurationError(f"where={where!r} is no filter: {error}. Expected such as \"camera = 'X100'\".") from error
+
+
+def check_is_text(where: str) -> None:
+    """:raises ConfigurationError: it cannot be a filter."""
+    if not isinstance(where, str):
+        raise ConfigurationError(f"where={where!r} is no filter: expected a text such as \"camera = 'X100'\".")
 
 
 def check_releases(releases: str) -> None:
