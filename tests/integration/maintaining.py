@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from integration.race_workers import at_once, die
+from integration.race_workers import at_once, die_at
 from PIL import Image
 from processes import PATIENCE_SECONDS, forkserver
 
@@ -138,19 +138,8 @@ def _make_old(dataset: Dataset, moment: datetime) -> None:
 
 
 def _die_at(what: str, number: int) -> None:
-    """Die at a commit of a maintenance, or when it deletes a file: at an even number before, at an odd one after."""
+    """Die at a commit, or when a file is deleted."""
     from pyiceberg.catalog.sql import SqlCatalog
 
     owner, name = (SqlCatalog, "commit_table") if what == "commit" else (LocalStore, "delete_if_older")
-    whole, left = getattr(owner, name), [number]
-
-    def call(*arguments: Any) -> Any:
-        left[0] -= 1
-        if left[0] < 0 and number % 2 == 0:
-            die()
-        result = whole(*arguments)
-        if left[0] < 0:
-            die()
-        return result
-
-    setattr(owner, name, call)
+    die_at(owner, name, number)

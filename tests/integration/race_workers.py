@@ -117,9 +117,14 @@ def _die_at_commit(number: int) -> None:
     """Die at a commit: at an even one before the catalog has it, at an odd one after."""
     from pyiceberg.catalog.sql import SqlCatalog
 
-    whole, left = SqlCatalog.commit_table, [number]
+    die_at(SqlCatalog, "commit_table", number)
 
-    def commit_table(*arguments: Any) -> Any:
+
+def die_at(owner: type, name: str, number: int) -> None:
+    """Die at a call of a method: at an even one before it, at an odd one after."""
+    whole, left = getattr(owner, name), [number]
+
+    def call(*arguments: Any) -> Any:
         left[0] -= 1
         if left[0] < 0 and number % 2 == 0:
             die()
@@ -128,4 +133,4 @@ def _die_at_commit(number: int) -> None:
             die()
         return result
 
-    SqlCatalog.commit_table = commit_table  # type: ignore[method-assign]
+    setattr(owner, name, call)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_cv_dataops.core.deletion.named import NamedImages
 from airflow_cv_dataops.core.progress import Progress
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.files import files_of_rows
+from airflow_cv_dataops.core.store.files import files_of_rows, swap
 from airflow_cv_dataops.core.store.local import ASIDE
 from airflow_cv_dataops.core.store.maintenance.referenced import name_of, referenced_files
 from airflow_cv_dataops.core.store.objects import open_store
@@ -128,10 +128,7 @@ def replace_files(found: Table, branch: str, old: Sequence[Any], new: Sequence[A
     from airflow_cv_dataops.core.store.transactions import QuickTransaction
 
     with QuickTransaction(found) as changes, changes.update_snapshot(branch=branch).overwrite() as snapshot:
-        for file in old:
-            snapshot.delete_data_file(file)
-        for file in new:
-            snapshot.append_data_file(file)
+        swap(snapshot, old, new)
 
 
 def snapshots_with(found: Table, names: Collection[str]) -> set[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from airflow_cv_dataops.core.deletion.data_files import Rewriting, replace_files
 from airflow_cv_dataops.core.deletion.named import NamedImages
 from airflow_cv_dataops.core.errors import DatasetNotFoundError
 from airflow_cv_dataops.core.release.held_annotations import read_annotations
-from airflow_cv_dataops.core.release.lookup import release_among, releases_at
+from airflow_cv_dataops.core.release.lookup import release_among
 from airflow_cv_dataops.core.release.reader import Release, place_of
 from airflow_cv_dataops.core.release.refs import write_release_refs
 from airflow_cv_dataops.core.release.snapshot_reader import SnapshotReader
@@ -31,15 +30,6 @@ BRANCH = "erasing-"
 
 Twins = Mapping[str, Mapping[int, int]]
 """By table, the snapshots that are held, and the ones without the images that take their place."""
-
-
-def held_snapshots(dataset: Dataset) -> Mapping[str, set[int]]:
-    """Return the snapshots that releases name, and those that other tags and branches do, by table."""
-    held: dict[str, set[int]] = defaultdict(set)
-    for row in releases_at(dataset, dataset.snapshot_id("releases")):
-        for table, snapshot_id in row["snapshots"].items():
-            held[table].add(int(snapshot_id))
-    return held
 
 
 def make_twin(dataset: Dataset, rewriting: Rewriting, snapshot_id: int) -> int:
@@ -62,14 +52,16 @@ def make_twin(dataset: Dataset, rewriting: Rewriting, snapshot_id: int) -> int:
     return at(now)
 
 
-def put_twins_in_place(dataset: Dataset, twins: Twins, named: NamedImages) -> list[str]:
+def put_twins_in_place(dataset: Dataset, twins: Twins, named: NamedImages) -> set[str]:
     """Let releases, tags and branches hold the twins; return the names of the releases that held one of the images.
 
     The rows of ``releases`` are written anew in one commit, then the refs follow. Who is killed in between begins again: the rows say what
     has been done. They are written anew also where none changes: so a promotion that is under way, and has read what was there before, has
     lost its race, and decides on what is there now.
     """
-    changed: list[str] = []
+    import pyarrow as pa
+
+    changed: set[str] = set()
 
     def change(found: Table) -> None:
         changed.clear()
@@ -78,18 +70,16 @@ def put_twins_in_place(dataset: Dataset, twins: Twins, named: NamedImages) -> li
         counts: dict[tuple[str, str], tuple[int, int]] = {}
         for row in rows:
             if _put_in_place(dataset, row, twins, named, counts):
-                changed.append(row["release"])
+                changed.add(row["release"])
         if rows:
             overwrite(found, {}, files_of_rows(found, [pa.Table.from_pylist(rows, schema=whole.schema)]))
-
-    import pyarrow as pa
 
     if dataset.load_table("releases") is not None:
         dataset.change_table("releases", change)
     for table, by_snapshot in twins.items():
         write_refs(dataset, table, partial(_moved, dataset, table, by_snapshot))
     write_release_refs(dataset)
-    return sorted(set(changed), key=lambda name: int(name[1:]))
+    return changed
 
 
 def drop_branches(dataset: Dataset, tables: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,7 @@ class Removed:
 
     files: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def delete(self, store: ObjectStore, info: ObjectInfo, kind: str) -> None:
         """Delete a file; what is behind a link is somebody else's."""
@@ -41,9 +43,12 @@ class Removed:
             self.problems.append(f"{info.uri} is behind a link")
             return
         try:
-            self.files[kind] += store.delete_if_older(info.path, datetime.now(UTC) + timedelta(days=1))
+            is_gone = store.delete_if_older(info.path, datetime.now(UTC) + timedelta(days=1))
         except OSError as error:
             self.problems.append(f"{info.uri}: {error}")
+            return
+        with self._lock:
+            self.files[kind] += is_gone
 
 
 def remove_data_files(dataset: Dataset, found: Table, naming: Mapping[str, str]) -> int:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from airflow_cv_dataops.core.deletion.begun import Note
 from airflow_cv_dataops.core.deletion.data_files import Rewriting, named_rows, naming_files, replace_files, snapshots_with
-from airflow_cv_dataops.core.deletion.erasing import BRANCH, drop_branches, held_snapshots, make_twin, put_twins_in_place
+from airflow_cv_dataops.core.deletion.erasing import BRANCH, drop_branches, make_twin, put_twins_in_place
 from airflow_cv_dataops.core.deletion.named import TABLES_OF_IMAGES, NamedImages
 from airflow_cv_dataops.core.deletion.removing import Removed, remove_data_files, remove_exports, remove_objects, remove_pages
 from airflow_cv_dataops.core.errors import StoreError
 from airflow_cv_dataops.core.release.lookup import releases_at
 from airflow_cv_dataops.core.store.dataset import Dataset
 from airflow_cv_dataops.core.store.maintenance.image_objects import NAMING_TABLES, leads_into_another_dataset
-from airflow_cv_dataops.core.store.maintenance.referenced import name_of, referenced_files
+from airflow_cv_dataops.core.store.maintenance.referenced import held_by_releases, name_of, referenced_files
 from airflow_cv_dataops.core.store.objects import join_uri
 from airflow_cv_dataops.core.store.schema import TABLES
 
@@ -120,7 +120,7 @@ class Deletion:
                 return
             for table, snapshot_id in todo:
                 twins[table][snapshot_id] = make_twin(self.dataset, rewritings[table], snapshot_id)
-            self.erased_from |= set(put_twins_in_place(self.dataset, twins, self.named))
+            self.erased_from |= put_twins_in_place(self.dataset, twins, self.named)
         raise StoreError(f"Promotions of {self.dataset.name!r} came so often that not all releases lost the images: run it once more.")
 
     def _held_with_one(self, table: str) -> set[int]:
@@ -129,15 +129,15 @@ class Deletion:
         if found is None or not self.naming[table]:
             return set()
         refs = {ref.snapshot_id for name, ref in found.metadata.refs.items() if name != "main" and not name.startswith(BRANCH)}
-        return (refs | held_snapshots(self.dataset).get(table, set())) & snapshots_with(found, self.naming[table])
+        return (refs | held_by_releases(self.dataset).get(table, frozenset())) & snapshots_with(found, self.naming[table])
 
     def _forget(self) -> None:
         from airflow_cv_dataops.core.store.maintenance.expiry import forget
 
-        held = held_snapshots(self.dataset)
+        held = held_by_releases(self.dataset)
         for table, names in self.naming.items():
             if names:
-                self.gone["snapshots"] += forget(self.dataset, table, partial(_not_held, held.get(table, set()), names.keys()))
+                self.gone["snapshots"] += forget(self.dataset, table, partial(_not_held, held.get(table, frozenset()), names.keys()))
 
     def _remove_others(self) -> None:
         """Delete stored images and pages, once no file names an image but those that a release holds. :raises StoreError: one cannot be."""

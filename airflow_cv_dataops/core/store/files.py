@@ -146,10 +146,15 @@ def overwrite(table: Table, keys: Mapping[str, str], files: Sequence[Any], write
         keep_fewer_versions(changes)
         with merging_overwrite(changes, properties) as snapshot:
             snapshot.delete_by_predicate(partition)
-            for data_file in replaced:
-                snapshot.delete_data_file(data_file)
-            for data_file in files:
-                snapshot.append_data_file(data_file)
+            swap(snapshot, replaced, files)
+
+
+def swap(snapshot: Any, old: Iterable[Any], new: Iterable[Any]) -> None:
+    """Put data files in the place of others, in a snapshot that is being made."""
+    for data_file in old:
+        snapshot.delete_data_file(data_file)
+    for data_file in new:
+        snapshot.append_data_file(data_file)
 
 
 def leave(table: Table, keys: Mapping[str, str], writer: Writer | None) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_cv_dataops.core.store.dataset import Dataset
-from airflow_cv_dataops.core.store.files import PartitionWriter, data_files_of
+from airflow_cv_dataops.core.store.files import PartitionWriter, data_files_of, swap
 from airflow_cv_dataops.core.store.partition_files import compacted_name, files_with_times, version_of_paths
 from airflow_cv_dataops.core.store.schema import TABLES, iceberg_schema
 from airflow_cv_dataops.core.store.written_times import as_property, remembered
@@ -130,7 +130,4 @@ def _replace(found: Table, old: Sequence[DataFile], new: Sequence[DataFile]) -> 
         times = {**remembered(found.metadata), found.metadata.last_sequence_number + 1: round(newest.timestamp() * 1000)}
         changes.set_properties(as_property(times))
         with changes.update_snapshot().overwrite() as snapshot:
-            for file in old:
-                snapshot.delete_data_file(file)
-            for file in new:
-                snapshot.append_data_file(file)
+            swap(snapshot, old, new)

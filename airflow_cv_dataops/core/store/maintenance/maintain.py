@@ -6,8 +6,7 @@ import json
 import logging
 import re
 import time
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,7 +25,7 @@ from airflow_cv_dataops.core.store.maintenance.image_objects import (
     named_objects,
     union,
 )
-from airflow_cv_dataops.core.store.maintenance.referenced import ReferencedFiles, name_of, referenced_files
+from airflow_cv_dataops.core.store.maintenance.referenced import ReferencedFiles, held_by_releases, name_of, referenced_files
 from airflow_cv_dataops.core.store.maintenance.sweeping import Sweep, Swept
 from airflow_cv_dataops.core.store.objects import join_uri, open_store
 from airflow_cv_dataops.core.store.schema import TABLES
@@ -80,7 +79,7 @@ def maintain_dataset(
     dataset.check_there()
     now = now or datetime.now(UTC)
     now = now if now.tzinfo else now.replace(tzinfo=UTC)
-    held = _held_by_releases(dataset)
+    held = held_by_releases(dataset)
     work = _Maintenance(dataset, now - history, now - grace, dry_run)
     for table in sorted(dataset.table_names() & TABLES.keys()):
         if compact and table in COMPACTED_TABLES:
@@ -89,16 +88,6 @@ def maintain_dataset(
     with Progress("files looked at", None, log) as progress:
         work.sweep(progress)
     return work.result(partition_key, time.monotonic() - started)
-
-
-def _held_by_releases(dataset: Dataset) -> Mapping[str, frozenset[int]]:
-    """Return the snapshots that releases name, by table. They have tags, too; a tag can be lost to somebody's own clean-up."""
-    held: dict[str, set[int]] = defaultdict(set)
-    if dataset.load_table("releases") is not None:
-        for snapshots in dataset.read("releases", columns=["snapshots"])["snapshots"].to_pylist():
-            for table, snapshot_id in json.loads(snapshots).items():
-                held[table].add(int(snapshot_id))
-    return {table: frozenset(ids) for table, ids in held.items()}
 
 
 @dataclass

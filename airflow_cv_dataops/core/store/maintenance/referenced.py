@@ -1,11 +1,15 @@
-"""Which files a table's metadata refers to."""
+"""Which files a table's metadata refers to, and which snapshots releases hold."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
+
+from airflow_cv_dataops.core.store.dataset import Dataset
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -47,6 +51,16 @@ def referenced_files(table: Table, expired: Collection[int] = ()) -> ReferencedF
         *manifests,
     ]
     return ReferencedFiles(frozenset(map(name_of, (*others, *(file.file_path for file in files)))), data)
+
+
+def held_by_releases(dataset: Dataset) -> Mapping[str, frozenset[int]]:
+    """Return the snapshots that releases name, by table. They have tags, too; a tag can be lost to somebody's own clean-up."""
+    held: dict[str, set[int]] = defaultdict(set)
+    if dataset.load_table("releases") is not None:
+        for snapshots in dataset.read("releases", columns=["snapshots"])["snapshots"].to_pylist():
+            for table, snapshot_id in json.loads(snapshots).items():
+                held[table].add(int(snapshot_id))
+    return {table: frozenset(ids) for table, ids in held.items()}
 
 
 def name_of(path: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +15,6 @@ from property_tests import examples
 
 from airflow_cv_dataops.core.dataset import Dataset, open_dataset
 from airflow_cv_dataops.core.errors import ConfigurationError, DatasetNotFoundError
-from airflow_cv_dataops.core.store.catalog import CatalogConfig, embedded_catalog
 from airflow_cv_dataops.core.store.schema import TABLES
 
 MakeDataset = Callable[..., Dataset]
@@ -288,53 +286,6 @@ def test_any_sequence_of_replacements_leaves_what_a_dict_would_hold(
         found[row["partition_key"], row["step"]][row["metric"]] = row["value"]
     assert found == {place: values for place, values in model.items() if values}
     assert snapshot_count(dataset, "metrics") == changed
-
-
-def test_the_embedded_catalog_needs_a_local_folder() -> None:
-    with pytest.raises(ConfigurationError, match="needs a local folder"):
-        embedded_catalog("s3://bucket/home")
-
-
-def test_the_embedded_catalog_refuses_a_folder_that_its_address_cannot_hold(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="question mark"):
-        embedded_catalog(str(tmp_path / "what?"))
-
-
-@pytest.mark.parametrize("folder", ["with space", "100%", "my%20home", "a#b", "ünicode", "it's"])
-def test_the_embedded_catalog_works_in_a_folder_of_any_name(tmp_path: Path, folder: str) -> None:
-    home = tmp_path / folder
-    dataset = open_dataset("digits", home=str(home))
-    dataset.replace_partition("rejects", "p", rejects("a"))
-    assert names(open_dataset("digits", home=str(home))) == ["a"]
-    assert {path.name for path in tmp_path.iterdir()} == {folder}
-    assert {path.name for path in home.iterdir()} == {"catalog.db", "warehouse"}
-
-
-def test_the_warehouse_is_known_only_where_it_is_a_uri() -> None:
-    glue = CatalogConfig("glue", {"type": "rest", "warehouse": "my_warehouse"})
-    assert (glue.warehouse, glue.table_location("digits", "images")) == (None, None)
-    with pytest.raises(ConfigurationError, match="names no warehouse URI"):
-        _ = Dataset("digits", glue).root_uri
-    s3 = CatalogConfig("s3", {"type": "sql", "warehouse": "s3://bucket/warehouse/"})
-    assert s3.table_location("digits", "images") == "s3://bucket/warehouse/digits/images"
-
-
-def test_what_lineage_says_of_a_catalog_holds_no_secret() -> None:
-    config = CatalogConfig(
-        "prod",
-        {
-            "type": "sql",
-            "uri": "postgresql+psycopg2://iceberg:hunter2@db/iceberg?password=hunter2",
-            "warehouse": "s3://key:hunter2@bucket/w",
-            "s3.secret-access-key": "hunter2",
-        },
-    )
-    assert config.for_lineage() == {
-        "name": "prod",
-        "type": "sql",
-        "uri": "postgresql+psycopg2://db/iceberg",
-        "warehouse": "s3://bucket/w",
-    }
 
 
 @pytest.fixture
